@@ -1,0 +1,1 @@
+"""Blue-green deploys for Docker Compose stacks behind Caddy."""

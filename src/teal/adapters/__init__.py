@@ -1,0 +1,1 @@
+"""Translates: Docker Engine, Compose, Caddy, SQLite, files, clock; never decides."""

@@ -1,0 +1,1 @@
+"""Types, colors, exit codes; the only place that builds adapters."""

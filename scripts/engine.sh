@@ -159,7 +159,7 @@ main() {
     has_plugin buildx || install_plugin buildx
     admit_user
     say "Docker Engine $(as_root docker version --format '{{.Server.Version}}') answers," \
-        X
+        "Compose $(docker compose version --short), buildx $(docker buildx version | cut -d' ' -f2)"
 }
 
 main "$@"

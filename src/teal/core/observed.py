@@ -1,0 +1,94 @@
+"""Decides: what was seen of the world at one moment, as a value; plans are made from this and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from teal.core.release import Release
+from teal.core.side import COLORS, Side
+from teal.core.traffic import Traffic
+
+State = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"]
+Healthy = Literal["starting", "healthy", "unhealthy", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container of the stack as the engine describes it."""
+
+    id: str
+    name: str
+    service: str  # the base name: ``rag``, never ``rag-blue``
+    side: Side  # plain for shared and for plainly running services
+    release: int | None  # from Teal's label; None for anything that Teal did not make
+    image: str  # id, "sha256:…"
+    state: State
+    health: Healthy
+    started: float  # seconds since the epoch; 0 where it never ran
+    finished: float = 0.0
+    exit_code: int = 0
+    restarts: int = 0
+    oom: bool = False
+    networks: Mapping[str, str] = field(default_factory=dict)  # network name -> its id when attached
+    addresses: Mapping[str, str] = field(default_factory=dict)  # network name -> IP address, running only
+    ports: Mapping[int, tuple[str, int]] = field(
+        default_factory=dict
+    )  # container port -> published (ip, port)
+
+    @property
+    def running(self) -> bool:
+        """Tell whether its process runs now."""
+        return self.state == "running"
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A run that the journal shows as begun and not ended: its process died, or still works."""
+
+    run: int
+    command: str
+    source: Side | None
+    target: Side | None
+    release: int | None
+    last_step: str
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The stack as engine, proxy, kept files and journal show it."""
+
+    traffic: Traffic | None  # None: no state file, or nothing that the proxy would know
+    containers: tuple[Container, ...]
+    releases: tuple[Release, ...] = ()  # the kept ones, oldest first
+    images: frozenset[str] = frozenset()  # of the ids that kept releases name: those that the engine has
+    networks: Mapping[str, str] = field(default_factory=dict)  # name -> id
+    unfinished: Unfinished | None = None
+    switched: tuple[Side, int | None] | None = None  # the last switch in the journal: side, release
+    served: tuple[int, ...] = ()  # releases that served users once, latest last, from the journal
+    next_release: int = 1
+
+    def on(self, side: Side, services: frozenset[str] | None = None) -> tuple[Container, ...]:
+        """Return the containers on *side*, of *services* only where given."""
+        return tuple(
+            c for c in self.containers if c.side is side and (services is None or c.service in services)
+        )
+
+    def release_on(self, side: Side) -> int | None:
+        """Return the number of the release whose containers stand on *side*, None for none or several."""
+        numbers = {container.release for container in self.on(side)}
+        return numbers.pop() if len(numbers) == 1 else None
+
+    def kept(self, number: int | None) -> Release | None:
+        """Return the kept release of that number, if it is kept."""
+        return next((each for each in self.releases if each.number == number), None)
+
+    @property
+    def active(self) -> Side | None:
+        """Return the side that users are sent to, where something of this stack stands there."""
+        side = self.traffic.side if self.traffic else Side.PLAIN
+        if side in COLORS:
+            return side if self.on(side) else None
+        return None

@@ -1,0 +1,55 @@
+"""Decides: what a release is, once it is pinned and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from teal.core.roles import Role
+from teal.core.side import Side
+from teal.core.stack import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What fills a color: pinned images and a rendered configuration, kept until the policy lets it go.
+
+    The renderings themselves (one for each color) lie beside it on disk; they hold secrets, this doesn't.
+    """
+
+    number: int
+    side: Side  # the color that it was made for; it can be rendered into the other one, too
+    created: float  # seconds since the epoch
+    images: Mapping[str, str]  # service -> image id, "sha256:…"
+    services: tuple[Service, ...]  # as they were: a rollback asks these, never today's files
+    fingerprint: str = ""
+    networks: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    # ^ service -> {the stack's network on which shared services meet it: aliases there}, for joining later
+
+    def service(self, name: str) -> Service:
+        """Return the service called *name* (KeyError where there is none)."""
+        return {each.name: each for each in self.services}[name]
+
+    def having(self, *roles: Role) -> tuple[Service, ...]:
+        """Return the services of these roles, in the file's order."""
+        return tuple(each for each in self.services if each.role in roles)
+
+    @property
+    def rotating(self) -> tuple[Service, ...]:
+        """Return the services that stand in a color."""
+        return tuple(each for each in self.services if each.role.rotates)
+
+    @property
+    def opening(self) -> tuple[str, ...]:
+        """Return the names of what starts before the switch: routes and what they need."""
+        return tuple(each.name for each in self.services if each.opens)
+
+    @property
+    def following(self) -> tuple[str, ...]:
+        """Return the names of the workers that start after the switch."""
+        return tuple(s.name for s in self.services if s.role is Role.WORKER and not s.opens)
+
+    @property
+    def singletons(self) -> tuple[str, ...]:
+        """Return the names of the services that change hands after the switch."""
+        return tuple(each.name for each in self.having(Role.SINGLETON))

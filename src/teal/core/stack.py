@@ -1,0 +1,140 @@
+"""Decides: what is wanted of a stack, once its files are read: typed, resolved, nothing left to look up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from teal.core.roles import Assigned, Role
+from teal.core.side import Side
+
+# A resolved Compose model as ``docker compose config --format json`` prints it ($ is $$: see the render rules).
+Tree = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpProbe:
+    """GET *path* on *port* must answer 2xx or 3xx."""
+
+    port: int
+    path: str = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class TcpProbe:
+    """*port* must accept a connection."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a service proves itself: its own healthcheck, a probe over the network, or staying up.
+
+    ``engine``: file or image has a healthcheck, its status decides; *probe*, where given, is the same HTTP
+    request seen from the network, which may only say yes, sooner. ``probe``: no healthcheck, *probe* decides.
+    ``running``: neither; running for *steady* seconds without a restart.
+    """
+
+    kind: Literal["engine", "probe", "running"]
+    probe: HttpProbe | TcpProbe | None = None
+    steady: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service of the stack, with everything that plans and gates ask about it."""
+
+    name: str
+    assigned: Assigned
+    image: str = ""  # what the file names; empty where only ``build`` is given
+    builds: bool = False
+    port: int = 0  # where a route listens; 0 for none
+    needed: bool = False  # routes can't answer without it: started and gated before the switch
+    health: Health = field(default=Health("running"))
+    after: Mapping[str, str] = field(default_factory=dict)  # depends_on: service -> Compose's condition
+    grace: float = 10.0  # seconds between SIGTERM and SIGKILL
+    replicas: int = 1
+    retries: int = 3  # the healthcheck's own, for giving up early
+
+    @property
+    def role(self) -> Role:
+        """Return the role without its reason."""
+        return self.assigned.role
+
+    @property
+    def opens(self) -> bool:
+        """Tell whether it starts before the switch: routes, and what they need."""
+        return self.role is Role.ROUTE or (self.role is Role.WORKER and self.needed)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCheck:
+    """A request to the standby color through the real proxy before the switch."""
+
+    route: str
+    path: str
+    status: int = 200
+    contains: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandCheck:
+    """A command in a container of the new release before the switch; status 0 passes."""
+
+    service: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """The owner's command at a moment of the deploy, run in the project directory with the facts in its environment."""
+
+    when: Literal["pre-build", "pre-deploy", "pre-switch", "post-switch", "post-deploy", "on-failure"]
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The knobs, in seconds and counts."""
+
+    health_timeout: float = 180.0
+    health_interval: float = 3.0
+    drain_timeout: float = 30.0
+    websocket_drain: float = 10.0
+    bake: float = 0.0
+    keep_releases: int = 2  # previous releases kept beside the active one
+    retire: Literal["stop", "keep"] = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A stack as its owner wants it now."""
+
+    project: str
+    directory: str  # the project directory, absolute
+    files: tuple[
+        str, ...
+    ]  # the owner's Compose files as given to Compose with -f, empty for Compose's own choice
+    models: Mapping[Side, Tree]  # resolved for each side; without overlays all are the same
+    services: tuple[Service, ...]
+    proxy: str  # name of the shared service that is the proxy, empty for none
+    settings: Settings = field(default=Settings())
+    checks: tuple[HttpCheck | CommandCheck, ...] = ()
+    hooks: tuple[Hook, ...] = ()
+    safe_volumes: frozenset[str] = frozenset()
+    fingerprint: str = ""  # changes when anything that a release is made of changes, builds excepted
+
+    def service(self, name: str) -> Service:
+        """Return the service called *name* (KeyError where there is none)."""
+        return {each.name: each for each in self.services}[name]
+
+    def having(self, *roles: Role) -> tuple[Service, ...]:
+        """Return the services of these roles, in the file's order."""
+        return tuple(each for each in self.services if each.role in roles)
+
+    @property
+    def rotating(self) -> tuple[Service, ...]:
+        """Return the services of which each color has its own."""
+        return tuple(each for each in self.services if each.role.rotates)

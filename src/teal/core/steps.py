@@ -1,0 +1,197 @@
+"""Decides: the steps that plans are made of; each a frozen fact that can be performed twice as well as once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from teal.core.side import Side
+
+
+@dataclass(frozen=True, slots=True)
+class StartShared:
+    """The shared services run; those that are absent are created, those that run are not touched."""
+
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """The images of the new release exist: built, or pulled, from today's files."""
+
+    services: tuple[str, ...]
+    pull: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Release *release* is pinned: image ids tagged, both renderings and their files written."""
+
+    release: int
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """No container or private network of *side* is left (never its volumes); logs of a failed one are kept."""
+
+    side: Side
+    logs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunOnce:
+    """One-shot *service* of *release* ran to its end with status 0."""
+
+    service: str
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """The containers of *release* exist on *side*, not started; *apart*: on no network with plain containers."""
+
+    side: Side
+    release: int | None  # None on the plain side: today's files
+    apart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """*services* on *side* run and have passed the gate."""
+
+    side: Side
+    release: int | None
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Every check of the owner passed on *side*, through the real proxy and in its containers."""
+
+    side: Side
+    release: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunHook:
+    """The owner's commands for this moment ended with status 0."""
+
+    when: Literal["pre-build", "pre-deploy", "pre-switch", "post-switch", "post-deploy", "on-failure"]
+    side: Side
+    release: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Users' new requests wait at the proxy (strategy recreate)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """All routes go to *to* from here on: the point of no return."""
+
+    to: Side
+    release: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """Asked through the proxy, every route answers from *side*."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Singleton *service* runs on *to* and nowhere else."""
+
+    service: str
+    source: Side | None
+    to: Side
+    release: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Nothing of the users is in flight on *side* any more, or the time for it is over."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """*services* on *side* are stopped in reverse order, each with its own grace; kept for rollback."""
+
+    side: Side
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """The retired plain containers are removed: an engine restart must not revive them."""
+
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """The containers on *side* are on the stack's own networks too, as after any later deploy."""
+
+    side: Side
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The state file names *side* without a key and ``.deployment-color`` says the same."""
+
+    side: Side | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """Of the kept releases, *releases* are gone: tags, images that nothing else names, files."""
+
+    releases: tuple[int, ...]
+
+
+Step = (
+    StartShared
+    | Build
+    | Keep
+    | Clear
+    | RunOnce
+    | Create
+    | Start
+    | Check
+    | RunHook
+    | Hold
+    | Switch
+    | Confirm
+    | HandOver
+    | Drain
+    | Retire
+    | Remove
+    | Join
+    | Settle
+    | Prune
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one command will do: *before* the point of no return, *after* it, and *undo* where before fails."""
+
+    command: str
+    source: Side | None
+    target: Side | None
+    release: int | None
+    before: tuple[Step, ...]
+    after: tuple[Step, ...]
+    undo: tuple[Step, ...]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Return all steps in order."""
+        return self.before + self.after

@@ -1,0 +1,85 @@
+"""Everything that Teal raises on purpose; each error says what, then what to do, and carries its exit status.
+
+TealError (1)
+├── Failed (1)            the deploy failed; the active release was not touched
+│   ├── BuildFailed       a build or pull failed
+│   ├── Unhealthy         a service failed the gate
+│   ├── CheckFailed       a check or hook stopped the deploy
+│   └── Refused           preflight or the plan says no (memory, ports, volumes, gone images …)
+├── Usage (2)             the command line is wrong
+│   └── ConfigError (2)   teal.yml, a Compose file or the environment is wrong
+├── Locked (3)            another command holds the lock
+├── NeedsPerson (4)       traffic is safe, but something must be looked at
+├── Unavailable (5)       the engine, Compose or the proxy does not answer
+└── Interrupted (130)     stopped by a signal; what happened is said
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TealError(Exception):
+    """An expected failure: *message* says what, *hint* what to do; *detail* holds lines to show above both."""
+
+    status: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "", detail: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.detail = detail
+
+
+class Failed(TealError):
+    """The command failed and the active release was not touched."""
+
+
+class BuildFailed(Failed):
+    """A build or a pull failed; *detail* holds the tool's own words."""
+
+
+class Unhealthy(Failed):
+    """A service failed the gate; *detail* holds its last log lines."""
+
+
+class CheckFailed(Failed):
+    """A check or a hook before the switch said no."""
+
+
+class Refused(Failed):
+    """Teal will not do this, and nothing was changed."""
+
+
+class Usage(TealError):
+    """The command line can't be followed."""
+
+    status = 2
+
+
+class ConfigError(Usage):
+    """A file or variable that Teal reads is wrong; the message names file, key or service."""
+
+
+class Locked(TealError):
+    """Another mutating command runs on this stack."""
+
+    status = 3
+
+
+class NeedsPerson(TealError):
+    """Users are served, but something did not end as it should: a person must look."""
+
+    status = 4
+
+
+class Unavailable(TealError):
+    """The Docker Engine, Compose or the proxy does not answer as it must."""
+
+    status = 5
+
+
+class Interrupted(TealError):
+    """A signal ended the command; the message says what was left and what the next command does."""
+
+    status = 130

@@ -33,9 +33,7 @@ class Container:
     oom: bool = False
     networks: Mapping[str, str] = field(default_factory=dict)  # network name -> its id when attached
     addresses: Mapping[str, str] = field(default_factory=dict)  # network name -> IP address, running only
-    ports: Mapping[int, tuple[str, int]] = field(
-        default_factory=dict
-    )  # container port -> published (ip, port)
+    ports: Mapping[int, tuple[str, int]] = field(default_factory=dict)  # container port -> published (ip, port)
 
     @property
     def running(self) -> bool:
@@ -72,9 +70,7 @@ class Observed:
 
     def on(self, side: Side, services: frozenset[str] | None = None) -> tuple[Container, ...]:
         """Return the containers on *side*, of *services* only where given."""
-        return tuple(
-            c for c in self.containers if c.side is side and (services is None or c.service in services)
-        )
+        return tuple(c for c in self.containers if c.side is side and (services is None or c.service in services))
 
     def release_on(self, side: Side) -> int | None:
         """Return the number of the release whose containers stand on *side*, None for none or several."""

@@ -114,9 +114,7 @@ class Stack:
 
     project: str
     directory: str  # the project directory, absolute
-    files: tuple[
-        str, ...
-    ]  # the owner's Compose files as given to Compose with -f, empty for Compose's own choice
+    files: tuple[str, ...]  # the owner's Compose files as given to Compose with -f, empty for Compose's own choice
     models: Mapping[Side, Tree]  # resolved for each side; without overlays all are the same
     services: tuple[Service, ...]
     proxy: str  # name of the shared service that is the proxy, empty for none

@@ -8,13 +8,10 @@
 # reported; it is never replaced. Only where there is none are Debian's own packages installed: asked
 # first on a terminal, at once where nobody can answer (CI).
 set -euo pipefail
+. "$(dirname "$0")/lib.sh"
 
 readonly SUITE=forky # the Debian suite whose engine is recent; it runs on Debian 12's libc and runc
 readonly DAEMON_LOG=/var/log/dockerd.log
-
-say() { printf '%s\n' "engine: $*" >&2; }
-die() { say "$*"; exit 1; }
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 engine_answers() { timeout 20 docker info >/dev/null 2>&1; }
 has_plugin() { docker "$1" version >/dev/null 2>&1; }
@@ -35,24 +32,6 @@ refuse_foreign_engine() {
     esac
 }
 
-confirm() { # QUESTION: true when nobody can be asked
-    [ -t 0 ] || return 0
-    local answer
-    read -r -p "$1 [Y/n] " answer
-    case $answer in '' | [Yy]*) ;; *) die 'stopped: nothing was changed' ;; esac
-}
-
-apt_get() {
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" >&2
-}
-
-# The address of the machine's own Debian mirror, in whichever format it is written: apt itself reads it.
-# The origin tells Debian from third parties that use the same suite names.
-debian_mirror() {
-    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' |
-        sort -u | sed -n 1p
-}
-
 # The newer suite, at a priority at which apt takes from it only what is asked for by its name.
 add_suite() {
     local mirror
@@ -68,8 +47,7 @@ add_suite() {
 }
 
 install_from_suite() { # PACKAGE...
-    [ -r /etc/debian_version ] && command -v apt-get >/dev/null ||
-        die "this is not Debian: install Docker Engine and Compose v2 by hand, then come back"
+    require_debian 'Docker Engine, Compose v2 and buildx'
     add_suite
     apt_get install -y --no-install-recommends "${@/%//$SUITE}" iptables
 }

@@ -16,6 +16,13 @@ class StartShared:
 
 
 @dataclass(frozen=True, slots=True)
+class Preflight:
+    """The machine has room for a second color, and the proxy reads Teal's state file."""
+
+    force_memory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Build:
     """The images of the new release exist: built, or pulled, from today's files."""
 
@@ -158,6 +165,7 @@ class Prune:
 
 Step = (
     StartShared
+    | Preflight
     | Build
     | Keep
     | Clear

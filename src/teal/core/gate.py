@@ -1,0 +1,67 @@
+"""Decides: whether a container has proved itself, still may, or never will. Time is an input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from teal.core.observed import Container
+from teal.core.stack import Service
+
+Standing = Literal["waiting", "passed", "failed"]
+LOOP = 3  # restarts after which a container is taken to be in a crash loop
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate says of one container, and why."""
+
+    standing: Standing
+    why: str = ""
+
+
+WAITING = Verdict("waiting")
+PASSED = Verdict("passed")
+
+
+def judge(service: Service, container: Container, *, answers: bool | None, now: float) -> Verdict:
+    """Judge *container* of *service* at *now*.
+
+    *answers*: whether the service's probe just passed over the network; None where it has none or wasn't asked.
+    A first ``unhealthy`` within the start period is the engine's own business: it reports ``starting`` then.
+    """
+    hopeless = _hopeless(service, container, now)
+    if hopeless:
+        return Verdict("failed", hopeless)
+    if not container.running:
+        return WAITING
+    if service.health.kind == "engine":
+        return PASSED if container.health == "healthy" or answers else WAITING
+    if service.health.kind == "probe":
+        return PASSED if answers else WAITING
+    return PASSED if now - container.started >= service.health.steady else WAITING
+
+
+def _hopeless(service: Service, container: Container, now: float) -> str:
+    """Return why waiting any longer is of no use, or ""."""
+    if container.oom:
+        return "was killed: out of memory"
+    if container.state in {"exited", "dead", "removing"} and container.started:
+        after = max(0.0, (container.finished or now) - container.started)
+        return f"exited with status {container.exit_code}, {after:.0f} s after its start"
+    if container.restarts >= LOOP:
+        return f"restarts in a loop (status {container.exit_code}, {container.restarts} restarts)"
+    if container.health == "unhealthy" and service.health.kind == "engine":
+        return "is unhealthy: its healthcheck used up all its retries"
+    return ""
+
+
+def patience(service: Service, container: Container | None, seconds: float) -> str:
+    """Return how a wait that has lasted its *seconds* is explained."""
+    if container is None:
+        return "has no container"
+    if service.health.kind == "engine":
+        return f"is still {container.health} after {seconds:.0f} s"
+    if service.health.kind == "probe":
+        return f"does not answer its probe after {seconds:.0f} s"
+    return f"did not stay up for {service.health.steady:.0f} s within {seconds:.0f} s"

@@ -1,0 +1,179 @@
+"""Decides: the steps of deploy, rollback and leave. What they share stands once, in ``_take_over``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from teal.core.observed import Observed
+from teal.core.policy import superfluous
+from teal.core.release import Release
+from teal.core.roles import Role
+from teal.core.side import COLORS, Side
+from teal.core.stack import Service, Stack
+from teal.core.steps import (
+    Build,
+    Check,
+    Clear,
+    Confirm,
+    Create,
+    Drain,
+    HandOver,
+    Hold,
+    Join,
+    Keep,
+    Plan,
+    Preflight,
+    Remove,
+    Retire,
+    RunHook,
+    RunOnce,
+    Settle,
+    Start,
+    StartShared,
+    Step,
+    Switch,
+)
+
+Strategy = Literal["blue-green", "recreate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of hands: users go from *source* to *target*, where *release* stands or will stand."""
+
+    command: str
+    source: Side | None  # None: nothing serves yet
+    target: Side
+    release: int | None  # None on the plain side
+    leaving: tuple[Service, ...]  # what stands on the source
+    coming: tuple[Service, ...]  # what will stand on the target
+    source_release: int | None = None
+    keep: bool = False  # the source's routes stay up after the drain
+    strategy: Strategy = "blue-green"
+    checks: bool = False
+    hooks: frozenset[str] = frozenset()  # moments that have a hook
+
+
+def plan_prepare(
+    stack: Stack, *, build: Literal["build", "pull", "none"], force_memory: bool = False
+) -> tuple[Step, ...]:
+    """Return the steps that come before it is known whether anything changed: shared services, images."""
+    hooks = {hook.when for hook in stack.hooks}
+    shared = tuple(service.name for service in stack.having(Role.SHARED))
+    steps: list[Step] = [StartShared(shared)] if shared else []
+    steps.append(Preflight(force_memory=force_memory))
+    if "pre-build" in hooks:
+        steps.append(RunHook("pre-build", Side.PLAIN, None))
+    wanted = (*stack.rotating, *stack.having(Role.ONE_SHOT))
+    builds = tuple(service.name for service in wanted if service.builds)
+    pulls = tuple(service.name for service in wanted if not service.builds) if build == "pull" else ()
+    if build != "none" and (builds or pulls):
+        steps.append(Build(builds, pulls))
+    return tuple(steps)
+
+
+def plan_deploy(observed: Observed, stack: Stack, change: Change) -> Plan:
+    """Return the plan that fills *change.target* with a new release of *stack* and gives it the traffic."""
+    release = change.release
+    assert release is not None, "a deploy always makes a release"
+    fill: list[Step] = [Keep(release, change.target)]
+    if "pre-deploy" in change.hooks:
+        fill.append(RunHook("pre-deploy", change.target, release))
+    fill.append(Clear(change.target))
+    fill += [RunOnce(service.name, release) for service in stack.having(Role.ONE_SHOT)]
+    fill.append(Create(change.target, release, apart=change.source is Side.PLAIN))
+    prune = superfluous(observed, active=release, keep=stack.settings.keep_releases)
+    return _take_over(change, tuple(fill), undo=(Clear(change.target, logs=True),), prune=prune)
+
+
+def plan_rollback(observed: Observed, stack: Stack, change: Change, release: Release) -> Plan:
+    """Return the plan that brings *release* back: by start and switch where its containers still stand."""
+    fill: tuple[Step, ...] = ()
+    if not reusable(observed, change.target, release):
+        fill = (Clear(change.target), Create(change.target, release.number))
+    undo = (Retire(change.target, tuple(service.name for service in release.rotating)),)
+    prune = superfluous(observed, active=release.number, keep=stack.settings.keep_releases)
+    return _take_over(change, fill, undo=undo, prune=prune)
+
+
+def plan_leave(change: Change) -> Plan:
+    """Return the plan that goes back to the plain stack; the colors are removed at its end."""
+    plan = _take_over(change, (Create(Side.PLAIN, None),), undo=(Clear(Side.PLAIN),), prune=None)
+    end: tuple[Step, ...] = tuple(Clear(color) for color in COLORS)
+    return Plan(plan.command, plan.source, plan.target, None, plan.before, (*plan.after, *end), plan.undo)
+
+
+def plan_forward(observed: Observed, stack: Stack, change: Change) -> Plan:
+    """Return what is left of a run that was killed after its switch; what is true already is passed over."""
+    prune = None
+    if change.release is not None:
+        prune = superfluous(observed, active=change.release, keep=stack.settings.keep_releases)
+    after = _after(change, prune)
+    if change.target is Side.PLAIN:
+        after = (*after, *(Clear(color) for color in COLORS))
+    return Plan("heal", change.source, change.target, change.release, (Confirm(change.target),), after, ())
+
+
+def _take_over(change: Change, fill: tuple[Step, ...], *, undo: tuple[Step, ...], prune: Step | None) -> Plan:
+    """Put the common body around *fill*: start, check, switch and what follows."""
+    opening = tuple(service.name for service in change.coming if service.opens)
+    start: tuple[Step, ...] = (Start(change.target, change.release, opening),)
+    back: tuple[Step, ...] = (Settle(change.source),)
+    if change.strategy == "recreate" and change.source is not None:
+        leaving = tuple(service.name for service in change.leaving)
+        start = (Hold(), Drain(change.source), Retire(change.source, leaving), *start)
+        # The old color's own release comes back before requests are let through to it.
+        back = (Start(change.source, change.source_release, leaving), Settle(change.source))
+        undo, back = (), (*undo, *back)
+    before: list[Step] = [*fill, *start]
+    if change.checks:
+        before.append(Check(change.target, change.release))
+    if "pre-switch" in change.hooks:
+        before.append(RunHook("pre-switch", change.target, change.release))
+    before += [Switch(change.target, change.release), Confirm(change.target)]
+    after = _after(change, prune)
+    return Plan(change.command, change.source, change.target, change.release, tuple(before), after, (*back, *undo))
+
+
+def _after(change: Change, prune: Step | None) -> tuple[Step, ...]:
+    """Return what follows the switch: workers, singletons, drain, retire, settle, prune."""
+    source, target, release = change.source, change.target, change.release
+    steps: list[Step] = []
+    if "post-switch" in change.hooks:
+        steps.append(RunHook("post-switch", target, release))
+    following = tuple(s.name for s in change.coming if s.role is Role.WORKER and not s.opens)
+    if following:
+        steps.append(Start(target, release, following))
+    steps += [HandOver(s.name, source, target, release) for s in change.coming if s.role is Role.SINGLETON]
+    if source is not None:
+        steps += _farewell(change, source)
+    steps.append(Settle(target))
+    if prune is not None:
+        steps.append(prune)
+    if "post-deploy" in change.hooks:
+        steps.append(RunHook("post-deploy", target, release))
+    return tuple(steps)
+
+
+def _farewell(change: Change, source: Side) -> list[Step]:
+    """Return how the source steps back; plain containers are removed, since nothing may revive them."""
+    leaving = change.leaving
+    if change.keep and source.is_color:
+        leaving = tuple(service for service in leaving if not service.opens)
+    names = tuple(service.name for service in leaving)
+    steps: list[Step] = [Drain(source), *([Retire(source, names)] if names else [])]
+    if source is Side.PLAIN and change.release is not None:
+        steps += [Remove(names), Join(change.target, change.release)]
+    return steps
+
+
+def reusable(observed: Observed, side: Side, release: Release) -> bool:
+    """Tell whether every container of *release* still stands on *side*, on networks that are still the same."""
+    containers = observed.on(side)
+    for service in release.rotating:
+        mine = [c for c in containers if c.service == service.name and c.release == release.number]
+        if len(mine) != service.replicas or any(c.image != release.images[service.name] for c in mine):
+            return False
+    attached = [pair for container in containers for pair in container.networks.items()]
+    return all(observed.networks.get(name) == id_ for name, id_ in attached)

@@ -1,0 +1,43 @@
+"""Decides: which kept releases stay, which one a rollback returns to, and how fast that would be."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from teal.core.observed import Observed
+from teal.core.release import Release
+from teal.core.steps import Prune
+
+
+def superfluous(observed: Observed, *, active: int | None, keep: int) -> Prune | None:
+    """Return the releases beyond the policy: all but *active* and the *keep* others that served last."""
+    others = [number for number in reversed(observed.served) if number != active]
+    latest = list(dict.fromkeys(others))[:keep]
+    gone = tuple(r.number for r in observed.releases if r.number != active and r.number not in latest)
+    return Prune(gone) if gone else None
+
+
+def previous(observed: Observed, active: int | None) -> Release | None:
+    """Return the release that ``rollback`` returns to: the newest kept one below *active* that has served."""
+    if active is None:
+        return None
+    served = set(observed.served)
+    older = [r for r in observed.releases if r.number < active and r.number in served]
+    return max(older, key=lambda release: release.number, default=None)
+
+
+def missing_images(observed: Observed, release: Release) -> tuple[str, ...]:
+    """Return the services of *release* whose image the engine no longer has."""
+    return tuple(s.name for s in release.rotating if release.images.get(s.name) not in observed.images)
+
+
+def way_back(
+    observed: Observed, release: Release, *, whole: bool, up: bool
+) -> Literal["kept", "stopped", "re-created", "gone"]:
+    """Return by which of the three ways *release* would come back.
+
+    *whole*: its containers still stand and can be started by id; *up*: they still run.
+    """
+    if whole:
+        return "kept" if up else "stopped"
+    return "gone" if missing_images(observed, release) else "re-created"

@@ -7,11 +7,15 @@
 #   docker images --filter label=teal.stand-in=true
 #   docker rmi $(docker images --quiet --filter label=teal.stand-in=true)    # so that the next run pulls again
 #
+#   scripts/base-images.sh           make sure that all are there
+#   scripts/base-images.sh --list    only name them
+#
 # With everything there it takes well under a second. A stand-in whose recipe changed is built anew.
 set -euo pipefail
-. "$(dirname "$0")/lib.sh"
+cd "$(dirname "$0")"
+. ./lib.sh
 
-readonly RECIPES=$(dirname "$0")/base-images
+readonly RECIPES=base-images
 readonly IMAGES=( # in the order in which they build on each other
     python=python:3.13-slim
     caddy=caddy:2.11
@@ -94,9 +98,10 @@ stand_in() { # NAME IMAGE
 
 main() {
     local entry name image
+    if [ "${1:-}" = --list ]; then printf '%s\n' "${IMAGES[@]#*=}"; return; fi
     workspace=$(mktemp -d)
     trap 'rm -rf "$workspace"' EXIT
-    exec 9<"$0"
+    exec 9<lib.sh
     flock 9
     for entry in "${IMAGES[@]}"; do
         name=${entry%%=*} image=${entry#*=}

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the scripts here, sourced: privileges, Debian packages, messages.
 
 say() { printf '%s\n' "$(basename "$0" .sh): $*" >&2; }

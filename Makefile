@@ -1,0 +1,42 @@
+# Everything installs itself: on a bare Debian 12, make, git and python3 are enough. `make` alone lists the targets.
+# The Python side lives in .venv (scripts/venv.sh), the Docker side in scripts/engine.sh and base-images.sh.
+SHELL := /bin/bash
+BIN := .venv/bin
+WITH_ENGINE := scripts/with-engine.sh
+
+.DEFAULT_GOAL := help
+.PHONY: help venv check engine test demo demo-down prove bench clean
+
+help: ## List the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+venv: ## Install Teal and its tools: .venv/bin/teal is the command
+	@scripts/venv.sh
+
+check: venv ## Style, types, architecture, unit tests: under a minute
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m "not engine and not load"
+
+engine: ## Install or start a Docker Engine, pull or build the base images
+	@$(WITH_ENGINE) true
+
+test: check ## Everything: check, then contract, end-to-end and load on the real engine
+	$(WITH_ENGINE) $(BIN)/pytest -m "engine or load"
+
+demo: venv ## Start the example, deploy a second release under load, roll back, report
+	@$(WITH_ENGINE) $(BIN)/python -m proof.demo
+
+demo-down: venv ## Stop the demo and remove what it made
+	@$(WITH_ENGINE) $(BIN)/python -m proof.demo down
+
+prove: venv ## 20 deploys and 5 rollbacks under load: 0 failed, 0 mixed
+	@$(WITH_ENGINE) $(BIN)/python -m proof.prove
+
+bench: venv ## How fast a deploy, a switch, a rollback and the commands are
+	@$(WITH_ENGINE) $(BIN)/python -m proof.bench
+
+clean: ## Remove .venv and caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

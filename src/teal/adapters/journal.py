@@ -1,0 +1,256 @@
+"""Translates: the durable record of runs and steps, in SQLite, each line on disk before the next thing happens."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from teal.core.observed import Unfinished
+from teal.core.side import Side
+from teal.core.steps import RunOnce, Step, Switch
+from teal.core.words import name_of
+from teal.errors import Unavailable
+from teal.ports import RunRecord
+
+_APPLICATION = 0x7EA1
+_VERSION = 1
+_WAIT = 5.0  # seconds for another process's write to end
+_SCHEMA = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, command TEXT NOT NULL, source TEXT, target TEXT, release INTEGER,
+    started REAL NOT NULL, ended REAL, outcome TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '');
+CREATE TABLE step (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL REFERENCES run (id), name TEXT NOT NULL,
+    payload TEXT NOT NULL, started REAL NOT NULL, ended REAL, passed INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX step_by_run ON step (run);
+CREATE INDEX step_by_name ON step (name);
+PRAGMA application_id = {_APPLICATION};
+PRAGMA user_version = {_VERSION};
+COMMIT;
+"""
+_RUN = "id, command, source, target, release, started, ended, outcome, message"
+Row = tuple[Any, ...]
+
+
+class SqliteJournal:
+    """The journal in one file; reading never changes or creates it, a file that can't be it is set aside."""
+
+    def __init__(self, path: Path, *, now: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._now = now
+        self._writer: sqlite3.Connection | None = None
+        self._notes: list[str] = []
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what a person should know of the file itself, e.g. that a damaged one was set aside."""
+        return tuple(dict.fromkeys(self._notes))
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._writer:
+            self._writer.close()
+            self._writer = None
+
+    def begin(self, command: str, source: Side | None, target: Side | None, release: int | None) -> int:
+        """Record that a run begins; return its id."""
+        return self._write(
+            "INSERT INTO run (command, source, target, release, started) VALUES (?, ?, ?, ?, ?)",
+            (command, source, target, release, self._now()),
+        )
+
+    def started(self, run: int, step: Step) -> int:
+        """Record that *step* is about to be performed; return the entry's id."""
+        return self._write(
+            "INSERT INTO step (run, name, payload, started) VALUES (?, ?, ?, ?)",
+            (run, name_of(step), msgspec.json.encode(step).decode(), self._now()),
+        )
+
+    def finished(self, entry: int, *, passed: bool = False) -> None:
+        """Record that a step is done, or was true already."""
+        self._write("UPDATE step SET ended = ?, passed = ? WHERE id = ?", (self._now(), passed, entry))
+
+    def end(self, run: int, outcome: str, message: str = "") -> None:
+        """Record how a run ended."""
+        self._write(
+            "UPDATE run SET ended = ?, outcome = ?, message = ? WHERE id = ?", (self._now(), outcome, message, run)
+        )
+
+    def unfinished(self) -> Unfinished | None:
+        """Return the latest run that did not end, None where every one did."""
+        rows = self._read(f"SELECT {_RUN} FROM run WHERE ended IS NULL ORDER BY id DESC LIMIT 1")  # noqa: S608
+        if not rows:
+            return None
+        run, command, source, target, release, started, *_ = rows[0]
+        steps = self._read("SELECT name FROM step WHERE run = ? ORDER BY id DESC LIMIT 1", (run,))
+        return Unfinished(
+            run, command, _side(source), _side(target), release, last_step=steps[0][0] if steps else "", started=started
+        )
+
+    def switched(self) -> tuple[Side, int | None] | None:
+        """Return side and release of the last switch that was finished."""
+        switches = self._switches("ORDER BY id DESC LIMIT 1")
+        return (switches[0].to, switches[0].release) if switches else None
+
+    def served(self) -> tuple[int, ...]:
+        """Return the releases that served users once, each once, the latest last."""
+        latest_first = dict.fromkeys(each.release for each in self._switches("ORDER BY id DESC"))
+        return tuple(reversed([each for each in latest_first if each is not None]))
+
+    def ran_once(self, service: str, release: int) -> bool:
+        """Tell whether that one-shot of that release is known to have ended well."""
+        payload = msgspec.json.encode(RunOnce(service, release)).decode()
+        return bool(self._read("SELECT 1 FROM step WHERE payload = ? AND ended IS NOT NULL LIMIT 1", (payload,)))
+
+    def next_release(self) -> int:
+        """Return the number that no run of this journal has used yet."""
+        rows = self._read("SELECT max(release) FROM run")
+        return 1 + (rows[0][0] or 0 if rows else 0)
+
+    def history(self, limit: int) -> tuple[RunRecord, ...]:
+        """Return the last *limit* runs, the latest first."""
+        rows = self._read(f"SELECT {_RUN} FROM run ORDER BY id DESC LIMIT ?", (limit,))  # noqa: S608
+        return tuple(self._record(*row) for row in rows)
+
+    def _record(self, run: int, command: str, source: str | None, target: str | None, *rest: Any) -> RunRecord:
+        release, started, ended, outcome, message = rest
+        return RunRecord(
+            run,
+            command,
+            _side(source),
+            _side(target),
+            release,
+            started,
+            ended,
+            outcome,
+            message,
+            self._phases(run),
+        )
+
+    def _phases(self, run: int) -> dict[str, float]:
+        return dict(
+            self._read(
+                "SELECT name, sum(ended - started) FROM step WHERE run = ? AND ended IS NOT NULL AND NOT passed "
+                "GROUP BY name ORDER BY min(id)",
+                (run,),
+            )
+        )
+
+    def _switches(self, order: str) -> list[Switch]:
+        sql = f"SELECT payload FROM step WHERE name = 'switch' AND ended IS NOT NULL {order}"  # noqa: S608
+        return [msgspec.json.decode(payload, type=Switch) for (payload,) in self._read(sql)]
+
+    def _write(self, sql: str, values: Row) -> int:
+        try:
+            if self._writer is None:
+                self._writer = self._open_for_writing()
+            return self._writer.execute(sql, values).lastrowid or 0
+        except (sqlite3.Error, OSError) as error:
+            raise Unavailable(
+                f"the journal {self._path} can't be written: {error}",
+                hint="make room on the disk or repair its permissions, then run the command again",
+            ) from error
+
+    def _read(self, sql: str, values: Row = ()) -> list[Row]:
+        """Return the rows; a journal that is absent or can't be read knows nothing, and a note says so."""
+        if self._writer is not None:
+            with suppress(sqlite3.DatabaseError):
+                return self._writer.execute(sql, values).fetchall()
+        if not self._path.exists():
+            return []
+        for uri in (f"{self._path.as_uri()}?mode=ro", f"{self._path.as_uri()}?mode=ro&immutable=1"):
+            with suppress(sqlite3.OperationalError):
+                return self._read_at(uri, sql, values)
+        self._notes.append(f"the journal {self._path} can't be read")
+        return []
+
+    def _read_at(self, uri: str, sql: str, values: Row) -> list[Row]:
+        connection = sqlite3.connect(uri, uri=True, timeout=_WAIT)
+        try:
+            if not _ours(connection):
+                raise sqlite3.DatabaseError("not this version's journal")
+            return connection.execute(sql, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            if not _damage(error):
+                raise
+            self._notes.append(
+                f"the journal {self._path} is damaged; the next deploy sets it aside and begins a new one"
+            )
+            return []
+        finally:
+            connection.close()
+
+    def _open_for_writing(self) -> sqlite3.Connection:
+        if self._path.exists() and self._path.stat().st_size and not _sound(self._path):
+            self._set_aside()
+        connection = _connect(self._path)
+        if not _version(connection):
+            connection.executescript(_SCHEMA)
+            _sync_folder(self._path.parent)
+        return connection
+
+    def _set_aside(self) -> None:
+        number = 1
+        while (bad := self._path.with_name(f"{self._path.name}.bad-{number}")).exists():
+            number += 1
+        self._path.rename(bad)
+        for suffix in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                Path(f"{self._path}{suffix}").rename(f"{bad}{suffix}")
+        self._notes.append(f"the journal could not be used and was set aside as {bad}; a new one begins")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _sound(path: Path) -> bool:
+    """Tell whether the file is this version's journal and undamaged; raise OperationalError where it can't be asked."""
+    connection = sqlite3.connect(path, timeout=_WAIT)
+    try:
+        connection.execute("SELECT count(*) FROM run, step WHERE run.id < 0")
+        return _ours(connection) and connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+    except sqlite3.DatabaseError as error:
+        if not _damage(error):
+            raise
+        return False
+    finally:
+        connection.close()
+
+
+def _damage(error: sqlite3.DatabaseError) -> bool:
+    """Tell a file that is no journal from one that can't be reached just now."""
+    return not isinstance(error, sqlite3.OperationalError) or "no such" in str(error)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _ours(connection: sqlite3.Connection) -> bool:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    return application == _APPLICATION and _version(connection) == _VERSION
+
+
+def _side(text: str | None) -> Side | None:
+    return Side(text) if text else None
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,73 @@
+"""Decides: how a step is said, and what the phase that it belongs to is called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import assert_never
+
+from teal.core import steps as s
+from teal.core.side import COLORS, Side
+
+
+def name_of(step: s.Step) -> str:
+    """Return the step's short name, as journal, phases and JSON have it: ``start``, ``hand-over`` …"""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(step).__name__).lower()
+
+
+def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point)
+    """Return what *step* does, in the words of the design, for plans and progress."""
+    match step:
+        case s.StartShared(services):
+            return f"start the shared services that are absent: {_listed(services)}"
+        case s.Build(services, pull):
+            return _build(services, pull)
+        case s.Keep(release, side):
+            return f"pin the images and keep release {release} for {side}"
+        case s.Clear(side, logs):
+            return f"remove what stands on {side}" + (", keeping its last logs" if logs else "")
+        case s.RunOnce(service, release):
+            return f"run {service} of release {release} to its end"
+        case s.Create(side, release, apart):
+            return f"create {_what(side, release)}" + (", apart from the plain containers" if apart else "")
+        case s.Start(side, _, services):
+            return f"start {_listed(services)} on {side} and wait until healthy"
+        case s.Check(side):
+            return f"check {side} through the proxy"
+        case s.RunHook(when):
+            return f"run the {when} hook"
+        case s.Hold():
+            return "hold new requests at the proxy"
+        case s.Switch(to, release):
+            return f"switch all routes to {_what(to, release)}"
+        case s.Confirm(side):
+            return f"ask through the proxy whether {side} answers"
+        case s.HandOver(service, source, to):
+            return f"hand {service} over" + (f" from {source}" if source else "") + f" to {to}"
+        case s.Drain(side):
+            return f"drain {side}"
+        case s.Retire(side, services):
+            return f"retire {side}: stop {_listed(services)}"
+        case s.Remove(services):
+            return f"remove the retired plain containers: {_listed(services)}"
+        case s.Join(side):
+            return f"join {side} to the stack's own networks"
+        case s.Settle(side):
+            return f"publish {side} as the active color" if side in COLORS else "publish that no color is active"
+        case s.Prune(releases):
+            return f"remove what the policy no longer keeps: release {_listed(releases)}"
+        case _:
+            assert_never(step)
+
+
+def _build(services: Sequence[str], pull: Sequence[str]) -> str:
+    parts = [f"{verb} {_listed(names)}" for verb, names in (("build", services), ("pull", pull)) if names]
+    return " and ".join(parts) or "build nothing: no service of the color has a build"
+
+
+def _what(side: Side, release: int | None) -> str:
+    return f"{side}, release {release}" if release is not None else str(side)
+
+
+def _listed(names: Sequence[object]) -> str:
+    return ", ".join(str(each) for each in names) or "nothing"

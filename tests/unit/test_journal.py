@@ -1,0 +1,238 @@
+"""The journal tells what was written to it, and no file at its place can stop a command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from teal.adapters.journal import SqliteJournal
+from teal.core.side import Side
+from teal.core.steps import Drain, RunOnce, Start, StartShared, Switch
+from teal.errors import Unavailable
+
+
+class Ticks:
+    """A clock that goes on by one second at each look."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def __call__(self) -> float:
+        self.time += 1
+        return self.time
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+def journal(path: Path) -> SqliteJournal:
+    return SqliteJournal(path, now=Ticks())
+
+
+def deploy(to: SqliteJournal, release: int, target: Side = Side.BLUE) -> int:
+    run = to.begin("deploy", None, target, release)
+    for step in (Start(target, release, ("web",)), Switch(target, release), Drain(target.other)):
+        to.finished(to.started(run, step))
+    to.end(run, "done")
+    return run
+
+
+def test_an_absent_journal_knows_nothing_and_is_not_created_by_reading(path):
+    absent = journal(path)
+    assert (absent.unfinished(), absent.switched(), absent.served(), absent.next_release()) == (None, None, (), 1)
+    assert absent.history(10) == ()
+    assert not path.exists()
+
+
+def test_what_was_written_is_read_by_another_process(path):
+    deploy(journal(path), 1)
+    deploy(journal(path), 2, Side.GREEN)
+    other = journal(path)
+    assert other.switched() == (Side.GREEN, 2)
+    assert other.next_release() == 3
+    latest, first = other.history(10)
+    assert (latest.command, latest.release, latest.target, latest.outcome) == ("deploy", 2, Side.GREEN, "done")
+    assert (first.started, first.ended) == (1001.0, 1008.0)
+    assert latest.phases == {"start": 1.0, "switch": 1.0, "drain": 1.0}
+    assert len(other.history(1)) == 1
+
+
+def test_served_names_each_release_once_the_latest_last(path):
+    written = journal(path)
+    for release in (1, 2, 3, 2):
+        deploy(written, release)
+    assert written.served() == (1, 3, 2)
+
+
+def test_a_switch_that_was_begun_only_did_not_serve(path):
+    written = journal(path)
+    written.started(written.begin("deploy", None, Side.BLUE, 1), Switch(Side.BLUE, 1))
+    assert written.served() == ()
+    assert written.switched() is None
+
+
+def test_a_switch_to_plain_has_no_release(path):
+    written = journal(path)
+    run = written.begin("leave", Side.BLUE, Side.PLAIN, None)
+    written.finished(written.started(run, Switch(Side.PLAIN, None)))
+    assert written.switched() == (Side.PLAIN, None)
+    assert written.served() == ()
+
+
+def test_a_passed_step_takes_no_time_in_the_phases(path):
+    written = journal(path)
+    run = written.begin("deploy", None, Side.BLUE, 1)
+    written.finished(written.started(run, StartShared(("db",))), passed=True)
+    assert written.history(1)[0].phases == {}
+
+
+def test_a_one_shot_ran_once_its_end_is_known(path):
+    written = journal(path)
+    entry = written.started(written.begin("deploy", None, Side.BLUE, 4), RunOnce("migrate", 4))
+    assert not written.ran_once("migrate", 4)
+    written.finished(entry)
+    assert written.ran_once("migrate", 4)
+    assert not written.ran_once("migrate", 5)
+    assert not written.ran_once("seed", 4)
+
+
+def test_a_killed_run_is_unfinished_with_its_last_step(path):
+    script = f"""
+import os, signal
+from pathlib import Path
+from teal.adapters.journal import SqliteJournal
+from teal.core.side import Side
+from teal.core.steps import Switch
+journal = SqliteJournal(Path({str(path)!r}))
+journal.started(journal.begin("deploy", Side.BLUE, Side.GREEN, 7), Switch(Side.GREEN, 7))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGKILL
+    after = journal(path)
+    found = after.unfinished()
+    assert found is not None
+    assert (found.command, found.source, found.target, found.release) == ("deploy", Side.BLUE, Side.GREEN, 7)
+    assert found.last_step == "switch"
+    assert after.next_release() == 8
+    after.end(found.run, "healed")
+    assert after.unfinished() is None
+
+
+def _foreign(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE bookmark (url TEXT)")
+
+
+def _newer(path: Path) -> None:
+    deploy(journal(path), 1)
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+
+
+def _scrambled(path: Path) -> None:
+    written = journal(path)
+    for release in range(1, 60):
+        deploy(written, release)
+    written.close()
+    content = bytearray(path.read_bytes())
+    content[4096:] = os.urandom(len(content) - 4096)
+    path.write_bytes(content)
+
+
+def _tableless(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA application_id = {0x7EA1}")
+        connection.execute("PRAGMA user_version = 1")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_bytes(b"not a database, " * 1000),
+        lambda path: path.write_bytes(b"SQLite format 3\0" + os.urandom(100)),
+        _foreign,
+        _newer,
+        _scrambled,
+        _tableless,
+    ],
+    ids=["text", "torn", "foreign", "newer", "scrambled", "tableless"],
+)
+def test_a_file_that_is_no_journal_is_set_aside_and_a_fresh_one_begins(path, spoil):
+    spoil(path)
+    before = path.read_bytes()
+    reader = journal(path)
+    assert reader.unfinished() is None
+    assert reader.served() == ()
+    assert len(reader.notes) == 1
+    assert path.read_bytes() == before
+    writer = journal(path)
+    deploy(writer, 1)
+    assert writer.switched() == (Side.BLUE, 1)
+    assert "set aside" in writer.notes[0]
+    assert path.with_name("journal.db.bad-1").read_bytes() == before
+
+
+def test_each_bad_file_gets_a_place_of_its_own(path):
+    for number in (1, 2):
+        path.write_bytes(b"spoiled %d" % number)
+        written = journal(path)
+        deploy(written, 1)
+        written.close()
+        assert path.with_name(f"journal.db.bad-{number}").read_bytes() == b"spoiled %d" % number
+
+
+def test_an_empty_file_is_simply_begun(path):
+    path.touch()
+    deploy(journal(path), 1)
+    assert not list(path.parent.glob("*.bad-*"))
+
+
+def test_a_lost_write_ahead_log_loses_no_ended_run(path):
+    written = journal(path)
+    deploy(written, 1)
+    written.close()
+    assert journal(path).switched() == (Side.BLUE, 1)
+
+
+def test_a_folder_that_is_gone_is_unavailable_not_a_crash(tmp_path):
+    with pytest.raises(Unavailable, match="can't be written"):
+        journal(tmp_path / "absent" / "journal.db").begin("deploy", None, Side.BLUE, 1)
+
+
+READ = """
+import os, sys
+from pathlib import Path
+from teal.adapters.journal import SqliteJournal
+if os.getuid() == 0:
+    os.setgid(65534); os.setuid(65534)
+journal = SqliteJournal(Path(sys.argv[1]))
+print(journal.switched(), journal.notes)
+"""
+
+
+@pytest.mark.parametrize("at_rest", [True, False], ids=["at-rest", "while-written"])
+def test_a_user_without_write_permission_reads_it(at_rest):
+    with tempfile.TemporaryDirectory(prefix="teal-journal-") as name:  # tmp_path is closed to other users
+        folder = Path(name)
+        written = journal(folder / "journal.db")
+        deploy(written, 3)
+        if at_rest:
+            written.close()
+        for each in folder.iterdir():
+            each.chmod(0o444)
+        folder.chmod(0o555)
+        try:
+            argv = [sys.executable, "-c", READ, folder / "journal.db"]
+            seen = subprocess.run(argv, capture_output=True, text=True, check=True)
+        finally:
+            folder.chmod(0o755)
+        assert seen.stdout.strip() == "(<Side.BLUE: 'blue'>, 3) ()"

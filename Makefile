@@ -20,7 +20,7 @@ check: venv ## Style, types, architecture, unit tests: under a minute
 	$(BIN)/lint-imports
 	$(BIN)/pytest -m "not engine and not load"
 
-engine: ## Install or start a Docker Engine, pull or build the base images
+engine: venv ## Install or start a Docker Engine, pull or build the base images
 	@$(WITH_ENGINE) true
 
 test: check ## Everything: check, then contract, end-to-end and load on the real engine

@@ -62,9 +62,11 @@ debian_root() { # an image of Debian's essential packages
         docker import --change 'LABEL teal.stand-in=true' - "$1" >/dev/null
 }
 
-pip_conf() { # pip's own view of where packages come from, be it in files or in the environment
+pip_conf() { # pip's own view of where packages come from, be it in the environment (listed first) or in files
+    local python=../.venv/bin/python
+    [ -x "$python" ] || python=python3
     printf '[global]\n'
-    python3 -m pip config list 2>/dev/null |
+    { "$python" -m pip config list 2>/dev/null || true; } |
         sed -nE "s/^[^=]*\.(index-url|extra-index-url|trusted-host|proxy|default-timeout|timeout)='(.*)'$/\1 = \2/p" |
         sed 's/^default-timeout/timeout/' | sort -u -t= -k1,1
 }

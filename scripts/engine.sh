@@ -88,8 +88,9 @@ install_plugin() { # NAME (compose or buildx)
 start_engine() {
     if [ -d /run/systemd/system ]; then
         as_root systemctl enable --now docker >&2 || as_root systemctl --no-pager status docker >&2 || true
-    elif ! pgrep -x dockerd >/dev/null; then
-        # No init system: detached, so that it outlives this shell, and without the lock's descriptor.
+    else
+        # No init system: detached, so that it outlives this shell, and without the lock's descriptor. Where a
+        # daemon is starting already, this second one ends by itself.
         as_root sh -c 'exec setsid -f "$0" >>"$1" 2>&1 </dev/null' "$(daemon_path)" "$DAEMON_LOG" 9<&-
     fi
 }

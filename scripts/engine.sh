@@ -78,7 +78,7 @@ install_engine() {
 install_plugin() { # NAME (compose or buildx)
     confirm "Docker has no working '$1' command. Install it?"
     say "installing docker $1"
-    if apt-cache show "docker-$1-plugin" >/dev/null 2>&1; then
+    if apt-cache madison "docker-$1-plugin" | grep -q .; then
         apt_get install -y --no-install-recommends "docker-$1-plugin"
     else
         install_from_suite "docker-$1"

@@ -1,0 +1,1 @@
+"""What proves Teal: load, its counting, and reports. Not part of the wheel."""

@@ -56,7 +56,7 @@ debian_root() { # an image of Debian's essential packages
     docker image inspect "$1" >/dev/null 2>&1 && return
     say "making a Debian $SUITE root file system"
     require_debian 'the base images (docker pull)'
-    apt_get update
+    apt_update
     apt_get install -y --no-install-recommends mmdebstrap debian-archive-keyring
     as_root mmdebstrap --quiet --variant=minbase --include=ca-certificates "$SUITE" - "$(debian_mirror)" |
         docker import --change 'LABEL teal.stand-in=true' - "$1" >/dev/null

@@ -13,7 +13,7 @@ set -euo pipefail
 readonly SUITE=forky # the Debian suite whose engine is recent; it runs on Debian 12's libc and runc
 readonly DAEMON_LOG=/var/log/dockerd.log
 
-engine_answers() { timeout 20 docker info >/dev/null 2>&1; }
+engine_answers() { in_docker_group timeout 20 docker info >/dev/null 2>&1; }
 has_plugin() { docker "$1" version >/dev/null 2>&1; }
 all_work() { has_plugin compose && has_plugin buildx && engine_answers; }
 
@@ -35,7 +35,7 @@ refuse_foreign_engine() {
 # The newer suite, at a priority at which apt takes from it only what is asked for by its name.
 add_suite() {
     local mirror
-    apt_get update
+    apt_update
     mirror=$(debian_mirror)
     [ -n "$mirror" ] || die "found no Debian package source on this machine; install Docker Engine by hand"
     printf 'Package: *\nPin: release n=%s\nPin-Priority: 50\n' "$SUITE" |
@@ -43,7 +43,7 @@ add_suite() {
     printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' \
         "$mirror" "$SUITE" /usr/share/keyrings/debian-archive-keyring.gpg |
         as_root tee "/etc/apt/sources.list.d/teal-$SUITE.sources" >/dev/null
-    apt_get update
+    apt_update
 }
 
 install_from_suite() { # PACKAGE...
@@ -87,7 +87,7 @@ install_plugin() { # NAME (compose or buildx)
 
 start_engine() {
     if [ -d /run/systemd/system ]; then
-        as_root systemctl enable --now docker >&2 || as_root systemctl --no-pager status docker >&2 || true
+        as_root systemctl enable --now docker >/dev/null 2>&1 || true # its failure is explained below
     else
         # No init system: detached, so that it outlives this shell, and without the lock's descriptor. Where a
         # daemon is starting already, this second one ends by itself.
@@ -114,7 +114,7 @@ explain_silence() {
     exit 1
 }
 
-# The socket belongs to the group docker; who is new in it meets that at the next login (or under `sg`).
+# The socket belongs to the group docker.
 admit_user() {
     engine_answers && return
     say "adding $(id -un) to the group docker"

@@ -5,9 +5,33 @@ say() { printf '%s\n' "$(basename "$0" .sh): $*" >&2; }
 die() { say "$*"; exit 1; }
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
-apt_get() { # quiet but for errors
-    as_root env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes \
+# Quiet but for errors, and one at a time among these scripts.
+apt_get() {
+    as_root env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes flock /etc/debian_version \
         apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" >/dev/null
+}
+
+# A machine that has just booted may be fetching its lists itself: apt does not wait for that lock.
+apt_update() {
+    local attempt errors
+    for attempt in {1..60}; do
+        errors=$(apt_get update 2>&1) && return
+        [[ $errors == *'get lock'* ]] || break
+        sleep 2
+    done
+    die "$errors"
+}
+
+# Run a command with the rights of the group docker: who was added to it just now has them only from the
+# next login on, or under `sg`.
+in_docker_group() {
+    local name
+    name=$(id -un)
+    if [ "$(id -u)" = 0 ] || [[ " $(id -nG) " == *' docker '* || " $(id -nG "$name") " != *' docker '* ]]; then
+        "$@"
+    else
+        sg docker -c "${*@Q}"
+    fi
 }
 
 require_debian() { # WHAT the user should get by other means on another system

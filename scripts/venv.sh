@@ -20,7 +20,7 @@ require_python() {
     require_debian "the modules venv and ensurepip of $PYTHON"
     confirm 'Python cannot create virtual environments. Install python3-venv?'
     say 'installing python3-venv'
-    apt_get update
+    apt_update
     apt_get install -y --no-install-recommends python3-venv
 }
 

@@ -28,32 +28,20 @@ class Task:
     request: Request
     lasts: float
     check: Callable[[Answer], Verdict]
+    status: int = 200
+    job: str = ""
 
 
 def task(action: Action, mix: Mix, dice: random.Random) -> Task:
     """Make a request for *action*; *dice* gives bodies and lengths. A WebSocket is not one: see `ws`."""
-    match action:
-        case Action.GET:
-            return _get(mix, dice)
-        case Action.POST:
-            return _post(mix, dice)
-        case Action.UPLOAD:
-            return _upload(mix, dice)
-        case Action.SLOW:
-            return _slow(mix)
-        case Action.EVENTS:
-            return _events(mix, dice)
-        case Action.CHAIN:
-            return Task(Request("GET", f"{mix.prefix}/chain"), 0.0, lambda got: chained(got, mix.participants))
-        case Action.WS:
-            raise ValueError("a WebSocket is not one request")
+    return MAKERS[action](mix, dice)
 
 
-def judge(answer: Answer, check: Callable[[Answer], Verdict]) -> Verdict:
+def judge(answer: Answer, job: Task) -> Verdict:
     """Return what is wrong with a whole *answer*: its status, its marks, then its body."""
-    if answer.status != 200:
+    if answer.status != job.status:
         return Verdict(Fault.STATUS, f"status {answer.status}: {_start(answer.body)}")
-    verdict = check(answer)
+    verdict = job.check(answer)
     if verdict.fault or answer.marked:
         return verdict
     return Verdict(Fault.UNMARKED, "no X-Release and X-Color")
@@ -120,9 +108,20 @@ def _hashed(sent: bytes, got: bytearray) -> Verdict:
     return same(sent, got)
 
 
-def _slow(mix: Mix) -> Task:
+def _slow(mix: Mix, _: random.Random) -> Task:
     path = f"{mix.prefix}/slow?seconds={mix.slow_seconds:g}"
     return Task(Request("GET", path), mix.slow_seconds, lambda got: _not_empty(got.body))
+
+
+def _chain(mix: Mix, _: random.Random) -> Task:
+    return Task(Request("GET", f"{mix.prefix}/chain"), 0.0, lambda got: chained(got, mix.participants))
+
+
+def _job(mix: Mix, dice: random.Random) -> Task:
+    name = f"load-{dice.getrandbits(96):024x}"
+    order = {"id": name, "seconds": round(dice.uniform(*mix.job_seconds), 3)}
+    request = Request("POST", mix.prefix + mix.job_path, msgspec.json.encode(order))
+    return Task(request, 0.0, lambda got: _not_empty(got.body), status=202, job=name)
 
 
 def _not_empty(body: bytearray) -> Verdict:
@@ -147,3 +146,14 @@ def _arrived(body: bytearray, count: int) -> Verdict:
 
 def _start(body: bytes | bytearray) -> str:
     return repr(bytes(body[:80]))
+
+
+MAKERS: dict[Action, Callable[[Mix, random.Random], Task]] = {
+    Action.GET: _get,
+    Action.POST: _post,
+    Action.UPLOAD: _upload,
+    Action.SLOW: _slow,
+    Action.EVENTS: _events,
+    Action.CHAIN: _chain,
+    Action.JOB: _job,
+}

@@ -27,6 +27,7 @@ class Seen:
     answer: Answer
     verdict: Verdict = field(default_factory=Verdict)
     code: int = 0
+    job: str = ""
 
 
 class Caller:
@@ -54,16 +55,17 @@ class Caller:
         return Sample(
             slot.action, slot.way, begun, time.time(), lag, loop.time() - due,
             answer.status, answer.color, answer.release, answer.started,
-            verdict.fault, verdict.detail, seen.code, verdict.mixed,
+            verdict.fault, verdict.detail, seen.code, verdict.mixed, seen.job,
         )  # fmt: skip
 
     async def _ask(self, slot: Slot, seen: Seen) -> None:
         protocol, connection = slot.way.split()
-        job = task(slot.action, self._mix, self._dice)
-        async with asyncio.timeout(self._timeout + job.lasts):
+        asked = task(slot.action, self._mix, self._dice)
+        seen.job = asked.job
+        async with asyncio.timeout(self._timeout + asked.lasts):
             client = self._clients[protocol]
-            await client.exchange(job.request, seen.answer, fresh=connection == "fresh")
-        seen.verdict = judge(seen.answer, job.check)
+            await client.exchange(asked.request, seen.answer, fresh=connection == "fresh")
+        seen.verdict = judge(seen.answer, asked)
 
     async def _talk(self, slot: Slot, seen: Seen, stopping: asyncio.Event) -> None:
         seconds = self._dice.uniform(*self._mix.ws_seconds)

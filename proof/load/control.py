@@ -166,6 +166,12 @@ class Load:
         """Return the switches told so far, in order of time."""
         return tuple(sorted(self._switches, key=lambda one: one.at))
 
+    @property
+    def jobs(self) -> tuple[list[str], list[str]]:
+        """Return the ids of the jobs that were accepted, and of those of which nobody knows."""
+        asked = [sample for sample in self.samples if sample.job]
+        return [one.job for one in asked if not one.fault], [one.job for one in asked if one.fault]
+
     def progress(self) -> Progress:
         """Return where the load stands; at most half a second old."""
         samples = self.samples

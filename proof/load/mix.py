@@ -28,6 +28,7 @@ class Mix:
     upload: int = 8
     events: int = 12
     ws: int = 10
+    job: int = 0  # only of a stack with a queue
     body_bytes: tuple[int, int] = (16, 8192)
     slow_seconds: float = 2.0
     upload_bytes: int = 1_000_000
@@ -38,6 +39,8 @@ class Mix:
     ws_interval: float = 0.25
     participants: int = 5  # services that answer in /chain
     prefix: str = ""  # before every path
+    job_path: str = "/api/jobs"  # takes {"id", "seconds"} by POST
+    job_seconds: tuple[float, float] = (0.0, 1.0)
     plain_only: bool = False  # leave out TLS: for a server without it
 
     def weight(self, action: Action) -> int:

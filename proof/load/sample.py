@@ -29,6 +29,7 @@ class Action(StrEnum):
     EVENTS = "events"
     WS = "ws"
     CHAIN = "chain"
+    JOB = "job"
 
 
 FAST = frozenset({Action.GET, Action.POST})
@@ -53,6 +54,7 @@ class Sample:
     detail: str = ""  # what was wrong, in words
     code: int = 0  # with which a WebSocket was closed; 0 if without
     mixed: str = ""  # who took part, if not all were of one release
+    job: str = ""  # the id of the job that was to be enqueued
 
     @property
     def kind(self) -> str:

@@ -23,6 +23,7 @@ class Server:
 
     def __init__(self, fault: Fault = lambda path, number: "") -> None:
         self.fault, self.release, self.color = fault, "7", "blue"
+        self.enqueued: list[str] = []
         self.asked: Counter[str] = Counter()
         self.did: Counter[str] = Counter()
         self._loop = asyncio.new_event_loop()
@@ -50,6 +51,7 @@ class Server:
                 web.get("/events", self.events),
                 web.get("/ws", self.ws),
                 web.get("/chain", self.chain),
+                web.post("/api/jobs", self.jobs),
             ]
         )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, keepalive_timeout=300)
@@ -116,6 +118,12 @@ class Server:
             elif message.type is WSMsgType.TEXT:
                 await socket_.send_str(message.data)
         return socket_
+
+    async def jobs(self, request: web.Request) -> web.StreamResponse:
+        if self._wrong(request):
+            return web.Response(status=500)
+        self.enqueued.append((await request.json())["id"])
+        return web.json_response({"job": self.enqueued[-1]}, status=202, headers=self._marks())
 
     async def chain(self, request: web.Request) -> web.StreamResponse:
         rows = [{"service": name, "color": self.color, "release": self.release} for name in "abcde"]

@@ -160,6 +160,17 @@ def test_uploads_are_sent_slowly_and_cut_ones_counted() -> None:
     assert report.cut_streams == server.did["truncate"] >= 2
 
 
+def test_jobs_that_were_accepted_are_known_by_id_and_the_others_as_doubtful() -> None:
+    mix = Mix(get=0, post=0, chain=0, slow=0, upload=0, events=0, ws=0, job=1, plain_only=True)
+    refuse = lambda _, number: "500" if number % 4 == 0 else ""  # noqa: E731
+    with Server(refuse) as server, Load(http=server.origin, rate=40, mix=mix, workers=1) as load:
+        time.sleep(0.5)
+        report = load.finish()
+        accepted, doubtful = load.jobs
+    assert sorted(accepted) == sorted(server.enqueued)
+    assert len(doubtful) == report.failed == server.did["500"] >= 3
+
+
 def test_the_schedule_holds_the_mix_exactly_and_is_shared_out_among_workers() -> None:
     mix = Mix()
     cards = deck(mix, 0, 0)

@@ -80,7 +80,7 @@ class Engine(Protocol):
     async def remove(self, id: str) -> None: ...
     async def logs(self, id: str, *, lines: int) -> str: ...
     async def execute(self, id: str, command: Sequence[str], *, within: float) -> Ran: ...
-    async def events(self, stack: str) -> AsyncIterator[str]:
+    def events(self, stack: str) -> AsyncIterator[str]:
         """Yield the id of a container of the stack whenever the engine reports something about it."""
         ...
 
@@ -193,13 +193,30 @@ class Proxy(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What lies beside a release's record: the files that its containers are made from."""
+
+    renderings: Mapping[Side, Tree]  # for each color
+    once: Tree  # the one-shots; empty where there are none
+    written: Mapping[str, bytes] = field(default_factory=dict)  # path below files/ -> content (secrets, configs)
+    copied: Mapping[str, str] = field(default_factory=dict)  # path below files/ -> the owner's file, absolute
+
+
 class Releases(Protocol):
     """The kept releases on disk."""
 
     def all(self) -> tuple[Release, ...]: ...
-    def keep(self, release: Release, renderings: Mapping[Side, Tree], files: Mapping[str, bytes]) -> None: ...
+    def keep(self, release: Release, kept: Kept) -> None:
+        """Write a release whole or not at all."""
+        ...
+
     def rendering(self, number: int, side: Side) -> str:
         """Return the path of the rendered Compose file."""
+        ...
+
+    def once(self, number: int) -> str:
+        """Return the path of the Compose file that holds the release's one-shots."""
         ...
 
     def folder(self, number: int) -> str:

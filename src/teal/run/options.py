@@ -1,7 +1,4 @@
-"""Does: Teal's commands as a library; each takes the ports and what is wanted, and returns a value.
-
-Every one of them may raise any error of ``teal.errors``; the mutating ones hold the lock and heal first.
-"""
+"""Does: the choices that commands leave to whoever calls them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,224 @@
+"""Decides: who serves now, who would serve next, and what an interrupted command left behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from teal.core.observed import Observed, Unfinished
+from teal.core.plan import Change, Strategy, plan_forward
+from teal.core.policy import missing_images, previous
+from teal.core.release import Release
+from teal.core.side import COLORS, Side
+from teal.core.stack import Service, Stack
+from teal.core.steps import Clear, Plan, Retire, Settle, Start, Step
+from teal.core.traffic import Mode
+from teal.errors import Refused
+
+
+def plainly_running(observed: Observed, stack: Stack) -> tuple[str, ...]:
+    """Return the names of rotating services that run outside of any color."""
+    names = frozenset(service.name for service in stack.rotating)
+    return tuple(sorted({c.service for c in observed.on(Side.PLAIN, names) if c.running}))
+
+
+def source_of(observed: Observed, stack: Stack) -> Side | None:
+    """Return the side that serves: the active color, plain where rotating services run plainly, else None."""
+    if observed.active is not None:
+        return observed.active
+    held = observed.traffic is not None and observed.traffic.users in {Mode.HOLD, Mode.MAINTENANCE}
+    return Side.PLAIN if plainly_running(observed, stack) and not held else None
+
+
+def target_of(observed: Observed, source: Side | None) -> Side:
+    """Return the color that comes next: never one that the state file already sends users to."""
+    if source is None and observed.traffic is not None and observed.traffic.side is not None:
+        return observed.traffic.side.other
+    return source.other if source is not None else Side.BLUE
+
+
+def services_on(observed: Observed, stack: Stack, side: Side | None) -> tuple[Service, ...]:
+    """Return the rotating services that stand on *side*, as the release there describes them."""
+    if side is None:
+        return ()
+    if side is Side.PLAIN:
+        return stack.rotating
+    kept = observed.kept(observed.release_on(side))
+    return kept.rotating if kept else stack.rotating
+
+
+def change_to(
+    observed: Observed,
+    stack: Stack,
+    *,
+    command: str,
+    release: Release | None = None,
+    keep: bool = False,
+    strategy: Strategy = "blue-green",
+) -> Change:
+    """Return the change of hands that a deploy (no *release*) or a rollback (to *release*) makes.
+
+    Raises ``Refused`` while a plain copy of a rotating service runs beside an active color.
+    """
+    source = source_of(observed, stack)
+    stray = plainly_running(observed, stack)
+    if stray and source is not Side.PLAIN:
+        raise Refused(
+            f"{', '.join(stray)} run plainly beside the active {source or 'stack'}: a third copy with the plain names",
+            hint=f"end them: docker compose -p {stack.project} rm -sf {' '.join(stray)}",
+        )
+    number = release.number if release else observed.next_release
+    return Change(
+        command=command,
+        source=source,
+        target=target_of(observed, source),
+        release=number,
+        leaving=services_on(observed, stack, source),
+        coming=release.rotating if release else stack.rotating,
+        source_release=observed.release_on(source) if source in COLORS else None,
+        keep=keep or stack.settings.retire == "keep",
+        strategy=strategy,
+        checks=bool(stack.proxy),
+        hooks=frozenset(hook.when for hook in stack.hooks),
+    )
+
+
+def leaving_change(observed: Observed, stack: Stack) -> Change:
+    """Return the change of hands from the active color to the plain stack."""
+    if observed.active is None:
+        raise Refused("no color is active: there is nothing to leave", hint="`teal status` shows what runs")
+    change = change_to(observed, stack, command="leave")
+    return Change(
+        command="leave",
+        source=change.source,
+        target=Side.PLAIN,
+        release=None,
+        leaving=change.leaving,
+        coming=stack.rotating,
+        source_release=change.source_release,
+        checks=change.checks,
+        hooks=change.hooks,
+    )
+
+
+def rollback_release(observed: Observed, wanted: int | None) -> Release:
+    """Return the release that a rollback brings back, or raise ``Refused`` with the reason."""
+    active = observed.release_on(observed.active) if observed.active else None
+    release = observed.kept(wanted) if wanted is not None else previous(observed, active)
+    if release is None:
+        kept = ", ".join(str(each.number) for each in observed.releases if each.number != active) or "none"
+        what = f"release {wanted} is not kept" if wanted is not None else "there is no earlier release to return to"
+        raise Refused(what, hint=f"kept releases besides the active one: {kept}")
+    if release.number == active:
+        raise Refused(f"release {active} is the active one", hint="`teal status` shows what rollback would return to")
+    gone = missing_images(observed, release)
+    if gone and not _stands(observed, release):
+        raise Refused(
+            f"release {release.number} can't come back: the image of {', '.join(gone)} was removed from the engine",
+            hint="deploy the older source again; `docker system prune -a` takes images that no container uses",
+        )
+    return release
+
+
+def _stands(observed: Observed, release: Release) -> bool:
+    """Tell whether containers of *release* still exist, so that its images can't be gone."""
+    return any(container.release == release.number for container in observed.containers)
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What puts right what an interrupted command, or a hand, left behind."""
+
+    kind: Literal["forward", "undo", "restore", "settle", "note"]
+    text: str
+    plan: Plan
+
+
+def diagnose(observed: Observed, stack: Stack) -> Repair | None:
+    """Return the repair that is due before any other command, or None where all is well."""
+    lost = _lost_traffic(observed, stack)
+    if lost is not None:
+        text = f"the proxy's state file was lost: users go to {lost} again, as the journal knows"
+        return Repair("restore", text, _only("heal", lost, Settle(lost)))
+    unfinished = observed.unfinished
+    if unfinished is not None:
+        return _finish_or_undo(observed, stack, unfinished)
+    if observed.traffic is not None and observed.traffic.key:
+        text = "a key of an earlier command was still in the proxy's state file: removed"
+        return Repair("settle", text, _only("heal", observed.traffic.side, Settle(observed.traffic.side)))
+    return None
+
+
+def _lost_traffic(observed: Observed, stack: Stack) -> Side | None:
+    """Return the color that users belong to while the state file doesn't name it."""
+    known = observed.switched[0] if observed.switched else None
+    if known not in COLORS or not any(container.running for container in observed.on(known)):
+        return None
+    if observed.traffic is None:
+        return known
+    plain = observed.traffic.users is Mode.PLAIN and not plainly_running(observed, stack)
+    return known if plain and not _is_first_steps(observed) else None
+
+
+def _is_first_steps(observed: Observed) -> bool:
+    """Tell whether an unfinished leave explains that users go to the plain side."""
+    return observed.unfinished is not None and observed.unfinished.target is Side.PLAIN
+
+
+def _finish_or_undo(observed: Observed, stack: Stack, unfinished: Unfinished) -> Repair:
+    """Go forward where the interrupted command had switched already; else undo what it had begun."""
+    source, target = unfinished.source, unfinished.target
+    what = f"{unfinished.command} of release {unfinished.release}" if unfinished.release else unfinished.command
+    users = observed.traffic.side if observed.traffic else Side.PLAIN
+    if target is not None and users is target and target is not source and observed.on(target):
+        change = _change_again(observed, stack, unfinished, target)
+        return Repair(
+            "forward", f"{what} was interrupted after its switch: finished", plan_forward(observed, stack, change)
+        )
+    steps = _undo_steps(observed, stack, unfinished)
+    kind: Literal["undo", "note"] = "undo" if steps else "note"
+    return Repair(kind, f"{what} was interrupted before its switch: undone", _only("heal", source, *steps))
+
+
+def _change_again(observed: Observed, stack: Stack, unfinished: Unfinished, target: Side) -> Change:
+    """Return the change of hands that was interrupted."""
+    return Change(
+        command="heal",
+        source=unfinished.source,
+        target=target,
+        release=unfinished.release,
+        leaving=services_on(observed, stack, unfinished.source),
+        coming=services_on(observed, stack, target),
+        keep=stack.settings.retire == "keep",
+    )
+
+
+def _undo_steps(observed: Observed, stack: Stack, unfinished: Unfinished) -> tuple[Step, ...]:
+    """Return what takes an interrupted command back to where it began; the source was not touched, unless held."""
+    source, target = unfinished.source, unfinished.target
+    steps: list[Step] = []
+    held = observed.traffic is not None and observed.traffic.users is Mode.HOLD
+    if held and source is not None:
+        names = tuple(service.name for service in services_on(observed, stack, source))
+        steps.append(Start(source, observed.release_on(source) if source.is_color else None, names))
+    if observed.traffic is not None and (held or observed.traffic.key):
+        steps.append(Settle(source))
+    if target is not None and target is not source:
+        steps += _empty(observed, stack, unfinished, target)
+    return tuple(steps)
+
+
+def _empty(observed: Observed, stack: Stack, unfinished: Unfinished, target: Side) -> list[Step]:
+    """Return how the half-filled *target* is emptied; a release that stood there before is not touched."""
+    if target is Side.PLAIN:
+        return [Clear(Side.PLAIN)]
+    if not any(container.release == unfinished.release for container in observed.on(target)):
+        return []
+    if unfinished.command == "rollback":
+        return [Retire(target, tuple(service.name for service in services_on(observed, stack, target)))]
+    return [Clear(target, logs=True)]
+
+
+def _only(command: str, side: Side | None, *steps: Step) -> Plan:
+    """Return a plan of nothing but *steps*."""
+    return Plan(command, side, None, None, steps, (), ())

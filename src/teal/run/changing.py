@@ -1,0 +1,193 @@
+"""Does: creates, clears, retires and joins the containers of a side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from teal.core.observed import Container
+from teal.core.order import stop_waves
+from teal.core.roles import Role
+from teal.core.side import Side, key_of, project_of
+from teal.core.stack import Service
+from teal.errors import TealError
+from teal.ports import Network
+from teal.run.scene import Scene
+
+EDGE = "edge"  # the network on which only the proxy and the routes of a color meet, while plain containers run
+LAST_LINES = 2000  # log lines kept of a service that is removed after a failure
+
+
+async def create(scene: Scene, side: Side, release: int | None, *, apart: bool) -> bool:
+    """Create the containers of *release* on *side*; tell whether they all stood there already."""
+    if side is Side.PLAIN:
+        names = tuple(service.name for service in scene.stack.rotating)
+        await scene.ports.compose.create_plain(names, told=scene.tool)
+        return False
+    assert release is not None, "a color always holds a release"
+    file = scene.ports.releases.rendering(release, side)
+    await scene.ports.compose.create(project_of(scene.stack.project, side), file, told=scene.tool)
+    if apart:
+        await _set_apart(scene, side, release)
+    for container in await scene.containers(side):
+        scene.tell(side, container.service, "created")
+    return False
+
+
+async def _set_apart(scene: Scene, side: Side, release: int) -> None:
+    """Take the new containers off every network that plain containers are on.
+
+    There ``rag`` would mean the plain rag until the color's own has started, and after it died. So the shared
+    services come to the color's own networks meanwhile, and the proxy to one of its own with the routes.
+    """
+    engine, project = scene.ports.engine, scene.stack.project
+    kept = scene.release(release)
+    every = await engine.containers(project)
+    mine = [container for container in every if container.side is side]
+    networks = {network.name: network for network in await engine.networks(project)}
+    for container in mine:
+        for name in container.networks.keys() & kept.networks.get(container.service, {}).keys():
+            await engine.disconnect(name, container.id)
+    shared = [c for c in every if c.side is Side.PLAIN and c.service in scene.shared()]
+    await _bring_shared(scene, side, networks, shared)
+    await _make_edge(scene, side, mine, [c for c in shared if c.service == scene.stack.proxy])
+
+
+async def _bring_shared(scene: Scene, side: Side, networks: dict[str, Network], shared: Iterable[Container]) -> None:
+    """Connect each shared service but the proxy to the color's counterpart of every network that it is on."""
+    twins = {n.label: n for n in networks.values() if n.project == project_of(scene.stack.project, side)}
+    for container in shared:
+        if container.service == scene.stack.proxy:
+            continue
+        for name in container.networks:
+            label = networks[name].label if name in networks else ""
+            if label in twins:
+                aliases = (container.service, container.name)
+                await scene.ports.engine.connect(twins[label].name, container.id, aliases)
+
+
+async def _make_edge(scene: Scene, side: Side, mine: Iterable[Container], proxies: Iterable[Container]) -> None:
+    """Let the proxy and the routes meet on a network of their own, where only suffixed names are known."""
+    engine, project = scene.ports.engine, project_of(scene.stack.project, side)
+    name = f"{project}_{EDGE}"
+    labels = {"com.docker.compose.project": project, "com.docker.compose.network": EDGE}
+    if name not in {network.name for network in await engine.networks(scene.stack.project)}:
+        await engine.create_network(name, labels=labels)
+    routes = {service.name for service in scene.stack.having(Role.ROUTE)}
+    for container in mine:
+        if container.service in routes:
+            await engine.connect(name, container.id, (key_of(container.service, side),))
+    for proxy in proxies:
+        await engine.connect(name, proxy.id, ())
+
+
+async def join(scene: Scene, side: Side, release: int) -> bool:
+    """Connect the containers on *side* to the stack's own networks, under their suffixed names."""
+    passed = True
+    networks = scene.release(release).networks
+    for container in await scene.containers(side):
+        for name, aliases in networks.get(container.service, {}).items():
+            if name not in container.networks:
+                await scene.ports.engine.connect(name, container.id, aliases)
+                passed = False
+    return passed
+
+
+async def clear(scene: Scene, side: Side, *, logs: bool) -> bool:
+    """Remove the containers on *side* and, of a color, its own networks; volumes stay."""
+    found = await scene.containers(side)
+    if logs:
+        await _keep_logs(scene, found)
+    await _stop_waves(scene, side, found)
+    await asyncio.gather(*(scene.ports.engine.remove(container.id) for container in found))
+    if not side.is_color:
+        return not found
+    own = [n for n in await scene.ports.engine.networks(scene.stack.project) if _is_of(n, scene, side)]
+    for network in own:
+        for attached in network.containers:
+            await scene.ports.engine.disconnect(network.name, attached)
+        await scene.ports.engine.remove_network(network.name)
+    return not found and not own
+
+
+def _is_of(network: Network, scene: Scene, side: Side) -> bool:
+    return network.project == project_of(scene.stack.project, side)
+
+
+async def _keep_logs(scene: Scene, containers: Iterable[Container]) -> None:
+    """Keep the last log lines of containers that are about to be removed after a failure."""
+    for container in containers:
+        if container.release is None or not container.started:
+            continue
+        text = await scene.ports.engine.logs(container.id, lines=LAST_LINES)
+        path = scene.ports.releases.keep_log(container.release, container.service, text)
+        if container.exit_code or container.health == "unhealthy":
+            scene.note(f"the whole log of {container.name} is kept in {path}")
+
+
+async def retire(scene: Scene, side: Side, names: Iterable[str]) -> bool:
+    """Stop *names* on *side*, dependants first, each with its own grace; keep them for a rollback."""
+    wanted = frozenset(names) - scene.spared
+    found = await scene.containers(side, wanted)
+    await _stop_waves(scene, side, found)
+    return not any(container.running for container in found)
+
+
+async def _stop_waves(scene: Scene, side: Side, found: Iterable[Container]) -> None:
+    """Stop *found* wave by wave; what Teal knows nothing about is stopped last."""
+    running = [c for c in found if c.state in {"running", "restarting", "paused"}]
+    known = _known(scene, running)
+    waves = [frozenset(s.name for s in wave) for wave in stop_waves(known.values())]
+    rest = frozenset(container.service for container in running) - known.keys()
+    for wave in [*waves, rest]:
+        mine = [container for container in running if container.service in wave]
+        await asyncio.gather(*(_stop(scene, side, each, known.get(each.service)) for each in mine))
+
+
+def _known(scene: Scene, containers: Iterable[Container]) -> dict[str, Service]:
+    """Return the services of *containers*, as their own release describes them where it is kept."""
+    numbers = {container.release for container in containers}
+    known = {service.name: service for service in scene.stack.rotating}
+    for release in scene.ports.releases.all():
+        if release.number in numbers:
+            known |= {service.name: service for service in release.rotating}
+    names = {container.service for container in containers}
+    return {name: service for name, service in known.items() if name in names}
+
+
+async def _stop(scene: Scene, side: Side, container: Container, service: Service | None) -> None:
+    scene.tell(side, container.service, "stopping")
+    await scene.ports.engine.stop(container.id, grace=service.grace if service else 10.0)
+    scene.tell(side, container.service, "stopped")
+
+
+async def remove(scene: Scene, names: Iterable[str]) -> bool:
+    """Remove the stopped plain containers of *names*."""
+    found = [c for c in await scene.containers(Side.PLAIN, frozenset(names)) if c.service not in scene.spared]
+    await asyncio.gather(*(scene.ports.engine.remove(container.id) for container in found if not container.running))
+    return not found
+
+
+async def prune(scene: Scene, numbers: Iterable[int]) -> bool:
+    """Drop kept releases with their image tags; what the engine still uses it keeps."""
+    kept = {release.number: release for release in scene.ports.releases.all()}
+    for number in numbers:
+        if number not in kept:
+            continue
+        for service in kept[number].images:
+            try:
+                await scene.ports.engine.untag(image_tag(scene.stack.project, service, number))
+            except TealError as error:
+                scene.note(f"an image of release {number} could not be removed: {error.message}", warning=True)
+        scene.ports.releases.drop(number)
+    return False
+
+
+def repository(project: str, service: str) -> str:
+    """Return the repository under which Teal tags the images of kept releases."""
+    return f"teal/{project}/{service}".lower()
+
+
+def image_tag(project: str, service: str, release: int) -> str:
+    """Return the tag that keeps a release's image from being pruned."""
+    return f"{repository(project, service)}:{release}"

@@ -1,0 +1,153 @@
+"""Does: deploy, rollback and leave: heal, observe, plan, execute, report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from teal.core.observed import Observed
+from teal.core.plan import Change, plan_deploy, plan_leave, plan_prepare, plan_rollback
+from teal.core.situation import change_to, leaving_change, rollback_release
+from teal.core.stack import Stack
+from teal.core.steps import Plan, Step
+from teal.core.words import say
+from teal.run import making
+from teal.run.execute import execute, prepare
+from teal.run.healing import heal
+from teal.run.observing import observe
+from teal.run.options import DeployOptions
+from teal.run.ports import Ports, Watch
+from teal.run.results import Outcome
+from teal.run.scene import Scene
+
+
+async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watch) -> Outcome:
+    """Bring a new release of *stack* beside the active one, prove it, give it all traffic, retire the old one."""
+    if options.dry_run:
+        return await _planned_deploy(ports, stack, options)
+    with ports.lock.hold("deploy"):
+        began = ports.clock.monotonic()
+        healed = await heal(ports, stack, watch)
+        observed = await observe(ports, stack)
+        change = _deploy_change(observed, stack, options)
+        run = _Run(ports, stack, watch, change, began, healed)
+        first = plan_prepare(stack, build=options.build, force_memory=options.force_memory or _needs_no_room(change))
+        phases = await prepare(first, _bare(change), run.scene, run.id)
+        if not options.force and await _unchanged(observed, stack, run.scene):
+            ports.journal.end(run.id, "unchanged")
+            return run.outcome("unchanged", observed.release_on(change.source) if change.source else None, phases)
+        phases |= await execute(plan_deploy(observed, stack, change), run.scene, run.id)
+        return run.outcome("done", change.release, phases)
+
+
+def _needs_no_room(change: Change) -> bool:
+    """Tell whether only one color runs at a time, or nothing serves yet."""
+    return change.strategy == "recreate" or change.source is None
+
+
+def _deploy_change(observed: Observed, stack: Stack, options: DeployOptions) -> Change:
+    return change_to(observed, stack, command="deploy", keep=options.keep, strategy=options.strategy)
+
+
+async def _planned_deploy(ports: Ports, stack: Stack, options: DeployOptions) -> Outcome:
+    """Return what a deploy would do; nothing is changed."""
+    observed = await observe(ports, stack)
+    change = _deploy_change(observed, stack, options)
+    first = plan_prepare(stack, build=options.build, force_memory=options.force_memory)
+    return _planned(stack, change, (*first, *plan_deploy(observed, stack, change).steps))
+
+
+async def _unchanged(observed: Observed, stack: Stack, scene: Scene) -> bool:
+    """Tell whether the active release is whole, up, and just what a deploy would bring."""
+    if observed.active is None:
+        return False
+    kept = observed.kept(observed.release_on(observed.active))
+    if kept is None or kept.fingerprint != stack.fingerprint:
+        return False
+    up = {container.service for container in observed.on(observed.active) if container.running}
+    if up != {service.name for service in kept.rotating}:
+        return False
+    return kept.images == await making.image_ids(scene, making.pinned(stack))
+
+
+async def rollback(
+    ports: Ports, stack: Stack, to: int | None, watch: Watch, *, dry_run: bool = False, keep: bool = False
+) -> Outcome:
+    """Bring the previous release, or release *to*, back exactly as it was."""
+    if dry_run:
+        observed = await observe(ports, stack)
+        plan, change = _rollback_plan(observed, stack, to, keep=keep)
+        return _planned(stack, change, plan.steps)
+    with ports.lock.hold("rollback"):
+        began = ports.clock.monotonic()
+        healed = await heal(ports, stack, watch)
+        observed = await observe(ports, stack)
+        plan, change = _rollback_plan(observed, stack, to, keep=keep)
+        run = _Run(ports, stack, watch, change, began, healed)
+        phases = await execute(plan, run.scene, run.id)
+        return run.outcome("done", change.release, phases)
+
+
+def _rollback_plan(observed: Observed, stack: Stack, to: int | None, *, keep: bool) -> tuple[Plan, Change]:
+    release = rollback_release(observed, to)
+    change = change_to(observed, stack, command="rollback", release=release, keep=keep)
+    return plan_rollback(observed, stack, change, release), change
+
+
+async def leave(ports: Ports, stack: Stack, watch: Watch) -> Outcome:
+    """Go back to the plain stack by the same switch and drain."""
+    with ports.lock.hold("leave"):
+        began = ports.clock.monotonic()
+        healed = await heal(ports, stack, watch)
+        observed = await observe(ports, stack)
+        change = leaving_change(observed, stack)
+        run = _Run(ports, stack, watch, change, began, healed)
+        phases = await execute(plan_leave(change), run.scene, run.id)
+        return run.outcome("done", None, phases)
+
+
+def _bare(change: Change) -> Plan:
+    """Return the plan's frame before its steps are known."""
+    return Plan(change.command, change.source, change.target, change.release, (), (), ())
+
+
+def _planned(stack: Stack, change: Change, steps: tuple[Step, ...]) -> Outcome:
+    """Return the outcome of a dry run."""
+    return Outcome(
+        change.command,
+        stack.project,
+        "planned",
+        change.release,
+        change.source_release,
+        change.source,
+        change.target,
+        steps=tuple(say(step) for step in steps),
+    )
+
+
+class _Run:
+    """One journaled run of a change of hands."""
+
+    def __init__(self, ports: Ports, stack: Stack, watch: Watch, change: Change, began: float, healed: str) -> None:
+        self.scene = Scene(ports, stack, watch, key=ports.machine.secret())
+        self.id = ports.journal.begin(change.command, change.source, change.target, change.release)
+        self._change, self._began, self._healed = change, began, healed
+
+    def outcome(self, how: Literal["done", "unchanged"], release: int | None, phases: Mapping[str, float]) -> Outcome:
+        """Return the report; times count from the moment at which the lock was taken."""
+        change, scene = self._change, self.scene
+        return Outcome(
+            command=change.command,
+            project=scene.stack.project,
+            outcome=how,
+            release=release,
+            previous=change.source_release,
+            source=change.source,
+            target=change.target,
+            live=None if scene.live_at is None else scene.live_at - self._began,
+            done=scene.ports.clock.monotonic() - self._began,
+            phases=phases,
+            drained=scene.drained,
+            healed=self._healed,
+            notes=tuple(scene.notes),
+        )

@@ -1,0 +1,113 @@
+"""Does: executes a plan: journals each step before and after it, undoes before the switch, goes forward after it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar
+
+from teal.core.events import StepBegan, StepEnded
+from teal.core.steps import Plan, RunHook, Step
+from teal.errors import Interrupted, NeedsPerson, TealError
+from teal.run.perform import perform
+from teal.run.scene import Scene
+
+T = TypeVar("T")
+
+
+async def execute(plan: Plan, scene: Scene, run: int) -> dict[str, float]:
+    """Execute *plan* as journal run *run*; return the seconds of each kind of step, in order.
+
+    Raises what a step raised, after the undo; ``NeedsPerson`` where something after the switch failed. Cancelled
+    before the end of ``plan.before``, it undoes and raises ``Interrupted``; after it, it finishes first.
+    """
+    phases: dict[str, float] = {}
+    try:
+        for step in plan.before:
+            await _one(step, plan, scene, run, phases)
+    except asyncio.CancelledError:
+        left = await to_the_end(_undo(plan, scene, run), scene)
+        scene.ports.journal.end(run, "interrupted", left)
+        raise Interrupted("interrupted before the switch", hint=left or _untouched(plan)) from None
+    except TealError as error:
+        left = await to_the_end(_undo(plan, scene, run), scene)
+        scene.ports.journal.end(run, "aborted", error.message)
+        error.hint = f"{error.hint}; {left}" if left else error.hint
+        raise
+    await to_the_end(_rest(plan, scene, run, phases), scene)
+    if scene.worries:
+        message = "; ".join(scene.worries)
+        scene.ports.journal.end(run, "needs-person", message)
+        raise NeedsPerson(message, hint="users are served; see `teal status` and `teal logs`, or `teal rollback`")
+    scene.ports.journal.end(run, "done")
+    return phases
+
+
+async def prepare(steps: Sequence[Step], plan: Plan, scene: Scene, run: int) -> dict[str, float]:
+    """Execute *steps*, which come before anything of the plan needs an undo."""
+    phases: dict[str, float] = {}
+    try:
+        for step in steps:
+            await _one(step, plan, scene, run, phases)
+    except asyncio.CancelledError:
+        scene.ports.journal.end(run, "interrupted")
+        raise Interrupted("interrupted before anything was started", hint=_untouched(plan)) from None
+    except TealError as error:
+        scene.ports.journal.end(run, "aborted", error.message)
+        raise
+    return phases
+
+
+async def _rest(plan: Plan, scene: Scene, run: int, phases: dict[str, float]) -> None:
+    """Perform what follows the switch; a step that fails is noted, and the others still happen."""
+    for step in plan.after:
+        try:
+            await _one(step, plan, scene, run, phases)
+        except TealError as error:
+            scene.worries.append(error.message)
+            scene.note(error.message, warning=True)
+
+
+async def _one(step: Step, plan: Plan, scene: Scene, run: int, phases: dict[str, float]) -> None:
+    """Perform one step between its two journal entries."""
+    clock, journal = scene.ports.clock, scene.ports.journal
+    scene.watch(StepBegan(step))
+    entry = journal.started(run, step)
+    began = clock.monotonic()
+    passed = await perform(step, scene, plan)
+    seconds = clock.monotonic() - began
+    journal.finished(entry, passed=passed)
+    name = type(step).__name__
+    phases[name] = phases.get(name, 0.0) + seconds
+    scene.watch(StepEnded(step, seconds, passed))
+
+
+async def _undo(plan: Plan, scene: Scene, run: int) -> str:
+    """Perform the undo, each step whatever became of the others; return what could not be undone."""
+    left: list[str] = []
+    steps: list[Step] = list(plan.undo)
+    if any(hook.when == "on-failure" for hook in scene.stack.hooks) and plan.target is not None:
+        steps.append(RunHook("on-failure", plan.target, plan.release))
+    for step in steps:
+        try:
+            await _one(step, plan, scene, run, {})
+        except TealError as error:
+            left.append(error.message)
+    return f"not undone: {'; '.join(left)} (the next command tries again)" if left else ""
+
+
+async def to_the_end(work: Awaitable[T], scene: Scene) -> T:
+    """Await *work* to its end whatever signal comes meanwhile."""
+    task = asyncio.ensure_future(work)
+    while True:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise
+            scene.note("interrupted: what must be finished is finished first", warning=True)
+
+
+def _untouched(plan: Plan) -> str:
+    """Return what an interruption before the switch has cost."""
+    return f"{plan.source} still serves, untouched" if plan.source else "nothing serves yet"

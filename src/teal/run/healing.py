@@ -1,0 +1,39 @@
+"""Does: puts right what an interrupted command, or a hand, left behind, before anything else is begun."""
+
+from __future__ import annotations
+
+from teal.core.events import Said
+from teal.core.observed import Observed
+from teal.core.situation import Repair, diagnose
+from teal.core.stack import Stack
+from teal.run.execute import execute
+from teal.run.observing import observe
+from teal.run.ports import Ports, Watch
+from teal.run.scene import Scene
+
+ROUNDS = 3  # a restored state file may show that a command was interrupted, too
+
+
+async def heal(ports: Ports, stack: Stack, watch: Watch) -> str:
+    """Repair until nothing is due; return in words what was put right, "" for nothing. The lock is held."""
+    texts: list[str] = []
+    for _ in range(ROUNDS):
+        observed = await observe(ports, stack)
+        repair = diagnose(observed, stack)
+        if repair is None:
+            break
+        watch(Said("note", repair.text))
+        await _carry_out(ports, stack, watch, observed, repair)
+        texts.append(repair.text)
+    return "; ".join(texts)
+
+
+async def _carry_out(ports: Ports, stack: Stack, watch: Watch, observed: Observed, repair: Repair) -> None:
+    """Execute the repair as a run of its own, and close the run that it was due to."""
+    plan = repair.plan
+    scene = Scene(ports, stack, watch, key=ports.machine.secret())
+    if plan.steps:
+        run = ports.journal.begin("heal", plan.source, plan.target, plan.release)
+        await execute(plan, scene, run)
+    if observed.unfinished is not None and repair.kind != "restore":
+        ports.journal.end(observed.unfinished.run, "healed" if repair.kind == "forward" else "aborted", repair.text)

@@ -1,0 +1,37 @@
+"""Does: looks at engine, proxy, kept releases and journal, and puts what it saw into one value."""
+
+from __future__ import annotations
+
+import asyncio
+
+from teal.core.observed import Observed
+from teal.core.release import Release
+from teal.core.stack import Stack
+from teal.run.ports import Ports
+
+
+async def observe(ports: Ports, stack: Stack) -> Observed:
+    """Return the stack as it is now. Nothing is changed."""
+    releases = ports.releases.all()
+    containers, networks, images = await asyncio.gather(
+        ports.engine.containers(stack.project), ports.engine.networks(stack.project), _present(ports, releases)
+    )
+    numbers = [release.number + 1 for release in releases]
+    return Observed(
+        traffic=ports.proxy.read(),
+        containers=containers,
+        releases=releases,
+        images=images,
+        networks={network.name: network.id for network in networks},
+        unfinished=ports.journal.unfinished(),
+        switched=ports.journal.switched(),
+        served=ports.journal.served(),
+        next_release=max([ports.journal.next_release(), *numbers]),
+    )
+
+
+async def _present(ports: Ports, releases: tuple[Release, ...]) -> frozenset[str]:
+    """Return those of the kept releases' image ids that the engine still has."""
+    ids = sorted({image for release in releases for image in release.images.values()})
+    found = await asyncio.gather(*(ports.engine.image(each) for each in ids))
+    return frozenset(id_ for id_, image in zip(ids, found, strict=True) if image is not None)

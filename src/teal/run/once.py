@@ -1,0 +1,139 @@
+"""Does: what happens once: shared services, one-shots, singletons that change hands, the owner's hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from teal.core.observed import Container
+from teal.core.side import Side
+from teal.core.stack import Hook
+from teal.errors import CheckFailed, Failed, TealError, Unhealthy
+from teal.run.scene import Scene
+from teal.run.starting import start
+
+BEFORE_SWITCH = frozenset({"pre-build", "pre-deploy", "pre-switch"})
+
+
+async def start_shared(scene: Scene, names: Iterable[str]) -> bool:
+    """Create and start the shared services that don't run; wait for the health of those that have a check."""
+    wanted = frozenset(names)
+    found = {c.service: c for c in await scene.containers(Side.PLAIN, wanted)}
+    absent = tuple(name for name in names if name not in found or not found[name].running)
+    if not absent:
+        return True
+    for name in absent:
+        scene.tell(Side.PLAIN, name, "starting")
+    await scene.ports.compose.up_shared(absent, update=False, told=scene.tool)
+    await _await_shared(scene, frozenset(absent))
+    return False
+
+
+async def _await_shared(scene: Scene, names: frozenset[str]) -> None:
+    """Wait until no shared service of *names* is starting any more."""
+    clock = scene.ports.clock
+    end = clock.monotonic() + scene.stack.settings.health_timeout
+    while True:
+        found = await scene.containers(Side.PLAIN, names)
+        bad = next((c for c in found if c.health == "unhealthy" or c.state in {"exited", "dead"}), None)
+        if bad is not None:
+            log = await scene.ports.engine.logs(bad.id, lines=20)
+            raise Unhealthy(f"the shared service {bad.service} is {bad.state}, {bad.health}", detail=log)
+        if found and all(c.running and c.health in {"healthy", "none"} for c in found):
+            break
+        if clock.monotonic() > end:
+            raise Unhealthy(f"the shared services are not ready: {', '.join(sorted(names))}", hint="`teal status`")
+        await clock.sleep(0.25)
+    for container in found:
+        scene.tell(Side.PLAIN, container.service, "healthy")
+
+
+async def run_once(scene: Scene, service: str, release: int) -> bool:
+    """Run one-shot *service* of *release*, unless the journal knows that it ended well."""
+    if scene.ports.journal.ran_once(service, release):
+        return True
+    side = scene.release(release).side
+    file = scene.ports.releases.once(release)
+    project = f"{scene.stack.project}-once"
+    name = f"{project}-{service}-{release}"
+    scene.tell(side, service, "running")
+    lines: list[str] = []
+    status = await scene.ports.compose.run_once(project, file, service, name=name, told=lines.append)
+    for line in lines:
+        scene.tool(line)
+    if status != 0:
+        raise Failed(
+            f"one-shot {service} ended with status {status}",
+            detail="\n".join(lines[-20:]),
+            hint="the active release was not touched",
+        )
+    return False
+
+
+async def hand_over(scene: Scene, service: str, source: Side | None, to: Side, release: int | None) -> bool:
+    """Stop singleton *service* on *source*, then start it on *to*; undone where the new one isn't healthy."""
+    old = await scene.containers(source, frozenset({service})) if source else ()
+    for container in old:
+        await _stop_singleton(scene, container)
+    try:
+        return await start(scene, to, release, (service,))
+    except TealError as error:
+        await _take_back(scene, service, old, to, error)
+        return False
+
+
+async def _stop_singleton(scene: Scene, container: Container) -> None:
+    """Stop a singleton with the grace that its own release gives it."""
+    services = {s.name: s for s in scene.stack.rotating}
+    if container.release is not None:
+        services |= {s.name: s for s in scene.release(container.release).rotating}
+    await scene.ports.engine.stop(container.id, grace=services[container.service].grace)
+
+
+async def _take_back(scene: Scene, service: str, old: tuple[Container, ...], to: Side, error: TealError) -> None:
+    """Stop the new singleton, start the old one again, and leave the rest to a person."""
+    for container in await scene.containers(to, frozenset({service})):
+        await scene.ports.engine.stop(container.id, grace=10.0)
+    for container in old:
+        await scene.ports.engine.start(container.id)
+    scene.spared.add(service)
+    scene.worries.append(f"{error.message}; the old {service} runs again")
+    scene.note(f"{error.message}\n{error.detail}".rstrip(), warning=True)
+
+
+async def follow(scene: Scene, side: Side, release: int | None, names: tuple[str, ...]) -> bool:
+    """Start the workers after the switch; one that fails is stopped, and the old ones go on."""
+    try:
+        return await start(scene, side, release, names)
+    except TealError as error:
+        for container in await scene.containers(side, frozenset(names)):
+            await scene.ports.engine.stop(container.id, grace=10.0)
+        scene.spared.update(names)
+        scene.worries.append(f"{error.message}; the old {', '.join(names)} go on")
+        scene.note(f"{error.message}\n{error.detail}".rstrip(), warning=True)
+        return False
+
+
+Moment = Literal["pre-build", "pre-deploy", "pre-switch", "post-switch", "post-deploy", "on-failure"]
+
+
+async def run_hooks(scene: Scene, when: Moment, facts: dict[str, str]) -> bool:
+    """Run the owner's commands for *when*; before the switch a failure stops the deploy, later it worries."""
+    for hook in scene.stack.hooks:
+        if hook.when == when:
+            await _run_hook(scene, hook, facts)
+    return False
+
+
+async def _run_hook(scene: Scene, hook: Hook, facts: dict[str, str]) -> None:
+    lines: list[str] = []
+    status = await scene.ports.machine.hook(hook.command, facts, told=lines.append)
+    for line in lines:
+        scene.tool(line)
+    if status == 0:
+        return
+    message = f"hook {hook.when} `{' '.join(hook.command)}` ended with status {status}"
+    if hook.when in BEFORE_SWITCH:
+        raise CheckFailed(message, detail="\n".join(lines[-20:]), hint="the active release was not touched")
+    scene.worries.append(message)
+    scene.note(message, warning=True)

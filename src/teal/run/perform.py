@@ -1,0 +1,108 @@
+"""Does: performs one step; the one place where a step meets the code that does it."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from teal.core.roles import Role
+from teal.core.side import Side
+from teal.core.steps import (
+    Build,
+    Check,
+    Clear,
+    Confirm,
+    Create,
+    Drain,
+    HandOver,
+    Hold,
+    Join,
+    Keep,
+    Plan,
+    Preflight,
+    Prune,
+    Remove,
+    Retire,
+    RunHook,
+    RunOnce,
+    Settle,
+    Start,
+    StartShared,
+    Step,
+    Switch,
+)
+from teal.run import changing, making, once, starting, traffic
+from teal.run.scene import Scene
+
+
+async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 - one case a step
+    """Perform *step*; return whether it was true already. Performing twice equals performing once."""
+    match step:
+        case StartShared(services):
+            return await once.start_shared(scene, services)
+        case Preflight(force_memory):
+            return await making.preflight(scene, plan.source, force_memory=force_memory)
+        case Build(services, pull):
+            return await making.build(scene, services, pull)
+        case Keep(release, side):
+            return await making.keep(scene, release, side)
+        case Clear(side, logs):
+            return await changing.clear(scene, side, logs=logs)
+        case RunOnce(service, release):
+            return await once.run_once(scene, service, release)
+        case Create(side, release, apart):
+            return await changing.create(scene, side, release, apart=apart)
+        case Start(side, release, services):
+            return await _start(scene, plan, step)
+        case Check(side, release):
+            await traffic.check(scene, side, release)
+        case RunHook(when, _, _):
+            return await once.run_hooks(scene, when, facts(scene, plan))
+        case Hold():
+            await traffic.hold(scene)
+        case Switch(to, _):
+            return await traffic.switch(scene, to)
+        case Confirm(side):
+            await traffic.confirm(scene, side)
+        case HandOver(service, source, to, release):
+            return await once.hand_over(scene, service, source, to, release)
+        case Drain(side):
+            await _drain(scene, side)
+        case Retire(side, services):
+            return await changing.retire(scene, side, services)
+        case Remove(services):
+            return await changing.remove(scene, services)
+        case Join(side, release):
+            return await changing.join(scene, side, release)
+        case Settle(side):
+            return await traffic.settle(scene, side)
+        case Prune(releases):
+            return await changing.prune(scene, releases)
+        case _:
+            assert_never(step)
+    return False
+
+
+async def _start(scene: Scene, plan: Plan, step: Start) -> bool:
+    """Start before the switch, where a failure ends the deploy, or after it, where it worries a person."""
+    if step in plan.after:
+        return await once.follow(scene, step.side, step.release, step.services)
+    return await starting.start(scene, step.side, step.release, step.services)
+
+
+async def _drain(scene: Scene, side: Side) -> None:
+    """Drain the routes that stand on *side*, as their own release describes them."""
+    numbers = {container.release for container in await scene.containers(side)}
+    release = numbers.pop() if len(numbers) == 1 and side.is_color else None
+    routes = tuple(service for service in scene.services(release) if service.role is Role.ROUTE)
+    await traffic.drain(scene, side, routes)
+
+
+def facts(scene: Scene, plan: Plan) -> dict[str, str]:
+    """Return what a hook finds in its environment."""
+    return {
+        "TEAL_PROJECT": scene.stack.project,
+        "TEAL_COMMAND": plan.command,
+        "TEAL_COLOR": str(plan.target or ""),
+        "TEAL_PREVIOUS_COLOR": str(plan.source or ""),
+        "TEAL_RELEASE": "" if plan.release is None else str(plan.release),
+    }

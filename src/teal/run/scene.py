@@ -1,0 +1,76 @@
+"""Does: what the steps of one run share: the ports, what is wanted, who watches, and what was learnt on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from teal.core.events import Said, ServiceNow
+from teal.core.observed import Container
+from teal.core.release import Release
+from teal.core.roles import Role
+from teal.core.side import COLORS, Side
+from teal.core.stack import Service, Stack
+from teal.errors import Refused
+from teal.run.ports import Ports, Watch
+from teal.run.results import Drained
+
+
+@dataclass(slots=True)
+class Scene:
+    """One run's surroundings; the mutable fields are what its later steps and its outcome need of earlier ones."""
+
+    ports: Ports
+    stack: Stack
+    watch: Watch
+    key: str  # opens the standby color, and the proxy's counts, to Teal alone, while a state names it
+    drained: Drained | None = None
+    live_at: float | None = None  # monotonic, when the switch was done
+    worries: list[str] = field(default_factory=list)  # what went wrong after the switch
+    spared: set[str] = field(default_factory=set)  # services of the source that go on, since the new one failed
+    notes: list[str] = field(default_factory=list)
+
+    def tell(self, side: Side, service: str, state: str) -> None:
+        """Report a service's new state."""
+        self.watch(ServiceNow(side, service, state))
+
+    def tool(self, line: str) -> None:
+        """Report a line of a tool's output."""
+        self.watch(Said("tool", line))
+
+    def note(self, text: str, *, warning: bool = False) -> None:
+        """Report something worth a line, and keep it for the summary."""
+        self.notes.append(text)
+        self.watch(Said("warning" if warning else "note", text))
+
+    def release(self, number: int) -> Release:
+        """Return the kept release *number*; raise ``Refused`` where it isn't kept."""
+        for release in self.ports.releases.all():
+            if release.number == number:
+                return release
+        raise Refused(f"release {number} is not kept any more", hint="`teal history` shows what was; deploy anew")
+
+    def services(self, release: int | None) -> tuple[Service, ...]:
+        """Return the rotating services of *release*, or of today's files where it is None (the plain side)."""
+        return self.stack.rotating if release is None else self.release(release).rotating
+
+    async def containers(self, side: Side, names: frozenset[str] | None = None) -> tuple[Container, ...]:
+        """Return the containers on *side* now; on the plain side those of the rotating services only."""
+        every = await self.ports.engine.containers(self.stack.project)
+        if side not in COLORS and names is None:
+            names = frozenset(service.name for service in self.stack.rotating)
+        return tuple(c for c in every if c.side is side and (names is None or c.service in names))
+
+    async def proxy(self) -> Container:
+        """Return the proxy's running container; raise ``Refused`` where it doesn't run."""
+        every = await self.ports.engine.containers(self.stack.project)
+        for container in every:
+            if container.side is Side.PLAIN and container.service == self.stack.proxy and container.running:
+                return container
+        raise Refused(
+            f"the proxy ({self.stack.proxy or 'none is named'}) does not run",
+            hint="`teal up` starts the shared services; `teal check` says what is missing",
+        )
+
+    def shared(self) -> frozenset[str]:
+        """Return the names of the shared services."""
+        return frozenset(service.name for service in self.stack.having(Role.SHARED))

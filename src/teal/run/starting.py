@@ -1,0 +1,174 @@
+"""Does: starts services in the order that their dependencies ask for, and holds them at the gate."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from teal.core.gate import PASSED, WAITING, Verdict, judge, patience
+from teal.core.observed import Container
+from teal.core.order import waits_for
+from teal.core.side import Side
+from teal.core.stack import Service
+from teal.errors import Unhealthy
+from teal.run.scene import Scene
+
+GLANCE = 0.15  # seconds between two probes over the network while a service boots
+TAIL = 20  # log lines shown of a service that fails
+
+
+@dataclass(slots=True)
+class _Gate:
+    """The services that are being started on one side, and which of them have passed."""
+
+    scene: Scene
+    side: Side
+    services: Mapping[str, Service]
+    passed: set[str] = field(default_factory=set)
+    begun: set[str] = field(default_factory=set)
+    containers: tuple[Container, ...] = ()
+
+
+async def start(scene: Scene, side: Side, release: int | None, names: Iterable[str]) -> bool:
+    """Start *names* on *side* and return once all have passed the gate; tell whether they all had before.
+
+    Raises ``Unhealthy`` as soon as one of them can't pass any more, or when the timeout is over.
+    """
+    wanted = frozenset(names)
+    services = {s.name: s for s in scene.services(release) if s.name in wanted}
+    gate = _Gate(scene, side, services)
+    stirred = asyncio.Event()
+    listener = asyncio.create_task(_listen(scene, stirred))
+    try:
+        return await _run(gate, stirred)
+    finally:
+        listener.cancel()
+        with suppress(asyncio.CancelledError):
+            await listener
+
+
+async def _run(gate: _Gate, stirred: asyncio.Event) -> bool:
+    """Look, start, judge and wait, until all have passed."""
+    settings, clock = gate.scene.stack.settings, gate.scene.ports.clock
+    end = clock.monotonic() + settings.health_timeout
+    fresh = True
+    looked = -settings.health_interval
+    while True:
+        if stirred.is_set() or clock.monotonic() - looked >= settings.health_interval:
+            stirred.clear()
+            looked = clock.monotonic()
+            await _look(gate)
+            fresh = await _start_ready(gate) and fresh
+        await _judge_all(gate)
+        if len(gate.passed) == len(gate.services):
+            return fresh
+        if clock.monotonic() >= end:
+            raise await _out_of_patience(gate)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stirred.wait(), _glance(gate))
+
+
+def _glance(gate: _Gate) -> float:
+    """Return how long to wait for an event before the next look, in seconds."""
+    waiting = [service for name, service in gate.services.items() if name not in gate.passed]
+    if any(service.health.probe for service in waiting):
+        return GLANCE
+    return min(gate.scene.stack.settings.health_interval, 0.5)
+
+
+async def _look(gate: _Gate) -> None:
+    gate.containers = await gate.scene.containers(gate.side, frozenset(gate.services))
+
+
+async def _start_ready(gate: _Gate) -> bool:
+    """Start what nothing holds back any more; return whether all of it ran already."""
+    ready = [c for c in gate.containers if not c.running and c.service not in gate.begun and _free(gate, c.service)]
+    gate.begun |= {service for service in gate.services if _free(gate, service)}
+    if not ready:
+        return True
+    for container in ready:
+        gate.scene.tell(gate.side, container.service, "starting")
+    await asyncio.gather(*(gate.scene.ports.engine.start(container.id) for container in ready))
+    await _look(gate)
+    return False
+
+
+def _free(gate: _Gate, name: str) -> bool:
+    """Tell whether everything that *name* waits for is as far as Compose's condition asks."""
+    waits = waits_for(gate.services[name], gate.services)
+    return all(
+        other in (gate.passed if condition == "service_healthy" else gate.begun) for other, condition in waits.items()
+    )
+
+
+async def _judge_all(gate: _Gate) -> None:
+    """Judge every container that was begun; raise for the first one that is hopeless."""
+    for name in sorted(gate.begun):
+        mine = [container for container in gate.containers if container.service == name]
+        verdicts = await asyncio.gather(*(_judge(gate, gate.services[name], each) for each in mine))
+        for container, verdict in zip(mine, verdicts, strict=True):
+            if verdict.standing == "failed":
+                raise await failure(gate.scene, gate.side, container, verdict.why)
+        if len(mine) >= gate.services[name].replicas and all(v.standing == "passed" for v in verdicts):
+            await _pass(gate, name)
+
+
+async def _pass(gate: _Gate, name: str) -> None:
+    """Let *name* through, and start at once what waited for it."""
+    if name in gate.passed:
+        return
+    gate.passed.add(name)
+    gate.scene.tell(gate.side, name, "healthy")
+    await _start_ready(gate)
+
+
+async def _judge(gate: _Gate, service: Service, container: Container) -> Verdict:
+    """Judge one container; one that passed before is only asked whether it is hopeless."""
+    now = gate.scene.ports.clock.now()
+    if service.name in gate.passed:
+        verdict = judge(service, container, answers=None, now=now)
+        return verdict if verdict.standing == "failed" else PASSED
+    verdict = judge(service, container, answers=None, now=now)
+    if verdict is not WAITING or not container.running:
+        return verdict
+    return judge(service, container, answers=await _answers(gate, service, container), now=now)
+
+
+async def _answers(gate: _Gate, service: Service, container: Container) -> bool | None:
+    """Ask the service's probe over the network; None where it has none or the container no address yet."""
+    address = next(iter(container.addresses.values()), "")
+    if service.health.probe is None or not address:
+        return None
+    return await gate.scene.ports.engine.listening(address, service.health.probe)
+
+
+async def failure(scene: Scene, side: Side, container: Container, why: str) -> Unhealthy:
+    """Return the error that names the service, why it failed, and its last log lines."""
+    scene.tell(side, container.service, "failed")
+    log = await scene.ports.engine.logs(container.id, lines=TAIL)
+    detail = f"{container.name}, last log lines:\n{log.rstrip()}" if log.strip() else f"{container.name} logged nothing"
+    return Unhealthy(f"{side}/{container.service} {why}", detail=detail, hint="the active release was not touched")
+
+
+async def _out_of_patience(gate: _Gate) -> Unhealthy:
+    """Return the error for the first service that has not passed when the time is over."""
+    await _look(gate)
+    seconds = gate.scene.stack.settings.health_timeout
+    name = next(name for name in gate.services if name not in gate.passed)
+    container = next((c for c in gate.containers if c.service == name), None)
+    why = patience(gate.services[name], container, seconds)
+    if name not in gate.begun:
+        why = f"waited {seconds:.0f} s for {', '.join(gate.services[name].after)} and was never started"
+    if container is None:
+        return Unhealthy(f"{gate.side}/{name} {why}", hint="deploy again")
+    return await failure(gate.scene, gate.side, container, why)
+
+
+async def _listen(scene: Scene, stirred: asyncio.Event) -> None:
+    """Set *stirred* whenever the engine reports something about the stack; polling goes on without it."""
+    stirred.set()
+    with suppress(Exception):  # a stream that breaks costs only speed: the polls still see everything
+        async for _ in scene.ports.engine.events(scene.stack.project):
+            stirred.set()

@@ -1,0 +1,212 @@
+"""Does: everything that changes or asks the proxy: hold, preview, switch, confirm, drain, settle."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+
+from teal.core.drain import Draining, Open, open_on
+from teal.core.events import InFlight
+from teal.core.roles import Role
+from teal.core.side import Side, key_of
+from teal.core.stack import CommandCheck, HttpCheck, HttpProbe, Service
+from teal.core.traffic import Mode, Traffic, to
+from teal.errors import CheckFailed, Failed, TealError, Unavailable
+from teal.ports import Entry
+from teal.run.results import Drained
+from teal.run.scene import Scene
+
+SETTLED_IN = 0.5  # seconds after the rename before counts mean anything
+POLL = 0.1
+CONFIRM = 3.0  # seconds within which the proxy must answer from the new side
+
+
+async def entries(scene: Scene) -> tuple[Entry, ...]:
+    """Return the places where users reach the routes through the proxy."""
+    prepared = await scene.ports.proxy.prepared(await scene.proxy())
+    return prepared.entries
+
+
+def _now(scene: Scene) -> Traffic:
+    """Return what the proxy does now; without a state file that it knows it goes plain."""
+    return scene.ports.proxy.read() or Traffic(Mode.PLAIN)
+
+
+async def prove_reading(scene: Scene) -> None:
+    """Prove that the proxy reads Teal's state file: it answers a key that only this file names.
+
+    Raises ``Failed`` with the way to prepare the proxy where it doesn't.
+    """
+    before = _now(scene)
+    scene.ports.proxy.write(before.keyed(before.side or Side.PLAIN, scene.key))
+    try:
+        proxy = await scene.proxy()
+        places = await entries(scene)
+        if not places:
+            raise Failed("the proxy has no route through Teal's snippet", hint="`teal check` prints the lines to add")
+        await scene.ports.proxy.in_flight(proxy, places[0], scene.key)
+    except Unavailable as error:
+        raise Failed(
+            f"the proxy does not read Teal's state file ({error.message})",
+            hint="`teal check` says what is missing; where the directory was made anew: `teal up --restart-proxy`",
+        ) from error
+    finally:
+        scene.ports.proxy.write(before.settled)
+
+
+async def check(scene: Scene, side: Side, release: int | None) -> None:
+    """Send a request per route to *side* through the real proxy, then run the owner's checks."""
+    scene.ports.proxy.write(_now(scene).keyed(side, scene.key))
+    routes = [service for service in scene.services(release) if service.role is Role.ROUTE]
+    for route in routes:
+        await _reach(scene, side, route)
+    for each in scene.stack.checks:
+        match each:
+            case HttpCheck():
+                await _check_http(scene, side, each)
+            case CommandCheck():
+                await _check_command(scene, side, each)
+
+
+async def _reach(scene: Scene, side: Side, route: Service) -> None:
+    """Prove that the proxy reaches *route* on *side*, and that its answer comes from there."""
+    probe = route.health.probe
+    path = probe.path if isinstance(probe, HttpProbe) and probe.port == route.port else "/"
+    proxy = await scene.proxy()
+    place = _entry(await entries(scene), route.name)
+    answer = await scene.ports.proxy.ask(proxy, place, scene.key, path)
+    wanted = f"{key_of(route.name, side)}:{route.port}"
+    if answer.upstream != wanted or answer.status in {502, 503, 504}:
+        raise CheckFailed(
+            f"{side}/{route.name} does not answer through the proxy (status {answer.status}"
+            f"{', from ' + answer.upstream if answer.upstream else ''})",
+            hint=f"the proxy must reach {wanted}; the active release was not touched",
+        )
+
+
+def _entry(places: Iterable[Entry], route: str) -> Entry:
+    """Return the first place that leads to *route*."""
+    for place in places:
+        if place.route == route:
+            return place
+    raise CheckFailed(f"the proxy's Caddyfile has no line `import teal {route} PORT`", hint="`teal check` prints it")
+
+
+async def _check_http(scene: Scene, side: Side, wanted: HttpCheck) -> None:
+    """Perform one of the owner's HTTP checks."""
+    place = _entry(await entries(scene), wanted.route)
+    answer = await scene.ports.proxy.ask(await scene.proxy(), place, scene.key, wanted.path)
+    if answer.status != wanted.status:
+        raise CheckFailed(
+            f"check {wanted.path} on {side}/{wanted.route}: status {answer.status}, not {wanted.status}",
+            hint="the active release was not touched",
+        )
+    if wanted.contains and wanted.contains not in answer.body:
+        raise CheckFailed(
+            f"check {wanted.path} on {side}/{wanted.route}: the answer does not contain {wanted.contains!r}",
+            hint="the active release was not touched",
+        )
+
+
+async def _check_command(scene: Scene, side: Side, wanted: CommandCheck) -> None:
+    """Run one of the owner's check commands in a container of the new release."""
+    found = await scene.containers(side, frozenset({wanted.service}))
+    if not found:
+        raise CheckFailed(f"check on {wanted.service}: it has no container on {side}", hint="mend `checks` in teal.yml")
+    limit = scene.stack.settings.health_timeout
+    ran = await scene.ports.engine.execute(found[0].id, wanted.command, within=limit)
+    if ran.status != 0:
+        raise CheckFailed(
+            f"check `{' '.join(wanted.command)}` in {side}/{wanted.service} ended with status {ran.status}",
+            detail=ran.output.rstrip(),
+            hint="the active release was not touched",
+        )
+
+
+async def switch(scene: Scene, side: Side) -> bool:
+    """Send all users to *side* in one rename; Teal's key stays for the confirmation and the drain."""
+    passed = _now(scene).users == to(side).users
+    scene.ports.proxy.write(to(side).keyed(side, scene.key))
+    scene.live_at = scene.ports.clock.monotonic()
+    return passed
+
+
+async def confirm(scene: Scene, side: Side) -> None:
+    """Ask through the proxy until every route answers from *side*; raise ``Failed`` where one doesn't."""
+    scene.ports.proxy.write(to(side).keyed(side, scene.key))
+    proxy, places = await scene.proxy(), await entries(scene)
+    end = scene.ports.clock.monotonic() + CONFIRM
+    for place in {place.route: place for place in places}.values():
+        while True:
+            answer = await scene.ports.proxy.ask(proxy, place, scene.key)
+            if answer.upstream == f"{key_of(place.route, side)}:{place.port}":
+                break
+            if scene.ports.clock.monotonic() > end:
+                raise Failed(f"after the switch {place.route} still answers from {answer.upstream or 'nowhere'}")
+            await scene.ports.clock.sleep(POLL)
+
+
+async def hold(scene: Scene) -> None:
+    """Let users' new requests wait at the proxy."""
+    now = _now(scene)
+    scene.ports.proxy.write(Traffic(Mode.HOLD).keyed(now.side or Side.PLAIN, scene.key))
+
+
+async def drain(scene: Scene, side: Side, routes: tuple[Service, ...]) -> None:
+    """Wait until nothing of the users is in flight on *side*; say what was still open when the time was over."""
+    began = scene.ports.clock.monotonic()
+    serving = [container for container in await scene.containers(side) if container.running]
+    if not routes or not serving:
+        scene.drained = Drained(0.0)
+        return
+    try:
+        left = await _count_down(scene, side, routes, began)
+    except TealError as error:
+        await _wait_out(scene, began, str(error))
+        return
+    scene.drained = Drained(scene.ports.clock.monotonic() - began, left.requests, left.websockets)
+
+
+async def _count_down(scene: Scene, side: Side, routes: tuple[Service, ...], began: float) -> Open:
+    """Poll the proxy's counts until the drain is over; return what is still open then."""
+    clock, settings = scene.ports.clock, scene.stack.settings
+    proxy, places = await scene.proxy(), await entries(scene)
+    state = Draining()
+    await clock.sleep(max(0.0, SETTLED_IN - (clock.monotonic() - (scene.live_at or began))))
+    while True:
+        counts = await scene.ports.proxy.in_flight(proxy, places[0], scene.key)
+        seen = open_on(side, routes, counts)
+        if seen is None:
+            raise Unavailable("a route has no count")
+        scene.watch(InFlight(side, seen.requests, seen.websockets))
+        elapsed = clock.monotonic() - began
+        state = state.polled(seen, websockets_matter=elapsed < settings.websocket_drain)
+        if state.over or elapsed >= settings.drain_timeout:
+            return seen
+        await clock.sleep(POLL)
+
+
+async def _wait_out(scene: Scene, began: float, why: str) -> None:
+    """Wait the whole drain timeout where the proxy can't count what is in flight."""
+    scene.note(f"the proxy can't say what is in flight ({why}); waiting the whole drain timeout", warning=True)
+    clock = scene.ports.clock
+    await clock.sleep(max(0.0, scene.stack.settings.drain_timeout - (clock.monotonic() - began)))
+    scene.drained = Drained(clock.monotonic() - began, counted=False)
+
+
+async def settle(scene: Scene, side: Side | None) -> bool:
+    """Write *side* into the state file without any key, and publish it; tell whether both said so already."""
+    wanted = to(side or Side.PLAIN)
+    passed = scene.ports.proxy.read() == wanted
+    if not passed:
+        scene.ports.proxy.write(wanted)
+    published = "" if side is None else str(side)
+    if scene.ports.machine.published() == published:
+        return passed
+    with suppress(asyncio.CancelledError):
+        try:
+            scene.ports.machine.publish(published)
+        except OSError as error:
+            scene.note(f".deployment-color could not be written: {error.strerror}", warning=True)
+    return False

@@ -31,6 +31,7 @@ class Container:
     exit_code: int = 0
     restarts: int = 0
     oom: bool = False
+    definition: str = ""  # Compose's hash of the definition that it was made from
     networks: Mapping[str, str] = field(default_factory=dict)  # network name -> its id when attached
     addresses: Mapping[str, str] = field(default_factory=dict)  # network name -> IP address, running only
     ports: Mapping[int, tuple[str, int]] = field(default_factory=dict)  # container port -> published (ip, port)

@@ -112,7 +112,8 @@ def plan_forward(observed: Observed, stack: Stack, change: Change) -> Plan:
     after = _after(change, prune)
     if change.target is Side.PLAIN:
         after = (*after, *(Clear(color) for color in COLORS))
-    return Plan("heal", change.source, change.target, change.release, (Confirm(change.target),), after, ())
+    again = (Switch(change.target, change.release), Confirm(change.target))  # so that the journal knows it, too
+    return Plan("heal", change.source, change.target, change.release, again, after, ())
 
 
 def _take_over(change: Change, fill: tuple[Step, ...], *, undo: tuple[Step, ...], prune: Step | None) -> Plan:

@@ -20,6 +20,8 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
     match step:
         case s.StartShared(services):
             return f"start the shared services that are absent: {_listed(services)}"
+        case s.Preflight():
+            return "check the room on this machine, and that the proxy reads the state file"
         case s.Build(services, pull):
             return _build(services, pull)
         case s.Keep(release, side):

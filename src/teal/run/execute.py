@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from teal.core.events import StepBegan, StepEnded
 from teal.core.steps import Plan, RunHook, Step
+from teal.core.words import name_of
 from teal.errors import Interrupted, NeedsPerson, TealError
 from teal.run.perform import perform
 from teal.run.scene import Scene
@@ -77,7 +78,7 @@ async def _one(step: Step, plan: Plan, scene: Scene, run: int, phases: dict[str,
     passed = await perform(step, scene, plan)
     seconds = clock.monotonic() - began
     journal.finished(entry, passed=passed)
-    name = type(step).__name__
+    name = name_of(step)
     phases[name] = phases.get(name, 0.0) + seconds
     scene.watch(StepEnded(step, seconds, passed))
 

@@ -24,7 +24,9 @@ async def preflight(scene: Scene, source: Side | None, *, force_memory: bool) ->
     for warning in check_room(room, force_memory=force_memory):
         scene.note(warning, warning=True)
     if not scene.stack.proxy:
-        raise Refused("the stack has no proxy that Teal could switch", hint="`teal check` prints a Caddy service to add")
+        raise Refused(
+            "the stack has no proxy that Teal could switch", hint="`teal check` prints a Caddy service to add"
+        )
     await traffic.prove_reading(scene)
     return False
 

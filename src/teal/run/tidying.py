@@ -1,0 +1,109 @@
+"""Does: cleanup removes what no longer serves; up starts or updates shared services, never a color."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from teal.core.observed import Observed
+from teal.core.policy import superfluous
+from teal.core.roles import Role
+from teal.core.side import COLORS, Side
+from teal.core.stack import Stack
+from teal.core.steps import Clear, Plan, Step
+from teal.core.words import say
+from teal.errors import ConfigError, Refused
+from teal.run.execute import execute
+from teal.run.healing import heal
+from teal.run.observing import observe
+from teal.run.once import start_shared
+from teal.run.ports import Ports, Watch
+from teal.run.results import Cleaned, Upped
+from teal.run.scene import Scene
+
+
+def _steps(observed: Observed, stack: Stack) -> tuple[Step, ...]:
+    """Return what cleanup does: the color that doesn't serve, then the releases beyond the policy."""
+    idle = [color for color in COLORS if color is not observed.active and observed.on(color)]
+    active = observed.release_on(observed.active) if observed.active else None
+    prune = superfluous(observed, active=active, keep=stack.settings.keep_releases)
+    return (*(Clear(color) for color in idle), *([prune] if prune else []))
+
+
+def _cleaned(observed: Observed, stack: Stack, *, planned: bool, healed: str = "") -> Cleaned:
+    steps = _steps(observed, stack)
+    sides = {step.side for step in steps if isinstance(step, Clear)}
+    active = observed.release_on(observed.active) if observed.active else None
+    prune = superfluous(observed, active=active, keep=stack.settings.keep_releases)
+    return Cleaned(
+        stack.project,
+        "planned" if planned else "done",
+        tuple(sorted(c.name for c in observed.containers if c.side in sides)),
+        prune.releases if prune else (),
+        steps=tuple(say(step) for step in steps),
+        healed=healed,
+    )
+
+
+async def cleanup(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool) -> Cleaned:
+    """Remove inactive containers, failed colors and releases beyond the policy; never what serves or is shared."""
+    if dry_run:
+        return _cleaned(await observe(ports, stack), stack, planned=True)
+    with ports.lock.hold("cleanup"):
+        healed = await heal(ports, stack, watch)
+        observed = await observe(ports, stack)
+        _refuse_unknown(observed)
+        plan = Plan("cleanup", observed.active, None, None, _steps(observed, stack), (), ())
+        if plan.steps:
+            run = ports.journal.begin("cleanup", observed.active, None, None)
+            await execute(plan, Scene(ports, stack, watch, key=ports.machine.secret()), run)
+        return _cleaned(observed, stack, planned=False, healed=healed)
+
+
+def _refuse_unknown(observed: Observed) -> None:
+    """Refuse while nobody can say which color serves, though one runs."""
+    runs = any(c.running for color in COLORS for c in observed.on(color))
+    if observed.active is None and runs:
+        raise Refused(
+            "a color runs, but the proxy's state file names none: nothing is removed",
+            hint="`teal deploy` brings the stack into a known state",
+        )
+
+
+def _named(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the shared services that are meant; raise ``ConfigError`` for any other name."""
+    shared = tuple(service.name for service in stack.having(Role.SHARED))
+    for name in names:
+        if name not in shared:
+            raise ConfigError(f"{name} is not a shared service", hint=f"shared are: {', '.join(shared) or 'none'}")
+    return tuple(names) or shared
+
+
+async def plan_up(ports: Ports, stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the running shared services that ``up`` would restart, since their definition has changed."""
+    wanted = _named(stack, names)
+    observed = await observe(ports, stack)
+    running = {c.service for c in observed.on(Side.PLAIN, frozenset(wanted)) if c.running}
+    return tuple(name for name in await changed_shared(ports, observed, wanted) if name in running)
+
+
+async def changed_shared(ports: Ports, observed: Observed, names: Sequence[str]) -> tuple[str, ...]:
+    """Return those of *names* whose container was made from another definition than today's."""
+    hashes = await ports.compose.hashes(names)
+    made = {c.service: c.definition for c in observed.on(Side.PLAIN)}
+    return tuple(name for name in names if name in made and made[name] != hashes.get(name, made[name]))
+
+
+async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch) -> Upped:
+    """Start the shared services *names* (all where none is named), and update those that have changed."""
+    wanted = _named(stack, names)
+    with ports.lock.hold("up"):
+        await heal(ports, stack, watch)
+        observed = await observe(ports, stack)
+        found = {c.service for c in observed.on(Side.PLAIN, frozenset(wanted)) if c.running}
+        changed = await changed_shared(ports, observed, wanted)
+        scene = Scene(ports, stack, watch, key=ports.machine.secret())
+        if changed:
+            await ports.compose.up_shared(changed, update=True, told=scene.tool)
+        await start_shared(scene, wanted)
+        started = tuple(name for name in wanted if name not in found)
+        return Upped(stack.project, started, changed, tuple(n for n in wanted if n in found and n not in changed))

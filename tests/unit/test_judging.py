@@ -1,0 +1,105 @@
+"""Gate, drain, order, room and traffic: the small verdicts, as tables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from teal.core.drain import Draining, Open, open_on
+from teal.core.gate import judge
+from teal.core.order import stop_waves
+from teal.core.preflight import Room, check_room
+from teal.core.side import Side
+from teal.core.stack import Health, HttpProbe
+from teal.core.traffic import Mode, Traffic, format_traffic, parse_traffic
+from teal.errors import Refused
+from tests.unit.worlds import API, CLOCK, QUEUE, WEB, container
+
+CHECKED = replace(API, health=Health("engine", HttpProbe(8000, "/health")))
+STEADY = replace(API, health=Health("running", steady=10.0))
+
+
+@pytest.mark.parametrize(
+    ("service", "facts", "answers", "standing"),
+    [
+        pytest.param(CHECKED, {"health": "starting"}, None, "waiting", id="still starting"),
+        pytest.param(CHECKED, {"health": "healthy"}, None, "passed", id="the engine says healthy"),
+        pytest.param(CHECKED, {"health": "starting"}, True, "passed", id="the same check, seen over the network"),
+        pytest.param(CHECKED, {"health": "starting"}, False, "waiting", id="a probe may only say yes"),
+        pytest.param(CHECKED, {"health": "unhealthy"}, True, "failed", id="all retries used up"),
+        pytest.param(CHECKED, {"state": "exited", "exit_code": 3, "finished": 104.0}, None, "failed", id="exited"),
+        pytest.param(CHECKED, {"state": "created", "started": 0.0}, None, "waiting", id="not started yet"),
+        pytest.param(CHECKED, {"restarts": 3, "health": "starting"}, None, "failed", id="a crash loop"),
+        pytest.param(CHECKED, {"oom": True}, None, "failed", id="out of memory"),
+        pytest.param(WEB, {}, True, "passed", id="the probe passes"),
+        pytest.param(WEB, {}, False, "waiting", id="the probe does not pass yet"),
+        pytest.param(STEADY, {"started": 95.0}, None, "waiting", id="up for 5 s"),
+        pytest.param(STEADY, {"started": 90.0}, None, "passed", id="up for 10 s"),
+    ],
+)
+def test_the_gate(service: object, facts: dict[str, object], answers: bool | None, standing: str) -> None:
+    seen = container("api", Side.GREEN, 8, **facts)
+    assert judge(service, seen, answers=answers, now=100.0).standing == standing  # type: ignore[arg-type]
+
+
+def test_an_exit_is_explained_with_its_status_and_age() -> None:
+    gone = container("api", Side.GREEN, 8, state="exited", exit_code=3, finished=104.0)
+    assert judge(CHECKED, gone, answers=None, now=110.0).why == "exited with status 3, 4 s after its start"
+
+
+def test_a_missing_row_is_an_error_and_not_a_zero() -> None:
+    assert open_on(Side.BLUE, (WEB,), {}) is None
+    counts = {"web-blue:8000": 2, "web-blue.:8000": 5, "web-green:8000": 9}
+    assert open_on(Side.BLUE, (WEB,), counts) == Open(2, 5)
+    assert open_on(Side.PLAIN, (WEB,), {"web:8000": 1}) == Open(1, 0)
+
+
+def test_a_drain_is_over_after_three_quiet_polls_in_a_row() -> None:
+    state = Draining()
+    for seen in (Open(0, 0), Open(1, 0), Open(0, 0), Open(0, 0)):
+        state = state.polled(seen, websockets_matter=True)
+        assert not state.over
+    assert state.polled(Open(0, 0), websockets_matter=True).over
+
+
+def test_websockets_hold_a_drain_only_while_they_matter() -> None:
+    busy = Open(0, 4)
+    assert Draining(2).polled(busy, websockets_matter=True).quiet == 0
+    assert Draining(2).polled(busy, websockets_matter=False).over
+
+
+def test_dependants_stop_before_what_they_need_and_mere_workers_last() -> None:
+    waves = [[each.name for each in wave] for wave in stop_waves((API, QUEUE, WEB))]
+    assert waves == [["web"], ["api"], ["queue"]]
+    assert [len(wave) for wave in stop_waves((QUEUE, CLOCK))] == [2]
+
+
+def test_a_second_color_that_does_not_fit_is_refused_with_both_numbers_and_the_ways_out() -> None:
+    gib = 1024**3
+    with pytest.raises(Refused, match=r"needs about 6.0 GB of memory, 5.0 GB are available") as refused:
+        check_room(Room(16 * gib, 5 * gib, 5 * gib, 50 * gib), force_memory=False)
+    assert "--strategy recreate" in refused.value.hint
+    assert "--force-memory" in refused.value.hint
+    assert check_room(Room(16 * gib, 5 * gib, 5 * gib, 50 * gib), force_memory=True) == ()
+    assert "12 GB" in check_room(Room(8 * gib, 5 * gib, gib, 50 * gib), force_memory=False)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "traffic"),
+    [
+        ("blue", Traffic(Mode.BLUE)),
+        ("plain", Traffic(Mode.PLAIN)),
+        ("hold", Traffic(Mode.HOLD)),
+        ("blue green a1B2", Traffic(Mode.BLUE, Side.GREEN, "a1B2")),
+        ("hold plain k", Traffic(Mode.HOLD, Side.PLAIN, "k")),
+    ],
+)
+def test_the_state_file_reads_as_it_was_written(text: str, traffic: Traffic) -> None:
+    assert parse_traffic(text) == traffic
+    assert format_traffic(traffic) == text
+
+
+@pytest.mark.parametrize("text", ["", "blue\n", "Blue", "red", "blue green", "blue red k", "blue green k k"])
+def test_what_the_proxy_would_not_know_is_nothing(text: str) -> None:
+    assert parse_traffic(text) is None

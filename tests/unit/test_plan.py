@@ -1,0 +1,198 @@
+"""Plans as tables: what stands there before, and the steps that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from teal.core.observed import Observed
+from teal.core.plan import Change, plan_deploy, plan_forward, plan_leave, plan_prepare, plan_rollback
+from teal.core.side import Side
+from teal.core.situation import change_to, leaving_change, rollback_release
+from teal.core.stack import Hook, Stack
+from teal.core.steps import (
+    Build,
+    Check,
+    Clear,
+    Confirm,
+    Create,
+    Drain,
+    HandOver,
+    Join,
+    Keep,
+    Plan,
+    Preflight,
+    Prune,
+    Remove,
+    Retire,
+    RunHook,
+    RunOnce,
+    Settle,
+    Start,
+    StartShared,
+    Step,
+    Switch,
+)
+from teal.errors import Refused
+from tests.unit.worlds import BLUE_7, EMPTY, PLAINLY, SHARED, STACK, color, container
+
+ALL = ("web", "api", "queue", "clock")
+
+
+def deploy(observed: Observed, stack: Stack = STACK, **options: object) -> Plan:
+    return plan_deploy(observed, stack, change_to(observed, stack, command="deploy", **options))  # type: ignore[arg-type]
+
+
+def kinds(steps: tuple[Step, ...]) -> list[str]:
+    return [type(step).__name__ for step in steps]
+
+
+def test_a_deploy_fills_the_other_color_proves_it_and_then_switches() -> None:
+    plan = deploy(BLUE_7)
+    assert plan.before == (
+        Keep(8, Side.GREEN),
+        Clear(Side.GREEN),
+        RunOnce("migrate", 8),
+        Create(Side.GREEN, 8),
+        Start(Side.GREEN, 8, ("web", "api")),
+        Check(Side.GREEN, 8),
+        Switch(Side.GREEN, 8),
+        Confirm(Side.GREEN),
+    )
+
+
+def test_workers_and_singletons_come_after_the_switch_and_the_old_color_goes_last() -> None:
+    assert deploy(BLUE_7).after == (
+        Start(Side.GREEN, 8, ("queue",)),
+        HandOver("clock", Side.BLUE, Side.GREEN, 8),
+        Drain(Side.BLUE),
+        Retire(Side.BLUE, ALL),
+        Settle(Side.GREEN),
+        Prune((5,)),
+    )
+
+
+def test_a_failed_deploy_leaves_the_active_color_untouched() -> None:
+    undo = deploy(BLUE_7).undo
+    assert undo == (Settle(Side.BLUE), Clear(Side.GREEN, logs=True))
+    assert not [step for step in undo if isinstance(step, (Clear, Retire)) and step.side is Side.BLUE]
+
+
+def test_the_first_deploy_has_nothing_to_drain_or_retire() -> None:
+    plan = deploy(EMPTY)
+    assert plan.source is None
+    assert plan.target is Side.BLUE
+    assert {"Drain", "Retire", "Remove", "Join"}.isdisjoint(kinds(plan.steps))
+
+
+def test_a_first_deploy_never_fills_the_color_that_the_state_file_names_already() -> None:
+    assert deploy(replace(BLUE_7, containers=SHARED)).target is Side.GREEN
+
+
+def test_a_plain_stack_is_adopted_apart_from_its_containers_which_are_removed_at_the_end() -> None:
+    plan = deploy(PLAINLY)
+    assert Create(Side.BLUE, 1, apart=True) in plan.before
+    assert HandOver("clock", Side.PLAIN, Side.BLUE, 1) in plan.after
+    farewell = plan.after[plan.after.index(Drain(Side.PLAIN)) :]
+    assert farewell[:4] == (Drain(Side.PLAIN), Retire(Side.PLAIN, ALL), Remove(ALL), Join(Side.BLUE, 1))
+
+
+def test_leave_goes_plain_and_removes_both_colors_at_its_end() -> None:
+    plan = plan_leave(leaving_change(BLUE_7, STACK))
+    assert plan.before[0] == Create(Side.PLAIN, None)
+    assert Switch(Side.PLAIN, None) in plan.before
+    assert plan.after[-2:] == (Clear(Side.BLUE), Clear(Side.GREEN))
+    assert plan.undo == (Settle(Side.BLUE), Clear(Side.PLAIN))
+
+
+def test_rollback_to_a_stopped_color_is_a_start_and_a_switch() -> None:
+    release = rollback_release(BLUE_7, None)
+    assert release.number == 6
+    plan = plan_rollback(BLUE_7, STACK, change_to(BLUE_7, STACK, command="rollback", release=release), release)
+    assert kinds(plan.before) == ["Start", "Check", "Switch", "Confirm"]
+    assert plan.undo == (Settle(Side.BLUE), Retire(Side.GREEN, ALL))
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pytest.param(color(Side.GREEN, 6)[1:], id="a container is gone"),
+        pytest.param(color(Side.GREEN, 5), id="another release stands there"),
+        pytest.param(color(Side.GREEN, 6, image="sha256:other"), id="made from another image"),
+        pytest.param(color(Side.GREEN, 6, networks={"shop-green_default": "old"}), id="a network was made anew"),
+    ],
+)
+def test_rollback_re_creates_what_does_not_stand_there_exactly(spoilt: tuple[object, ...]) -> None:
+    observed = replace(
+        BLUE_7, containers=(*SHARED, *color(Side.BLUE, 7), *spoilt), networks={"shop-green_default": "new"}
+    )
+    release = rollback_release(observed, 6)
+    plan = plan_rollback(observed, STACK, change_to(observed, STACK, command="rollback", release=release), release)
+    assert kinds(plan.before)[:3] == ["Clear", "Create", "Start"]
+
+
+def test_rollback_never_runs_a_one_shot() -> None:
+    release = rollback_release(BLUE_7, 5)
+    plan = plan_rollback(BLUE_7, STACK, change_to(BLUE_7, STACK, command="rollback", release=release), release)
+    assert "RunOnce" not in kinds(plan.steps)
+    assert "Build" not in kinds(plan.steps)
+
+
+def test_rollback_is_refused_with_the_reason_when_the_images_are_gone() -> None:
+    observed = replace(BLUE_7, containers=(*SHARED, *color(Side.BLUE, 7)), images=frozenset())
+    with pytest.raises(Refused, match="image of web, api, queue, clock was removed"):
+        rollback_release(observed, None)
+
+
+def test_rollback_without_an_earlier_release_says_so() -> None:
+    with pytest.raises(Refused, match="no earlier release"):
+        rollback_release(replace(BLUE_7, served=(7,)), None)
+
+
+def test_rolling_back_twice_does_not_bring_the_bad_release_again() -> None:
+    observed = replace(BLUE_7, containers=(*SHARED, *color(Side.GREEN, 6), *color(Side.BLUE, 7, state="exited")))
+    observed = replace(observed, traffic=observed.traffic and type(observed.traffic)(users=Side.GREEN))  # type: ignore[arg-type]
+    assert rollback_release(observed, None).number == 5
+
+
+def test_keep_leaves_the_routes_of_the_old_color_up() -> None:
+    assert Retire(Side.BLUE, ("queue", "clock")) in deploy(BLUE_7, keep=True).after
+
+
+def test_recreate_holds_and_drains_before_the_old_color_stops_and_brings_it_back_on_failure() -> None:
+    plan = deploy(BLUE_7, strategy="recreate")
+    at = kinds(plan.before)
+    assert at[at.index("Hold") : at.index("Start") + 1] == ["Hold", "Drain", "Retire", "Start"]
+    assert plan.undo == (Clear(Side.GREEN, logs=True), Start(Side.BLUE, 7, ALL), Settle(Side.BLUE))
+
+
+def test_a_plain_copy_beside_an_active_color_is_refused_by_name() -> None:
+    observed = replace(BLUE_7, containers=(*BLUE_7.containers, container("web", Side.PLAIN, None)))
+    with pytest.raises(Refused, match="web run plainly beside the active blue"):
+        deploy(observed)
+
+
+def test_shared_services_are_named_by_no_step_but_their_own() -> None:
+    for plan in (deploy(BLUE_7), deploy(PLAINLY), plan_leave(leaving_change(BLUE_7, STACK))):
+        for step in plan.steps + plan.undo:
+            assert not {"db", "proxy"} & set(getattr(step, "services", ()))
+
+
+def test_prepare_starts_shared_services_checks_the_room_and_builds_without_them() -> None:
+    hooked = replace(STACK, hooks=(Hook("pre-build", ("true",)),))
+    assert plan_prepare(hooked, build="build") == (
+        StartShared(("proxy", "db")),
+        Preflight(),
+        RunHook("pre-build", Side.PLAIN, None),
+        Build(("api",)),
+    )
+    assert "Build" not in kinds(plan_prepare(STACK, build="none"))
+    assert plan_prepare(STACK, build="pull")[-1] == Build(("api",), ("web", "queue", "clock", "migrate"))
+
+
+def test_a_run_that_was_killed_after_its_switch_goes_forward_without_starting_over() -> None:
+    change = Change("heal", Side.GREEN, Side.BLUE, 7, STACK.rotating, STACK.rotating)
+    plan = plan_forward(BLUE_7, STACK, change)
+    assert plan.before == (Switch(Side.BLUE, 7), Confirm(Side.BLUE))
+    assert {"Keep", "Clear", "Create", "Check"}.isdisjoint(kinds(plan.steps))

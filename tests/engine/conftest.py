@@ -1,9 +1,12 @@
 """Stacks on the real Docker Engine, for the tests of this folder."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from teal.adapters.engine import DockerEngine
+from tests.engine.sandbox import Sandbox
 from tests.engine.stack import Stack, copy_stack, wait_until
 
 
@@ -21,3 +24,25 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
     finally:
         stack.remove()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Async tests run on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A stack of single containers, removed afterwards."""
+    box = Sandbox()
+    yield box
+    box.clean()
+
+
+@pytest.fixture
+async def engine(anyio_backend: str) -> AsyncIterator[DockerEngine]:
+    """The adapter of this machine's engine."""
+    here = DockerEngine.here(os.environ)
+    yield here
+    await here.close()

@@ -1,0 +1,29 @@
+"""Translates: the Docker Engine, spoken to over its API on its unix socket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from teal import ports
+from teal.adapters.engine.api import Api
+from teal.adapters.engine.commands import Commands
+from teal.adapters.engine.containers import Containers
+from teal.adapters.engine.images import Images
+from teal.adapters.engine.networks import Networks
+from teal.adapters.engine.probes import Probes
+from teal.adapters.engine.volumes import Volumes
+from teal.adapters.engine.watching import Watching
+from teal.adapters.engine.where import socket_path
+
+
+class DockerEngine(Containers, Commands, Watching, Networks, Volumes, Images, Probes, ports.Engine):
+    """The Engine port, one file per noun; nothing is sent, nor httpx imported, before the first call."""
+
+    @classmethod
+    def here(cls, environ: Mapping[str, str]) -> DockerEngine:
+        """Return the engine that the user's ``docker`` would talk to (``Refused`` where it is on another machine)."""
+        return cls(Api(socket_path(environ)))
+
+    async def close(self) -> None:
+        """Close the connections; the engine can be used again."""
+        await self._api.close()

@@ -1,0 +1,142 @@
+"""Translates: requests to the Docker Engine, and its answers and silences into values and errors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from teal.adapters.engine.trouble import EngineSaid, translated
+from teal.errors import Unavailable
+
+if TYPE_CHECKING:
+    import httpx
+
+OLDEST = (1, 43)  # Engine 24
+NEWEST = (1, 51)  # Engine 28.3 and up: what Teal is tested with; newer engines still speak it
+PATIENCE = 60.0  # seconds for an answer where the call itself does not wait for anything
+
+Shape = TypeVar("Shape")
+Params = Mapping[str, str | int]
+
+
+class Api:
+    """One engine's API; connects at the first call and pins the version that both sides speak."""
+
+    def __init__(self, socket: str) -> None:
+        self.socket = socket
+        self._client: httpx.AsyncClient | None = None
+        self._base = ""
+        self._greeting = asyncio.Lock()
+
+    async def get(self, path: str, shape: type[Shape], params: Params | None = None) -> Shape:
+        """Return the answer decoded as *shape*; ``EngineSaid`` where the engine says no."""
+        return _decoded(await self.send("GET", path, params=params), shape, path)
+
+    async def find(self, path: str, shape: type[Shape], params: Params | None = None) -> Shape | None:
+        """Return the answer decoded as *shape*, None where there is no such thing."""
+        try:
+            return await self.get(path, shape, params)
+        except EngineSaid as said:
+            if said.code == 404:
+                return None
+            raise
+
+    async def post(
+        self, path: str, body: object = None, *, params: Params | None = None, within: float = PATIENCE
+    ) -> bytes:
+        """Send *body* as JSON; return the raw answer. *within*: seconds that the engine may take."""
+        return await self.send("POST", path, body, params=params, within=within)
+
+    async def delete(self, path: str, params: Params | None = None) -> None:
+        """Delete what *path* names."""
+        await self.send("DELETE", path, params=params)
+
+    async def send(
+        self, method: str, path: str, body: object = None, *, params: Params | None = None, within: float = PATIENCE
+    ) -> bytes:
+        """Return the whole body of the answer; an error status raises ``EngineSaid``."""
+        async with self.stream(method, path, body, params=params, within=within) as answer:
+            return await answer.aread()
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        params: Params | None = None,
+        within: float | None = PATIENCE,
+    ) -> AsyncIterator[httpx.Response]:
+        """Yield the answer, its body unread; every failure on the way comes out as a ``TealError``."""
+        with translated(self.socket, path):
+            base = self._base or await self._greet()
+            request = self._http().build_request(
+                method,
+                base + path,
+                params=params,
+                content=None if body is None else msgspec.json.encode(body),
+                headers={"content-type": "application/json"},
+                timeout=within,
+            )
+            answer = await self._http().send(request, stream=True)
+            try:
+                if answer.status_code >= 400:
+                    raise EngineSaid(answer.status_code, await answer.aread())
+                yield answer
+            finally:
+                await answer.aclose()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    def _http(self) -> httpx.AsyncClient:
+        """Return the client; made late, for httpx takes longer to import than most commands to run."""
+        if self._client is None:
+            import httpx
+
+            self._client = httpx.AsyncClient(
+                transport=httpx.AsyncHTTPTransport(
+                    uds=self.socket,
+                    verify=False,  # a unix socket has no TLS; this only spares loading certificates
+                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
+                ),
+                trust_env=False,
+            )
+        return self._client
+
+    async def _greet(self) -> str:
+        """Return the base address with the API version, asked for once."""
+        async with self._greeting:
+            if not self._base:
+                answer = await self._http().get("http://docker/_ping", timeout=PATIENCE)
+                self._base = f"http://docker/v{_spoken(answer.headers.get('api-version', ''))}"
+        return self._base
+
+
+def _spoken(offered: str) -> str:
+    """Return the version to speak with an engine whose newest is *offered*, e.g. "1.51"."""
+    try:
+        major, minor = (int(part) for part in offered.split("."))
+    except ValueError:
+        raise Unavailable("what answers on the socket is not a Docker Engine: it names no API version") from None
+    if (major, minor) < OLDEST:
+        raise Unavailable(
+            f"the Docker Engine is too old: it speaks API {offered}, teal needs {OLDEST[0]}.{OLDEST[1]} or newer",
+            hint="update it to Engine 24 or newer, better 28",
+        )
+    return ".".join(str(part) for part in min((major, minor), NEWEST))
+
+
+def _decoded(raw: bytes, shape: type[Shape], path: str) -> Shape:
+    try:
+        return msgspec.json.decode(raw, type=shape)
+    except msgspec.DecodeError as error:
+        raise Unavailable(f"the Docker Engine's answer to {path} can't be read: {error}") from error

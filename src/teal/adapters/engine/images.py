@@ -1,0 +1,35 @@
+"""Translates: images and their tags."""
+
+from __future__ import annotations
+
+from teal.adapters.engine.shapes import ImageConfig, InspectedImage
+from teal.adapters.engine.speaker import Speaker
+from teal.ports import ImageInfo
+
+
+class Images(Speaker):
+    """Images on this machine; none is ever fetched here."""
+
+    async def image(self, reference: str) -> ImageInfo | None:
+        """Return the image of that id or reference, None where the engine has none."""
+        seen = await self._api.find(f"/images/{reference}/json", InspectedImage)
+        if seen is None:
+            return None
+        config = seen.config or ImageConfig()
+        test = tuple((config.healthcheck.test if config.healthcheck else None) or ())
+        return ImageInfo(
+            id=seen.id,
+            tags=tuple(seen.repo_tags or ()),
+            size=seen.size,
+            exposed=tuple(sorted({int(port.partition("/")[0]) for port in config.exposed_ports or ()})),
+            healthcheck=() if test[:1] == ("NONE",) else test,
+            volumes=tuple(sorted(config.volumes or ())),
+        )
+
+    async def tag(self, image: str, repository: str, tag: str) -> None:
+        """Give *image* the name *repository*:*tag*, taking it from another image that has it."""
+        await self._api.post(f"/images/{image}/tag", params={"repo": repository, "tag": tag})
+
+    async def untag(self, reference: str) -> None:
+        """Remove a tag, and the image when nothing else names or uses it; one that is gone or in use is fine."""
+        await self._if_there(self._api.delete(f"/images/{reference}"), 409)

@@ -1,0 +1,107 @@
+"""Translates: what the engine says of a container into the core's own value. No I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import cast, get_args
+
+from teal.adapters.engine.shapes import Bindings, Inspected, MemoryStats, NetworkSettings
+from teal.core.observed import Container, Healthy, State
+from teal.core.side import Side, project_of
+
+PROJECT = "com.docker.compose.project"
+SERVICE = "com.docker.compose.service"
+ONE_OFF = "com.docker.compose.oneoff"
+TEAL_SERVICE = "teal.service"
+TEAL_RELEASE = "teal.release"
+
+_STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_STATES = get_args(State)
+_HEALTHS = get_args(Healthy)
+
+
+def side_in(stack: str, labels: Mapping[str, str] | None) -> Side | None:
+    """Return the side of *stack* that something with these labels stands on; None: not of the stack, or one-off."""
+    labels = labels or {}
+    if labels.get(ONE_OFF, "False") != "False":
+        return None
+    project = labels.get(PROJECT)
+    return next((side for side in Side if project_of(stack, side) == project), None)
+
+
+def side_of(project: str) -> Side:
+    """Return the side that a Compose project holds, by its name alone."""
+    return next((side for side in Side if side.is_color and project.endswith(f"-{side}")), Side.PLAIN)
+
+
+def container_in(side: Side, seen: Inspected) -> Container:
+    """Return the container as the core knows it."""
+    labels = seen.config.labels or {}
+    state, settings = seen.state, seen.network_settings
+    release = labels.get(TEAL_RELEASE, "")
+    running = state.status == "running"
+    return Container(
+        id=seen.id,
+        name=seen.name.removeprefix("/"),
+        service=base_name(side, labels),
+        side=side,
+        release=int(release) if release.isdecimal() else None,
+        image=seen.image,
+        state=_state(state.status),
+        health=_health(state.health.status if state.health else "none"),
+        started=epoch(state.started_at),
+        finished=epoch(state.finished_at),
+        exit_code=state.exit_code,
+        restarts=seen.restart_count,
+        oom=state.oom_killed,
+        networks={name: endpoint.network_id for name, endpoint in (settings.networks or {}).items()},
+        addresses=_addresses(settings) if running else {},
+        ports=published(settings.ports) if running else published(seen.host_config.port_bindings),
+    )
+
+
+def base_name(side: Side, labels: Mapping[str, str]) -> str:
+    """Return the service as the owner's files call it."""
+    service = labels.get(SERVICE, "")
+    return labels.get(TEAL_SERVICE) or (service.removesuffix(f"-{side}") if side.is_color else service)
+
+
+def epoch(stamp: str) -> float:
+    """Return seconds since the epoch for the engine's RFC 3339 with nanoseconds; 0 for its zero time."""
+    found = _STAMP.fullmatch(stamp)
+    if found is None or stamp.startswith("0001-"):
+        return 0.0
+    seconds, fraction, zone = found.groups()
+    whole = datetime.fromisoformat(seconds + ("+00:00" if zone == "Z" else zone)).timestamp()
+    return whole + float(fraction or 0)
+
+
+def published(bindings: Bindings | None) -> dict[int, tuple[str, int]]:
+    """Return container port -> the first (ip, port) on the host; TCP wins over UDP of the same number."""
+    found: dict[int, tuple[str, int]] = {}
+    for key, places in sorted((bindings or {}).items()):  # "443/tcp" sorts before "443/udp"
+        port = int(key.partition("/")[0])
+        if places and port not in found:
+            found[port] = (places[0].host_ip or "0.0.0.0", int(places[0].host_port or 0))  # noqa: S104 - what Docker means
+    return found
+
+
+def used(memory: MemoryStats) -> int:
+    """Return bytes in use without the page cache that the kernel can take back, for cgroup v1 and v2."""
+    stats = memory.stats or {}
+    return max(0, memory.usage - stats.get("total_inactive_file", stats.get("inactive_file", 0)))
+
+
+def _addresses(settings: NetworkSettings) -> dict[str, str]:
+    places = {name: e.ip_address or e.global_ipv6_address for name, e in (settings.networks or {}).items()}
+    return {name: address for name, address in places.items() if address}
+
+
+def _state(word: str) -> State:
+    return cast(State, word) if word in _STATES else "dead"
+
+
+def _health(word: str) -> Healthy:
+    return cast(Healthy, word) if word in _HEALTHS else "none"

@@ -1,0 +1,106 @@
+"""Single containers, networks and images on the real engine, for tests of the adapters."""
+
+import asyncio
+import secrets
+import subprocess
+from contextlib import suppress
+
+from teal.core.side import Side
+
+IMAGE = "python:3.13-slim"
+IDLE = ("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done")
+STUBBORN = ("sh", "-c", "trap '' TERM; while :; do sleep 0.1; done")
+GONE = "0" * 64  # the id of nothing
+
+
+def docker(*argv: str) -> str:
+    """Run ``docker ARGV`` and return what it says."""
+    return subprocess.run(["docker", *argv], check=True, capture_output=True, text=True).stdout.strip()
+
+
+class Sandbox:
+    """A stack with a name of its own, whose things can be found again and removed."""
+
+    def __init__(self) -> None:
+        self.stack = f"teng-{secrets.token_hex(3)}"
+        self.mine = f"teal.test={self.stack}"
+
+    def labels(self, side: Side = Side.PLAIN, service: str = "web", **more: str) -> list[str]:
+        suffix = f"-{side}" if side.is_color else ""
+        pairs = {
+            "com.docker.compose.project": self.stack + suffix,
+            "com.docker.compose.service": service + suffix,
+            **more,
+        }
+        return [f"--label={name}={value}" for name, value in pairs.items()]
+
+    def create(self, *options: str, command: tuple[str, ...] = IDLE, **labels) -> str:
+        """Create a container of the stack; return its id."""
+        return docker("create", "--label", self.mine, *self.labels(**labels), *options, IMAGE, *command)
+
+    def run(self, *options: str, command: tuple[str, ...] = IDLE, **labels) -> str:
+        """Create and start a container of the stack; return its id."""
+        one = self.create(*options, command=command, **labels)
+        docker("start", one)
+        return one
+
+    def network(self, suffix: str = "net", *options: str) -> str:
+        """Create a network; return its name."""
+        name = f"{self.stack}_{suffix}"
+        docker("network", "create", "--label", self.mine, *options, name)
+        return name
+
+    def clean(self) -> None:
+        """Remove all that bears this sandbox's label or name."""
+        labelled = {f"label={self.mine}", *(f"label=com.docker.compose.project={self.stack}{s}" for s in SUFFIXES)}
+        for wanted in sorted(labelled):
+            remove(docker("ps", "-aqf", wanted), "rm", "-fv")
+            remove(docker("network", "ls", "-qf", wanted), "network", "rm")
+            remove(docker("volume", "ls", "-qf", wanted), "volume", "rm")
+        remove(docker("images", "-q", f"{self.stack}/*"), "rmi", "-f")
+
+
+SUFFIXES = ("", "-blue", "-green")
+
+
+def remove(ids: str, *command: str) -> None:
+    """Run ``docker COMMAND IDS`` where there are any."""
+    if ids:
+        docker(*command, *sorted(set(ids.split())))
+
+
+class Relay:
+    """A socket before the engine's own, whose connections can be cut."""
+
+    def __init__(self, path: str, engine: str) -> None:
+        self.path, self._engine = path, engine
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def __aenter__(self):
+        self._server = await asyncio.start_unix_server(self._serve, self.path)
+        return self
+
+    async def __aexit__(self, *_):
+        self._server.close()
+        self.cut()
+        await asyncio.sleep(0)
+
+    def cut(self) -> None:
+        """Cut all connections."""
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def _serve(self, reader, writer):
+        there, back = await asyncio.open_unix_connection(self._engine)
+        self._writers |= {writer, back}
+        await asyncio.gather(copy(reader, back), copy(there, writer))
+
+
+async def copy(reader, writer):
+    """Copy until one of both ends."""
+    with suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()

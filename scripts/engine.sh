@@ -87,7 +87,7 @@ install_plugin() { # NAME (compose or buildx)
 
 start_engine() {
     if [ -d /run/systemd/system ]; then
-        as_root systemctl enable --now docker >/dev/null 2>&1 || true # its failure is explained below
+        as_root systemctl enable --now docker >/dev/null 2>&1
     else
         # No init system: detached, so that it outlives this shell, and without the lock's descriptor. Where a
         # daemon is starting already, this second one ends by itself.
@@ -117,7 +117,7 @@ explain_silence() {
 # The socket belongs to the group docker.
 admit_user() {
     engine_answers && return
-    say "adding $(id -un) to the group docker"
+    say "adding $(id -un) to the group docker (to use docker yourself, log in again or type: newgrp docker)"
     as_root usermod -aG docker "$(id -un)"
 }
 
@@ -130,8 +130,7 @@ main() {
     if ! engine_answers; then
         refuse_foreign_engine
         [ -n "$(daemon_path)" ] || install_engine
-        start_engine
-        wait_for_engine 60 || explain_silence
+        start_engine && wait_for_engine 60 || explain_silence
         hash -r
     fi
     has_plugin compose || install_plugin compose

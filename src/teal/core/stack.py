@@ -15,10 +15,11 @@ Tree = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class HttpProbe:
-    """GET *path* on *port* must answer 2xx or 3xx."""
+    """GET *path* on *port* must answer with a status below *below*: 2xx or 3xx, where nothing else is said."""
 
     port: int
     path: str = "/"
+    below: int = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,10 @@ class Service:
     after: Mapping[str, str] = field(default_factory=dict)  # depends_on: service -> Compose's condition
     grace: float = 10.0  # seconds between SIGTERM and SIGKILL
     replicas: int = 1
-    retries: int = 3  # the healthcheck's own, for giving up early
+    retries: int = 3  # the healthcheck's own
+    patience: float = (
+        0.0  # seconds after its start until its own healthcheck would call it unhealthy; 0: no healthcheck
+    )
 
     @property
     def role(self) -> Role:
@@ -67,6 +71,34 @@ class Service:
     def opens(self) -> bool:
         """Tell whether it starts before the switch: routes, and what they need."""
         return self.role is Role.ROUTE or (self.role is Role.WORKER and self.needed)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What the image of a service brings of its own; times in seconds."""
+
+    exposed: tuple[int, ...] = ()
+    volumes: tuple[str, ...] = ()
+    healthcheck: tuple[str, ...] = ()  # as ``test`` of a Compose file, empty for none
+    interval: float = 30.0
+    start_period: float = 0.0
+    retries: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What roles, ports and probes are told by, beside the model: the owner's words, the proxy, the images."""
+
+    overlaid: frozenset[str] = frozenset()  # named in compose.blue.yml or compose.green.yml; empty for no overlays
+    declared: Mapping[str, Role] = field(default_factory=dict)  # teal.yml
+    proxy: str = ""
+    routes: Mapping[str, int] = field(default_factory=dict)  # ``import teal NAME PORT`` in the proxy's configuration
+    bare: Mapping[str, int] = field(default_factory=dict)  # ``reverse_proxy NAME:PORT`` there, without the snippet
+    ports: Mapping[str, int] = field(default_factory=dict)  # teal.yml: route -> port
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # teal.yml: route -> services
+    probes: Mapping[str, HttpProbe | TcpProbe] = field(default_factory=dict)  # teal.yml; port 0 for the service's own
+    published: Mapping[str, Literal["drop", "route"]] = field(default_factory=dict)  # teal.yml: ports
+    images: Mapping[str, ImageFacts] = field(default_factory=dict)  # service -> facts, as far as images are there
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +155,10 @@ class Stack:
     hooks: tuple[Hook, ...] = ()
     safe_volumes: frozenset[str] = frozenset()
     fingerprint: str = ""  # changes when anything that a release is made of changes, builds excepted
+    evidence: Evidence = field(default=Evidence())
+    copies: frozenset[str] = frozenset()  # host files whose read-only mounts become copies in a release
+    unset: frozenset[str] = frozenset()  # variables that the files name, without default, and nobody set
+    notes: tuple[str, ...] = ()  # what Compose and Teal remarked while reading
 
     def service(self, name: str) -> Service:
         """Return the service called *name* (KeyError where there is none)."""

@@ -1,0 +1,184 @@
+"""Reads everything that the owner of a stack says into what is wanted: a ``Stack``, nothing left to look up."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import stat
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+from teal.config.caddyfile import find_proxy, named_by_proxy
+from teal.config.declared import checks_of, evidence_of, hooks_of
+from teal.config.options import Options, overlay, owner_files
+from teal.config.resolve import Resolved, interpolation, resolve
+from teal.config.settings import Overrides, settings_of
+from teal.config.strict import decode, read_yaml
+from teal.config.teal_yml import TealYml
+from teal.core.render import render_both
+from teal.core.rendered import Making
+from teal.core.roles import Role
+from teal.core.services import services_of, with_images
+from teal.core.side import COLORS, Side
+from teal.core.stack import ImageFacts, Stack, Tree
+from teal.core.tree import escaped, mapping, sequence, services_in, text, unescaped
+from teal.errors import ConfigError
+from teal.ports import ImageInfo
+
+LARGEST_COPY = 10 * 1024 * 1024  # bytes
+Look = Callable[[str], Awaitable[ImageInfo | None]]
+_NO_OVERRIDES = Overrides()
+
+
+async def load(
+    options: Options, environment: Mapping[str, str], *, overrides: Overrides = _NO_OVERRIDES, look: Look | None = None
+) -> Stack:
+    """Return the stack that *options* mean; *look* asks the engine for an image, where one may be asked."""
+    known = dict(environment)
+    files = owner_files(options, known)
+    overlays = {side: overlay(files, side) for side in COLORS}
+    resolved = await _resolved(options, known, files, overlays)
+    models = {side: await _with_values(each.model, options, known) for side, each in resolved.items()}
+    said = _teal_yml(files[0].parent)
+    plain = models[Side.PLAIN]
+    overlaid = _overlaid(path for path in overlays.values() if path)
+    proxy = said.proxy or find_proxy(plain)
+    evidence = evidence_of(said, overlaid=overlaid, proxy=proxy, named=named_by_proxy(plain, proxy))
+    _exist(said, services_in(models[Side.BLUE]))
+    stack = Stack(
+        project=text(plain.get("name")),
+        directory=str((options.cwd / options.directory) if options.directory else files[0].parent),
+        files=options.files,
+        models=models,
+        services=services_of(models, evidence),
+        proxy=proxy,
+        settings=settings_of(overrides, environment, said),
+        checks=checks_of(said),
+        hooks=hooks_of(said),
+        safe_volumes=frozenset(said.safe_volumes),
+        evidence=evidence,
+        unset=frozenset().union(*(each.unset for each in resolved.values())),
+        notes=tuple(dict.fromkeys(note for each in resolved.values() for note in each.notes)),
+    )
+    stack = replace(stack, copies=_copies(stack))
+    stack = replace(stack, fingerprint=_fingerprint(stack))
+    return with_images(stack, await _facts(stack, look)) if look else stack
+
+
+async def _resolved(
+    options: Options, environment: dict[str, str], files: tuple[Path, ...], overlays: Mapping[Side, Path | None]
+) -> dict[Side, Resolved]:
+    """Return the model of each side; without overlays Compose is asked once, and never told which files."""
+    if not any(overlays.values()):
+        one = await resolve(options, environment)
+        return dict.fromkeys(Side, one)
+    chosen = {side: (*files, path) if path else files for side, path in overlays.items()}
+    answers = await asyncio.gather(
+        resolve(options, environment), *(resolve(options, environment, chosen[side]) for side in COLORS)
+    )
+    return dict(zip((Side.PLAIN, *COLORS), answers, strict=True))
+
+
+async def _with_values(model: Tree, options: Options, environment: dict[str, str]) -> Tree:
+    """Return *model* with the secrets and configs that an environment variable holds given by value."""
+    kinds = {kind: mapping(model.get(kind)) for kind in ("secrets", "configs")}
+    wanted = [mapping(each).get("environment") for entries in kinds.values() for each in entries.values()]
+    if not any(wanted):
+        return model
+    values = await interpolation(options, environment)
+    return {**model, **{kind: _valued(kind, entries, values) for kind, entries in kinds.items() if entries}}
+
+
+def _valued(kind: str, entries: Mapping[str, object], values: Mapping[str, str]) -> Tree:
+    return {name: _value(kind, name, mapping(entry), values) for name, entry in entries.items()}
+
+
+def _value(kind: str, name: str, entry: Mapping[str, object], values: Mapping[str, str]) -> Tree:
+    variable = text(entry.get("environment"))
+    if not variable:
+        return dict(entry)
+    if variable not in values:
+        raise ConfigError(f"{kind}.{name} takes its value from {variable}, which is not set", hint=f"set {variable}")
+    return {"name": entry.get("name"), "content": escaped(values[variable])}
+
+
+def _teal_yml(folder: Path) -> TealYml:
+    for name in ("teal.yml", "teal.yaml"):
+        if (folder / name).is_file():
+            return decode(folder / name, TealYml)
+    return TealYml()
+
+
+def _overlaid(paths: Iterable[Path]) -> frozenset[str]:
+    """Return the services that the overlays name."""
+    return frozenset(name for path in paths for name in mapping(mapping(read_yaml(path)).get("services")))
+
+
+def _exist(said: TealYml, services: Iterable[str]) -> None:
+    """Raise ConfigError where teal.yml names a service that the stack hasn't."""
+    names = sorted(services)
+    needs = [each for route in said.routes.values() for each in route.needs]
+    checked = [name for check in said.checks for name in (check.route, check.service) if name]
+    proxy = [said.proxy] if said.proxy else []
+    for name in (*proxy, *said.services, *said.routes, *needs, *said.probes, *said.ports, *checked):
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"its services are {', '.join(names)}"
+            raise ConfigError(f"teal.yml: the stack has no service {name}", hint=hint)
+
+
+def _copies(stack: Stack) -> frozenset[str]:
+    """Return the host files of read-only mounts that are small, regular, and the project's own."""
+    ours = {each.name for each in (*stack.rotating, *stack.having(Role.ONE_SHOT))}
+    services = [service for side in COLORS for name, service in services_in(stack.models[side]).items() if name in ours]
+    volumes = (mapping(volume) for service in services for volume in sequence(service.get("volumes")))
+    sources = {unescaped(v.get("source")) for v in volumes if v.get("type") == "bind" and v.get("read_only")}
+    return frozenset(source for source in sources if _is_copied(Path(source), Path(stack.directory)))
+
+
+def _is_copied(path: Path, directory: Path) -> bool:
+    try:
+        if not path.resolve().is_relative_to(directory.resolve()):
+            return False
+        found = path.stat()
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size <= LARGEST_COPY
+
+
+def _fingerprint(stack: Stack) -> str:
+    """Return a digest of all that a release is made of, the contents of built images excepted."""
+    named = {each.name: each.image or "built" for each in stack.services}
+    digest = sha256()
+    for rendered in render_both(stack, Making(number=0, images=named, folder="/")).values():
+        digest.update(rendered.text.encode())
+        for file in rendered.files:
+            digest.update(file.name.encode() + b"\0" + _content(file.source, file.content) + b"\0")
+    ours = [each for each in stack.services if each.role not in {Role.SHARED, Role.TOOL}]
+    digest.update(repr([(each.name, each.role, each.port, each.needed) for each in ours]).encode())
+    return digest.hexdigest()
+
+
+def _content(source: str, content: str) -> bytes:
+    if not source:
+        return content.encode()
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{source} can't be read: {error.strerror}", hint="it is a secret or config of the stack"
+        ) from error
+
+
+async def _facts(stack: Stack, look: Look) -> dict[str, ImageFacts]:
+    """Return what the images that are there bring of their own, by service."""
+    named = {each.name: each.image or f"{stack.project}-{each.name}" for each in stack.services}
+    images = list(dict.fromkeys(named.values()))
+    found = dict(zip(images, await asyncio.gather(*map(look, images)), strict=True))
+    return {name: _fact(info) for name, image in named.items() if (info := found[image])}
+
+
+def _fact(info: ImageInfo) -> ImageFacts:
+    return ImageFacts(exposed=info.exposed, volumes=info.volumes, healthcheck=info.healthcheck)

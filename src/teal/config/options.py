@@ -1,0 +1,78 @@
+"""The global options, as Compose has them: which files, project, environment and profiles are meant."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from teal.errors import ConfigError
+
+_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+_OVERRIDES = (
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Which stack is meant; all empty for the one in *where*."""
+
+    files: tuple[str, ...] = ()
+    project: str = ""
+    directory: str = ""
+    env_files: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    where: str = ""  # the working directory, empty for the process's own
+
+    @property
+    def cwd(self) -> Path:
+        """Return the directory in which the command was given."""
+        return Path(self.where or os.curdir).absolute()
+
+
+def owner_files(options: Options, environment: dict[str, str]) -> tuple[Path, ...]:
+    """Return the Compose files of the stack, as Compose itself finds them, absolute; ConfigError for none."""
+    named = options.files or _from_environment(options, environment)
+    if named:
+        return tuple((options.cwd / name).absolute() for name in named)
+    begin = options.cwd / options.directory
+    for folder in (begin, *begin.parents):
+        main = _first(folder, _NAMES)
+        if main:
+            override = _first(folder, _OVERRIDES)
+            return (main, override) if override else (main,)
+    raise ConfigError(
+        f"there is no Compose file in {begin} or above it",
+        hint="go to the folder with compose.yml, or name the file with -f",
+    )
+
+
+def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _from_environment(options: Options, environment: dict[str, str]) -> tuple[str, ...]:
+    """Return the files that COMPOSE_FILE names, in the environment or in a ``.env`` beside the stack."""
+    said = environment.get("COMPOSE_FILE") or _dotenv(options).get("COMPOSE_FILE", "")
+    separator = environment.get("COMPOSE_PATH_SEPARATOR", os.pathsep)
+    return tuple(name for name in said.split(separator) if name)
+
+
+def _dotenv(options: Options) -> dict[str, str]:
+    """Return the plain assignments of the ``.env`` files; only names of Compose's own are looked up here."""
+    folder = options.cwd / options.directory
+    paths = [options.cwd / name for name in options.env_files] or [folder / ".env"]
+    lines = [line.strip() for path in paths if path.is_file() for line in path.read_text(errors="replace").splitlines()]
+    pairs = (line.removeprefix("export ").partition("=") for line in lines if "=" in line and not line.startswith("#"))
+    return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
+
+
+def overlay(files: tuple[Path, ...], color: str) -> Path | None:
+    """Return ``compose.blue.yml`` (for blue) beside the stack's first file, None where there is none."""
+    first = files[0]
+    stems = dict.fromkeys((first.stem, "compose", "docker-compose"))
+    return _first(first.parent, tuple(f"{stem}.{color}{end}" for stem in stems for end in (".yml", ".yaml")))

@@ -1,0 +1,87 @@
+"""Asks Compose itself what the stack's files mean: ``docker compose config``, as its owner would run it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from teal.config.options import Options
+from teal.core.stack import Tree
+from teal.errors import ConfigError, Unavailable
+
+_UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
+_MESSAGE = re.compile(r'level=(\w+) msg="((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A model, the variables that nobody set, and what else Compose remarked."""
+
+    model: Tree
+    unset: frozenset[str]
+    notes: tuple[str, ...]
+
+
+def arguments(options: Options, files: Sequence[Path] = ()) -> list[str]:
+    """Return ``docker compose`` with the owner's options; *files* in place of Compose's own choice, where given."""
+    chosen = [str(file) for file in files] or options.files
+    argv = ["docker", "compose"]
+    argv += [word for file in chosen for word in ("--file", file)]
+    argv += ["--project-name", options.project] if options.project else []
+    argv += ["--project-directory", options.directory] if options.directory else []
+    argv += [word for file in options.env_files for word in ("--env-file", file)]
+    return argv + [word for profile in options.profiles for word in ("--profile", profile)]
+
+
+async def resolve(options: Options, environment: dict[str, str], files: Sequence[Path] = ()) -> Resolved:
+    """Return the stack's model as Compose understands it; ConfigError with Compose's own words where it doesn't."""
+    output, errors = await ask(options, environment, [*arguments(options, files), "config", "--format", "json"])
+    model = msgspec.json.decode(output, type=dict[str, object])
+    unset = frozenset(_UNSET.findall(errors))
+    return Resolved(model, unset, _notes(errors))
+
+
+async def interpolation(options: Options, environment: dict[str, str]) -> dict[str, str]:
+    """Return the variables that Compose interpolates with: the environment's and those of ``.env`` files."""
+    output, _ = await ask(options, environment, [*arguments(options), "config", "--environment"])
+    pairs = (line.partition("=") for line in output.splitlines())
+    return {name: value for name, _, value in pairs}
+
+
+async def ask(options: Options, environment: dict[str, str], argv: Sequence[str]) -> tuple[str, str]:
+    """Run *argv* where the owner stands, with PWD saying so; return what it printed on both streams."""
+    known = {**environment, "PWD": str(options.cwd)}
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            cwd=options.cwd,
+            env=known,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except FileNotFoundError as error:
+        raise Unavailable(
+            "there is no docker command", hint="install the Docker Engine with its Compose plugin"
+        ) from error
+    output, errors = (part.decode(errors="replace") for part in await process.communicate())
+    if process.returncode != 0:
+        raise ConfigError("Compose does not accept the stack's files", detail=errors.strip(), hint=_hint(errors))
+    return output, errors
+
+
+def _hint(errors: str) -> str:
+    if "is not a docker command" in errors or "unknown shorthand flag" in errors:
+        return "install Compose's plugin, version 2.24 or later"
+    return "see what `docker compose config` says in that folder"
+
+
+def _notes(errors: str) -> tuple[str, ...]:
+    """Return Compose's warnings other than unset variables, as text."""
+    found = (match[2].replace('\\"', '"') for match in _MESSAGE.finditer(errors) if match[1] in {"warning", "error"})
+    return tuple(note for note in dict.fromkeys(found) if "variable is not set" not in note)

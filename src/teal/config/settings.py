@@ -1,0 +1,66 @@
+"""Makes settings of an option, the environment, ``teal.yml`` and the defaults; the first that speaks, wins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from teal.config.teal_yml import TealYml
+from teal.core.duration import seconds
+from teal.core.stack import Settings
+from teal.errors import ConfigError
+
+_DEFAULTS = Settings()
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line says of the settings, as written; empty for nothing."""
+
+    health_timeout: str = ""
+    health_interval: str = ""
+    drain_timeout: str = ""
+
+
+def settings_of(overrides: Overrides, environment: Mapping[str, str], said: TealYml) -> Settings:
+    """Return the settings in force; ConfigError names the option, variable or key that can't be understood."""
+    times = said.timeouts
+    return Settings(
+        health_timeout=_first(
+            ("--health-timeout", overrides.health_timeout),
+            ("HEALTH_CHECK_TIMEOUT", environment.get("HEALTH_CHECK_TIMEOUT")),
+            ("timeouts.health in teal.yml", times.health),
+            default=_DEFAULTS.health_timeout,
+        ),
+        health_interval=_first(
+            ("--health-interval", overrides.health_interval),
+            ("HEALTH_CHECK_INTERVAL", environment.get("HEALTH_CHECK_INTERVAL")),
+            ("timeouts.interval in teal.yml", times.interval),
+            default=_DEFAULTS.health_interval,
+        ),
+        drain_timeout=_first(
+            ("--drain-timeout", overrides.drain_timeout),
+            ("DRAIN_TIMEOUT", environment.get("DRAIN_TIMEOUT")),
+            ("timeouts.drain in teal.yml", times.drain),
+            default=_DEFAULTS.drain_timeout,
+        ),
+        websocket_drain=_first(
+            ("timeouts.websocket_drain in teal.yml", times.websocket_drain), default=_DEFAULTS.websocket_drain
+        ),
+        keep_releases=said.retention.releases,
+        retire=said.retire,
+    )
+
+
+def _first(*spoken: tuple[str, str | int | float | None], default: float) -> float:
+    for name, written in spoken:
+        if written is not None and written != "":
+            return _seconds(name, written)
+    return default
+
+
+def _seconds(name: str, written: str | int | float) -> float:
+    try:
+        return seconds(written)
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}", hint=f"for example {name.split()[0]}=300s") from error

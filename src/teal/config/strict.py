@@ -1,0 +1,164 @@
+"""Decodes YAML strictly: every error names file, line and key, and an unknown key the one that was meant."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from teal.errors import ConfigError
+
+T = TypeVar("T")
+_WHERE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<in>key in )?\$?(?P<path>.*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
+_ENUM = re.compile(r"Invalid enum value (.*)")
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|(\[\.\.\.\])")
+_SPOKEN = {"`str`": "text", "`int`": "a whole number", "`float`": "a number", "`bool`": "true or false"}
+_SPOKEN |= {"`object`": "keys with values", "`array`": "a list", "`null`": "nothing"}
+
+
+def read_yaml(path: Path) -> object:
+    """Return the content of *path* with its line numbers; duplicate keys and broken YAML are ConfigErrors."""
+    try:
+        return YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        what = (error.problem or "broken YAML").split("with value")[0].strip()
+        raise ConfigError(f"{path.name}:{line}: {what}", hint="correct that line") from error
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path.name} is not YAML in UTF-8", hint=str(error)) from error
+
+
+def decode(path: Path, kind: type[T]) -> T:
+    """Return the content of *path* as *kind*; an empty file is an empty mapping."""
+    raw = read_yaml(path)
+    raw = CommentedMap() if raw is None else raw
+    try:
+        return msgspec.convert(plain(raw), kind)
+    except msgspec.ValidationError as error:
+        raise _explained(path, raw, kind, str(error)) from error
+
+
+def plain(raw: object) -> object:
+    """Return *raw* with ordinary dictionaries and lists."""
+    if isinstance(raw, Mapping):
+        return {key: plain(value) for key, value in raw.items()}
+    if isinstance(raw, Sequence) and not isinstance(raw, str):
+        return [plain(value) for value in raw]
+    return raw
+
+
+def line_of(raw: object, keys: Sequence[str | int]) -> int:
+    """Return the line, from 1, of what *keys* lead to in *raw*, or of the last part that is there; 0 for unknown."""
+    line = 0
+    for key in keys:
+        if isinstance(raw, CommentedMap) and key in raw:
+            line = int(raw.lc.key(key)[0]) + 1
+        elif isinstance(raw, CommentedSeq) and isinstance(key, int) and key < len(raw):
+            line = int(raw.lc.item(key)[0]) + 1
+        else:
+            break
+        raw = raw[key]
+    return line
+
+
+def _explained(path: Path, raw: object, kind: type[T], message: str) -> ConfigError:
+    found = _WHERE.match(message)
+    what, steps = (found["what"], found["path"] or "") if found else (message, "")
+    keys = _keys(raw, _STEP.findall(steps), kind, what)
+    unknown = _UNKNOWN.fullmatch(what)
+    place = [*keys, unknown[1]] if unknown else keys
+    line = line_of(raw, place)
+    spoken = ".".join(map(str, place)) or "the file"
+    return ConfigError(f"{path.name}:{line}: {spoken}: {_spoken(what)}", hint=_hint(what, kind, steps))
+
+
+def _keys(raw: object, steps: Sequence[tuple[str, str, str]], kind: type[T], what: str) -> list[str | int]:
+    """Return the keys that lead to the error; ``[...]`` is whichever child alone gives the same error."""
+    keys: list[str | int] = []
+    for name, index, anyone in steps:
+        keys.append(_culprit(raw, keys, kind, what) if anyone else int(index) if index else name)
+    return keys
+
+
+def _culprit(raw: object, keys: Sequence[str | int], kind: type[T], what: str) -> str | int:
+    children = _at(raw, keys)
+    names = list(children) if isinstance(children, Mapping) else [0]
+    return next((name for name in names if what in _complaints(_only(raw, [*keys, name]), kind)), names[0])
+
+
+def _at(raw: object, keys: Sequence[str | int]) -> object:
+    for key in keys:
+        raw = raw[key] if isinstance(raw, Mapping | list) else None  # type: ignore[index]
+    return raw
+
+
+def _only(raw: object, keys: Sequence[str | int]) -> object:
+    """Return of *raw* nothing but what *keys* lead to."""
+    if not keys:
+        return plain(raw)
+    child = _only(raw[keys[0]], keys[1:]) if isinstance(raw, Mapping | list) else None  # type: ignore[index]
+    return [child] if isinstance(raw, list) else {keys[0]: child}
+
+
+def _complaints(tree: object, kind: type[T]) -> Iterator[str]:
+    try:
+        msgspec.convert(tree, kind)
+    except msgspec.ValidationError as error:
+        found = _WHERE.match(str(error))
+        yield found["what"] if found else str(error)
+
+
+def _spoken(what: str) -> str:
+    if _UNKNOWN.fullmatch(what):
+        return "there is no such key"
+    chosen = _ENUM.fullmatch(what)
+    if chosen:
+        return f"{chosen[1]} is not one of the words for it"
+    for written, spoken in _SPOKEN.items():
+        what = what.replace(written, spoken)
+    return what[:1].lower() + what[1:]
+
+
+def _hint(what: str, kind: type, steps: str) -> str:
+    unknown = _UNKNOWN.fullmatch(what)
+    words = _known(kind, [step[0] for step in _STEP.findall(steps)])
+    if not unknown:
+        return f"write one of: {', '.join(words)}" if words and _ENUM.fullmatch(what) else "see docs/teal-yml.md"
+    near = difflib.get_close_matches(unknown[1], words, n=1)
+    return f"did you mean {near[0]}?" if near else f"the keys there are {', '.join(words)}"
+
+
+def _known(kind: type, names: Sequence[str]) -> list[str]:
+    """Return the words that may stand at the end of *names*: the keys of a struct, the values of an enumeration."""
+    at: msgspec.inspect.Type = msgspec.inspect.type_info(kind)
+    for name in names:
+        at = _below(_bare(at), name)
+    at = _bare(at)
+    if isinstance(at, msgspec.inspect.StructType):
+        return [field.encode_name for field in at.fields]
+    return [str(value) for value in at.values] if isinstance(at, msgspec.inspect.LiteralType) else []
+
+
+def _below(at: msgspec.inspect.Type, name: str) -> msgspec.inspect.Type:
+    if isinstance(at, msgspec.inspect.StructType):
+        return next((field.type for field in at.fields if field.encode_name == name), at)
+    if isinstance(at, msgspec.inspect.DictType):
+        return at.value_type
+    return at.item_type if isinstance(at, msgspec.inspect.ListType) else at
+
+
+def _bare(at: msgspec.inspect.Type) -> msgspec.inspect.Type:
+    """Return *at* without descriptions, and of alternatives the one that has keys."""
+    if isinstance(at, msgspec.inspect.Metadata):
+        return _bare(at.type)
+    if isinstance(at, msgspec.inspect.UnionType):
+        return next((_bare(t) for t in at.types if isinstance(_bare(t), msgspec.inspect.StructType)), at)
+    return at

@@ -1,0 +1,90 @@
+"""The types of ``teal.yml``: what its owner may say; every key is optional, unknown ones are errors."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+Duration = Annotated[str | int | float, Meta(description="300, 300s, 5m or 1h30m", examples=["300s", "5m"])]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+RoleName = Literal["shared", "route", "worker", "singleton", "one-shot", "tool"]
+Moment = Literal["pre-build", "pre-deploy", "pre-switch", "post-switch", "post-deploy", "on-failure"]
+Command = Annotated[str | list[str], Meta(description="a line for the shell, or a list of words")]
+
+
+class Probe(Struct, forbid_unknown_fields=True, frozen=True):
+    """How Teal asks a service whether it is ready: an HTTP path, or a TCP connection."""
+
+    path: str = ""
+    port: Port | None = None
+    tcp: bool = False
+
+
+ProbeLike = Annotated[Probe | str, Meta(description='a path such as /health, "tcp", or {path, port, tcp}')]
+
+
+class Route(Struct, forbid_unknown_fields=True, frozen=True):
+    """A service that the proxy exposes: where it listens, which services it can't answer without, its probe."""
+
+    port: Port | None = None
+    needs: list[str] = []
+    probe: ProbeLike | None = None
+
+
+class Timeouts(Struct, forbid_unknown_fields=True, frozen=True):
+    """How long to wait at most, and between two looks."""
+
+    health: Duration | None = None
+    interval: Duration | None = None
+    drain: Duration | None = None
+    websocket_drain: Duration | None = None
+
+
+class Retention(Struct, forbid_unknown_fields=True, frozen=True):
+    """How many previous releases are kept beside the active one."""
+
+    releases: Annotated[int, Meta(ge=1)] = 2
+
+
+class Check(Struct, forbid_unknown_fields=True, frozen=True):
+    """Before the switch: a request to a route of the standby color (route, path), or a command in a service."""
+
+    route: str = ""
+    path: str = ""
+    status: Annotated[int, Meta(ge=100, le=599)] = 200
+    contains: str = ""
+    service: str = ""
+    command: Command | None = None
+
+
+class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
+    """What the owner of a stack tells Teal beyond the Compose files."""
+
+    proxy: str = ""
+    services: Annotated[dict[str, RoleName], Meta(description="the role of a service, by name")] = {}
+    routes: dict[str, Route] = {}
+    probes: Annotated[
+        dict[str, ProbeLike], Meta(description="the probe of a service, in place of its healthcheck")
+    ] = {}
+    timeouts: Timeouts = Timeouts()
+    retention: Retention = Retention()
+    retire: Annotated[
+        Literal["stop", "keep"], Meta(description="what becomes of the old color: stopped, or kept running")
+    ] = "stop"
+    safe_volumes: Annotated[
+        list[str], Meta(description="volumes, or host paths, that both colors may write at the same time")
+    ] = []
+    ports: Annotated[
+        dict[str, Literal["drop", "route"]],
+        Meta(description="a published port of a rotating service: drop it, or let the proxy take it over"),
+    ] = {}
+    checks: list[Check] = []
+    hooks: Annotated[dict[Moment, list[Command]], Meta(description="commands at moments of a deploy")] = {}
+
+
+def schema() -> dict[str, object]:
+    """Return the JSON Schema of ``teal.yml``, so that editors complete it."""
+    found: dict[str, object] = msgspec.json.schema(TealYml)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "teal.yml", **found}

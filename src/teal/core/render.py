@@ -1,0 +1,118 @@
+"""Decides: what a release looks like as a Compose project of one color, from the owner's resolved model.
+
+Everything that the owner wrote stays as it is, dollars doubled, except for what two colors can't both have, what
+would ask a registry or a shell again later, and names: those keep the colors apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from teal.core.render_files import Folder, by_value, named
+from teal.core.render_health import probed
+from teal.core.render_networks import declared, definition, is_external, meeting, name_of, private_name
+from teal.core.render_service import one_shot, rotating
+from teal.core.rendered import Making, Rendered, Required
+from teal.core.roles import Role
+from teal.core.side import COLORS, Side, key_of, project_of
+from teal.core.stack import Stack, Tree
+from teal.core.tree import Node, mapping, networks_of, sequence, services_in, text
+
+
+def render_both(stack: Stack, making: Making) -> dict[Side, Rendered]:
+    """Return the release for both colors, so that it can come back in either."""
+    return {side: render(stack, side, making) for side in COLORS}
+
+
+def render(stack: Stack, side: Side, making: Making) -> Rendered:
+    """Return the rotating services of *stack* as the project of *side*."""
+    model = stack.models[side]
+    services = services_in(model)
+    own = {each.name: services[each.name] for each in stack.rotating}
+    folder = Folder(making.folder, side)
+    meets = meeting(stack, side)
+    together = probed(stack.rotating)
+    made: Tree = {
+        key_of(each.name, side): rotating(each, stack, making, folder, meets, together) for each in stack.rotating
+    }
+    keys = frozenset(key for service in own.values() for key in networks_of(service))
+    tree = _project(project_of(stack.project, side), model, own, made, folder)
+    if keys:
+        tree["networks"] = declared(stack, side, keys, meets)
+    return Rendered(
+        project=project_of(stack.project, side),
+        side=side,
+        tree=tree,
+        files=tuple(folder.files.values()),
+        networks=_networks(model, keys & meets),
+        volumes=_volumes(model, own),
+        private=tuple(private_name(stack, side, key) for key in sorted(keys)),
+        meets={
+            each.name: {
+                name_of(model, key): (key_of(each.name, side),) for key in networks_of(own[each.name]) if key in meets
+            }
+            for each in stack.rotating
+        },
+    )
+
+
+def once_project(stack: str) -> str:
+    """Return the Compose project in which one-shots run: never a color's."""
+    return f"{stack}-once"
+
+
+def render_once(stack: Stack, side: Side, making: Making) -> Rendered:
+    """Return the one-shots of *stack*, each to be run by itself from the new images, on the stack's own networks."""
+    model = stack.models[side]
+    services = services_in(model)
+    shots = stack.having(Role.ONE_SHOT)
+    own = {each.name: services[each.name] for each in shots}
+    folder = Folder(making.folder, side)
+    meets = meeting(stack, side)
+    made: Tree = {each.name: one_shot(each, stack, making, folder, meets) for each in shots}
+    keys = frozenset(key for service in own.values() for key in networks_of(service)) & meets
+    tree = _project(once_project(stack.project), model, own, made, folder)
+    if keys:
+        tree["networks"] = {key: {"name": name_of(model, key), "external": True} for key in sorted(keys)}
+    return Rendered(
+        project=once_project(stack.project),
+        side=side,
+        tree=tree,
+        files=tuple(folder.files.values()),
+        networks=_networks(model, keys),
+        volumes=_volumes(model, own),
+        private=(),
+        meets={name: {name_of(model, k): () for k in networks_of(own[name]) if k in keys} for name in own},
+    )
+
+
+def _project(name: str, model: Node, own: Mapping[str, Node], made: Tree, folder: Folder) -> Tree:
+    tree: Tree = {"name": name, "services": made}
+    volumes = _volumes(model, own)
+    if volumes:
+        tree["volumes"] = {each.key: {"name": each.name, "external": True} for each in volumes}
+    for kind in ("secrets", "configs"):
+        names = named(kind, own)
+        if names:
+            tree[kind] = by_value(kind, names, model, folder)
+    return tree
+
+
+def _networks(model: Node, keys: frozenset[str]) -> tuple[Required, ...]:
+    return tuple(
+        Required(name_of(model, key), key, is_external(model, key), definition(model, key)) for key in sorted(keys)
+    )
+
+
+def _volumes(model: Node, services: Mapping[str, Node]) -> tuple[Required, ...]:
+    mounts = (mapping(volume) for service in services.values() for volume in sequence(service.get("volumes")))
+    keys = {text(m.get("source")) for m in mounts if m.get("type") == "volume" and m.get("source")}
+    return tuple(_volume(model, key) for key in sorted(keys))
+
+
+def _volume(model: Node, key: str) -> Required:
+    volume = mapping(mapping(model.get("volumes")).get(key))
+    name = text(volume.get("name")) or f"{text(model.get('name'))}_{key}"
+    return Required(
+        name, key, bool(volume.get("external")), {k: v for k, v in volume.items() if k not in {"name", "external"}}
+    )

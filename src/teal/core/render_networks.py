@@ -1,0 +1,97 @@
+"""Decides: on which networks a color stands, and by which names it is called there.
+
+For each of the stack's networks a color has a private one of its own, where plain names mean its own services;
+on the stack's network, where the shared services are, a rotating service answers to its suffixed key only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from teal.core.roles import Role
+from teal.core.side import Side, project_of
+from teal.core.stack import Stack, Tree
+from teal.core.tree import Node, mapping, networks_of, number, sequence, services_in, text
+
+_OWN_ADDRESS = {"ipv4_address", "ipv6_address", "link_local_ips", "mac_address", "interface_name"}
+_OWN_NAME = {"name", "external", "ipam"}
+_BRIDGE_NAME = "com.docker.network.bridge.name"
+GATEWAYS = (28, 0)  # the first engine that knows gw_priority
+
+
+def meeting(stack: Stack, side: Side) -> frozenset[str]:
+    """Return the keys of the networks on which a color must meet others: shared services, or other stacks."""
+    model = stack.models[side]
+    services = services_in(model)
+    shared = [services[each.name] for each in stack.having(Role.SHARED) if each.name in services]
+    keys = {key for service in shared for key in networks_of(service)}
+    return frozenset(keys | {key for key, network in _networks(model).items() if network.get("external")})
+
+
+def name_of(model: Node, key: str) -> str:
+    """Return the real name of the network *key*."""
+    return text(_networks(model).get(key, {}).get("name")) or f"{text(model.get('name'))}_{key}"
+
+
+def private_name(stack: Stack, side: Side, key: str) -> str:
+    """Return the name of the network that stands for *key* within *side*; it sorts before the stack's default."""
+    return f"{project_of(stack.project, side)}_{key}"
+
+
+def joined(key: str) -> str:
+    """Return the key, in a rendering, of the stack's own network *key*."""
+    return f"{key}.shared"
+
+
+def attached(name: str, stack: Stack, side: Side, meets: frozenset[str], engine: tuple[int, int]) -> Tree:
+    """Return the networks of the service *name* in the rendering of *side*."""
+    service = services_in(stack.models[side])[name]
+    plain = services_in(stack.models[Side.PLAIN]).get(name, {})
+    names = {name, text(plain.get("container_name")), text(service.get("hostname"))} - {""}
+    networks = networks_of(service)
+    ranks = {key: number(options.get("gw_priority")) for key, options in networks.items()}
+    above = max(ranks.values(), default=0) - min(ranks.values(), default=0) + 1
+    found: Tree = {}
+    for key, options in networks.items():
+        kept = {k: v for k, v in options.items() if k not in _OWN_ADDRESS}
+        aliases = sorted(names | set(map(text, sequence(options.get("aliases")))))
+        found[key] = kept | {"aliases": aliases} | _priority(ranks[key] + above, engine)
+        if key in meets:
+            found[joined(key)] = _priority(ranks[key], engine) if ranks[key] else None
+    return found
+
+
+def _priority(rank: int, engine: tuple[int, int]) -> Tree:
+    return {"gw_priority": rank} if engine >= GATEWAYS else {}
+
+
+def declared(stack: Stack, side: Side, keys: frozenset[str], meets: frozenset[str]) -> Tree:
+    """Return the top-level networks of the rendering: a private one per key, and the stack's own as external."""
+    model = stack.models[side]
+    found: Tree = {}
+    for key in sorted(keys):
+        found[key] = _private(_networks(model).get(key, {})) | {"name": private_name(stack, side, key)}
+        if key in meets:
+            found[joined(key)] = {"name": name_of(model, key), "external": True}
+    return found
+
+
+def definition(model: Node, key: str) -> Node:
+    """Return what the owner says of the network *key*, its names left out."""
+    return {k: v for k, v in _networks(model).get(key, {}).items() if k not in {"name", "external"}}
+
+
+def is_external(model: Node, key: str) -> bool:
+    """Tell whether the network *key* belongs to nobody in this stack."""
+    return bool(_networks(model).get(key, {}).get("external"))
+
+
+def _private(network: Node) -> Tree:
+    """Return the definition of *network* without what only one network of the machine can have."""
+    kept: Tree = {k: v for k, v in network.items() if k not in _OWN_NAME}
+    options = {k: v for k, v in mapping(network.get("driver_opts")).items() if k != _BRIDGE_NAME}
+    return kept | {"driver_opts": options} if "driver_opts" in kept else kept
+
+
+def _networks(model: Node) -> Mapping[str, Node]:
+    return {key: mapping(network) for key, network in mapping(model.get("networks")).items()}

@@ -1,0 +1,142 @@
+"""Decides: what becomes of one service in a rendering: kept, dropped, suffixed, added."""
+
+from __future__ import annotations
+
+import re
+
+from teal.core.render_files import Folder, copied_volumes
+from teal.core.render_health import healthcheck
+from teal.core.render_networks import attached
+from teal.core.rendered import Making
+from teal.core.side import Side, key_of
+from teal.core.stack import Service, Stack, Tree
+from teal.core.tree import Node, mapping, networks_of, sequence, services_in, text
+
+# Never in a color: what only one container of the machine can have, what builds or watches, and Compose's own phases
+# (a color's containers are started by their ids).
+_DROPPED = frozenset(
+    {"build", "develop", "ports", "hostname", "container_name", "profiles", "depends_on", "networks", "volumes"}
+    | {
+        "mac_address",
+        "image",
+        "pull_policy",
+        "platform",
+        "restart",
+        "labels",
+        "environment",
+        "healthcheck",
+        "volumes_from",
+    }
+    | {"env_file", "label_file", "extends", "attach", "links"}
+)
+_NAMESPACES = ("network_mode", "ipc", "pid", "uts", "cgroup")
+_PROXY_LABEL = re.compile(
+    r"(traefik|caddy(_\d+)?|com\.github\.(jwilder|nginx-proxy)|nginx-proxy|io\.dozzle|swag)(\.|$)"
+)
+_PROXY_VARIABLES = re.compile(
+    r"(VIRTUAL|LETSENCRYPT|ACME)_(HOST|PORT|PATH|PROTO|DEST|NETWORK|EMAIL|TEST)\w*|HTTPS_METHOD"
+)
+
+
+def rotating(
+    wanted: Service, stack: Stack, making: Making, folder: Folder, meets: frozenset[str], together: int
+) -> Tree:
+    """Return *wanted* as a service of the color that *folder* is for."""
+    side = folder.side
+    service = services_in(stack.models[side])[wanted.name]
+    made = _common(wanted.name, service, stack, making, folder)
+    made["labels"] = _labels(wanted.name, service, stack, making, side)
+    _put(made, "container_name", _container_name(wanted, stack, side))
+    _put(made, "restart", _restart(service))
+    _put(made, "healthcheck", healthcheck(service, wanted, together, making.engine))
+    _put(made, "depends_on", _depends(service, stack, side))
+    _put(made, "volumes_from", [_suffixed(text(each), stack, side) for each in sequence(service.get("volumes_from"))])
+    _put(made, "links", [_suffixed(text(each), stack, side) for each in sequence(service.get("links"))])
+    if networks_of(service):
+        made["networks"] = attached(wanted.name, stack, side, meets, making.engine)
+    for key in _NAMESPACES:
+        if text(service.get(key)).startswith("service:"):
+            made[key] = f"service:{_suffixed(text(service[key]).removeprefix('service:'), stack, side)}"
+    return made
+
+
+def one_shot(wanted: Service, stack: Stack, making: Making, folder: Folder, meets: frozenset[str]) -> Tree:
+    """Return *wanted* as a service that runs once, meeting the shared services and nobody else."""
+    service = services_in(stack.models[folder.side])[wanted.name]
+    made = _common(wanted.name, service, stack, making, folder)
+    made["labels"] = _labels(wanted.name, service, stack, making, None)
+    made["restart"] = "no"
+    _put(made, "healthcheck", dict(mapping(service.get("healthcheck"))))
+    networks = [key for key in networks_of(service) if key in meets]
+    if networks:
+        made["networks"] = dict.fromkeys(networks)
+    elif networks_of(service):
+        made["network_mode"] = "bridge"  # its own networks hold nobody that it could meet
+    return made
+
+
+def _common(name: str, service: Node, stack: Stack, making: Making, folder: Folder) -> Tree:
+    """Return what every rendered service keeps, and the facts of its release."""
+    made = {k: v for k, v in service.items() if v is not None and k not in _DROPPED and not k.startswith("x-")}
+    made["image"] = making.images[name]
+    made["pull_policy"] = "never"  # "missing" would ask a registry for a repository called sha256
+    made["environment"] = _environment(service, making, folder.side)
+    _put(made, "volumes", copied_volumes(service, stack, folder))
+    _put(made, "deploy", _deploy(service))
+    return made
+
+
+def _put(made: Tree, key: str, value: object) -> None:
+    """Set *key* where there is a value, and leave it out where there is none."""
+    if value:
+        made[key] = value
+
+
+def _environment(service: Node, making: Making, side: Side) -> Tree:
+    """Return the environment as the owner wrote it; null values would be filled from the shell that runs ``up``."""
+    kept = mapping(service.get("environment")).items()
+    values: Tree = {k: v for k, v in kept if v is not None and not _PROXY_VARIABLES.fullmatch(k)}
+    return {**values, "TEAL_COLOR": str(side), "TEAL_RELEASE": str(making.number)}
+
+
+def _labels(name: str, service: Node, stack: Stack, making: Making, side: Side | None) -> Tree:
+    labels: Tree = {k: v for k, v in mapping(service.get("labels")).items() if not _PROXY_LABEL.match(k)}
+    own = {"teal.project": stack.project, "teal.service": name, "teal.release": str(making.number)}
+    return {**labels, **own} | ({"teal.side": str(side)} if side else {})
+
+
+def _container_name(wanted: Service, stack: Stack, side: Side) -> str:
+    """Return the overlay's own name, or the plain one with the color behind it; none for several replicas."""
+    plain = text(services_in(stack.models[Side.PLAIN]).get(wanted.name, {}).get("container_name"))
+    said = text(services_in(stack.models[side])[wanted.name].get("container_name"))
+    if not said or wanted.replicas > 1:
+        return ""
+    return key_of(said, side) if said == plain else said
+
+
+def _restart(service: Node) -> str:
+    """Return the restart policy; ``always`` would revive a retired color when the engine starts."""
+    said = text(service.get("restart"))
+    return "unless-stopped" if said == "always" else said
+
+
+def _deploy(service: Node) -> Tree:
+    deploy: Tree = dict(mapping(service.get("deploy")))
+    policy = mapping(deploy.get("restart_policy"))
+    if text(policy.get("condition")) in {"any", "always"}:
+        deploy["restart_policy"] = {**policy, "condition": "unless-stopped"}
+    return deploy
+
+
+def _depends(service: Node, stack: Stack, side: Side) -> Tree:
+    """Return what *service* waits for within its color; what is shared or runs once is there already."""
+    names = {each.name for each in stack.rotating}
+    waits = mapping(service.get("depends_on")).items()
+    return {key_of(target, side): how for target, how in waits if target in names}
+
+
+def _suffixed(reference: str, stack: Stack, side: Side) -> str:
+    """Return ``rag-blue:ro`` for ``rag:ro`` where ``rag`` rotates, anything else as it is."""
+    name, colon, rest = reference.partition(":")
+    rotates = name in {each.name for each in stack.rotating}
+    return f"{key_of(name, side)}{colon}{rest}" if rotates else reference

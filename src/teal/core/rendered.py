@@ -1,0 +1,73 @@
+"""Decides: what rendering a release gives: values that the edge writes, copies and creates as they are."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from teal.core.side import Side
+from teal.core.stack import Tree
+
+# YAML readers take these raw or not at all; as \uXXXX both JSON and YAML read them.
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """The facts of a release that its rendering needs beside the stack."""
+
+    number: int
+    images: Mapping[str, str]  # service -> image id, "sha256:…"
+    folder: str  # the release's own, absolute
+    engine: tuple[int, int] = (28, 0)  # its version
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseFile:
+    """A file below ``files/`` of the release's folder: a copy of *source*, or *content* as it is.
+
+    A copy keeps its source's mode; content is written 0444: any user of a container can read it, and nobody on
+    the host, since the folder is closed.
+    """
+
+    name: str
+    source: str = ""
+    content: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Required:
+    """A network or volume of the stack that must exist before the color is created; *key* as in its files."""
+
+    name: str
+    key: str
+    external: bool  # the owner's to create
+    definition: Mapping[str, object] = field(default_factory=dict)  # driver, driver_opts, internal, labels …
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A Compose project for one color, or for the one-shots of a release."""
+
+    project: str
+    side: Side
+    tree: Tree
+    files: tuple[ReleaseFile, ...]
+    networks: tuple[Required, ...]  # the stack's own that the project joins
+    volumes: tuple[Required, ...]
+    private: tuple[str, ...]  # names of the networks that the project makes for itself
+    meets: Mapping[str, Mapping[str, tuple[str, ...]]]
+    # ^ service -> {name of a stack's network that it joins: aliases there}; in adoption it must not be on these
+
+    @property
+    def text(self) -> str:
+        """Return the project as the text of its Compose file."""
+        return to_json(self.tree)
+
+
+def to_json(tree: Mapping[str, object]) -> str:
+    """Return *tree* as JSON that Compose, which reads it as YAML, understands the same way."""
+    written = json.dumps(tree, ensure_ascii=False, indent=1)
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", written)

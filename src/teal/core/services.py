@@ -1,0 +1,58 @@
+"""Decides: what each service of a stack is, from its resolved model and the evidence beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from teal.core.choosing import listens, propose
+from teal.core.duration import compose_seconds
+from teal.core.health import facts_of, health_of, patience, retries_of, test_of
+from teal.core.needed import needed
+from teal.core.roles import Assigned, Role
+from teal.core.side import Side
+from teal.core.stack import Evidence, ImageFacts, Service, Stack, Tree
+from teal.core.tree import Node, mapping, replicas_of, services_in, text
+
+
+def services_of(models: Mapping[Side, Tree], evidence: Evidence) -> tuple[Service, ...]:
+    """Return the services of a stack in the file's order; a color's model holds what its overlay adds."""
+    model = models.get(Side.BLUE) or models[Side.PLAIN]
+    roles = propose(model, evidence)
+    before = needed(model, roles, evidence)
+    services = services_in(model)
+    return tuple(_service(name, services[name], roles[name], evidence, name in before) for name in services)
+
+
+def with_images(stack: Stack, images: Mapping[str, ImageFacts]) -> Stack:
+    """Return *stack* as it is seen once its images are there: their healthchecks and ports count then."""
+    evidence = replace(stack.evidence, images=images)
+    return replace(stack, evidence=evidence, services=services_of(stack.models, evidence))
+
+
+def _service(name: str, service: Node, assigned: Assigned, evidence: Evidence, before: bool) -> Service:  # noqa: FBT001
+    facts = facts_of(name, evidence)
+    port = _port(name, service, facts, evidence) if assigned.role is Role.ROUTE else 0
+    return Service(
+        name=name,
+        assigned=assigned,
+        image=text(service.get("image")),
+        builds=bool(service.get("build")),
+        port=port,
+        needed=before,
+        health=health_of(service, port=port, facts=facts, probe=evidence.probes.get(name)),
+        after={
+            target: text(mapping(how).get("condition")) for target, how in mapping(service.get("depends_on")).items()
+        },
+        grace=compose_seconds(service.get("stop_grace_period"), 10.0),
+        replicas=replicas_of(service),
+        retries=retries_of(service, facts),
+        patience=patience(service, facts) if test_of(service, facts) else 0.0,
+    )
+
+
+def _port(name: str, service: Node, facts: ImageFacts, evidence: Evidence) -> int:
+    """Return where a route listens: as its owner says, as the proxy dials it, as file or image show; 0 for unknown."""
+    said = evidence.ports.get(name) or evidence.routes.get(name) or evidence.bare.get(name)
+    shown = listens(service)
+    return said or (shown[0] if shown else next(iter(facts.exposed), 0))

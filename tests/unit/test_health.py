@@ -1,0 +1,112 @@
+"""Gates: a healthcheck of file or image, the owner's probe, a route's port, or staying up."""
+
+import pytest
+
+from teal.core.health import health_of, patience, recognised
+from teal.core.render_health import healthcheck
+from teal.core.roles import Assigned, Role
+from teal.core.stack import Health, HttpProbe, ImageFacts, Service, TcpProbe
+from teal.core.tree import Node
+
+NOTHING = ImageFacts()
+
+
+@pytest.mark.parametrize(
+    ("test", "probe"),
+    [
+        (["CMD-SHELL", "curl -f http://localhost:3000/health || exit 1"], HttpProbe(3000, "/health")),
+        (["CMD", "curl", "-fsS", "http://127.0.0.1/up"], HttpProbe(80, "/up")),
+        (["CMD", "wget", "-q", "--spider", "http://0.0.0.0:8080"], HttpProbe(8080, "/")),
+        (["CMD-SHELL", "wget -qO- http://localhost:80/ >/dev/null 2>&1"], HttpProbe(80, "/")),
+        (["CMD-SHELL", "curl -f http://localhost:$PORT/up"], HttpProbe(4000, "/up")),
+        (["CMD-SHELL", "curl -f http://localhost:${PORT}/up?full=1"], HttpProbe(4000, "/up?full=1")),
+        (
+            ["CMD", "python", "-c", "import urllib.request as r; r.urlopen('http://localhost:8000/ok')"],
+            HttpProbe(8000, "/ok"),
+        ),
+        (["CMD-SHELL", "curl -f http://localhost:$OTHER/up"], None),
+        (["CMD-SHELL", "curl -f https://localhost:3000/"], None),
+        (["CMD-SHELL", "curl -f http://elsewhere:3000/"], None),
+        (["CMD-SHELL", "curl -f -H 'Host: shop' http://localhost:3000/"], None),
+        (["CMD-SHELL", "curl -X POST http://localhost:3000/"], None),
+        (["CMD-SHELL", "curl -s http://localhost:3000/ | grep ok"], None),
+        (["CMD-SHELL", "curl -f http://localhost:3000/ && test -f /ready"], None),
+        (["CMD-SHELL", "curl -f http://localhost:1/ && curl -f http://localhost:2/"], None),
+        (["CMD-SHELL", "pg_isready"], None),
+        (["CMD-SHELL", "echo http://localhost:3000/"], None),
+    ],
+)
+def test_one_plain_get_to_itself_is_recognised_and_nothing_that_does_more(
+    test: list[str], probe: HttpProbe | None
+) -> None:
+    assert recognised(test, {"environment": {"PORT": "4000"}}) == probe
+
+
+CHECK: Node = {"healthcheck": {"test": ["CMD", "ready"], "interval": "10s", "retries": 3}}
+
+
+@pytest.mark.parametrize(
+    ("service", "port", "facts", "probe", "expected"),
+    [
+        (CHECK, 0, NOTHING, None, Health("engine")),
+        ({}, 0, ImageFacts(healthcheck=("CMD", "ready")), None, Health("engine")),
+        ({"healthcheck": {"interval": "5s"}}, 0, ImageFacts(healthcheck=("CMD", "ready")), None, Health("engine")),
+        ({"healthcheck": {"disable": True}}, 80, ImageFacts(healthcheck=("CMD", "ready")), None, None),
+        ({"healthcheck": {"test": ["NONE"]}}, 80, ImageFacts(healthcheck=("CMD", "ready")), None, None),
+        ({}, 80, NOTHING, None, None),
+        ({}, 0, NOTHING, None, Health("running")),
+        (CHECK, 80, NOTHING, HttpProbe(0, "/up"), Health("probe", HttpProbe(80, "/up"))),
+        (CHECK, 80, NOTHING, TcpProbe(0), Health("probe", TcpProbe(80))),
+        (CHECK, 80, NOTHING, TcpProbe(9000), Health("probe", TcpProbe(9000))),
+    ],
+)
+def test_the_best_proof_that_is_there_decides(
+    service: Node, port: int, facts: ImageFacts, probe: HttpProbe | TcpProbe | None, expected: Health | None
+) -> None:
+    any_answer_but_an_error = Health("probe", HttpProbe(80, "/", below=500))
+    assert health_of(service, port=port, facts=facts, probe=probe) == (expected or any_answer_but_an_error)
+
+
+def test_patience_ends_when_the_owners_own_healthcheck_would_say_unhealthy() -> None:
+    assert patience(CHECK, NOTHING) == 30
+    assert patience({"healthcheck": {"start_period": "1m0s", "interval": "5s", "retries": 2}}, NOTHING) == 70
+    assert patience({}, ImageFacts(interval=2, retries=4, start_period=1)) == 9
+    assert patience({}, NOTHING) == 90
+
+
+BY_ENGINE = Health("engine")
+
+
+def _service(health: Health = BY_ENGINE, waits: float = 30.0) -> Service:
+    return Service("web", Assigned(Role.ROUTE, ""), health=health, patience=waits)
+
+
+@pytest.mark.parametrize(
+    ("together", "health", "often"),
+    [
+        (1, Health("engine"), "200ms"),
+        (5, Health("engine"), "1000ms"),
+        (20, Health("engine"), "4000ms"),
+        (1, Health("engine", HttpProbe(80)), "1000ms"),
+        (20, Health("engine", HttpProbe(80)), "4000ms"),
+    ],
+)
+def test_all_probes_of_a_starting_color_are_five_a_second_at_most(together: int, health: Health, often: str) -> None:
+    check = healthcheck(CHECK, _service(health), together, (28, 5))
+    assert check == {"test": ["CMD", "ready"], "interval": "10s", "retries": 3} | {
+        "start_period": "30000ms",
+        "start_interval": often,
+    }
+
+
+@pytest.mark.parametrize(
+    ("service", "wanted", "engine"),
+    [
+        ({"healthcheck": {"test": ["CMD", "x"], "start_interval": "2s"}}, _service(), (28, 5)),
+        ({"healthcheck": {"disable": True}}, _service(waits=0), (28, 5)),
+        (CHECK, _service(), (24, 0)),
+        ({}, _service(waits=0), (28, 5)),
+    ],
+)
+def test_a_healthcheck_stays_as_its_owner_wrote_it(service: Node, wanted: Service, engine: tuple[int, int]) -> None:
+    assert healthcheck(service, wanted, 1, engine) == service.get("healthcheck", {})

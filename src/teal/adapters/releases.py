@@ -7,7 +7,6 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -17,6 +16,7 @@ from teal.core.release import Release
 from teal.core.side import Side
 from teal.core.stack import Tree
 from teal.errors import Refused, Unavailable
+from teal.ports import Kept
 
 _HALF = ".half-"  # begins the name of a folder that is being written or removed
 # Compose reads JSON as YAML, which knows neither these characters as they are nor surrogate pairs.
@@ -40,29 +40,33 @@ class ReleaseFolders:
         found = (self._load(folder) for folder in self._folders())
         return tuple(sorted((each for each in found if each), key=lambda each: each.number))
 
-    def keep(self, release: Release, renderings: Mapping[Side, Tree], files: Mapping[str, bytes]) -> None:
-        """Keep *release* with its *renderings* and *files* (by their path below ``files/``), whole or not at all."""
-        for path in files:
+    def keep(self, release: Release, kept: Kept) -> None:
+        """Keep *release* with its renderings and files, whole or not at all."""
+        for path in (*kept.written, *kept.copied):
             if not _inside(path):
                 raise Refused(f"{path!r} can't be kept in a release", hint="name it relative to the project directory")
         folder = self._folder(release.number)
         half = self._root / f"{_HALF}{release.number}-{secrets.token_hex(4)}"
         try:
             self._sweep()
-            _fill(half, release, renderings, files)
+            _fill(half, release, kept)
             if (folder / "logs").is_dir():
                 shutil.copytree(folder / "logs", half / "logs", dirs_exist_ok=True)
             self._replace(folder, half)
         except OSError as error:
             shutil.rmtree(half, ignore_errors=True)
             raise Unavailable(
-                f"release {release.number} can't be kept in {self._root}: {error.strerror}",
-                hint="make room on the disk or repair its permissions, then run the command again",
+                f"release {release.number} can't be kept in {self._root}: {error}",
+                hint="make room on the disk or repair the permissions, then run the command again",
             ) from error
 
     def rendering(self, number: int, side: Side) -> str:
         """Return the path of the rendered Compose file."""
         return str(self._folder(number) / f"{side}.json")
+
+    def once(self, number: int) -> str:
+        """Return the path of the Compose file that holds the release's one-shots."""
+        return str(self._folder(number) / "once.json")
 
     def folder(self, number: int) -> str:
         """Return the release's own folder."""
@@ -125,27 +129,28 @@ class ReleaseFolders:
             shutil.rmtree(half, ignore_errors=True)
 
 
-def _fill(half: Path, release: Release, renderings: Mapping[Side, Tree], files: Mapping[str, bytes]) -> None:
+def _fill(half: Path, release: Release, kept: Kept) -> None:
     half.mkdir(mode=0o700, parents=True)
     (half / "logs").mkdir(mode=0o700)
-    for path, content in files.items():
-        _write_file(half / "files", PurePosixPath(path), content)
-    for side, tree in renderings.items():
-        _write(half / f"{side}.json", as_compose_json(tree).encode(), 0o600)
+    for path, content in kept.written.items():
+        _write_mounted(half / "files", PurePosixPath(path), content, 0o444)
+    for path, source in kept.copied.items():
+        mode = 0o555 if Path(source).stat().st_mode & 0o111 else 0o444
+        _write_mounted(half / "files", PurePosixPath(path), Path(source).read_bytes(), mode)
+    for name, tree in (*kept.renderings.items(), *([("once", kept.once)] if kept.once else [])):
+        _write(half / f"{name}.json", as_compose_json(tree).encode(), 0o600)
     _write(half / "release.json", msgspec.json.format(msgspec.json.encode(release), indent=1) + b"\n", 0o600)
     for folder in (*(each for each in half.rglob("*") if each.is_dir()), half):
         _sync(folder)
 
 
-def _write_file(root: Path, path: PurePosixPath, content: bytes) -> None:
+def _write_mounted(root: Path, path: PurePosixPath, content: bytes, mode: int) -> None:
     """Write what containers mount: any user inside them may read it; the release's folder closes it to the host's."""
     target = root / path
-    folders = [root, *(root / parent for parent in reversed(path.parents[:-1]))]
-    for folder in folders:
+    for folder in (root, *(root / parent for parent in reversed(path.parents[:-1]))):
         folder.mkdir(exist_ok=True)
         folder.chmod(0o755)
-    program = content.startswith((b"#!", b"\x7fELF"))
-    _write(target, content, 0o555 if program else 0o444)
+    _write(target, content, mode)
 
 
 def as_compose_json(tree: Tree) -> str:

@@ -1,1 +1,1 @@
-"""Types, colors, exit codes; the only place that builds adapters."""
+"""Types, colors, exit statuses: the command line. Nothing here decides; it builds the adapters and shows values."""

@@ -43,6 +43,9 @@ class ImageInfo:
     exposed: tuple[int, ...]
     healthcheck: tuple[str, ...]
     volumes: tuple[str, ...]
+    health_interval: float = 30.0  # seconds, as the engine reads them
+    health_start_period: float = 0.0
+    health_retries: int = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,10 +68,10 @@ def test_the_best_proof_that_is_there_decides(
 
 
 def test_patience_ends_when_the_owners_own_healthcheck_would_say_unhealthy() -> None:
-    assert patience(CHECK, NOTHING) == 30
-    assert patience({"healthcheck": {"start_period": "1m0s", "interval": "5s", "retries": 2}}, NOTHING) == 70
-    assert patience({}, ImageFacts(interval=2, retries=4, start_period=1)) == 9
-    assert patience({}, NOTHING) == 90
+    assert patience(CHECK, NOTHING) == 30 + 5
+    assert patience({"healthcheck": {"start_period": "1m0s", "interval": "5s", "retries": 2}}, NOTHING) == 70 + 5
+    assert patience({}, ImageFacts(interval=2, retries=4, start_period=1)) == 9 + 2
+    assert patience({}, NOTHING) == 90 + 5
 
 
 BY_ENGINE = Health("engine")
@@ -89,10 +89,11 @@ def _service(health: Health = BY_ENGINE, waits: float = 30.0) -> Service:
         (20, Health("engine"), "4000ms"),
         (1, Health("engine", HttpProbe(80)), "1000ms"),
         (20, Health("engine", HttpProbe(80)), "4000ms"),
+        (49, Health("engine"), "9800ms"),
     ],
 )
 def test_all_probes_of_a_starting_color_are_five_a_second_at_most(together: int, health: Health, often: str) -> None:
-    check = healthcheck(CHECK, _service(health), together, (28, 5))
+    check = healthcheck(CHECK, _service(health), NOTHING, together, (28, 5))
     assert check == {"test": ["CMD", "ready"], "interval": "10s", "retries": 3} | {
         "start_period": "30000ms",
         "start_interval": often,
@@ -105,8 +106,9 @@ def test_all_probes_of_a_starting_color_are_five_a_second_at_most(together: int,
         ({"healthcheck": {"test": ["CMD", "x"], "start_interval": "2s"}}, _service(), (28, 5)),
         ({"healthcheck": {"disable": True}}, _service(waits=0), (28, 5)),
         (CHECK, _service(), (24, 0)),
+        ({"healthcheck": {"test": ["CMD", "x"], "interval": "200ms"}}, _service(), (28, 5)),
         ({}, _service(waits=0), (28, 5)),
     ],
 )
 def test_a_healthcheck_stays_as_its_owner_wrote_it(service: Node, wanted: Service, engine: tuple[int, int]) -> None:
-    assert healthcheck(service, wanted, 1, engine) == service.get("healthcheck", {})
+    assert healthcheck(service, wanted, NOTHING, 1, engine) == service.get("healthcheck", {})

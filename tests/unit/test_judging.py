@@ -43,6 +43,12 @@ def test_the_gate(service: object, facts: dict[str, object], answers: bool | Non
     assert judge(service, seen, answers=answers, now=100.0).standing == standing  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("now", "standing"), [(130.0, "waiting"), (136.0, "failed")])
+def test_the_owners_own_retries_end_a_wait_that_a_longer_start_period_hides(now: float, standing: str) -> None:
+    starting = container("web", Side.GREEN, 2, state="running", health="starting", started=100.0)
+    assert judge(replace(CHECKED, patience=35.0), starting, answers=False, now=now).standing == standing
+
+
 def test_an_exit_is_explained_with_its_status_and_age() -> None:
     gone = container("api", Side.GREEN, 8, state="exited", exit_code=3, finished=104.0)
     assert judge(CHECKED, gone, answers=None, now=110.0).why == "exited with status 3, 4 s after its start"

@@ -150,7 +150,7 @@ def _is_copied(path: Path, directory: Path) -> bool:
 
 def _fingerprint(stack: Stack) -> str:
     """Return a digest of all that a release is made of, the contents of built images excepted."""
-    named = {each.name: each.image or "built" for each in stack.services}
+    named = {each.name: each.image for each in stack.services}
     digest = sha256()
     for rendered in render_both(stack, Making(number=0, images=named, folder="/")).values():
         digest.update(rendered.text.encode())
@@ -174,11 +174,18 @@ def _content(source: str, content: str) -> bytes:
 
 async def _facts(stack: Stack, look: Look) -> dict[str, ImageFacts]:
     """Return what the images that are there bring of their own, by service."""
-    named = {each.name: each.image or f"{stack.project}-{each.name}" for each in stack.services}
+    named = {each.name: each.image for each in stack.services}
     images = list(dict.fromkeys(named.values()))
     found = dict(zip(images, await asyncio.gather(*map(look, images)), strict=True))
     return {name: _fact(info) for name, image in named.items() if (info := found[image])}
 
 
 def _fact(info: ImageInfo) -> ImageFacts:
-    return ImageFacts(exposed=info.exposed, volumes=info.volumes, healthcheck=info.healthcheck)
+    return ImageFacts(
+        exposed=info.exposed,
+        volumes=info.volumes,
+        healthcheck=info.healthcheck,
+        interval=info.health_interval,
+        start_period=info.health_start_period,
+        retries=info.health_retries,
+    )

@@ -53,7 +53,15 @@ def _hopeless(service: Service, container: Container, now: float) -> str:
         return f"restarts in a loop (status {container.exit_code}, {container.restarts} restarts)"
     if container.health == "unhealthy" and service.health.kind == "engine":
         return "is unhealthy: its healthcheck used up all its retries"
+    if _waited(service, container, now):
+        return f"was never healthy in {service.patience:.0f} s, in which its healthcheck's own retries would have ended"
     return ""
+
+
+def _waited(service: Service, container: Container, now: float) -> bool:
+    """Tell whether the owner's own healthcheck would have given up: a rendering's longer start period hides that."""
+    starting = service.health.kind == "engine" and container.running and container.health == "starting"
+    return starting and 0 < service.patience < now - container.started
 
 
 def patience(service: Service, container: Container | None, seconds: float) -> str:

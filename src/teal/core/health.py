@@ -15,6 +15,7 @@ _ASKS = re.compile(r"\b(curl|wget|urlopen|requests\.get|httpx\.get|fetch|http\.g
 _MORE = re.compile(
     r"&&|(?<!\|)\|(?!\|)|(?<=\s)(-[XHduIGT]\b|--(request|header|data\S*|user|head|post-\S+|method|unix-socket)\b)|\bgrep\b|Request\("
 )
+_LAST_LOOK = 5.0  # seconds
 _VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 
 
@@ -77,9 +78,13 @@ def retries_of(service: Node, facts: ImageFacts) -> int:
 
 
 def patience(service: Node, facts: ImageFacts) -> float:
-    """Return the seconds after its start at which the owner's own healthcheck calls the service unhealthy."""
+    """Return the seconds after its start at which the owner's own healthcheck has given up, if it never passed.
+
+    That is ``retries`` intervals after the start period, and a little more for a last probe to be seen.
+    """
     begin = compose_seconds(mapping(service.get("healthcheck")).get("start_period"), facts.start_period)
-    return begin + retries_of(service, facts) * interval_of(service, facts)
+    interval = interval_of(service, facts)
+    return begin + retries_of(service, facts) * interval + min(interval, _LAST_LOOK)
 
 
 def facts_of(name: str, evidence: Evidence) -> ImageFacts:

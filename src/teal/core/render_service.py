@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from teal.core.health import facts_of
 from teal.core.render_files import Folder, copied_volumes
 from teal.core.render_health import healthcheck
 from teal.core.render_networks import attached
@@ -48,7 +49,11 @@ def rotating(
     made["labels"] = _labels(wanted.name, service, stack, making, side)
     _put(made, "container_name", _container_name(wanted, stack, side))
     _put(made, "restart", _restart(service))
-    _put(made, "healthcheck", healthcheck(service, wanted, together, making.engine))
+    _put(
+        made,
+        "healthcheck",
+        healthcheck(service, wanted, facts_of(wanted.name, stack.evidence), together, making.engine),
+    )
     _put(made, "depends_on", _depends(service, stack, side))
     _put(made, "volumes_from", [_suffixed(text(each), stack, side) for each in sequence(service.get("volumes_from"))])
     _put(made, "links", [_suffixed(text(each), stack, side) for each in sequence(service.get("links"))])

@@ -21,7 +21,8 @@ def services_of(models: Mapping[Side, Tree], evidence: Evidence) -> tuple[Servic
     roles = propose(model, evidence)
     before = needed(model, roles, evidence)
     services = services_in(model)
-    return tuple(_service(name, services[name], roles[name], evidence, name in before) for name in services)
+    project = text(model.get("name"))
+    return tuple(_service(name, services[name], roles[name], evidence, name in before, project) for name in services)
 
 
 def with_images(stack: Stack, images: Mapping[str, ImageFacts]) -> Stack:
@@ -30,13 +31,13 @@ def with_images(stack: Stack, images: Mapping[str, ImageFacts]) -> Stack:
     return replace(stack, evidence=evidence, services=services_of(stack.models, evidence))
 
 
-def _service(name: str, service: Node, assigned: Assigned, evidence: Evidence, before: bool) -> Service:  # noqa: FBT001
+def _service(name: str, service: Node, assigned: Assigned, evidence: Evidence, before: bool, project: str) -> Service:  # noqa: FBT001
     facts = facts_of(name, evidence)
     port = _port(name, service, facts, evidence) if assigned.role is Role.ROUTE else 0
     return Service(
         name=name,
         assigned=assigned,
-        image=text(service.get("image")),
+        image=text(service.get("image")) or f"{project}-{name}",
         builds=bool(service.get("build")),
         port=port,
         needed=before,

@@ -49,7 +49,7 @@ class Service:
 
     name: str
     assigned: Assigned
-    image: str = ""  # what the file names; empty where only ``build`` is given
+    image: str = ""  # what the file names, or the name that Compose gives to what it builds
     builds: bool = False
     port: int = 0  # where a route listens; 0 for none
     needed: bool = False  # routes can't answer without it: started and gated before the switch
@@ -58,9 +58,7 @@ class Service:
     grace: float = 10.0  # seconds between SIGTERM and SIGKILL
     replicas: int = 1
     retries: int = 3  # the healthcheck's own
-    patience: float = (
-        0.0  # seconds after its start until its own healthcheck would call it unhealthy; 0: no healthcheck
-    )
+    patience: float = 0.0  # seconds from its start until its own healthcheck would have given up; 0 for none
 
     @property
     def role(self) -> Role:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from teal.adapters.engine.shapes import ImageConfig, InspectedImage
+from teal.adapters.engine.shapes import HealthcheckConfig, ImageConfig, InspectedImage
 from teal.adapters.engine.speaker import Speaker
 from teal.ports import ImageInfo
 
@@ -16,7 +16,8 @@ class Images(Speaker):
         if seen is None:
             return None
         config = seen.config or ImageConfig()
-        test = tuple((config.healthcheck.test if config.healthcheck else None) or ())
+        check = config.healthcheck or HealthcheckConfig()
+        test = tuple(check.test or ())
         return ImageInfo(
             id=seen.id,
             tags=tuple(seen.repo_tags or ()),
@@ -24,6 +25,9 @@ class Images(Speaker):
             exposed=tuple(sorted({int(port.partition("/")[0]) for port in config.exposed_ports or ()})),
             healthcheck=() if test[:1] == ("NONE",) else test,
             volumes=tuple(sorted(config.volumes or ())),
+            health_interval=check.interval / 1e9 or 30.0,
+            health_start_period=check.start_period / 1e9,
+            health_retries=check.retries or 3,
         )
 
     async def tag(self, image: str, repository: str, tag: str) -> None:

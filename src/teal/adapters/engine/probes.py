@@ -19,7 +19,7 @@ class Probes(Speaker):
             async with asyncio.timeout(WITHIN):
                 if isinstance(probe, TcpProbe):
                     return await _accepts(address, probe.port)
-                return 200 <= await _status(address, probe) < 400
+                return 200 <= await _status(address, probe) < probe.below
         except (OSError, TimeoutError, EOFError, ValueError, asyncio.LimitOverrunError):
             return False
 

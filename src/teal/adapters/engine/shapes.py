@@ -83,9 +83,12 @@ class Inspected(Struct, rename="pascal"):
 
 
 class HealthcheckConfig(Struct, rename="pascal"):
-    """An image's healthcheck."""
+    """An image's healthcheck; times in nanoseconds, 0 for the engine's default."""
 
     test: list[str] | None = None
+    interval: int = 0
+    start_period: int = 0
+    retries: int = 0
 
 
 class ImageConfig(Struct, rename="pascal"):

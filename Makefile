@@ -24,7 +24,8 @@ engine: venv ## Install or start a Docker Engine, pull or build the base images
 	@$(WITH_ENGINE) true
 
 test: check ## Everything: check, then contract, end-to-end and load on the real engine
-	$(WITH_ENGINE) $(BIN)/pytest -m "engine or load"
+	$(WITH_ENGINE) scripts/sweep-tests.sh
+	$(WITH_ENGINE) $(BIN)/pytest -m "engine or load"; status=$$?; $(WITH_ENGINE) scripts/sweep-tests.sh; exit $$status
 
 demo: venv ## Start the example, deploy a second release under load, roll back, report
 	@$(WITH_ENGINE) $(BIN)/python -m proof.demo

@@ -1,5 +1,6 @@
 """The base images, public or stand-in, behave as the stacks' Compose files and Dockerfiles expect."""
 
+import os
 import subprocess
 import time
 import uuid
@@ -12,6 +13,11 @@ pytestmark = pytest.mark.engine
 
 DATABASE = "timescale/timescaledb-ha:pg17"
 Start = Callable[..., str]
+
+
+def fresh_name() -> str:
+    """A name that scripts/sweep-tests.sh knows as one of this process."""
+    return f"teal-test-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
 def docker(*arguments: str, check: bool = True) -> str:
@@ -36,7 +42,7 @@ def start() -> Iterator[Start]:
     names: list[str] = []
 
     def run(*arguments: str) -> str:
-        names.append(f"teal-test-{uuid.uuid4().hex[:8]}")
+        names.append(fresh_name())
         docker("run", "--detach", "--name", names[-1], *arguments)
         return names[-1]
 
@@ -103,7 +109,7 @@ def test_python_installs_packages_into_an_ordinary_image(tmp_path: Path) -> None
         "USER app\n"
         'CMD ["python", "-c", "import idna, sys; print(sys.executable, sys.version_info[:2])"]\n'
     )
-    tag = f"teal-test-{uuid.uuid4().hex[:8]}"
+    tag = fresh_name()
     docker("build", "--quiet", "--tag", tag, str(tmp_path))
     try:
         assert docker("run", "--rm", tag) == "/usr/local/bin/python (3, 13)\n"

@@ -1,6 +1,7 @@
 """Single containers, networks and images on the real engine, for tests of the adapters."""
 
 import asyncio
+import os
 import secrets
 import subprocess
 from contextlib import suppress
@@ -22,7 +23,7 @@ class Sandbox:
     """A stack with a name of its own, whose things can be found again and removed."""
 
     def __init__(self) -> None:
-        self.stack = f"teng-{secrets.token_hex(3)}"
+        self.stack = f"teal-test-{os.getpid()}-{secrets.token_hex(3)}"
         self.mine = f"teal.test={self.stack}"
 
     def labels(self, side: Side = Side.PLAIN, service: str = "web", **more: str) -> list[str]:

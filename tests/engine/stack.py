@@ -64,7 +64,7 @@ class Stack:
 
 def copy_stack(name: str, folder: Path, **variables: str) -> Stack:
     """Copy the stack *name* to *folder*, and write its ``.env`` so that it can't meet another copy."""
-    project = f"teal-test-{name}-{os.getpid()}"
+    project = f"teal-test-{os.getpid()}-{name}"
     port = free_port()
     shutil.copytree(STACKS / name, folder, ignore=shutil.ignore_patterns("__pycache__", ".env"))
     own = {

@@ -13,8 +13,9 @@ from typing import Protocol
 
 from teal.core.observed import Container, Unfinished
 from teal.core.release import Release
+from teal.core.rendered import Rendered
 from teal.core.side import Side
-from teal.core.stack import HttpProbe, TcpProbe, Tree
+from teal.core.stack import HttpProbe, TcpProbe
 from teal.core.steps import Step
 from teal.core.traffic import Traffic
 
@@ -105,7 +106,9 @@ class Engine(Protocol):
         """Return those of *names* that exist."""
         ...
 
-    async def create_volume(self, name: str, *, labels: Mapping[str, str]) -> None: ...
+    async def create_volume(
+        self, name: str, *, labels: Mapping[str, str], driver: str = "", options: Mapping[str, str] | None = None
+    ) -> None: ...
     async def image(self, reference: str) -> ImageInfo | None: ...
     async def tag(self, image: str, repository: str, tag: str) -> None: ...
     async def untag(self, reference: str) -> None:
@@ -200,22 +203,12 @@ class Proxy(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What lies beside a release's record: the files that its containers are made from."""
-
-    renderings: Mapping[Side, Tree]  # for each color
-    once: Tree  # the one-shots; empty where there are none
-    written: Mapping[str, bytes] = field(default_factory=dict)  # path below files/ -> content (secrets, configs)
-    copied: Mapping[str, str] = field(default_factory=dict)  # path below files/ -> the owner's file, absolute
-
-
 class Releases(Protocol):
     """The kept releases on disk."""
 
     def all(self) -> tuple[Release, ...]: ...
-    def keep(self, release: Release, kept: Kept) -> None:
-        """Write a release whole or not at all."""
+    def keep(self, release: Release, colors: Mapping[Side, Rendered], once: Rendered) -> None:
+        """Write a release whole or not at all: its record, its renderings, the files that they mount."""
         ...
 
     def rendering(self, number: int, side: Side) -> str:

@@ -127,7 +127,7 @@ def test_a_stalled_server_delays_all_requests_that_were_due_meanwhile() -> None:
         report = load.finish()
         slow = [one for one in load.samples if one.latency > 0.1]
     assert report.fast.max >= 0.29
-    assert 30 <= len(slow) <= 90
+    assert len(slow) >= 30
     assert report.failed == 0
 
 

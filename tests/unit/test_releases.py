@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from teal.adapters.releases import ReleaseFolders, as_compose_json
+from teal.adapters.releases import ReleaseFolders
 from teal.core.release import Release
+from teal.core.rendered import ReleaseFile, Rendered, Required
 from teal.core.roles import Assigned, Role
 from teal.core.side import Side
 from teal.core.stack import Health, HttpProbe, Service, TcpProbe
 from teal.errors import Refused, Unavailable
-from teal.ports import Kept
 
 SERVICES = (
     Service(
@@ -36,15 +35,32 @@ SERVICES = (
 
 
 def release(number: int) -> Release:
-    networks = {"web": {"tale_default": ("web-blue", "www")}}
-    return Release(number, Side.BLUE, 1764000000.5, {"web": "sha256:1"}, SERVICES, "abc", networks)
+    meets = {"web": {"tale_default": ("web-blue", "www")}}
+    volumes = (Required("tale_media", "media", external=False, driver="local", options={"type": "tmpfs"}),)
+    return Release(number, Side.BLUE, 1764000000.5, {"web": "sha256:1"}, SERVICES, "abc", meets, volumes)
 
 
-KEPT = Kept(
-    {Side.BLUE: {"name": "tale-blue", "services": {}}, Side.GREEN: {"name": "tale-green", "services": {}}},
-    once={"name": "tale-blue", "services": {"migrate": {}}},
-    written={"secret": b"\x00\xff"},
-)
+def rendered(name: str, *files: ReleaseFile) -> Rendered:
+    return Rendered(f"tale-{name}", Side.BLUE, {"name": f"tale-{name}", "services": {}}, files, (), (), (), {})
+
+
+def keep(releases: ReleaseFolders, number: int, *files: ReleaseFile) -> None:
+    colors = {side: rendered(side, *files) for side in (Side.BLUE, Side.GREEN)}
+    releases.keep(release(number), colors, rendered("once", *files[:1]))
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[ReleaseFile, ...]:
+    entry, site = tmp_path / "entry", tmp_path / "site.conf"
+    entry.write_bytes(b"#!/bin/sh\nexec web\n")
+    entry.chmod(0o755)
+    site.write_bytes(b"listen 80;\xff")
+    site.chmod(0o600)
+    return (
+        ReleaseFile("nginx/site.conf", source=str(site)),
+        ReleaseFile("bin/entry", source=str(entry)),
+        ReleaseFile("blue-secret-token", content="héllo\n"),
+    )
 
 
 @pytest.fixture
@@ -55,15 +71,6 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def releases(root: Path) -> ReleaseFolders:
     return ReleaseFolders(root)
-
-
-def with_copies(folder: Path) -> Kept:
-    site, entry = folder / "site.conf", folder / "entry"
-    site.write_text("listen 80;")
-    site.chmod(0o640)
-    entry.write_text("#!/bin/sh\n")
-    entry.chmod(0o750)
-    return replace(KEPT, copied={"nginx/site.conf": str(site), "bin/entry": str(entry)})
 
 
 def mode(path: Path) -> int:
@@ -77,47 +84,42 @@ def test_nothing_is_kept_where_there_is_no_folder(releases):
 
 def test_releases_come_back_as_they_were_the_oldest_first(releases):
     for number in (10, 9, 1):
-        releases.keep(release(number), KEPT)
+        keep(releases, number)
     assert releases.all() == (release(1), release(9), release(10))
 
 
-def test_renderings_and_files_lie_where_they_are_said_to(releases, root, tmp_path):
-    kept = with_copies(tmp_path)
-    releases.keep(release(3), kept)
-    assert json.loads(Path(releases.rendering(3, Side.GREEN)).read_text()) == KEPT.renderings[Side.GREEN]
-    assert json.loads(Path(releases.once(3)).read_text()) == KEPT.once
+def test_renderings_and_files_lie_where_they_are_said_to(releases, root, files):
+    keep(releases, 3, *files)
+    assert json.loads(Path(releases.rendering(3, Side.GREEN)).read_text())["name"] == "tale-green"
+    assert json.loads(Path(releases.once(3)).read_text())["name"] == "tale-once"
     assert releases.folder(3) == str(root / "3")
-    for path, source in kept.copied.items():
-        assert (root / "3/files" / path).read_bytes() == Path(source).read_bytes()
-    assert (root / "3/files/secret").read_bytes() == b"\x00\xff"
+    assert (root / "3/files/nginx/site.conf").read_bytes() == b"listen 80;\xff"
+    assert (root / "3/files/blue-secret-token").read_text() == "héllo\n"
 
 
-def test_secrets_are_closed_on_the_host_and_readable_in_containers(releases, root, tmp_path):
-    releases.keep(release(3), with_copies(tmp_path))
+def test_secrets_are_closed_on_the_host_and_readable_in_containers(releases, root, files):
+    keep(releases, 3, *files)
     folder = root / "3"
     assert mode(folder) == 0o700
     assert {mode(folder / name) for name in ("release.json", "blue.json", "green.json", "once.json")} == {0o600}
     assert (mode(folder / "files"), mode(folder / "files/nginx")) == (0o755, 0o755)
     assert mode(folder / "files/nginx/site.conf") == 0o444
     assert mode(folder / "files/bin/entry") == 0o555
-    assert mode(folder / "files/secret") == 0o444
 
 
 @pytest.mark.parametrize("path", ["../out", "/etc/passwd", "a/../../out", "", ".", "a\0b"])
 def test_no_file_leaves_the_release(releases, root, path):
     with pytest.raises(Refused):
-        releases.keep(release(3), replace(KEPT, written={path: b""}))
-    with pytest.raises(Refused):
-        releases.keep(release(3), replace(KEPT, copied={path: "/etc/hostname"}))
+        keep(releases, 3, ReleaseFile(path, content="x"))
     assert not root.exists()
 
 
-def test_keeping_twice_equals_keeping_once_and_spares_the_logs(releases, root):
-    releases.keep(release(3), KEPT)
+def test_keeping_twice_equals_keeping_once_and_spares_the_logs(releases, root, files):
+    keep(releases, 3, *files)
     log = Path(releases.keep_log(3, "web", "boom\n"))
-    releases.keep(release(3), replace(KEPT, written={"other": b"x"}))
+    keep(releases, 3, ReleaseFile("other", content="x"))
     assert log.read_text() == "boom\n"
-    assert not (root / "3/files/secret").exists()
+    assert not (root / "3/files/blue-secret-token").exists()
     assert releases.all() == (release(3),)
     assert [each.name for each in root.iterdir()] == ["3"]
 
@@ -130,8 +132,8 @@ def test_a_log_alone_is_no_release(releases, root):
     assert releases.notes == ()
 
 
-def test_dropping_twice_equals_dropping_once(releases, root):
-    releases.keep(release(3), KEPT)
+def test_dropping_twice_equals_dropping_once(releases, root, files):
+    keep(releases, 3, *files)
     releases.drop(3)
     releases.drop(3)
     assert releases.all() == ()
@@ -139,10 +141,10 @@ def test_dropping_twice_equals_dropping_once(releases, root):
 
 
 def test_what_a_killed_command_left_half_written_is_ignored_and_cleaned(releases, root):
-    releases.keep(release(1), KEPT)
+    keep(releases, 1)
     (root / "1").rename(root / ".half-2-abcd")
     assert releases.all() == ()
-    releases.keep(release(3), KEPT)
+    keep(releases, 3)
     assert [each.name for each in root.iterdir()] == ["3"]
 
 
@@ -166,34 +168,15 @@ def _without_number(text: str) -> str:
     ],
 )
 def test_garbage_is_passed_over_with_a_note(releases, root, spoil):
-    releases.keep(release(2), KEPT)
-    releases.keep(release(3), KEPT)
+    keep(releases, 2)
+    keep(releases, 3)
     path = root / "3/release.json"
     path.write_text(spoil(path.read_text()))
     assert releases.all() == (release(2),)
     assert releases.notes[0].startswith("release 3 can't be read and is passed over")
 
 
-def test_a_release_without_one_shots_has_no_file_for_them(releases):
-    releases.keep(release(3), replace(KEPT, once={}))
-    assert not Path(releases.once(3)).exists()
-
-
-def test_a_file_that_is_gone_is_named_and_nothing_is_kept(releases, root):
-    with pytest.raises(Unavailable, match="/absent/site.conf"):
-        releases.keep(release(3), replace(KEPT, copied={"site.conf": "/absent/site.conf"}))
-    assert list(root.iterdir()) == []
-
-
 def test_a_full_disk_is_unavailable_and_leaves_nothing(releases, root):
     root.write_text("a file where the folder should be")
     with pytest.raises(Unavailable):
-        releases.keep(release(1), KEPT)
-
-
-def test_compose_json_keeps_what_yaml_would_misread(tmp_path):
-    odd = {"a": 'emoji \U0001f30d, DEL \x7f, BOM \ufeff, line \u2028, $$ "quoted"\n\t'}
-    text = as_compose_json(odd)
-    assert json.loads(text) == odd
-    assert "\U0001f30d" in text
-    assert not set("\x7f\ufeff\u2028") & set(text)
+        keep(releases, 1)

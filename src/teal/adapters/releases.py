@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 import msgspec
 
 from teal.adapters.values import from_json
 from teal.core.release import Release
+from teal.core.rendered import ReleaseFile, Rendered
 from teal.core.side import Side
-from teal.core.stack import Tree
 from teal.errors import Refused, Unavailable
-from teal.ports import Kept
 
 _HALF = ".half-"  # begins the name of a folder that is being written or removed
-# Compose reads JSON as YAML, which knows neither these characters as they are nor surrogate pairs.
-_NOT_IN_YAML = re.compile("[\u007f-\u009f\u2028\u2029\ufeff]")
 
 
 class ReleaseFolders:
@@ -40,24 +37,26 @@ class ReleaseFolders:
         found = (self._load(folder) for folder in self._folders())
         return tuple(sorted((each for each in found if each), key=lambda each: each.number))
 
-    def keep(self, release: Release, kept: Kept) -> None:
-        """Keep *release* with its renderings and files, whole or not at all."""
-        for path in (*kept.written, *kept.copied):
+    def keep(self, release: Release, colors: Mapping[Side, Rendered], once: Rendered) -> None:
+        """Keep *release* with its renderings and the files that they mount, whole or not at all."""
+        files = {file.name: file for rendered in (*colors.values(), once) for file in rendered.files}
+        texts = {**{str(side): rendered.text for side, rendered in colors.items()}, "once": once.text}
+        for path in files:
             if not _inside(path):
                 raise Refused(f"{path!r} can't be kept in a release", hint="name it relative to the project directory")
         folder = self._folder(release.number)
         half = self._root / f"{_HALF}{release.number}-{secrets.token_hex(4)}"
         try:
             self._sweep()
-            _fill(half, release, kept)
+            _fill(half, release, texts, files.values())
             if (folder / "logs").is_dir():
                 shutil.copytree(folder / "logs", half / "logs", dirs_exist_ok=True)
             self._replace(folder, half)
         except OSError as error:
             shutil.rmtree(half, ignore_errors=True)
             raise Unavailable(
-                f"release {release.number} can't be kept in {self._root}: {error}",
-                hint="make room on the disk or repair the permissions, then run the command again",
+                f"release {release.number} can't be kept in {self._root}: {error.strerror}",
+                hint="make room on the disk or repair its permissions, then run the command again",
             ) from error
 
     def rendering(self, number: int, side: Side) -> str:
@@ -129,34 +128,29 @@ class ReleaseFolders:
             shutil.rmtree(half, ignore_errors=True)
 
 
-def _fill(half: Path, release: Release, kept: Kept) -> None:
+def _fill(half: Path, release: Release, texts: Mapping[str, str], files: Iterable[ReleaseFile]) -> None:
     half.mkdir(mode=0o700, parents=True)
     (half / "logs").mkdir(mode=0o700)
-    for path, content in kept.written.items():
-        _write_mounted(half / "files", PurePosixPath(path), content, 0o444)
-    for path, source in kept.copied.items():
-        mode = 0o555 if Path(source).stat().st_mode & 0o111 else 0o444
-        _write_mounted(half / "files", PurePosixPath(path), Path(source).read_bytes(), mode)
-    for name, tree in (*kept.renderings.items(), *([("once", kept.once)] if kept.once else [])):
-        _write(half / f"{name}.json", as_compose_json(tree).encode(), 0o600)
+    for file in files:
+        _write_file(half / "files", file)
+    for name, text in texts.items():
+        _write(half / f"{name}.json", text.encode(), 0o600)
     _write(half / "release.json", msgspec.json.format(msgspec.json.encode(release), indent=1) + b"\n", 0o600)
     for folder in (*(each for each in half.rglob("*") if each.is_dir()), half):
         _sync(folder)
 
 
-def _write_mounted(root: Path, path: PurePosixPath, content: bytes, mode: int) -> None:
+def _write_file(root: Path, file: ReleaseFile) -> None:
     """Write what containers mount: any user inside them may read it; the release's folder closes it to the host's."""
-    target = root / path
-    for folder in (root, *(root / parent for parent in reversed(path.parents[:-1]))):
+    target = root / file.name
+    for folder in (root, *(root / parent for parent in reversed(PurePosixPath(file.name).parents[:-1]))):
         folder.mkdir(exist_ok=True)
         folder.chmod(0o755)
-    _write(target, content, mode)
-
-
-def as_compose_json(tree: Tree) -> str:
-    """Return *tree* as JSON that Compose, which reads it as YAML, understands too."""
-    text = json.dumps(tree, ensure_ascii=False, indent=1)
-    return _NOT_IN_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
+    if not file.source:
+        _write(target, file.content.encode(), 0o444)
+        return
+    source = Path(file.source)
+    _write(target, source.read_bytes(), 0o555 if source.stat().st_mode & 0o111 else 0o444)
 
 
 def _inside(path: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from teal.core.rendered import Required
 from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.stack import Service
@@ -23,8 +24,9 @@ class Release:
     images: Mapping[str, str]  # service -> image id, "sha256:…"
     services: tuple[Service, ...]  # as they were: a rollback asks these, never today's files
     fingerprint: str = ""
-    networks: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    meets: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     # ^ service -> {the stack's network on which shared services meet it: aliases there}, for joining later
+    volumes: tuple[Required, ...] = ()  # those that it mounts
 
     def service(self, name: str) -> Service:
         """Return the service called *name* (KeyError where there is none)."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from teal.core.render_files import Folder, by_value, named
 from teal.core.render_health import probed
-from teal.core.render_networks import declared, definition, is_external, meeting, name_of, private_name
+from teal.core.render_networks import declared, meeting, name_of, private_name
 from teal.core.render_service import one_shot, rotating
 from teal.core.rendered import Making, Rendered, Required
 from teal.core.roles import Role
@@ -100,7 +100,7 @@ def _project(name: str, model: Node, own: Mapping[str, Node], made: Tree, folder
 
 def _networks(model: Node, keys: frozenset[str]) -> tuple[Required, ...]:
     return tuple(
-        Required(name_of(model, key), key, is_external(model, key), definition(model, key)) for key in sorted(keys)
+        _required(name_of(model, key), key, mapping(mapping(model.get("networks")).get(key))) for key in sorted(keys)
     )
 
 
@@ -113,6 +113,9 @@ def _volumes(model: Node, services: Mapping[str, Node]) -> tuple[Required, ...]:
 def _volume(model: Node, key: str) -> Required:
     volume = mapping(mapping(model.get("volumes")).get(key))
     name = text(volume.get("name")) or f"{text(model.get('name'))}_{key}"
-    return Required(
-        name, key, bool(volume.get("external")), {k: v for k, v in volume.items() if k not in {"name", "external"}}
-    )
+    return _required(name, key, volume)
+
+
+def _required(name: str, key: str, said: Node) -> Required:
+    options = {option: text(value) for option, value in mapping(said.get("driver_opts")).items()}
+    return Required(name, key, bool(said.get("external")), text(said.get("driver")), options)

@@ -76,16 +76,6 @@ def declared(stack: Stack, side: Side, keys: frozenset[str], meets: frozenset[st
     return found
 
 
-def definition(model: Node, key: str) -> Node:
-    """Return what the owner says of the network *key*, its names left out."""
-    return {k: v for k, v in _networks(model).get(key, {}).items() if k not in {"name", "external"}}
-
-
-def is_external(model: Node, key: str) -> bool:
-    """Tell whether the network *key* belongs to nobody in this stack."""
-    return bool(_networks(model).get(key, {}).get("external"))
-
-
 def _private(network: Node) -> Tree:
     """Return the definition of *network* without what only one network of the machine can have."""
     kept: Tree = {k: v for k, v in network.items() if k not in _OWN_NAME}

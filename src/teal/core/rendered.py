@@ -44,7 +44,8 @@ class Required:
     name: str
     key: str
     external: bool  # the owner's to create
-    definition: Mapping[str, object] = field(default_factory=dict)  # driver, driver_opts, internal, labels …
+    driver: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)  # driver_opts
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from teal.core.side import Side, key_of, project_of
 from teal.core.stack import Service
 from teal.errors import TealError
 from teal.ports import Network
+from teal.run import making
 from teal.run.scene import Scene
 
 EDGE = "edge"  # the network on which only the proxy and the routes of a color meet, while plain containers run
@@ -25,6 +26,7 @@ async def create(scene: Scene, side: Side, release: int | None, *, apart: bool) 
         await scene.ports.compose.create_plain(names, told=scene.tool)
         return False
     assert release is not None, "a color always holds a release"
+    await making.require(scene, scene.release(release))
     file = scene.ports.releases.rendering(release, side)
     await scene.ports.compose.create(project_of(scene.stack.project, side), file, told=scene.tool)
     if apart:
@@ -46,7 +48,7 @@ async def _set_apart(scene: Scene, side: Side, release: int) -> None:
     mine = [container for container in every if container.side is side]
     networks = {network.name: network for network in await engine.networks(project)}
     for container in mine:
-        for name in container.networks.keys() & kept.networks.get(container.service, {}).keys():
+        for name in container.networks.keys() & kept.meets.get(container.service, {}).keys():
             await engine.disconnect(name, container.id)
     shared = [c for c in every if c.side is Side.PLAIN and c.service in scene.shared()]
     await _bring_shared(scene, side, networks, shared)
@@ -84,7 +86,7 @@ async def _make_edge(scene: Scene, side: Side, mine: Iterable[Container], proxie
 async def join(scene: Scene, side: Side, release: int) -> bool:
     """Connect the containers on *side* to the stack's own networks, under their suffixed names."""
     passed = True
-    networks = scene.release(release).networks
+    networks = scene.release(release).meets
     for container in await scene.containers(side):
         for name, aliases in networks.get(container.service, {}).items():
             if name not in container.networks:
@@ -176,18 +178,8 @@ async def prune(scene: Scene, numbers: Iterable[int]) -> bool:
             continue
         for service in kept[number].images:
             try:
-                await scene.ports.engine.untag(image_tag(scene.stack.project, service, number))
+                await scene.ports.engine.untag(making.image_tag(scene.stack.project, service, number))
             except TealError as error:
                 scene.note(f"an image of release {number} could not be removed: {error.message}", warning=True)
         scene.ports.releases.drop(number)
     return False
-
-
-def repository(project: str, service: str) -> str:
-    """Return the repository under which Teal tags the images of kept releases."""
-    return f"teal/{project}/{service}".lower()
-
-
-def image_tag(project: str, service: str, release: int) -> str:
-    """Return the tag that keeps a release's image from being pruned."""
-    return f"{repository(project, service)}:{release}"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable
 
 from teal.core.preflight import Room, check_room
+from teal.core.release import Release
+from teal.core.render import render_both, render_once
+from teal.core.rendered import Making, Required
 from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.stack import Service, Stack
 from teal.errors import Refused
 from teal.run import traffic
-from teal.run.changing import repository
 from teal.run.scene import Scene
 
 
@@ -54,18 +57,23 @@ def pinned(stack: Stack) -> tuple[Service, ...]:
 
 
 async def _present(scene: Scene, service: Service) -> bool:
-    return await scene.ports.engine.image(service.image) is not None
+    return await scene.ports.engine.image(_reference(scene.stack, service)) is not None
+
+
+def _reference(stack: Stack, service: Service) -> str:
+    """Return the image's name, as Compose gives it where the file gives none."""
+    return service.image or f"{stack.project}-{service.name}"
 
 
 async def image_ids(scene: Scene, services: Iterable[Service]) -> dict[str, str]:
     """Return service -> image id as the engine has them now; raise ``Refused`` where one is missing."""
     services = tuple(services)
-    found = await asyncio.gather(*(scene.ports.engine.image(service.image) for service in services))
+    found = await asyncio.gather(*(scene.ports.engine.image(_reference(scene.stack, service)) for service in services))
     ids: dict[str, str] = {}
     for service, image in zip(services, found, strict=True):
         if image is None:
             raise Refused(
-                f"the image of {service.name} ({service.image}) is not there",
+                f"the image of {service.name} ({_reference(scene.stack, service)}) is not there",
                 hint="deploy without --no-build, or pull it; the active release was not touched",
             )
         ids[service.name] = image.id
@@ -74,8 +82,62 @@ async def image_ids(scene: Scene, services: Iterable[Service]) -> dict[str, str]
 
 async def keep(scene: Scene, number: int, side: Side) -> bool:
     """Pin the images under Teal's tags and write the release: both renderings, its files, its record."""
-    ids = await image_ids(scene, pinned(scene.stack))
-    project = scene.stack.project
-    tags = [(ids[name], repository(project, name), str(number)) for name in ids]
-    await asyncio.gather(*(scene.ports.engine.tag(*each) for each in tags))
-    raise NotImplementedError
+    stack, engine = scene.stack, scene.ports.engine
+    ids = await image_ids(scene, pinned(stack))
+    await asyncio.gather(*(engine.tag(ids[name], repository(stack.project, name), str(number)) for name in ids))
+    folder = scene.ports.releases.folder(number)
+    info = await engine.info()
+    made = Making(number, ids, folder, engine=_major_minor(info.version))
+    both, once = render_both(stack, made), render_once(stack, side, made)
+    rendered = both[side]
+    release = Release(
+        number=number,
+        side=side,
+        created=scene.ports.clock.now(),
+        images=ids,
+        services=stack.rotating,
+        fingerprint=stack.fingerprint,
+        meets=rendered.meets,
+        volumes=tuple(dict.fromkeys((*rendered.volumes, *once.volumes))),
+    )
+    scene.ports.releases.keep(release, both, once)
+    await require(scene, release)
+    return False
+
+
+def _major_minor(version: str) -> tuple[int, int]:
+    """Return the engine's version as rendering asks for it; 0.0 where it is not of the usual form."""
+    found = re.match(r"(\d+)\.(\d+)", version)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+async def require(scene: Scene, release: Release) -> None:
+    """Make sure of the volumes that *release* mounts; the networks that it joins came with the shared services.
+
+    They bear Compose's own labels, so that a later ``docker compose up`` of the plain stack adopts them silently.
+    """
+    engine, project = scene.ports.engine, scene.stack.project
+    there = await engine.volumes(volume.name for volume in release.volumes)
+    for volume in release.volumes:
+        if volume.name not in there:
+            _refuse_external(volume)
+            labels = {"com.docker.compose.project": project, "com.docker.compose.volume": volume.key}
+            await engine.create_volume(volume.name, labels=labels, driver=volume.driver, options=volume.options)
+
+
+def _refuse_external(volume: Required) -> None:
+    if volume.external:
+        raise Refused(
+            f"the external volume {volume.name} does not exist",
+            hint=f"create it (docker volume create {volume.name}), or mend `volumes` in the Compose file",
+        )
+
+
+def repository(project: str, service: str) -> str:
+    """Return the repository under which Teal tags the images of kept releases."""
+    return f"teal/{project}/{service}".lower()
+
+
+def image_tag(project: str, service: str, release: int) -> str:
+    """Return the tag that keeps a release's image from being pruned."""
+    return f"{repository(project, service)}:{release}"

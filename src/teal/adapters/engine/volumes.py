@@ -17,6 +17,9 @@ class Volumes(Speaker):
         found = await asyncio.gather(*(self._api.find(f"/volumes/{name}", dict[str, object]) for name in asked))
         return frozenset(name for name, there in zip(asked, found, strict=True) if there is not None)
 
-    async def create_volume(self, name: str, *, labels: Mapping[str, str]) -> None:
+    async def create_volume(
+        self, name: str, *, labels: Mapping[str, str], driver: str = "", options: Mapping[str, str] | None = None
+    ) -> None:
         """Create it; one that exists is left as it is."""
-        await self._api.post("/volumes/create", {"Name": name, "Labels": dict(labels)})
+        body = {"Name": name, "Labels": dict(labels), "Driver": driver or "local", "DriverOpts": dict(options or {})}
+        await self._api.post("/volumes/create", body)

@@ -12,6 +12,7 @@ from teal.core.words import name_of
 from teal.errors import Interrupted, NeedsPerson, TealError
 from teal.run.perform import perform
 from teal.run.scene import Scene
+from teal.run.starting import fallen
 
 T = TypeVar("T")
 
@@ -67,6 +68,17 @@ async def _rest(plan: Plan, scene: Scene, run: int, phases: dict[str, float]) ->
         except TealError as error:
             scene.worries.append(error.message)
             scene.note(error.message, warning=True)
+    await _look_back(plan, scene)
+
+
+async def _look_back(plan: Plan, scene: Scene) -> None:
+    """Say at once where the new release has fallen after its switch; the way back is still open."""
+    if plan.target is None or not plan.after:
+        return
+    error = await fallen(scene, plan.target, plan.release, scene.opening(plan.release))
+    if error is not None:
+        scene.worries.append(f"{error.message}, after the switch")
+        scene.note(f"{error.message}\n{error.detail}", warning=True)
 
 
 async def _one(step: Step, plan: Plan, scene: Scene, run: int, phases: dict[str, float]) -> None:

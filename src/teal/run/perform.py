@@ -59,8 +59,8 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
             return await once.run_hooks(scene, when, facts(scene, plan))
         case Hold():
             await traffic.hold(scene)
-        case Switch(to, _):
-            return await traffic.switch(scene, to)
+        case Switch(to, release):
+            return await _switch(scene, plan, to, release)
         case Confirm(side):
             await traffic.confirm(scene, side)
         case HandOver(service, source, to, release):
@@ -87,6 +87,15 @@ async def _start(scene: Scene, plan: Plan, step: Start) -> bool:
     if step in plan.after:
         return await once.follow(scene, step.side, step.release, step.services)
     return await starting.start(scene, step.side, step.release, step.services)
+
+
+async def _switch(scene: Scene, plan: Plan, to: Side, release: int | None) -> bool:
+    """Look once more whether all that passed the gate still stands, then switch; healing goes forward anyway."""
+    if plan.command != "heal":
+        error = await starting.fallen(scene, to, release, scene.opening(release))
+        if error is not None:
+            raise error
+    return await traffic.switch(scene, to)
 
 
 async def _drain(scene: Scene, side: Side) -> None:

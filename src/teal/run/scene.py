@@ -53,6 +53,10 @@ class Scene:
         """Return the rotating services of *release*, or of today's files where it is None (the plain side)."""
         return self.stack.rotating if release is None else self.release(release).rotating
 
+    def opening(self, release: int | None) -> frozenset[str]:
+        """Return the names of what starts before the switch."""
+        return frozenset(service.name for service in self.services(release) if service.opens)
+
     async def containers(self, side: Side, names: frozenset[str] | None = None) -> tuple[Container, ...]:
         """Return the containers on *side* now; on the plain side those of the rotating services only."""
         every = await self.ports.engine.containers(self.stack.project)

@@ -104,15 +104,21 @@ def _free(gate: _Gate, name: str) -> bool:
 
 
 async def _judge_all(gate: _Gate) -> None:
-    """Judge every container that was begun; raise for the first one that is hopeless."""
-    for name in sorted(gate.begun):
-        mine = [container for container in gate.containers if container.service == name]
-        verdicts = await asyncio.gather(*(_judge(gate, gate.services[name], each) for each in mine))
-        for container, verdict in zip(mine, verdicts, strict=True):
-            if verdict.standing == "failed":
-                raise await failure(gate.scene, gate.side, container, verdict.why)
-        if len(mine) >= gate.services[name].replicas and all(v.standing == "passed" for v in verdicts):
+    """Judge every container that was begun, all at once; raise for the first one that is hopeless."""
+    names = sorted(gate.begun)
+    for name, passed in zip(names, await asyncio.gather(*(_stands(gate, name) for name in names)), strict=True):
+        if passed:
             await _pass(gate, name)
+
+
+async def _stands(gate: _Gate, name: str) -> bool:
+    """Tell whether all replicas of *name* are through the gate; raise where one can't be any more."""
+    mine = [container for container in gate.containers if container.service == name]
+    verdicts = await asyncio.gather(*(_judge(gate, gate.services[name], each) for each in mine))
+    for container, verdict in zip(mine, verdicts, strict=True):
+        if verdict.standing == "failed":
+            raise await failure(gate.scene, gate.side, container, verdict.why)
+    return len(mine) >= gate.services[name].replicas and all(v.standing == "passed" for v in verdicts)
 
 
 async def _pass(gate: _Gate, name: str) -> None:
@@ -142,6 +148,18 @@ async def _answers(gate: _Gate, service: Service, container: Container) -> bool 
     if service.health.probe is None or not address:
         return None
     return await gate.scene.ports.engine.listening(address, service.health.probe)
+
+
+async def fallen(scene: Scene, side: Side, release: int | None, names: Iterable[str]) -> Unhealthy | None:
+    """Return the error for the first of *names* that passed the gate and no longer stands; None where all stand."""
+    wanted = frozenset(names)
+    services = {service.name: service for service in scene.services(release) if service.name in wanted}
+    now = scene.ports.clock.now()
+    for container in await scene.containers(side, wanted):
+        verdict = judge(services[container.service], container, answers=None, now=now)
+        if verdict.standing == "failed":
+            return await failure(scene, side, container, verdict.why)
+    return None
 
 
 async def failure(scene: Scene, side: Side, container: Container, why: str) -> Unhealthy:

@@ -46,7 +46,7 @@ registry_has() {
 no_registry='' # remembered for the rest of the run
 pull() {
     [ -z "$no_registry" ] || return 1
-    if registry_has "$1" && docker pull --quiet "$1" >&2; then return; fi
+    if registry_has "$1" && say "pulling $1" && docker pull --quiet "$1" >/dev/null; then return; fi
     say "$1 can't be pulled: stand-ins are built for what is missing"
     no_registry=yes
     return 1
@@ -76,12 +76,12 @@ apt_conf() { # proxies and the like, not where keys or caches lie on this machin
 }
 
 build_base() {
-    local context=$1
+    local context=$1 etc=$1/host/etc certificates=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
     cp -r "$RECIPES/base/." "$context"
-    mkdir "$context/host"
-    cat "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" >"$context/host/ca-certificates.crt"
-    pip_conf >"$context/host/pip.conf"
-    apt_conf >"$context/host/apt.conf"
+    install -d "$etc/apt/apt.conf.d" "$etc/ssl/certs"
+    [ ! -r "$certificates" ] || install -m 0644 "$certificates" "$etc/ssl/certs/ca-certificates.crt"
+    pip_conf >"$etc/pip.conf"
+    apt_conf >"$etc/apt/apt.conf.d/90host"
     debian_root "teal-stand-in/debian:$SUITE"
     build "$context" "$BASE" --build-arg "DEBIAN=teal-stand-in/debian:$SUITE"
 }
@@ -91,10 +91,12 @@ build() { # FOLDER IMAGE ARGUMENTS...
 }
 
 stand_in() { # NAME IMAGE
-    local began=$SECONDS
+    local began=$SECONDS replaced
+    replaced=$(docker image inspect --format '{{.Id}}' "$2" 2>/dev/null || true)
     [ -n "${base_built:-}" ] || build_base "$workspace"
     base_built=yes
     build "$RECIPES/$1" "$2" --build-arg "BASE=$BASE" --label "teal.stand-in.recipe=$(recipe_hash "$1")"
+    [ -z "$replaced" ] || docker rmi "$replaced" >/dev/null 2>&1 || true # kept where containers use it
     say "$2: stand-in built in $((SECONDS - began)) s"
 }
 

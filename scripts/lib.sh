@@ -3,7 +3,15 @@
 
 say() { printf '%s\n' "$(basename "$0" .sh): $*" >&2; }
 die() { say "$*"; exit 1; }
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    else
+        command -v sudo >/dev/null || die 'this needs root: run it as root, or install sudo'
+        sudo "$@"
+    fi
+}
 
 # Quiet but for errors, and one at a time among these scripts.
 apt_get() {
@@ -13,8 +21,8 @@ apt_get() {
 
 # A machine that has just booted may be fetching its lists itself: apt does not wait for that lock.
 apt_update() {
-    local attempt errors
-    for attempt in {1..60}; do
+    local errors
+    for _ in {1..60}; do
         errors=$(apt_get update 2>&1) && return
         [[ $errors == *'get lock'* ]] || break
         sleep 2

@@ -24,6 +24,8 @@ NOTHING = ImageFacts()
             ["CMD", "python", "-c", "import urllib.request as r; r.urlopen('http://localhost:8000/ok')"],
             HttpProbe(8000, "/ok"),
         ),
+        (["CMD-SHELL", "curl -f http://localhost:${PORT:-9}/up"], HttpProbe(4000, "/up")),
+        (["CMD-SHELL", "curl -f http://localhost:${OTHER:-9}/up"], HttpProbe(9, "/up")),
         (["CMD-SHELL", "curl -f http://localhost:$OTHER/up"], None),
         (["CMD-SHELL", "curl -f https://localhost:3000/"], None),
         (["CMD-SHELL", "curl -f http://elsewhere:3000/"], None),

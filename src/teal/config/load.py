@@ -59,6 +59,7 @@ async def load(
         hooks=hooks_of(said),
         safe_volumes=frozenset(said.safe_volumes),
         evidence=evidence,
+        sources=tuple(str(path) for path in (*files, *overlays.values()) if path),
         unset=frozenset().union(*(each.unset for each in resolved.values())),
         notes=tuple(dict.fromkeys(note for each in resolved.values() for note in each.notes)),
     )

@@ -9,14 +9,16 @@ from teal.core.duration import compose_seconds
 from teal.core.stack import Evidence, Health, HttpProbe, ImageFacts, TcpProbe
 from teal.core.tree import Node, environment_of, mapping, number, sequence, unescaped
 
-_URL = re.compile(r"http://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\])(?::(\d+|\$\{?\w+\}?))?(/[^\s\"'|;)&>]*)?")
+_URL = re.compile(
+    r"http://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\])(?::(\d+|\$\w+|\$\{\w+(?::?-\d*)?\}))?(/[^\s\"'|;)&>]*)?"
+)
 _ASKS = re.compile(r"\b(curl|wget|urlopen|requests\.get|httpx\.get|fetch|http\.get)\b")
 # What makes a test more than one plain GET: a method, a header, a body, a second condition, a look at the answer.
 _MORE = re.compile(
     r"&&|(?<!\|)\|(?!\|)|(?<=\s)(-[XHduIGT]\b|--(request|header|data\S*|user|head|post-\S+|method|unix-socket)\b)|\bgrep\b|Request\("
 )
 _LAST_LOOK = 5.0  # seconds
-_VARIABLE = re.compile(r"\$\{?(\w+)\}?")
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\})")
 
 
 def health_of(service: Node, *, port: int, facts: ImageFacts, probe: HttpProbe | TcpProbe | None) -> Health:
@@ -58,7 +60,7 @@ def recognised(test: Sequence[str], service: Node) -> HttpProbe | None:
 def _filled(written: str, service: Node) -> str:
     """Return *written* with the variables of the container's environment filled in; unknown ones stay."""
     values = environment_of(service)
-    return _VARIABLE.sub(lambda found: values.get(found[1], found[0]), written)
+    return _VARIABLE.sub(lambda found: values.get(found[1] or found[2], found[3] or found[0]), written)
 
 
 def probes_http(service: Node) -> bool:

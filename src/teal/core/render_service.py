@@ -16,19 +16,30 @@ from teal.core.tree import Node, mapping, networks_of, sequence, services_in, te
 # Never in a color: what only one container of the machine can have, what builds or watches, and Compose's own phases
 # (a color's containers are started by their ids).
 _DROPPED = frozenset(
-    {"build", "develop", "ports", "hostname", "container_name", "profiles", "depends_on", "networks", "volumes"}
-    | {
-        "mac_address",
-        "image",
-        "pull_policy",
-        "platform",
-        "restart",
-        "labels",
+    [
+        "attach",
+        "build",
+        "container_name",
+        "depends_on",
+        "develop",
+        "env_file",
         "environment",
+        "extends",
         "healthcheck",
+        "hostname",
+        "image",
+        "label_file",
+        "labels",
+        "links",
+        "mac_address",
+        "networks",
+        "ports",
+        "profiles",
+        "pull_policy",
+        "restart",
+        "volumes",
         "volumes_from",
-    }
-    | {"env_file", "label_file", "extends", "attach", "links"}
+    ]
 )
 _NAMESPACES = ("network_mode", "ipc", "pid", "uts", "cgroup")
 _PROXY_LABEL = re.compile(
@@ -49,14 +60,11 @@ def rotating(
     made["labels"] = _labels(wanted.name, service, stack, making, side)
     _put(made, "container_name", _container_name(wanted, stack, side))
     _put(made, "restart", _restart(service))
-    _put(
-        made,
-        "healthcheck",
-        healthcheck(service, wanted, facts_of(wanted.name, stack.evidence), together, making.engine),
-    )
+    facts = facts_of(wanted.name, stack.evidence)
+    _put(made, "healthcheck", healthcheck(service, wanted, facts, together, making.engine))
     _put(made, "depends_on", _depends(service, stack, side))
     _put(made, "volumes_from", [_suffixed(text(each), stack, side) for each in sequence(service.get("volumes_from"))])
-    _put(made, "links", [_suffixed(text(each), stack, side) for each in sequence(service.get("links"))])
+    _put(made, "links", _links(service, stack, side))
     if networks_of(service):
         made["networks"] = attached(wanted.name, stack, side, meets, making.engine)
     for key in _NAMESPACES:
@@ -138,6 +146,12 @@ def _depends(service: Node, stack: Stack, side: Side) -> Tree:
     names = {each.name for each in stack.rotating}
     waits = mapping(service.get("depends_on")).items()
     return {key_of(target, side): how for target, how in waits if target in names}
+
+
+def _links(service: Node, stack: Stack, side: Side) -> list[str]:
+    """Return the links within the color; a shared service has its name on the network that both are on."""
+    written = map(text, sequence(service.get("links")))
+    return [_suffixed(each, stack, side) for each in written if _suffixed(each, stack, side) != each]
 
 
 def _suffixed(reference: str, stack: Stack, side: Side) -> str:

@@ -1,0 +1,27 @@
+"""Decides: how something that stands in the way, or that its owner should know, is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a stack as written, and the way out; an ``error`` refuses a deploy, a ``warning`` doesn't."""
+
+    level: Literal["error", "warning"]
+    service: str  # the service that it is about, empty for the whole stack
+    message: str
+    remedy: str
+    place: str = ""  # "compose.yml:12", where it is known
+
+
+def error(service: str, message: str, remedy: str) -> Problem:
+    """Return a problem that refuses a deploy."""
+    return Problem("error", service, message, remedy)
+
+
+def warning(service: str, message: str, remedy: str) -> Problem:
+    """Return a problem that only wants to be known."""
+    return Problem("warning", service, message, remedy)

@@ -1,0 +1,54 @@
+"""Decides: what is refused before anything is changed, and what is warned of, from the files alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from teal.core.problem import Problem, error, warning
+from teal.core.refuse_networks import addresses, neighbours, published, reachable
+from teal.core.refuse_overlays import collisions, overlays
+from teal.core.refuse_starting import healthchecks, one_shots, starting
+from teal.core.refuse_volumes import mounts
+from teal.core.roles import Role
+from teal.core.stack import Stack
+from teal.core.tree import services_in
+
+
+def problems(stack: Stack) -> tuple[Problem, ...]:
+    """Return everything that stands in the way of rotating *stack*, errors first, each with its remedy."""
+    rules = (whole, roles, collisions, overlays, mounts, published, addresses, neighbours, reachable, starting)
+    found = [problem for rule in (*rules, one_shots, healthchecks) for problem in rule(stack)]
+    return tuple(sorted(dict.fromkeys(found), key=lambda problem: problem.level))
+
+
+def whole(stack: Stack) -> Iterator[Problem]:
+    """Say what the stack lacks as a whole."""
+    if not stack.having(Role.ROUTE):
+        yield error("", "no service is a route: there is nothing that could be switched", _ROUTE)
+    if not stack.proxy:
+        yield error("", "no service runs Caddy: something must switch the traffic", _CADDY)
+    for variable in sorted(stack.unset):
+        yield warning("", f"{variable} is not set, and the files give it no default: it is empty", f"set {variable}")
+    for note in stack.notes:
+        yield warning("", f"Compose says: {note}", "see `docker compose config`")
+
+
+_ROUTE = "name what users reach in teal.yml: `routes: {web: {port: 3000}}`"
+_CADDY = "add a Caddy as shared service, or name the service that runs it in teal.yml: `proxy: caddy`"
+
+
+def roles(stack: Stack) -> Iterator[Problem]:
+    """Say which roles can't be what they were declared, and which services can't run at all."""
+    services = services_in(stack.models[next(iter(stack.models))])
+    for each in stack.services:
+        service = services.get(each.name, {})
+        if each.name == stack.proxy and each.role is not Role.SHARED:
+            yield error(each.name, f"{each.name} is the proxy and can't be a {each.role}", "make it shared")
+        if service and not service.get("image") and not service.get("build"):
+            yield error(each.name, f"{each.name} has neither image nor build", "give it one, or make it a tool")
+        if each.role is Role.ROUTE and not each.port:
+            yield error(
+                each.name,
+                f"nothing shows on which port {each.name} listens",
+                f"say so in teal.yml: `routes: {{{each.name}: {{port: 3000}}}}`",
+            )

@@ -1,0 +1,103 @@
+"""Decides: which mounts two colors can't both have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from teal.core import stores
+from teal.core.problem import Problem, error, warning
+from teal.core.roles import Role
+from teal.core.side import Side
+from teal.core.stack import Service, Stack
+from teal.core.tree import Node, last_part, mapping, sequence, services_in, text, unescaped
+
+# Mounted from the machine, written by nobody or made for many.
+_MACHINE = ("/dev", "/proc", "/sys", "/etc/localtime", "/etc/timezone", "/tmp/.X11-unix")  # noqa: S108
+_DOCKER = ("/var/run/docker.sock", "/run/docker.sock")
+
+
+def mounts(stack: Stack) -> Iterator[Problem]:
+    """Say which data both colors would write, and what a service can do past Compose."""
+    services = services_in(stack.models[Side.BLUE])
+    for each in stack.rotating:
+        for volume in map(mapping, sequence(services[each.name].get("volumes"))):
+            if unescaped(volume.get("source")) in _DOCKER:
+                yield _docker(each)
+            elif each.role is not Role.SINGLETON and is_data(volume) and not _declared(volume, stack):
+                yield _data(each, volume, stack)
+        if services[each.name].get("use_api_socket"):
+            yield _docker(each)
+        yield from _borrowed(each, services[each.name], stack)
+
+
+def is_data(volume: Node) -> bool:
+    """Tell whether *volume* is a place with a name that its container may write to."""
+    source = unescaped(volume.get("source"))
+    if volume.get("read_only") or not source or volume.get("type") not in {"volume", "bind"}:
+        return False
+    return not any(source == place or source.startswith(place + "/") for place in _MACHINE)
+
+
+def name_of(volume: Node) -> str:
+    """Return how people call *volume*: its key, or the last parts of the host path."""
+    source = unescaped(volume.get("source"))
+    return source if volume.get("type") == "volume" else source.rsplit("/", 1)[-1] or source
+
+
+def _declared(volume: Node, stack: Stack) -> bool:
+    source = unescaped(volume.get("source"))
+    real = mapping(mapping(stack.models[Side.BLUE].get("volumes")).get(source)).get("name")
+    relative = source.removeprefix(stack.directory + "/")
+    return bool(stack.safe_volumes & {source, text(real), relative, f"./{relative}", unescaped(volume.get("target"))})
+
+
+def _data(each: Service, volume: Node, stack: Stack) -> Problem:
+    name = name_of(volume)
+    proxy = _served_by(volume, stack)
+    if proxy:
+        return error(
+            each.name,
+            f"{each.name} and {proxy} share {name}: the new release would overwrite what the old one serves",
+            f"serve it from the image of {each.name}; if it only grows (uploads), say so in teal.yml: "
+            f"`safe_volumes: [{name}]`",
+        )
+    return error(
+        each.name,
+        f"{each.name} writes to {name}, and both colors would",
+        f"two processes may? Say so in teal.yml: `safe_volumes: [{name}]`. It only reads? Mount it read-only. "
+        f"Else (SQLite, an index) make {each.name} shared: `services: {{{each.name}: shared}}`",
+    )
+
+
+def _served_by(volume: Node, stack: Stack) -> str:
+    """Return the proxy that mounts *volume*, too; empty for none."""
+    services = services_in(stack.models[Side.PLAIN])
+    for each in stack.having(Role.SHARED):
+        sources = {mapping(other).get("source") for other in sequence(services[each.name].get("volumes"))}
+        if volume.get("source") in sources and (each.name == stack.proxy or _is_proxy(each)):
+            return each.name
+    return ""
+
+
+def _is_proxy(each: Service) -> bool:
+    return stores.IMAGES.get(last_part(each.image)) == "proxy"
+
+
+def _docker(each: Service) -> Problem:
+    return warning(
+        each.name,
+        f"what {each.name} starts outside Compose belongs to no color",
+        f"make {each.name} shared where it starts containers",
+    )
+
+
+def _borrowed(each: Service, service: Node, stack: Stack) -> Iterator[Problem]:
+    rotating = {other.name for other in stack.rotating}
+    for reference in map(text, sequence(service.get("volumes_from"))):
+        owner = reference.split(":")[0]
+        if owner not in rotating and owner != "container":
+            yield error(
+                each.name,
+                f"{each.name} takes the volumes of {owner}, which is shared",
+                f"mount them by name, or make {each.name} shared too",
+            )

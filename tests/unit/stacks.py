@@ -1,0 +1,43 @@
+"""Stacks for tests of the reading and rendering core: a model as Compose would print it, and what is told beside."""
+
+from __future__ import annotations
+
+from teal.core.rendered import Making
+from teal.core.services import services_of
+from teal.core.side import Side
+from teal.core.stack import Evidence, Stack, Tree
+
+NETWORKS: Tree = {"default": {"name": "shop_default", "ipam": {}}}
+
+
+def stack_of(
+    services: Tree,
+    evidence: Evidence | None = None,
+    *,
+    overlays: dict[Side, Tree] | None = None,
+    safe: frozenset[str] = frozenset(),
+    copies: frozenset[str] = frozenset(),
+    **top: object,
+) -> Stack:
+    """Return a stack called shop of *services*; *overlays* hold what a color has in place of the plain services."""
+    told = evidence or Evidence(proxy="proxy", routes={"web": 3000})
+    plain: Tree = {"name": "shop", "networks": NETWORKS, **top, "services": services}
+    colors = {side: {**plain, "services": {**services, **over}} for side, over in (overlays or {}).items()}
+    models = {side: colors.get(side, plain) for side in Side}
+    return Stack(
+        project="shop",
+        directory="/srv/shop",
+        files=(),
+        models=models,
+        services=services_of(models, told),
+        proxy=told.proxy,
+        safe_volumes=safe,
+        evidence=told,
+        copies=copies,
+    )
+
+
+def making(stack: Stack, **facts: object) -> Making:
+    """Return the facts of release 7 of *stack*; each image's id spells its service."""
+    images = {each.name: f"sha256:{each.name}" for each in stack.services}
+    return Making(**({"number": 7, "images": images, "folder": "/rel/7"} | facts))  # type: ignore[arg-type]

@@ -1,0 +1,215 @@
+"""Refusals and warnings: one row per thing that two colors can't share, with its way out."""
+
+import pytest
+
+from teal.core.refuse import problems
+from teal.core.roles import Role
+from teal.core.side import Side
+from teal.core.stack import Evidence, ImageFacts, Stack, Tree
+from tests.unit.stacks import stack_of
+
+SOUND: Tree = {
+    "web": {"image": "app", "restart": "unless-stopped", "healthcheck": {"test": ["CMD", "ready"]}},
+    "proxy": {"image": "caddy:2"},
+    "db": {"image": "postgres:17", "healthcheck": {"test": ["CMD", "pg_isready"]}},
+}
+
+
+def with_web(evidence: Evidence | None = None, **more: object) -> Stack:
+    return stack_of({**SOUND, "web": {**SOUND["web"], **more}}, evidence)  # type: ignore[dict-item]
+
+
+def said(stack: Stack) -> list[tuple[str, str]]:
+    return [(problem.level, problem.message) for problem in problems(stack)]
+
+
+def volume(source: str, kind: str = "volume", **more: object) -> dict[str, object]:
+    return {"type": kind, "source": source, "target": f"/data/{source}", **more}
+
+
+def test_a_sound_stack_has_no_problem() -> None:
+    assert said(stack_of(SOUND)) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"volumes": [volume("media")]}, "web writes to media, and both colors would"),
+        ({"volumes": [volume("/srv/shop/media", "bind")]}, "web writes to media, and both colors would"),
+        ({"ports": [{"target": 80, "published": "8000"}]}, "web publishes port 8000, which two colors can't both have"),
+        (
+            {"ports": [{"target": 10000, "published": "10000", "protocol": "udp"}]},
+            "web publishes 10000/udp, which the proxy can't switch",
+        ),
+        (
+            {"networks": {"default": {"ipv4_address": "10.0.0.9"}}},
+            "web has the fixed address 10.0.0.9: two colors can't",
+        ),
+        ({"network_mode": "service:db"}, "web uses the network of db, which is shared"),
+        ({"pid": "service:db"}, "web uses the PID namespace of db, which is shared"),
+        ({"volumes_from": ["db:ro"]}, "web takes the volumes of db, which is shared"),
+        ({"links": ["db:database"]}, "web calls db database by a link, which ends at its own project"),
+    ],
+)
+def test_what_two_colors_cant_both_have_is_an_error(more: Tree, message: str) -> None:
+    assert ("error", message) in said(with_web(**more))
+
+
+def test_the_hosts_network_is_refused() -> None:
+    assert "web is on the host's network: both colors want its ports" in [
+        m for _, m in said(with_web(network_mode="host"))
+    ]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"volumes": [volume("media", read_only=True)]},
+        {"volumes": [{"type": "volume", "target": "/cache"}]},
+        {"volumes": [{"type": "tmpfs", "target": "/tmp"}]},
+        {"volumes": [volume("/etc/localtime", "bind")]},
+        {"links": ["db"]},
+        {"network_mode": "none"},
+    ],
+)
+def test_what_each_color_can_have_for_itself_is_no_problem(more: Tree) -> None:
+    assert [message for _, message in said(with_web(**more)) if "no network in common" not in message] == []
+
+
+@pytest.mark.parametrize("name", ["media", "shop_media"])
+def test_data_that_two_may_write_is_declared_by_either_of_its_names(name: str) -> None:
+    services = {**SOUND, "web": {**SOUND["web"], "volumes": [volume("media")]}}  # type: ignore[dict-item]
+    stack = stack_of(services, safe=frozenset({name}), volumes={"media": {"name": "shop_media"}})
+    assert said(stack) == []
+
+
+@pytest.mark.parametrize("path", ["media", "./media", "/srv/shop/media"])
+def test_a_bound_folder_is_declared_by_its_path(path: str) -> None:
+    services = {**SOUND, "web": {**SOUND["web"], "volumes": [volume("/srv/shop/media", "bind")]}}  # type: ignore[dict-item]
+    assert said(stack_of(services, safe=frozenset({path}))) == []
+
+
+def test_a_singleton_may_write_alone_since_two_never_run() -> None:
+    beat = {"image": "app", "restart": "always", "volumes": [volume("schedule")], "healthcheck": {"test": ["CMD", "x"]}}
+    assert said(stack_of({**SOUND, "beat": beat})) == []
+
+
+def test_static_files_that_the_proxy_serves_have_a_message_of_their_own() -> None:
+    services: Tree = {
+        **SOUND,
+        "web": {**SOUND["web"], "volumes": [volume("static")]},  # type: ignore[dict-item]
+        "proxy": {"image": "caddy:2", "volumes": [volume("static", read_only=True)]},
+    }
+    message = "web and proxy share static: the new release would overwrite what the old one serves"
+    assert ("error", message) in said(stack_of(services))
+
+
+def test_a_published_port_is_fine_once_its_owner_says_what_becomes_of_it() -> None:
+    evidence = Evidence(proxy="proxy", routes={"web": 3000}, published={"web": "drop"})
+    assert said(with_web(evidence, ports=[{"target": 3000, "published": "3000"}])) == []
+
+
+@pytest.mark.parametrize(
+    ("services", "message"),
+    [
+        ({"web-blue": {"image": "app"}}, "web-blue collides with the blue web"),
+        ({"side": {"image": "redis", "network_mode": "service:web"}}, "side uses the network of web, which rotates"),
+        (
+            {"seed": {"image": "app", "depends_on": {"web": {"condition": "service_healthy"}}}},
+            "seed runs before its release starts, and waits for web",
+        ),
+    ],
+)
+def test_services_that_get_in_each_others_way_are_errors(services: Tree, message: str) -> None:
+    assert ("error", message) in said(stack_of({**SOUND, **services}))
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (
+            {"volumes": [volume("/var/run/docker.sock", "bind")]},
+            "what web starts outside Compose belongs to no color",
+        ),
+        ({"restart": "no"}, "web: no restart policy, so that the active color stays down when the engine restarts"),
+        (
+            {"command": ["sh", "-c", "python manage.py migrate && gunicorn app"]},
+            "web migrates in its start command (manage.py migrate): in each color, and at a rollback too",
+        ),
+        (
+            {"environment": {"RUN_MIGRATIONS": "1"}},
+            "web migrates whenever it starts (RUN_MIGRATIONS): in each color, and at a rollback too",
+        ),
+        ({"post_start": [{"command": ["x"]}]}, "web has post_start or pre_stop hooks, which Teal does not run"),
+        (
+            {"hostname": "mail.example.org"},
+            "web loses its hostname mail.example.org: as a DNS name it would mean both colors",
+        ),
+        (
+            {"healthcheck": {"disable": True}},
+            "web has no healthcheck: any answer but a server error on its port 3000 passes",
+        ),
+    ],
+)
+def test_what_its_owner_should_know_is_a_warning(more: Tree, message: str) -> None:
+    assert said(with_web(**more)) == [("warning", message)]
+
+
+@pytest.mark.parametrize("more", [{"environment": {"RUN_MIGRATIONS": "0"}}, {"command": ["migratory", "birds"]}])
+def test_what_only_sounds_like_a_migration_is_none(more: Tree) -> None:
+    assert said(with_web(**more)) == []
+
+
+def test_a_shared_service_that_calls_a_rotating_one_is_told_that_the_name_is_gone() -> None:
+    watch = {"image": "grafana/grafana", "environment": {"TARGET": "http://web:3000/metrics"}}
+    message = "watch is shared and calls web, a name that no color has for it"
+    assert said(stack_of({**SOUND, "watch": watch})) == [("warning", message)]
+
+
+def test_waiting_for_health_that_nobody_checks_is_told_once_the_image_is_known() -> None:
+    waiting = {"web": {**SOUND["web"], "depends_on": {"cache": {"condition": "service_healthy"}}}}  # type: ignore[dict-item]
+    services = {**SOUND, "cache": {"image": "redis"}, **waiting}
+    told = Evidence(proxy="proxy", routes={"web": 3000}, images={"cache": ImageFacts()})
+    message = "web waits until cache is healthy, and cache has no healthcheck: `up` would fail"
+    assert said(stack_of(services, told)) == [("warning", message)]
+    assert said(stack_of(services)) == []
+
+
+def test_requests_past_the_snippet_are_refused_with_the_line_to_write() -> None:
+    found = problems(stack_of(SOUND, Evidence(proxy="proxy", bare={"web": 3000})))
+    assert [(p.level, p.remedy) for p in found] == [
+        ("error", "write `import teal web 3000` in place of that reverse_proxy")
+    ]
+
+
+def test_a_route_without_a_port_and_a_stack_without_a_proxy_are_refused() -> None:
+    found = said(stack_of({"web": SOUND["web"]}, Evidence(declared={"web": Role.ROUTE})))
+    assert ("error", "nothing shows on which port web listens") in found
+    assert ("error", "no service runs Caddy: something must switch the traffic") in found
+
+
+def over(**more: object) -> dict[Side, Tree]:
+    web: Tree = {**SOUND["web"], **more}  # type: ignore[dict-item]
+    return {
+        Side.BLUE: {"web": {**web, "environment": {"COLOR": "blue"}}},
+        Side.GREEN: {"web": {**web, "environment": {"COLOR": "green"}}},
+    }
+
+
+def test_overlays_that_give_both_colors_one_container_name_are_refused() -> None:
+    told = Evidence(proxy="proxy", routes={"web": 3000}, overlaid=frozenset({"web"}))
+    stack = stack_of(SOUND, told, overlays=over(container_name="shop-web"))
+    assert said(stack) == [("error", "both overlays call the container of web shop-web")]
+
+
+def test_overlays_that_differ_in_more_than_the_color_are_told() -> None:
+    told = Evidence(proxy="proxy", routes={"web": 3000}, overlaid=frozenset({"web"}))
+    overlays = over()
+    overlays[Side.GREEN]["web"]["mem_limit"] = "1"  # type: ignore[index]
+    message = "the overlays give web different mem_limit: the two colors don't run the same"
+    assert said(stack_of(SOUND, told, overlays=overlays)) == [("warning", message)]
+
+
+def test_every_problem_says_what_to_do() -> None:
+    stack = with_web(volumes=[volume("media")], ports=[{"target": 1}], restart="no", network_mode="host")
+    assert all(problem.remedy for problem in problems(stack))

@@ -1,0 +1,196 @@
+"""The rendering: what stays as its owner wrote it, what is dropped, suffixed, added, and why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from teal.core.render import render, render_both, render_once
+from teal.core.rendered import to_json
+from teal.core.roles import Role
+from teal.core.side import Side
+from teal.core.stack import Evidence, Stack, Tree
+from teal.core.tree import mapping
+from tests.unit.stacks import making, stack_of
+
+NASTY = json.loads((Path(__file__).parent / "nasty.json").read_text(encoding="utf-8"))
+EXPECTED = Path(__file__).parent / "nasty.blue.json"
+
+
+def nasty() -> Stack:
+    """Return a stack with something of everything that real files hold."""
+    told = Evidence(proxy="proxy", routes={"web": 3000}, declared={"sidecar": Role.WORKER})
+    top = {key: value for key, value in NASTY.items() if key not in {"name", "services"}}
+    return stack_of(NASTY["services"], told, copies=frozenset({"/srv/shop/settings.toml"}), **top)
+
+
+def service(stack: Stack, name: str = "web", side: Side = Side.BLUE, **facts: object) -> Tree:
+    tree = render(stack, side, making(stack, **facts)).tree
+    return dict(mapping(mapping(tree["services"])[f"{name}-{side}"]))
+
+
+def web(**more: object) -> Stack:
+    return stack_of({"web": {"image": "app", **more}, "proxy": {"image": "caddy"}})
+
+
+def test_a_nasty_stack_renders_as_it_was_looked_at_once() -> None:
+    """The file beside was read line by line against the rules; a change to it is a change to every release."""
+    assert render(nasty(), Side.BLUE, making(nasty())).text == EXPECTED.read_text(encoding="utf-8").rstrip("\n")
+
+
+def test_both_colors_are_rendered_alike_but_for_the_color() -> None:
+    both = render_both(nasty(), making(nasty()))
+    green = both[Side.GREEN].text.replace("green", "blue")
+    assert json.loads(green) == json.loads(both[Side.BLUE].text)
+
+
+def test_no_name_of_the_stack_is_left_without_its_color_on_the_shared_network() -> None:
+    networks = mapping(service(web(container_name="shop-web", hostname="www"))["networks"])
+    assert networks["default.shared"] is None
+    assert networks["default"] == {"aliases": ["shop-web", "web", "www"], "gw_priority": 1}
+
+
+def test_private_networks_outrank_shared_ones_by_whatever_the_owner_ranks() -> None:
+    ranked = {"a": {"gw_priority": 5}, "b": {"gw_priority": -3}}
+    services: Tree = {"web": {"image": "app", "networks": ranked}, "proxy": {"image": "caddy", "networks": ranked}}
+    stack = stack_of(services, networks={"a": {"name": "shop_a"}, "b": {"name": "shop_b"}})
+    ranks = {key: mapping(options)["gw_priority"] for key, options in mapping(service(stack)["networks"]).items()}
+    assert min(ranks["a"], ranks["b"]) > max(ranks["a.shared"], ranks["b.shared"])
+    assert ranks["a"] > ranks["b"]
+
+
+def test_an_older_engine_gets_no_key_that_it_does_not_know() -> None:
+    stack = web(healthcheck={"test": ["CMD", "x"]})
+    old = service(stack, engine=(24, 0))
+    assert "gw_priority" not in str(old)
+    assert "start_interval" not in str(old)
+
+
+def test_a_network_of_rotating_services_alone_is_not_shared_and_an_external_one_is() -> None:
+    services: Tree = {
+        "web": {"image": "app", "networks": {"front": None, "own": None, "other": None}},
+        "proxy": {"image": "caddy", "networks": {"front": None}},
+    }
+    top = {"networks": {"front": {"name": "f"}, "own": {"name": "o"}, "other": {"name": "x", "external": True}}}
+    rendered = render(stack_of(services, **top), Side.BLUE, making(stack_of(services, **top)))
+    assert rendered.meets["web"] == {"f": ("web-blue",), "x": ("web-blue",)}
+    assert rendered.private == ("shop-blue_front", "shop-blue_other", "shop-blue_own")
+    assert [(each.name, each.external) for each in rendered.networks] == [("f", False), ("x", True)]
+
+
+def test_a_private_network_keeps_what_was_asked_for_and_not_what_only_one_can_have() -> None:
+    network = {
+        "name": "shop_default",
+        "internal": True,
+        "enable_ipv6": True,
+        "driver_opts": {"com.docker.network.bridge.name": "br0", "com.docker.network.driver.mtu": "1400"},
+        "ipam": {"config": [{"subnet": "10.9.0.0/24"}]},
+    }
+    stack = stack_of({"web": {"image": "app"}, "proxy": {"image": "caddy"}}, networks={"default": network})
+    declared = mapping(render(stack, Side.GREEN, making(stack)).tree["networks"])
+    assert declared["default"] == {
+        "internal": True,
+        "enable_ipv6": True,
+        "driver_opts": {"com.docker.network.driver.mtu": "1400"},
+        "name": "shop-green_default",
+    }
+    assert declared["default.shared"] == {"name": "shop_default", "external": True}
+
+
+@pytest.mark.parametrize(
+    ("plain", "overlay", "replicas", "expected"),
+    [
+        ("", "", 1, None),
+        ("shop-web", "shop-web", 1, "shop-web-blue"),
+        ("shop-web", "www-in-blue", 1, "www-in-blue"),
+        ("", "www-in-blue", 1, "www-in-blue"),
+        ("", "www-in-blue", 3, None),
+    ],
+)
+def test_a_container_is_named_by_the_overlay_or_with_its_color(
+    plain: str, overlay: str, replicas: int, expected: str | None
+) -> None:
+    base: Tree = {"image": "app", "deploy": {"replicas": replicas}}
+    over = {side: {"web": {**base, "container_name": overlay}} for side in (Side.BLUE, Side.GREEN)}
+    services: Tree = {"web": {**base, "container_name": plain}, "proxy": {"image": "caddy"}}
+    stack = stack_of(services, overlays=over)  # type: ignore[arg-type]
+    assert service(stack).get("container_name") == expected
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"), [("always", "unless-stopped"), ("on-failure:3", "on-failure:3"), ("no", "no"), (None, None)]
+)
+def test_always_would_revive_a_retired_color_and_the_rest_stays(policy: str | None, expected: str | None) -> None:
+    assert service(web(restart=policy)).get("restart") == expected
+
+
+def test_a_deploy_section_that_says_always_is_made_unless_stopped_too() -> None:
+    deploy = mapping(service(web(deploy={"replicas": 2, "restart_policy": {"condition": "any"}}))["deploy"])
+    assert deploy == {"replicas": 2, "restart_policy": {"condition": "unless-stopped"}}
+
+
+def test_the_shell_can_fill_in_nothing_later() -> None:
+    environment = service(web(environment={"A": None, "B": "$$x", "TEAL_COLOR": "red"}))["environment"]
+    assert environment == {"B": "$$x", "TEAL_COLOR": "blue", "TEAL_RELEASE": "7"}
+
+
+def test_a_proxy_that_reads_labels_or_variables_must_not_see_a_color() -> None:
+    labels = {"traefik.enable": "true", "caddy_0": "x", "caddy.reverse_proxy": "y", "caddyshack": "film", "a.b": "c"}
+    rendered = service(web(labels=labels, environment={"VIRTUAL_HOST": "x", "VIRTUAL_HOST_NOTE": "y", "HOST": "z"}))
+    assert {k for k in mapping(rendered["labels"]) if not k.startswith("teal.")} == {"caddyshack", "a.b"}
+    assert "VIRTUAL_HOST" not in mapping(rendered["environment"])
+    assert mapping(rendered["environment"])["HOST"] == "z"
+
+
+def test_secrets_and_configs_are_files_of_the_release_whatever_they_came_from() -> None:
+    stack = stack_of(
+        {"web": {"image": "app", "secrets": [{"source": "key"}, {"source": "tls"}], "configs": [{"source": "note"}]}},
+        secrets={"key": {"content": "a$$b"}, "tls": {"file": "/etc/tls.pem"}, "unused": {"file": "/x"}},
+        configs={"note": {"name": "n", "content": "costs $$5"}},
+    )
+    rendered = render(stack, Side.BLUE, making(stack))
+    assert rendered.written == {"blue-secret-key": b"a$b", "blue-config-note": b"costs $5"}
+    assert list(rendered.copied.values()) == ["/etc/tls.pem"]
+    assert set(mapping(rendered.tree["secrets"])) == {"key", "tls"}
+    assert mapping(mapping(rendered.tree["secrets"])["key"])["file"] == "/rel/7/files/blue-secret-key"
+
+
+def test_two_files_of_one_name_are_two_copies() -> None:
+    mounts = [
+        {"type": "bind", "source": f"/srv/shop/{folder}/app.conf", "target": f"/{folder}", "read_only": True}
+        for folder in ("a", "b")
+    ]
+    stack = stack_of(
+        {"web": {"image": "app", "volumes": mounts}}, copies=frozenset(f"/srv/shop/{x}/app.conf" for x in "ab")
+    )
+    assert len(render(stack, Side.BLUE, making(stack)).copied) == 2
+
+
+def test_a_folder_with_a_dollar_is_written_as_compose_reads_it() -> None:
+    stack = stack_of({"web": {"image": "app", "secrets": [{"source": "s"}]}}, secrets={"s": {"content": ""}})
+    tree = render(stack, Side.BLUE, making(stack, folder="/srv/$x")).tree
+    assert mapping(mapping(tree["secrets"])["s"])["file"] == "/srv/$$x/files/blue-secret-s"
+
+
+def test_one_shots_meet_the_shared_services_and_are_in_no_color() -> None:
+    rendered = render_once(nasty(), Side.GREEN, making(nasty()))
+    migrate = mapping(mapping(rendered.tree["services"])["migrate"])
+    assert rendered.project == "shop-once"
+    assert set(mapping(rendered.tree["services"])) == {"migrate"}
+    assert migrate["image"] == "sha256:migrate"
+    assert migrate["restart"] == "no"
+    assert migrate["networks"] == {"back": None}
+    assert "depends_on" not in migrate
+    assert "teal.side" not in mapping(migrate["labels"])
+    assert mapping(rendered.tree["networks"]) == {"back": {"name": "shop_back", "external": True}}
+    assert "migrate-blue" not in mapping(render(nasty(), Side.BLUE, making(nasty())).tree["services"])
+
+
+def test_the_text_is_read_the_same_by_json_and_yaml_readers() -> None:
+    odd = {"a": '😀 \u007f \u0085 \u2028 \ufeff \x00 \t " \\ $$ é'}
+    text = to_json(odd)
+    assert json.loads(text) == odd
+    assert "😀" in text
+    assert not set("\u007f\u0085\u2028\ufeff") & set(text)

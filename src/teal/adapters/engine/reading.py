@@ -13,6 +13,7 @@ from teal.core.side import Side, project_of
 
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
+CONFIG_HASH = "com.docker.compose.config-hash"
 ONE_OFF = "com.docker.compose.oneoff"
 TEAL_SERVICE = "teal.service"
 TEAL_RELEASE = "teal.release"
@@ -56,6 +57,7 @@ def container_in(side: Side, seen: Inspected) -> Container:
         exit_code=state.exit_code,
         restarts=seen.restart_count,
         oom=state.oom_killed,
+        definition=labels.get(CONFIG_HASH, ""),
         networks={name: endpoint.network_id for name, endpoint in (settings.networks or {}).items()},
         addresses=_addresses(settings) if running else {},
         ports=published(settings.ports) if running else published(seen.host_config.port_bindings),

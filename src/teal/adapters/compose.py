@@ -1,0 +1,146 @@
+"""Translates: what Teal wants of Docker Compose into its command line, and its failures into errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from teal import ports
+from teal.adapters import child, one_shot
+from teal.errors import BuildFailed, ConfigError, Failed, TealError, Unavailable
+from teal.ports import Told
+
+OLDEST = (2, 24)
+SHOWN = 40  # last lines of a failed command that are shown
+# Of the user's environment, what a rendered file may see: nothing that Compose would interpolate or be steered by.
+NEEDED = re.compile(r"PATH|HOME|USER|TMPDIR|LANG|DOCKER_.*|XDG_.*|SSL_CERT_.*|(?:https?|no|all|ftp)_proxy", re.I)
+NO_COMPOSE = re.compile(r"is not a docker command|unknown shorthand flag|unknown flag: --pro|unknown command: docker")
+NO_ENGINE = re.compile(r"Cannot connect to the Docker daemon|permission denied while trying to connect")
+
+
+class DockerCompose(ports.Compose):
+    """``docker compose``: the owner's own files as the owner would run them, rendered ones in isolation."""
+
+    def __init__(self, options: Sequence[str], *, cwd: str, environ: Mapping[str, str]) -> None:
+        """Take the owner's global *options* (``-f``, ``-p``, …), working directory and environment."""
+        self._options = tuple(options)
+        self._cwd = cwd
+        self._environ = {**environ, "PWD": cwd}
+        self._clean = clean(environ)
+        self._version: tuple[int, ...] = ()
+
+    async def create(self, project: str, file: str, *, told: Told) -> None:
+        """Create all containers of a rendered file, started none; images are there already."""
+        argv = (*rendered(project, file), "create", "--no-build", "--pull", "never")
+        await self._alone(argv, told, Failed(f"Compose can't create the containers of {project}"))
+
+    async def create_plain(self, services: Sequence[str], *, told: Told) -> None:
+        """Create the owner's plain containers of *services* that don't run and no others, started none."""
+        running = await self._owners("ps", "--services", "--status", "running")
+        wanted = [service for service in services if service not in running.lines]
+        if wanted:
+            argv = ("up", "--no-start", "--no-deps", "--no-build", *wanted)
+            await self._owners(*argv, told=told, failure=Failed(f"Compose can't create {', '.join(wanted)}"))
+
+    async def up_shared(self, services: Sequence[str], *, update: bool, told: Told) -> None:
+        """Create and start the owner's *services* alone; leave existing ones as they are unless *update*."""
+        argv = ("up", "--detach", "--no-deps", *([] if update else ["--no-recreate"]), *services)
+        failure = Failed(f"Compose can't start the shared services {', '.join(services)}")
+        await self._owners(*argv, told=told, failure=failure)
+
+    async def hashes(self, services: Sequence[str]) -> Mapping[str, str]:
+        """Return Compose's hash of each service's definition today."""
+        if not services:
+            return {}
+        ended = await self._owners("config", "--hash", ",".join(services))
+        pairs = (line.split() for line in ended.lines)
+        return {words[0]: words[1] for words in pairs if len(words) == 2 and words[0] in services}
+
+    async def build(self, services: Sequence[str], *, told: Told) -> None:
+        """Build the images of *services* and no others."""
+        failure = BuildFailed(f"the build of {', '.join(services)} failed", hint="the active release was not touched")
+        await self._owners("--progress", "plain", "build", *services, told=told, failure=failure)
+
+    async def pull(self, services: Sequence[str], *, told: Told) -> None:
+        """Pull the images of *services* and no others."""
+        failure = BuildFailed(f"the images of {', '.join(services)} can't be pulled", hint="see: docker login")
+        await self._owners("--progress", "plain", "pull", *services, told=told, failure=failure)
+
+    async def run_once(self, project: str, file: str, service: str, *, name: str, told: Told) -> int:
+        """Run a one-shot of a rendered file to its end in a container of its own; return its exit status.
+
+        The container *name* outlives Teal: one that a killed run left is waited for, or its status taken,
+        if it succeeded; one that failed is made anew. It is kept on failure, removed otherwise.
+        """
+        await self._checked()
+        return await one_shot.run(self._docker, rendered(project, file), service, name=name, told=told)
+
+    async def version(self) -> tuple[int, ...]:
+        """Return Compose's version; ``Unavailable`` where there is none, or one that is too old."""
+        ended = await self._docker(("compose", "version", "--short"), failure=Unavailable("Compose does not answer"))
+        found = re.search(r"(\d+)\.(\d+)\.(\d+)", ended.text)
+        version = tuple(int(part) for part in found.groups()) if found else ()
+        if version < OLDEST:
+            raise Unavailable(
+                f"Docker Compose {ended.text.strip()} is too old",
+                hint=f"update its plugin to {OLDEST[0]}.{OLDEST[1]} or newer, better the newest",
+            )
+        return version
+
+    async def _checked(self) -> None:
+        self._version = self._version or await self.version()
+
+    async def _owners(self, *argv: str, told: Told | None = None, failure: TealError | None = None) -> child.Ended:
+        """Run a command on the owner's own files, as the owner would."""
+        await self._checked()
+        failure = failure or Failed("Compose does not accept the stack's files")
+        whole = ("docker", "compose", *self._options, *argv)
+        return await _run(whole, cwd=self._cwd, env=self._environ, told=told, failure=failure)
+
+    async def _alone(self, argv: Sequence[str], told: Told, failure: TealError) -> child.Ended:
+        """Run a command on a rendered file, away from the owner's environment."""
+        await self._checked()
+        return await self._docker(argv, told=told, failure=failure)
+
+    async def _docker(
+        self, argv: Sequence[str], *, told: Told | None = None, failure: TealError | None = None
+    ) -> child.Ended:
+        """Run a docker command away from the owner's environment; without *failure* its status is for the caller."""
+        return await _run(("docker", *argv), cwd="/", env=self._clean, told=told, failure=failure)
+
+
+def rendered(project: str, file: str) -> tuple[str, ...]:
+    """Return ``compose`` with the options that read *file* and nothing else; its paths are absolute."""
+    return ("compose", "--project-name", project, "--file", file, "--env-file", "/dev/null")
+
+
+def clean(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what is left of *environ* for rendered files."""
+    return {name: value for name, value in environ.items() if NEEDED.fullmatch(name)}
+
+
+async def _run(
+    argv: Sequence[str], *, cwd: str, env: Mapping[str, str], told: Told | None, failure: TealError | None
+) -> child.Ended:
+    """Run *argv*; where it fails, raise *failure* with its last lines, or what is behind it."""
+    try:
+        ended = await child.run(argv, cwd=cwd, env=env, told=told)
+    except FileNotFoundError as error:
+        if error.filename == cwd:
+            raise ConfigError(f"the directory {cwd} does not exist") from error
+        raise Unavailable(
+            "there is no docker command", hint="install the Docker Engine and its Compose plugin"
+        ) from error
+    if ended.status != 0 and failure is not None:
+        raise _told_why(failure, ended)
+    return ended
+
+
+def _told_why(failure: TealError, ended: child.Ended) -> TealError:
+    if NO_COMPOSE.search(ended.text):
+        return Unavailable("docker has no Compose plugin", hint=f"install it, {OLDEST[0]}.{OLDEST[1]} or newer")
+    detail = "\n".join(ended.lines[-SHOWN:])
+    if NO_ENGINE.search(ended.text):
+        return Unavailable("Compose does not reach the Docker Engine", hint="see: docker info", detail=detail)
+    failure.detail = detail or f"it ended with status {ended.status} and said nothing"
+    return failure

@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--https", default="", help="origin for HTTP/1.1 and HTTP/2 over TLS; none: no TLS")
     parser.add_argument("--rate", type=float, default=200.0, help="requests a second in all (200)")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long to begin requests (20)")
-    parser.add_argument("--workers", type=int, default=2, help="processes (2)")
+    parser.add_argument("--workers", type=int, default=1, help="processes (1)")
     parser.add_argument("--seed", type=int, default=0, help="of schedule and bodies (0)")
     parser.add_argument("--drain-timeout", type=float, default=30.0, help="seconds (30)")
     parser.add_argument("--websocket-drain", type=float, default=10.0, help="seconds (10)")

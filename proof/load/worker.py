@@ -4,6 +4,8 @@ It reads an order, says `ready`, and is then told `go TIME` and `stop`. If its i
 """
 
 import asyncio
+import contextlib
+import gc
 import os
 import random
 import sys
@@ -92,6 +94,7 @@ class _Out(asyncio.BaseProtocol):
 
 async def main() -> None:
     """Follow the orders on standard input."""
+    _go_first()
     loop = asyncio.get_running_loop()
     said = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(said), sys.stdin.buffer)
@@ -106,6 +109,20 @@ async def main() -> None:
     listening.cancel()
     out.close()  # sends what is still in its buffer
     await pipe.gone.wait()
+
+
+def _go_first() -> None:
+    """Run as soon as there is something to do, where permitted: real clients don't share the stack's processors.
+
+    A nice value alone left stalls of 70 ms on two busy processors; a real-time class left none above 10 ms.
+    """
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, -10)
+    gc.collect()
+    gc.freeze()  # the imported modules need no further looking through: it would stall the loop
 
 
 async def _listen(said: asyncio.StreamReader, worker: Worker) -> None:

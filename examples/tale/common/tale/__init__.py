@@ -1,0 +1,1 @@
+"""What the five services of the example have in common: identity, life cycle, database, peers."""

@@ -144,6 +144,15 @@ def test_a_proxy_that_reads_labels_or_variables_must_not_see_a_color() -> None:
     assert mapping(rendered["environment"])["HOST"] == "z"
 
 
+def test_a_limit_of_zero_which_config_leaves_out_is_put_back() -> None:
+    limits = {"core": {}, "nofile": {"hard": 5}, "nproc": 3}
+    assert service(web(ulimits=limits))["ulimits"] == {
+        "core": {"soft": 0, "hard": 0},
+        "nofile": {"soft": 0, "hard": 5},
+        "nproc": 3,
+    }
+
+
 def test_secrets_and_configs_are_files_of_the_release_whatever_they_came_from() -> None:
     stack = stack_of(
         {"web": {"image": "app", "secrets": [{"source": "key"}, {"source": "tls"}], "configs": [{"source": "note"}]}},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from teal.core.health import facts_of
 from teal.core.render_files import Folder, copied_volumes
@@ -13,34 +14,13 @@ from teal.core.side import Side, key_of
 from teal.core.stack import Service, Stack, Tree
 from teal.core.tree import Node, mapping, networks_of, sequence, services_in, text
 
-# Never in a color: what only one container of the machine can have, what builds or watches, and Compose's own phases
-# (a color's containers are started by their ids).
-_DROPPED = frozenset(
-    [
-        "attach",
-        "build",
-        "container_name",
-        "depends_on",
-        "develop",
-        "env_file",
-        "environment",
-        "extends",
-        "healthcheck",
-        "hostname",
-        "image",
-        "label_file",
-        "labels",
-        "links",
-        "mac_address",
-        "networks",
-        "ports",
-        "profiles",
-        "pull_policy",
-        "restart",
-        "volumes",
-        "volumes_from",
-    ]
-)
+_ONE_OWNER = frozenset({"ports", "hostname", "container_name", "mac_address"})  # two colors can't both have it
+_NOT_RUN = frozenset({"build", "develop", "attach", "profiles", "extends", "env_file", "label_file"})  # Compose's own
+_RENDERED = frozenset(
+    {"image", "pull_policy", "environment", "labels", "healthcheck", "restart", "networks", "volumes"}
+    | {"depends_on", "volumes_from", "links"}
+)  # put back, changed, by the functions below
+_DROPPED = _ONE_OWNER | _NOT_RUN | _RENDERED
 _NAMESPACES = ("network_mode", "ipc", "pid", "uts", "cgroup")
 _PROXY_LABEL = re.compile(
     r"(traefik|caddy(_\d+)?|com\.github\.(jwilder|nginx-proxy)|nginx-proxy|io\.dozzle|swag)(\.|$)"
@@ -96,6 +76,7 @@ def _common(name: str, service: Node, stack: Stack, making: Making, folder: Fold
     made["environment"] = _environment(service, making, folder.side)
     _put(made, "volumes", copied_volumes(service, stack, folder))
     _put(made, "deploy", _deploy(service))
+    _put(made, "ulimits", {name: _ulimit(limit) for name, limit in mapping(service.get("ulimits")).items()})
     return made
 
 
@@ -139,6 +120,11 @@ def _deploy(service: Node) -> Tree:
     if text(policy.get("condition")) in {"any", "always"}:
         deploy["restart_policy"] = {**policy, "condition": "unless-stopped"}
     return deploy
+
+
+def _ulimit(limit: object) -> object:
+    """Return a limit as Compose reads it; ``config`` leaves out zeros, and then refuses what it has written."""
+    return {"soft": 0, "hard": 0, **limit} if isinstance(limit, Mapping) else limit
 
 
 def _depends(service: Node, stack: Stack, side: Side) -> Tree:

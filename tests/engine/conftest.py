@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from teal.adapters.engine import DockerEngine
+from tests.engine.owner import Owner
 from tests.engine.sandbox import Sandbox
 from tests.engine.stack import Stack, copy_stack, wait_until
 
@@ -46,3 +48,9 @@ async def engine(anyio_backend: str) -> AsyncIterator[DockerEngine]:
     here = DockerEngine.here(os.environ)
     yield here
     await here.close()
+
+
+@pytest.fixture
+def owner(tmp_path: Path, sandbox: Sandbox) -> Owner:
+    """A checkout with a Compose file, and the adapter over it."""
+    return Owner(tmp_path, sandbox)

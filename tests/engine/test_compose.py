@@ -1,8 +1,6 @@
 """The Compose port over the real Compose: the owner's files as the owner runs them, rendered ones alone."""
 
 import asyncio
-import json
-import os
 import subprocess
 import sys
 import time
@@ -11,74 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from teal.adapters.compose import DockerCompose
 from teal.core.side import Side
 from teal.errors import BuildFailed, Failed, Unavailable
-from tests.engine.sandbox import IDLE, IMAGE, docker
+from tests.engine.owner import OWNERS, said, service
+from tests.engine.sandbox import IMAGE, docker
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio, pytest.mark.timeout(180)]
-
-OWNERS = f"""
-services:
-  web:
-    image: {IMAGE}
-    command: [sleep, "600"]
-    environment: {{GREETING: "${{GREETING:-hello}}"}}
-    init: true
-    depends_on: [db]
-  db:
-    image: {IMAGE}
-    command: [sleep, "600"]
-    init: true
-    environment: {{LEVEL: "1"}}
-  app:
-    build: .
-    command: [sleep, "600"]
-  other:
-    build: ./other
-"""
-
-
-class Owner:
-    """A checkout with a Compose file, and the adapter over it."""
-
-    def __init__(self, folder, sandbox):
-        self.folder, self.sandbox = folder, sandbox
-        self.file = folder / "compose.yml"
-        self.file.write_text(OWNERS)
-        (folder / "Dockerfile").write_text(f"FROM {IMAGE}\nRUN echo made-here > /made\n")
-        self.told: list[str] = []
-        self.compose = self.using()
-
-    def using(self, **environ):
-        options = ("--project-name", self.sandbox.stack)
-        return DockerCompose(options, cwd=str(self.folder), environ={**os.environ, **environ})
-
-    def containers(self, side=Side.PLAIN):
-        project = self.sandbox.stack + ("" if side is Side.PLAIN else f"-{side}")
-        show = '{{.ID}} {{.Label "com.docker.compose.service"}} {{.State}}'
-        rows = docker(
-            "ps", "-a", "--no-trunc", "--filter", f"label=com.docker.compose.project={project}", "--format", show
-        )
-        return {words[1]: (words[0], words[2]) for words in map(str.split, rows.splitlines())}
-
-    def states(self, side=Side.PLAIN):
-        return {service: state for service, (_, state) in self.containers(side).items()}
-
-    def rendering(self, services, **more):
-        file = self.folder / "rendered.json"
-        whole = {"services": services, "networks": {"default": {"name": f"{self.sandbox.stack}-blue_default"}}, **more}
-        file.write_text(json.dumps(whole))
-        return str(file)
-
-
-@pytest.fixture
-def owner(tmp_path, sandbox):
-    return Owner(tmp_path, sandbox)
-
-
-def service(*command, **more):
-    return {"image": IMAGE, "pull_policy": "never", "command": list(command or IDLE), **more}
 
 
 async def test_a_color_is_created_whole_and_not_started(owner):
@@ -189,14 +125,6 @@ async def test_a_cancelled_build_ends(owner):
     assert not running(owner.sandbox.stack)
 
 
-async def said(told, word):
-    for _ in range(600):
-        if any(word in line for line in told):
-            return
-        await asyncio.sleep(0.05)
-    pytest.fail(f"{word} was never said: {told}")
-
-
 def running(word):
     """Command lines of processes here that hold *word* and run Compose (read without ``ps``: it is not everywhere)."""
     lines = []
@@ -218,65 +146,6 @@ async def test_files_that_compose_refuses_are_shown(owner):
     with pytest.raises(Failed) as caught:
         await owner.compose.hashes(["web"])
     assert "imago" in caught.value.detail
-
-
-def once(owner, script):
-    file = owner.rendering(
-        {"migrate": service("sh", "-c", script, depends_on={"db": {"condition": "service_started"}}), "db": service()}
-    )
-    name = f"{owner.sandbox.stack}-once-migrate-1"
-    return owner.compose.run_once(
-        f"{owner.sandbox.stack}-blue", file, "migrate", name=name, told=owner.told.append
-    ), name
-
-
-async def test_a_one_shot_runs_alone_to_its_end_and_is_removed(owner):
-    running_once, name = once(owner, "echo out; echo err >&2; cat")
-    assert await running_once == 0
-    assert sorted(owner.told) == ["err", "out"]
-    assert not docker("ps", "-aqf", f"name={name}")
-    assert owner.states(Side.BLUE) == {}
-
-
-async def test_a_one_shot_that_fails_is_kept_until_the_next_attempt(owner):
-    failing, name = once(owner, "echo why; exit 4")
-    assert await failing == 4
-    assert docker("logs", name) == "why"
-    again, _ = once(owner, "echo better")
-    assert await again == 0
-    assert owner.told == ["why", "better"]
-
-
-async def test_a_one_shot_that_a_killed_run_left_is_waited_for_and_not_doubled(owner):
-    left, _ = once(owner, "echo begun; sleep 3")
-    first = asyncio.create_task(left)
-    await said(owner.told, "begun")
-    second, _ = once(owner, "echo never")
-    assert await second == 0
-    assert "never" not in owner.told
-    assert any("still runs" in line for line in owner.told)
-    first.cancel()
-    with pytest.raises((asyncio.CancelledError, Failed)):
-        await first
-
-
-async def test_a_cancelled_one_shot_is_stopped(owner):
-    running_once, name = once(owner, "trap 'echo stopped; exit 9' TERM; echo begun; while :; do sleep 0.1; done")
-    task = asyncio.create_task(running_once)
-    await said(owner.told, "begun")
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert docker("inspect", name, "--format", "{{.State.Status}} {{.State.ExitCode}}") == "exited 9"
-
-
-async def test_a_one_shot_that_can_not_start_says_why(owner):
-    file = owner.rendering({"migrate": service("no-such-command")})
-    with pytest.raises(Failed, match="migrate can't be started") as caught:
-        await owner.compose.run_once(
-            f"{owner.sandbox.stack}-blue", file, "migrate", name=f"{owner.sandbox.stack}-x", told=owner.told.append
-        )
-    assert "no-such-command" in caught.value.detail
 
 
 async def test_no_docker_no_compose_and_no_engine_are_told_apart(owner, tmp_path):

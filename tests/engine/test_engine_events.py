@@ -77,6 +77,17 @@ async def test_an_engine_that_goes_away_in_mid_answer_is_unavailable(sandbox, tm
         await engine.close()
 
 
+async def test_idle_connections_that_were_cut_are_replaced(sandbox, tmp_path):
+    sandbox.create(), sandbox.create()
+    async with Relay(str(tmp_path / "s"), socket_path(os.environ)) as relay:
+        engine = DockerEngine(Api(relay.path))
+        for _ in range(3):
+            assert len(await engine.containers(sandbox.stack)) == 2
+            relay.cut()
+            await asyncio.sleep(0.05)
+        await engine.close()
+
+
 async def test_no_socket_is_unavailable_with_a_remedy(tmp_path):
     engine = DockerEngine(Api(str(tmp_path / "none.sock")))
     with pytest.raises(Unavailable, match="does not run") as caught:

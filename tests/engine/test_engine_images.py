@@ -33,6 +33,8 @@ async def test_an_image_tells_what_it_brings(engine, sandbox):
     assert by_name.size > 0
     assert await engine.image(f"{sandbox.stack}/none") is None
     assert await engine.image("sha256:" + GONE) is None
+    with pytest.raises(EngineSaid, match="invalid reference format"):
+        await engine.image(f"{sandbox.stack}?all=1")  # a name, never a parameter
 
 
 async def test_the_last_tag_takes_the_image_with_it(engine, sandbox):

@@ -95,3 +95,15 @@ async def test_disconnecting_may_be_repeated(engine, sandbox, verb):
     assert name not in (await engine.container(one)).networks
     await engine.disconnect(f"{sandbox.stack}_none", one)
     await engine.disconnect(name, GONE)
+
+
+async def test_the_network_of_highest_priority_answers_first(engine, sandbox):
+    low, high = sandbox.network("a"), sandbox.network("b")
+    wrong, right = sandbox.run("--network", low, "--network-alias", "rag"), sandbox.run("--network", high)
+    await engine.disconnect(high, right)
+    await engine.connect(high, right, ["rag"])
+    asking = sandbox.run("--network", low)
+    await engine.connect(high, asking, [], priority=1)
+    ran = await engine.execute(asking, ["getent", "hosts", "rag"], within=10)
+    assert ran.output.split()[0] == (await engine.container(right)).addresses[high]
+    assert ran.output.split()[0] != (await engine.container(wrong)).addresses[low]

@@ -37,7 +37,7 @@ class Ended:
 async def run(argv: Sequence[str], *, cwd: str, env: Mapping[str, str], told: Told | None = None) -> Ended:
     """Run *argv* to its end, out of reach of the terminal's Ctrl-C; cancelled, it is interrupted, then killed.
 
-    It gets no input, and is killed when Teal dies. Raises OSError where it can't be started.
+    It gets no input, and is killed when Teal dies, or the thread that began it. Raises OSError where it can't start.
     """
     reading, writing = os.pipe()
     output = Output(told)

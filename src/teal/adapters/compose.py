@@ -39,7 +39,7 @@ class DockerCompose(ports.Compose):
         running = await self._owners("ps", "--services", "--status", "running")
         wanted = [service for service in services if service not in running.lines]
         if wanted:
-            argv = ("up", "--no-start", "--no-deps", "--no-build", *wanted)
+            argv = ("up", "--no-start", "--no-deps", *wanted)
             await self._owners(*argv, told=told, failure=Failed(f"Compose can't create {', '.join(wanted)}"))
 
     async def up_shared(self, services: Sequence[str], *, update: bool, told: Told) -> None:

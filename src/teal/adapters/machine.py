@@ -27,7 +27,7 @@ class Host(ports.Machine):
         self._environ = dict(environ)
 
     def memory(self) -> tuple[int, int]:
-        """Return (total, available) bytes; the kernel counts reclaimable cache as available."""
+        """Return (total, available) bytes of the machine; a limit on Teal itself does not bind the containers."""
         return read_memory(Path("/proc/meminfo").read_text(encoding="ascii"))
 
     def disk(self) -> int:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -77,7 +78,7 @@ class Api:
             base = self._base or await self._greet()
             request = self._http().build_request(
                 method,
-                base + path,
+                base + quote(path, safe="/:@"),
                 params=params,
                 content=None if body is None else msgspec.json.encode(body),
                 headers={"content-type": "application/json"},

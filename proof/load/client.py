@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import random
 import ssl
 import time
@@ -12,7 +13,7 @@ import aiohttp
 from h2.exceptions import H2Error
 
 from proof.load.act import Verdict, judge, task
-from proof.load.exchange import Answer, Client, Cut
+from proof.load.exchange import Answer, Client, Cut, Request
 from proof.load.http1 import Http1
 from proof.load.http2 import Http2
 from proof.load.mix import Mix, Slot
@@ -43,12 +44,14 @@ class Caller:
             self._clients["h2"] = Http2(https, context("h2"))
 
     async def run(self, slot: Slot, *, due: float, stopping: asyncio.Event) -> Sample:
-        """Run *slot*, which was due at the loop's time *due*; *stopping* ends WebSocket sessions early."""
+        """Run *slot*, which was due at the loop's time *due*; *stopping* ends what is endless, and WebSockets early."""
         loop = asyncio.get_running_loop()
         begun, lag, seen = time.time(), loop.time() - due, Seen(Answer())
         with caught(seen):
             if slot.action is Action.WS:
                 await self._talk(slot, seen, stopping)
+            elif slot.endless:
+                await self._listen(slot, seen, stopping)
             else:
                 await self._ask(slot, seen)
         answer, verdict = seen.answer, seen.verdict
@@ -67,8 +70,26 @@ class Caller:
             await client.exchange(asked.request, seen.answer, fresh=connection == "fresh")
         seen.verdict = judge(seen.answer, asked)
 
+    async def _listen(self, slot: Slot, seen: Seen, stopping: asyncio.Event) -> None:
+        """Read an event stream that only the client may end."""
+        path = f"{self._mix.prefix}/events?count=0&interval={self._mix.events_interval:g}"
+        client = self._clients[slot.way.split()[0]]
+        reading = asyncio.ensure_future(client.exchange(Request("GET", path), seen.answer, fresh=False))
+        stopped = asyncio.ensure_future(stopping.wait())
+        await asyncio.wait((reading, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not reading.done():
+            reading.cancel()
+            await asyncio.wait((reading,))
+            seen.verdict = Verdict() if seen.answer.status == 200 else Verdict(Fault.TIMEOUT, "no answer at all")
+            return
+        reading.result()
+        seen.verdict = Verdict(Fault.TRUNCATED, f"ended by the server after {len(seen.answer.body)} bytes")
+        if seen.answer.status != 200:
+            seen.verdict = Verdict(Fault.STATUS, f"status {seen.answer.status}")
+
     async def _talk(self, slot: Slot, seen: Seen, stopping: asyncio.Event) -> None:
-        seconds = self._dice.uniform(*self._mix.ws_seconds)
+        seconds = math.inf if slot.endless else self._dice.uniform(*self._mix.ws_seconds)
         session = Session(f"{self._mix.prefix}/ws", seconds, self._mix.ws_interval, self._timeout)
         http = self._sockets[slot.way.split()[0]]
         seen.verdict, seen.code = await talk(http, session, seen.answer, self._dice, stopping)

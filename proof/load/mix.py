@@ -37,6 +37,8 @@ class Mix:
     events_interval: float = 0.25
     ws_seconds: tuple[float, float] = (3.0, 10.0)
     ws_interval: float = 0.25
+    standing_ws: int = 0  # WebSockets held open until the end, and opened again when the server ends one
+    standing_events: int = 0  # event streams without end, likewise
     participants: int = 5  # services that answer in /chain
     prefix: str = ""  # before every path
     job_path: str = "/api/jobs"  # takes {"id", "seconds"} by POST
@@ -62,6 +64,7 @@ class Slot:
     due: float
     action: Action
     way: Way
+    endless: bool = False  # until the load stops
 
 
 @lru_cache(maxsize=2)
@@ -83,3 +86,14 @@ def schedule(mix: Mix, *, rate: float, seed: int = 0, worker: int = 0, of: int =
         action, way = deck(mix, seed, number // size)[number % size]
         yield Slot(number, number / rate, action, way)
         number += of
+
+
+def standing(mix: Mix, *, worker: int = 0, of: int = 1) -> list[Slot]:
+    """Return this *worker*'s share of the connections that stay open from the start to the end."""
+    ways = {Action.WS: ("h1", "h1s"), Action.EVENTS: ("h1", "h2")}
+    wanted = [Action.WS] * mix.standing_ws + [Action.EVENTS] * mix.standing_events
+    slots = []
+    for number, action in enumerate(wanted):
+        protocol = "h1" if mix.plain_only else ways[action][number % 2]
+        slots.append(Slot(number, 0.0, action, f"{protocol} standing", endless=True))
+    return slots[worker::of]

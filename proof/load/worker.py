@@ -10,11 +10,14 @@ import os
 import random
 import sys
 import time
+from collections.abc import Coroutine
 
 from proof.load.client import Caller
-from proof.load.mix import Slot, schedule
+from proof.load.mix import Slot, schedule, standing
 from proof.load.sample import Sample
 from proof.load.wire import BATCH_SECONDS, Batch, Order, line, order
+
+COME_AGAIN_SECONDS = 0.5
 
 
 class Worker:
@@ -33,6 +36,8 @@ class Worker:
     async def run(self, start: float) -> None:
         """Send requests from *start* (loop time) until stopping; then wait for those in flight."""
         reporting = asyncio.create_task(self._report())
+        for slot in standing(self._order.mix, worker=self._order.worker, of=self._order.of):
+            self._start(self._stand(slot))
         await self._issue(start)
         while self._running:
             await asyncio.wait(self._running)
@@ -53,9 +58,19 @@ class Worker:
 
     def _begin(self, slot: Slot, due: float) -> None:
         self._issued += 1
-        task = asyncio.create_task(self._one(slot, due))
+        self._start(self._one(slot, due))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+    async def _stand(self, slot: Slot) -> None:
+        """Keep one connection open; when the server ends it, come again as a browser does."""
+        while not self.stopping.is_set():
+            self._issued += 1
+            await self._one(slot, asyncio.get_running_loop().time())
+            await asyncio.sleep(COME_AGAIN_SECONDS)
 
     async def _one(self, slot: Slot, due: float) -> None:
         sample = await self._caller.run(slot, due=due, stopping=self.stopping)

@@ -93,8 +93,8 @@ class Server:
         fault, count = self._wrong(request), int(request.query["count"])
         response = web.StreamResponse(headers={**self._marks(), "Content-Type": "text/event-stream"})
         await response.prepare(request)
-        for number in range(count):
-            if fault and number == count // 2:
+        for number in range(count or 10**9):
+            if fault and number == (count // 2 or 5):
                 return _drop(request) if fault == "cut" else response  # or ended early, properly
             await response.write(f"id: {number}\ndata: {number}\n\n".encode())
             await asyncio.sleep(float(request.query["interval"]))

@@ -171,6 +171,19 @@ def test_jobs_that_were_accepted_are_known_by_id_and_the_others_as_doubtful() ->
     assert len(doubtful) == report.failed == server.did["500"] >= 3
 
 
+def test_standing_connections_stay_until_the_end_and_come_again_when_the_server_ends_them() -> None:
+    mix = Mix(get=1, post=0, chain=0, slow=0, upload=0, events=0, ws=0, plain_only=True,
+              standing_ws=3, standing_events=3, events_interval=0.05, ws_interval=0.05)  # fmt: skip
+    ends = {("/events", 2): "short", ("/ws", 3): "close"}
+    fault = lambda path, number: ends.get((path, number), "")  # noqa: E731
+    with Server(fault) as server, Load(http=server.origin, rate=10, mix=mix, workers=2) as load:
+        time.sleep(1.5)
+        report = load.finish()
+    assert server.asked["/ws"] == server.asked["/events"] == 4
+    assert report.faults == {"truncated": 1, "closed": 1}
+    assert (report.cut_streams, report.cut_websockets) == (1, 1)
+
+
 def test_the_schedule_holds_the_mix_exactly_and_is_shared_out_among_workers() -> None:
     mix = Mix()
     cards = deck(mix, 0, 0)

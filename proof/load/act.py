@@ -19,6 +19,7 @@ class Verdict:
     fault: Fault = Fault.NONE
     detail: str = ""
     mixed: str = ""
+    code: int = 0  # with which the server closed a WebSocket
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,6 @@ class Seen:
 
     answer: Answer
     verdict: Verdict = field(default_factory=Verdict)
-    code: int = 0
     job: str = ""
 
 
@@ -58,7 +57,7 @@ class Caller:
         return Sample(
             slot.action, slot.way, begun, time.time(), lag, loop.time() - due,
             answer.status, answer.color, answer.release, answer.started,
-            verdict.fault, verdict.detail, seen.code, verdict.mixed, seen.job,
+            verdict.fault, verdict.detail, verdict.code, verdict.mixed, seen.job,
         )  # fmt: skip
 
     async def _ask(self, slot: Slot, seen: Seen) -> None:
@@ -92,7 +91,7 @@ class Caller:
         seconds = math.inf if slot.endless else self._dice.uniform(*self._mix.ws_seconds)
         session = Session(f"{self._mix.prefix}/ws", seconds, self._mix.ws_interval, self._timeout)
         http = self._sockets[slot.way.split()[0]]
-        seen.verdict, seen.code = await talk(http, session, seen.answer, self._dice, stopping)
+        seen.verdict = await talk(http, session, seen.answer, self._dice, stopping)
 
     async def close(self) -> None:
         """Close every connection."""

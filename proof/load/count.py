@@ -141,7 +141,7 @@ def count(
         lag=lag,
         suspect=lag.p99 > SUSPECT_LAG,
         cpu=cpu,
-        switches=tuple(seen(switch, samples) for switch in switches),
+        switches=tuple(seen(switch, samples) for switch in switches if switch.at >= since),
     )
 
 

@@ -29,10 +29,8 @@ class Session:
     timeout: float
 
 
-async def talk(
-    http: Http1, session: Session, answer: Answer, dice: random.Random, stopping: asyncio.Event
-) -> tuple[Verdict, int]:
-    """Run *session* until it is over or *stopping*; return the verdict and the server's close code."""
+async def talk(http: Http1, session: Session, answer: Answer, dice: random.Random, stopping: asyncio.Event) -> Verdict:
+    """Run *session* until it is over or *stopping*; return the verdict."""
     async with asyncio.timeout(session.timeout):
         socket = await http.websocket(session.path, answer)
     async with socket:
@@ -41,10 +39,10 @@ async def talk(
             verdict = await _echo(socket, f"{dice.getrandbits(256):064x}", session.timeout)
             verdict = verdict or await _pause(socket, session.interval)
             if verdict is not None:
-                return verdict, (socket.close_code or 0) if verdict.fault is Fault.CLOSED else 0
+                return verdict
     if not answer.marked:
-        return Verdict(Fault.UNMARKED, "no X-Release and X-Color"), 0
-    return Verdict(), 0
+        return Verdict(Fault.UNMARKED, "no X-Release and X-Color")
+    return Verdict()
 
 
 async def _echo(socket: aiohttp.ClientWebSocketResponse, text: str, within: float) -> Verdict | None:
@@ -70,5 +68,7 @@ async def _pause(socket: aiohttp.ClientWebSocketResponse, seconds: float) -> Ver
 
 def _closed(message: aiohttp.WSMessage, socket: aiohttp.ClientWebSocketResponse) -> Verdict:
     if message.type is aiohttp.WSMsgType.CLOSE:
-        return Verdict(Fault.CLOSED, f"closed by the server with {message.data} {message.extra or ''}".strip())
+        # the socket's own close_code turns to 1006 where the answer to this close can't be sent any more
+        said = f"closed by the server with {message.data} {message.extra or ''}".strip()
+        return Verdict(Fault.CLOSED, said, code=message.data or 0)
     return Verdict(Fault.RESET, f"dropped without a close: {socket.exception() or socket.close_code}")

@@ -112,6 +112,11 @@ class Server:
             number += 1
             if fault == "close" and number == 3:
                 await socket_.close(code=WSCloseCode.GOING_AWAY, message=b"restart")
+            elif fault == "close and go" and number == 3:  # not waiting for the client's own close
+                assert request.transport is not None
+                assert socket_._writer is not None
+                await socket_._writer.close(1012, b"restarting")
+                request.transport.close()
             elif fault == "kill" and number == 3:
                 assert request.transport is not None
                 request.transport.abort()

@@ -56,6 +56,17 @@ def test_faults_behind_the_proxy_are_counted_over_every_way(server: Server, cadd
     assert report.kinds["post h2 kept"].failed > 0
 
 
+def test_the_close_code_is_the_one_that_the_server_sent_even_if_it_left_at_once(server: Server, caddy: Caddy) -> None:
+    mix = Mix(get=0, post=0, chain=0, slow=0, upload=0, events=0, ws=1, ws_seconds=(2, 2), ws_interval=0.05)
+    server.fault = lambda _, number: "close and go"
+    with Load(http=caddy.http, https=caddy.https, rate=60, mix=mix) as load:
+        time.sleep(1)
+        load.finish()
+        codes = [one.code for one in load.samples if one.fault]
+    assert codes == [1012] * len(codes)
+    assert len(codes) >= 40
+
+
 def test_an_http2_request_in_flight_outlives_a_goaway(caddy: Caddy) -> None:
     """h2 alone would take GOAWAY for the end of everything, and a healthy reload would look like losses."""
 

@@ -4,15 +4,13 @@ import asyncio
 import subprocess
 import sys
 import time
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
 from teal.core.side import Side
 from teal.errors import BuildFailed, Failed, Unavailable
 from tests.engine.owner import OWNERS, said, service
-from tests.engine.sandbox import IMAGE, docker
+from tests.engine.sandbox import IMAGE, docker, processes
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio, pytest.mark.timeout(180)]
 
@@ -126,12 +124,8 @@ async def test_a_cancelled_build_ends(owner):
 
 
 def running(word):
-    """Command lines of processes here that hold *word* and run Compose (read without ``ps``: it is not everywhere)."""
-    lines = []
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):  # it has just ended
-            lines.append(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-    return [line for line in lines if word in line and "compose" in line]
+    """Return the command lines of Compose that hold *word*."""
+    return [line for line in processes(word) if "compose" in line]
 
 
 async def test_a_pull_that_fails_says_so(owner):

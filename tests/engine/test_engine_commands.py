@@ -1,11 +1,12 @@
 """Logs and commands of real containers."""
 
 import asyncio
+import secrets
 
 import pytest
 
 from teal.adapters.engine.trouble import EngineSaid
-from tests.engine.sandbox import GONE, docker
+from tests.engine.sandbox import GONE, docker, processes
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio, pytest.mark.timeout(120)]
 
@@ -42,27 +43,33 @@ async def test_commands_dont_run_in_what_does_not_run(engine, sandbox):
         await engine.execute(GONE, ["true"], within=10)
 
 
-async def test_a_command_that_takes_too_long_is_killed(engine, sandbox):
+@pytest.fixture
+def nap():
+    """A command that no other test runs."""
+    return f"sleep 77.{secrets.randbelow(10**9)}"
+
+
+async def test_a_command_that_takes_too_long_is_killed(engine, sandbox, nap):
     one = sandbox.run()
-    ran = await engine.execute(one, ["sh", "-c", "echo begun; exec sleep 77"], within=0.7)
+    ran = await engine.execute(one, ["sh", "-c", f"echo begun; exec {nap}"], within=0.7)
     assert (ran.status, ran.output) == (124, "begun\n")
-    assert await ends(one, "sleep 77")
+    assert await ends(nap)
 
 
-async def test_a_cancelled_command_is_killed(engine, sandbox):
+async def test_a_cancelled_command_is_killed(engine, sandbox, nap):
     one = sandbox.run()
-    task = asyncio.create_task(engine.execute(one, ["sleep", "78"], within=60))
+    task = asyncio.create_task(engine.execute(one, nap.split(), within=60))
     await asyncio.sleep(0.7)
-    assert "sleep 78" in docker("top", one)
+    assert processes(nap)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await ends(one, "sleep 78")
+    assert await ends(nap)
 
 
-async def ends(one: str, process: str) -> bool:
+async def ends(process: str) -> bool:
     for _ in range(30):
-        if process not in docker("top", one):
+        if not processes(process):
             return True
         await asyncio.sleep(0.1)
     return False

@@ -116,7 +116,7 @@ async def test_memory_is_summed_and_what_does_not_run_uses_none(engine, sandbox)
     used = await engine.memory([greedy])
     assert 50_000_000 < used < 120_000_000
     assert await engine.memory([greedy, sandbox.run()]) > used
-    assert 50_000_000 < await engine._resident(greedy) < 120_000_000  # where the engine can't read its cgroups
+    assert 50_000_000 < await engine._seen_by_the_kernel(greedy) < 120_000_000
 
 
 async def test_fourteen_containers_are_seen_quickly(engine, sandbox):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from teal.adapters.engine import cgroups
 from teal.adapters.engine.shapes import InspectedExec, Made
 from teal.adapters.engine.speaker import Speaker
 from teal.adapters.engine.streams import Frames, Raw, text, unframed
@@ -70,17 +67,10 @@ class Commands(Speaker):
         """Kill what runs in an exec: the engine has no call for it, but names its process on the host."""
         running = await self._api.find(f"/exec/{exec_id}/json", InspectedExec)
         if running is not None and running.exit_code is None and running.pid:
-            _kill_here(running.pid, container)
+            cgroups.kill(running.pid, container)
 
 
 async def _collect(answer: httpx.Response, reader: Frames | Raw, output: bytearray) -> None:
     async for raw in answer.aiter_raw():
         output += reader.feed(raw)
         del output[:-MOST]
-
-
-def _kill_here(pid: int, container: str) -> None:
-    """Kill a process of this machine's *container*; another user's or machine's is left to end by itself."""
-    with suppress(OSError):
-        if container in Path(f"/proc/{pid}/cgroup").read_text(encoding="ascii"):
-            os.kill(pid, signal.SIGKILL)

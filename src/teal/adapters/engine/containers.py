@@ -6,9 +6,10 @@ import asyncio
 import math
 from collections.abc import Iterable
 
+from teal.adapters.engine import cgroups
 from teal.adapters.engine.api import PATIENCE
 from teal.adapters.engine.reading import PROJECT, container_in, side_in, side_of, used
-from teal.adapters.engine.shapes import Info, Inspected, Listed, Stats, Top
+from teal.adapters.engine.shapes import Info, Inspected, Listed, Stats
 from teal.adapters.engine.speaker import Speaker, filters
 from teal.adapters.engine.trouble import EngineSaid
 from teal.core.observed import Container
@@ -72,12 +73,9 @@ class Containers(Speaker):
 
     async def _memory(self, id: str) -> int:
         stats = await self._api.find(f"/containers/{id}/stats", Stats, {"stream": 0, "one-shot": 1})
-        return (used(stats.memory_stats) if stats else 0) or await self._resident(id)
+        return (used(stats.memory_stats) if stats else 0) or await self._seen_by_the_kernel(id)
 
-    async def _resident(self, id: str) -> int:
-        """Return what the processes hold, for an engine that can't read its cgroups (seen); 0 where nothing runs."""
-        try:
-            top = await self._api.get(f"/containers/{id}/top", Top, {"ps_args": "-o pid,rss"})
-        except EngineSaid:
-            return 0
-        return sum(int(rss) for _, rss in top.processes) * 1024
+    async def _seen_by_the_kernel(self, id: str) -> int:
+        """Return what the engine ought to have said: some answer "no metrics received" (seen)."""
+        seen = await self._api.find(f"/containers/{id}/json", Inspected)
+        return cgroups.memory(seen.state.pid, seen.id) if seen and seen.state.pid else 0

@@ -27,6 +27,7 @@ class ContainerState(Struct, rename="pascal"):
     started_at: str = ""
     finished_at: str = ""
     exit_code: int = 0
+    pid: int = 0
     oom_killed: bool = field(default=False, name="OOMKilled")
     health: HealthState | None = None
 
@@ -152,12 +153,6 @@ class Stats(Struct):
     """``/containers/ID/stats``."""
 
     memory_stats: MemoryStats = field(default_factory=MemoryStats)
-
-
-class Top(Struct, rename="pascal"):
-    """``/containers/ID/top``: a row for each process."""
-
-    processes: list[tuple[str, str]]
 
 
 class Made(Struct, rename="pascal"):

@@ -37,7 +37,7 @@ async def site(request: web.Request) -> web.Response:
 
 
 async def answer(request: web.Request) -> web.Response:
-    question = request.query.get("q", "").strip()[:500]
+    question = request.query.get("q", "").replace("\0", "").strip()[:500]
     if not question:
         raise web.HTTPBadRequest(text="ask something: /ask?q=…\n")
     try:

@@ -81,9 +81,18 @@ async def _flush(app: web.Application) -> None:
         return
     try:
         await app[POOL].copy_records_to_table("request_metrics", records=rows, columns=COLUMNS)
+    except asyncio.CancelledError:
+        _keep(waiting, rows)
+        raise
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+        _keep(waiting, rows)
         say(app[ME], f"metrics not written, kept for later: {type(problem).__name__}")
-        waiting.extendleft(reversed(rows[-(MAX_WAITING - len(waiting)) :]))
+
+
+def _keep(waiting: deque[tuple[Any, ...]], rows: list[tuple[Any, ...]]) -> None:
+    """Put *rows* back before what came meanwhile, the latest of them where not all have room."""
+    room = MAX_WAITING - len(waiting)
+    waiting.extendleft(reversed(rows[-room:] if room else []))
 
 
 async def metrics(request: web.Request) -> web.Response:

@@ -68,7 +68,7 @@ async function draw() {
     `<rect x="${slot * 5 + 0.5}" width="4" y="${89 - (below + requests) / most * 84}" height="${requests / most * 84}" fill="${shade(color)}"/>`).join("");
   const sum = rows.reduce((total, { requests }) => total + requests, 0), failed = rows.reduce((total, row) => total + row.failed, 0);
   const releases = [...new Set(rows.map(named))];
-  if (sum) $("#legend").textContent = `${sum} requests, ${failed} failed; ${releases.join(", ")}. At most ${Math.round(most / 5 * 10) / 10} a second.`;
+  if (sum) $("#legend").textContent = `${sum} requests, ${failed} failed; ${releases.join(" and ")}. At most ${Math.round(most / 5 * 10) / 10} a second.`;
 }
 
 $("#ask").addEventListener("submit", (event) => { event.preventDefault(); ask($("#question").value); });

@@ -11,6 +11,7 @@ from teal.core.roles import Role
 from teal.core.side import COLORS, Side
 from teal.core.stack import Service, Stack
 from teal.errors import Refused
+from teal.ports import Entry
 from teal.run.ports import Ports, Watch
 from teal.run.results import Drained
 
@@ -28,6 +29,7 @@ class Scene:
     worries: list[str] = field(default_factory=list)  # what went wrong after the switch
     spared: set[str] = field(default_factory=set)  # services of the source that go on, since the new one failed
     notes: list[str] = field(default_factory=list)
+    found: tuple[Container, tuple[Entry, ...]] | None = None  # the proxy and its entries, looked up once a run
 
     def tell(self, side: Side, service: str, state: str) -> None:
         """Report a service's new state."""
@@ -64,8 +66,18 @@ class Scene:
             names = frozenset(service.name for service in self.stack.rotating)
         return tuple(c for c in every if c.side is side and (names is None or c.service in names))
 
-    async def proxy(self) -> Container:
-        """Return the proxy's running container; raise ``Refused`` where it doesn't run."""
+    async def door(self) -> tuple[Container, tuple[Entry, ...]]:
+        """Return the proxy's running container and where users reach the routes through it.
+
+        Raises ``Refused`` where it doesn't run. Asked once a run: a proxy that is replaced meanwhile answers
+        nothing at the old place, and the step that asks it says so.
+        """
+        if self.found is None:
+            proxy = await self._proxy()
+            self.found = proxy, (await self.ports.proxy.prepared(proxy)).entries
+        return self.found
+
+    async def _proxy(self) -> Container:
         every = await self.ports.engine.containers(self.stack.project)
         for container in every:
             if container.side is Side.PLAIN and container.service == self.stack.proxy and container.running:

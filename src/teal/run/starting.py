@@ -83,16 +83,18 @@ async def _look(gate: _Gate) -> None:
 
 
 async def _start_ready(gate: _Gate) -> bool:
-    """Start what nothing holds back any more; return whether all of it ran already."""
-    ready = [c for c in gate.containers if not c.running and c.service not in gate.begun and _free(gate, c.service)]
-    gate.begun |= {service for service in gate.services if _free(gate, service)}
-    if not ready:
-        return True
-    for container in ready:
-        gate.scene.tell(gate.side, container.service, "starting")
-    await asyncio.gather(*(gate.scene.ports.engine.start(container.id) for container in ready))
-    await _look(gate)
-    return False
+    """Start what nothing holds back any more, wave after wave; return whether all of it ran already."""
+    fresh = True
+    while wave := {name for name in gate.services if name not in gate.begun and _free(gate, name)}:
+        ready = [container for container in gate.containers if container.service in wave and not container.running]
+        for container in ready:
+            gate.scene.tell(gate.side, container.service, "starting")
+        await asyncio.gather(*(gate.scene.ports.engine.start(container.id) for container in ready))
+        gate.begun |= wave
+        fresh = fresh and not ready
+    if not fresh:
+        await _look(gate)
+    return fresh
 
 
 def _free(gate: _Gate, name: str) -> bool:

@@ -22,12 +22,6 @@ POLL = 0.1
 CONFIRM = 3.0  # seconds within which the proxy must answer from the new side
 
 
-async def entries(scene: Scene) -> tuple[Entry, ...]:
-    """Return the places where users reach the routes through the proxy."""
-    prepared = await scene.ports.proxy.prepared(await scene.proxy())
-    return prepared.entries
-
-
 def _now(scene: Scene) -> Traffic:
     """Return what the proxy does now; without a state file that it knows it goes plain."""
     return scene.ports.proxy.read() or Traffic(Mode.PLAIN)
@@ -41,8 +35,7 @@ async def prove_reading(scene: Scene) -> None:
     before = _now(scene)
     scene.ports.proxy.write(before.keyed(before.side or Side.PLAIN, scene.key))
     try:
-        proxy = await scene.proxy()
-        places = await entries(scene)
+        proxy, places = await scene.door()
         if not places:
             raise Failed("the proxy has no route through Teal's snippet", hint="`teal check` prints the lines to add")
         await scene.ports.proxy.in_flight(proxy, places[0], scene.key)
@@ -73,8 +66,8 @@ async def _reach(scene: Scene, side: Side, route: Service) -> None:
     """Prove that the proxy reaches *route* on *side*, and that its answer comes from there."""
     probe = route.health.probe
     path = probe.path if isinstance(probe, HttpProbe) and probe.port == route.port else "/"
-    proxy = await scene.proxy()
-    place = _entry(await entries(scene), route.name)
+    proxy, places = await scene.door()
+    place = _entry(places, route.name)
     answer = await scene.ports.proxy.ask(proxy, place, scene.key, path)
     wanted = f"{key_of(route.name, side)}:{route.port}"
     if answer.upstream != wanted or answer.status in {502, 503, 504}:
@@ -95,8 +88,8 @@ def _entry(places: Iterable[Entry], route: str) -> Entry:
 
 async def _check_http(scene: Scene, side: Side, wanted: HttpCheck) -> None:
     """Perform one of the owner's HTTP checks."""
-    place = _entry(await entries(scene), wanted.route)
-    answer = await scene.ports.proxy.ask(await scene.proxy(), place, scene.key, wanted.path)
+    proxy, places = await scene.door()
+    answer = await scene.ports.proxy.ask(proxy, _entry(places, wanted.route), scene.key, wanted.path)
     if answer.status != wanted.status:
         raise CheckFailed(
             f"check {wanted.path} on {side}/{wanted.route}: status {answer.status}, not {wanted.status}",
@@ -135,7 +128,7 @@ async def switch(scene: Scene, side: Side) -> bool:
 async def confirm(scene: Scene, side: Side) -> None:
     """Ask through the proxy until every route answers from *side*; raise ``Failed`` where one doesn't."""
     scene.ports.proxy.write(to(side).keyed(side, scene.key))
-    proxy, places = await scene.proxy(), await entries(scene)
+    proxy, places = await scene.door()
     end = scene.ports.clock.monotonic() + CONFIRM
     for place in {place.route: place for place in places}.values():
         while True:
@@ -171,7 +164,7 @@ async def drain(scene: Scene, side: Side, routes: tuple[Service, ...]) -> None:
 async def _count_down(scene: Scene, side: Side, routes: tuple[Service, ...], began: float) -> Open:
     """Poll the proxy's counts until the drain is over; return what is still open then."""
     clock, settings = scene.ports.clock, scene.stack.settings
-    proxy, places = await scene.proxy(), await entries(scene)
+    proxy, places = await scene.door()
     state = Draining()
     await clock.sleep(max(0.0, SETTLED_IN - (clock.monotonic() - (scene.live_at or began))))
     while True:

@@ -61,6 +61,17 @@ async def test_a_network_in_use_is_not_removed(engine, sandbox):
 
 
 @pytest.mark.parametrize("verb", ["create", "run"])
+async def test_a_stopped_container_outlives_a_network_that_it_was_on(engine, sandbox, verb):
+    home, other = sandbox.network("home"), sandbox.network("other")
+    one = getattr(sandbox, verb)("--network", home)
+    await engine.connect(other, one, [])
+    await engine.stop(one, grace=5)
+    await engine.remove_network(other)
+    await engine.start(one)
+    assert set((await engine.container(one)).networks) == {home}
+
+
+@pytest.mark.parametrize("verb", ["create", "run"])
 async def test_connecting_twice_connects_once(engine, sandbox, verb):
     name, one = sandbox.network(), getattr(sandbox, verb)()
     for _ in range(2):

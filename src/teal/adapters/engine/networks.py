@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from teal.adapters.engine.reading import PROJECT, side_in
-from teal.adapters.engine.shapes import Inspected, InspectedNetwork, ListedNetwork, Made
+from teal.adapters.engine.shapes import Inspected, InspectedNetwork, Listed, ListedNetwork, Made
 from teal.adapters.engine.speaker import Speaker, filters
 from teal.adapters.engine.trouble import EngineSaid
 from teal.errors import Failed
 from teal.ports import Network
 
 KEY = "com.docker.compose.network"
+STOPPED = ["created", "exited", "dead"]
 OWN_INTERFACE = "com.docker.network.bridge.name"  # two networks can't have one interface
 
 
@@ -43,8 +44,18 @@ class Networks(Speaker):
         return await self._existing(name, labels)
 
     async def remove_network(self, name: str) -> None:
-        """Remove it; one that is gone is fine, one that containers run on is not."""
-        await self._if_there(self._api.delete(f"/networks/{name}"))
+        """Remove it; one that is gone is fine, one that containers run on is not.
+
+        Stopped containers are taken off it before: the engine would let it go, and never start them again.
+        """
+        network = await self._network(name)
+        if network is None:
+            return
+        # Who never ran knows it by name only, who did by id.
+        wanted = filters(network=[network.id, network.name], status=STOPPED)
+        there = await self._api.get("/containers/json", list[Listed], {"all": 1, "filters": wanted})
+        await asyncio.gather(*(self.disconnect(network.name, each.id) for each in there))
+        await self._if_there(self._api.delete(f"/networks/{network.id}"))
 
     async def connect(self, network: str, id: str, aliases: Sequence[str], *, priority: int = 0) -> None:
         """Put the container on *network* under *aliases*; one that is there under them already is left alone.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from teal.core.tree import Node, last_part, mapping, sequence, services_in, text, unescaped
@@ -13,7 +14,8 @@ _IMPORT = re.compile(r"^[ \t]*import[ \t]+teal[ \t]+([\w.-]+)[ \t]+(\d+)", re.MU
 _UPSTREAM = re.compile(r"(?:^|[ \t])(?:h2c://|http://)?([A-Za-z0-9][\w.-]*):(\d+)(?=[ \t{]|$)", re.MULTILINE)
 _PROXY = re.compile(r"^[ \t]*(?:reverse_proxy|to)[ \t]+([^\n]*)$", re.MULTILINE)
 _LARGEST = 1_000_000  # bytes: no Caddyfile is longer
-_MOST = 200  # files in one mounted directory
+_MOST = 500  # entries of a mounted directory that are looked at
+_HOME = "/etc/caddy"  # what is mounted here is Caddy's configuration, whatever its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,8 @@ def named_by_proxy(model: Node, proxy: str) -> Named:
 
 
 def _texts(model: Node, proxy: Node) -> Iterator[str]:
-    for path in (*_mounted(proxy), *_built(proxy)):
-        yield from (_text(file) for file in _candidates(path))
+    for path, target in (*_mounted(proxy), *_built(proxy)):
+        yield from (_text(file) for file in _candidates(path, everything=f"{target}/".startswith(f"{_HOME}/")))
     for config in map(mapping, sequence(proxy.get("configs"))):
         definition = mapping(mapping(model.get("configs")).get(text(config.get("source"))))
         if definition.get("file"):
@@ -54,26 +56,25 @@ def _texts(model: Node, proxy: Node) -> Iterator[str]:
         yield unescaped(definition.get("content"))
 
 
-def _mounted(proxy: Node) -> list[Path]:
-    volumes = map(mapping, sequence(proxy.get("volumes")))
-    return [Path(unescaped(volume.get("source"))) for volume in volumes if volume.get("type") == "bind"]
+def _mounted(proxy: Node) -> list[tuple[Path, str]]:
+    binds = (volume for volume in map(mapping, sequence(proxy.get("volumes"))) if volume.get("type") == "bind")
+    return [(Path(unescaped(bind.get("source"))), unescaped(bind.get("target"))) for bind in binds]
 
 
-def _built(proxy: Node) -> list[Path]:
+def _built(proxy: Node) -> list[tuple[Path, str]]:
     """Return the build context of a proxy that brings its Caddyfile in its image."""
     context = unescaped(mapping(proxy.get("build")).get("context"))
-    return [Path(context)] if context.startswith("/") else []
+    return [(Path(context), "")] if context.startswith("/") else []
 
 
-def _candidates(path: Path) -> list[Path]:
-    if path.is_dir():
-        names = [each for each in sorted(path.iterdir()) if _is_caddyfile(each)]
-        return names[:_MOST]
-    return [path] if path.is_file() else []
-
-
-def _is_caddyfile(path: Path) -> bool:
-    return path.is_file() and ("caddy" in path.name.lower() or path.suffix == ".conf")
+def _candidates(path: Path, *, everything: bool) -> list[Path]:
+    """Return the files at or below *path* to read; only what is called a Caddyfile, where *everything* isn't one."""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        return []
+    entries = islice(path.rglob("*") if everything else path.iterdir(), _MOST)
+    return sorted(each for each in entries if each.is_file() and (everything or "caddy" in each.name.lower()))
 
 
 def _text(path: Path) -> str:

@@ -10,16 +10,17 @@ from typing import TypeVar
 
 import msgspec
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from teal.errors import ConfigError
 
 T = TypeVar("T")
-_WHERE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<in>key in )?\$?(?P<path>.*)`)?$", re.DOTALL)
+_WHERE = re.compile(r"^(?P<what>.*?)(?: - at (?P<in>`key` in )?`\$?(?P<path>.*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 _ENUM = re.compile(r"Invalid enum value (.*)")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|(\[\.\.\.\])")
+_UNION = re.compile(r"`(\w+(?: \| \w+)+)`")
 _SPOKEN = {"`str`": "text", "`int`": "a whole number", "`float`": "a number", "`bool`": "true or false"}
 _SPOKEN |= {"`object`": "keys with values", "`array`": "a list", "`null`": "nothing"}
 
@@ -52,7 +53,7 @@ def plain(raw: object) -> object:
         return {key: plain(value) for key, value in raw.items()}
     if isinstance(raw, Sequence) and not isinstance(raw, str):
         return [plain(value) for value in raw]
-    return raw
+    return raw.value if isinstance(raw, TaggedScalar) else raw
 
 
 def line_of(raw: object, keys: Sequence[str | int]) -> int:
@@ -73,11 +74,12 @@ def _explained(path: Path, raw: object, kind: type[T], message: str) -> ConfigEr
     found = _WHERE.match(message)
     what, steps = (found["what"], found["path"] or "") if found else (message, "")
     keys = _keys(raw, _STEP.findall(steps), kind, what)
-    unknown = _UNKNOWN.fullmatch(what)
-    place = [*keys, unknown[1]] if unknown else keys
-    line = line_of(raw, place)
+    wrong = _UNKNOWN.fullmatch(what) or (_ENUM.fullmatch(what) if found and found["in"] else None)
+    word = wrong[1].strip("'") if wrong else ""
+    place = [*keys, word] if word else keys
     spoken = ".".join(map(str, place)) or "the file"
-    return ConfigError(f"{path.name}:{line}: {spoken}: {_spoken(what)}", hint=_hint(what, kind, steps))
+    said = "there is no such key" if word else _spoken(what)
+    return ConfigError(f"{path.name}:{line_of(raw, place) or 1}: {spoken}: {said}", hint=_hint(what, kind, steps, word))
 
 
 def _keys(raw: object, steps: Sequence[tuple[str, str, str]], kind: type[T], what: str) -> list[str | int]:
@@ -117,33 +119,35 @@ def _complaints(tree: object, kind: type[T]) -> Iterator[str]:
 
 
 def _spoken(what: str) -> str:
-    if _UNKNOWN.fullmatch(what):
-        return "there is no such key"
     chosen = _ENUM.fullmatch(what)
     if chosen:
         return f"{chosen[1]} is not one of the words for it"
+    what = _UNION.sub(lambda found: " or ".join(f"`{each}`" for each in found[1].split(" | ") if each != "null"), what)
     for written, spoken in _SPOKEN.items():
         what = what.replace(written, spoken)
     return what[:1].lower() + what[1:]
 
 
-def _hint(what: str, kind: type, steps: str) -> str:
-    unknown = _UNKNOWN.fullmatch(what)
-    words = _known(kind, [step[0] for step in _STEP.findall(steps)])
-    if not unknown:
-        return f"write one of: {', '.join(words)}" if words and _ENUM.fullmatch(what) else "see docs/teal-yml.md"
-    near = difflib.get_close_matches(unknown[1], words, n=1)
-    return f"did you mean {near[0]}?" if near else f"the keys there are {', '.join(words)}"
+def _hint(what: str, kind: type, steps: str, key: str) -> str:
+    """Return what to write: the nearest of the words that may stand there, or all of them."""
+    words = _known(kind, [step[0] for step in _STEP.findall(steps)], keys=bool(key))
+    value = _ENUM.fullmatch(what)
+    near = difflib.get_close_matches(key or (value[1].strip("'") if value else ""), words, n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"write one of: {', '.join(words)}" if words and (key or value) else "see docs/teal-yml.md"
 
 
-def _known(kind: type, names: Sequence[str]) -> list[str]:
-    """Return the words that may stand at the end of *names*: the keys of a struct, the values of an enumeration."""
+def _known(kind: type, names: Sequence[str], *, keys: bool) -> list[str]:
+    """Return the words that may stand at the end of *names*: *keys* there, or else values."""
     at: msgspec.inspect.Type = msgspec.inspect.type_info(kind)
     for name in names:
         at = _below(_bare(at), name)
     at = _bare(at)
     if isinstance(at, msgspec.inspect.StructType):
         return [field.encode_name for field in at.fields]
+    if keys and isinstance(at, msgspec.inspect.DictType):
+        at = at.key_type
     return [str(value) for value in at.values] if isinstance(at, msgspec.inspect.LiteralType) else []
 
 

@@ -1,0 +1,174 @@
+"""What is read beside Compose's own model: which files, the settings, the proxy's configuration."""
+
+from pathlib import Path
+
+import pytest
+
+from teal.config.caddyfile import Named, find_proxy, named_by_proxy
+from teal.config.options import Options, overlay, owner_files
+from teal.config.places import located
+from teal.config.settings import Overrides, settings_of
+from teal.config.teal_yml import Retention, TealYml, Timeouts
+from teal.core.stack import Evidence, Tree
+from teal.errors import ConfigError
+from tests.unit.stacks import stack_of
+
+
+@pytest.mark.parametrize(
+    ("option", "environment", "key", "expected"),
+    [
+        ("", None, None, 180.0),
+        ("", None, "5m", 300.0),
+        ("", "200s", "5m", 200.0),
+        ("1m", "200s", "5m", 60.0),
+        ("", "", "5m", 300.0),
+        ("0", "200", None, 0.0),
+    ],
+)
+def test_an_option_beats_the_environment_beats_teal_yml_beats_the_default(
+    option: str, environment: str | None, key: str | None, expected: float
+) -> None:
+    known = {} if environment is None else {"HEALTH_CHECK_TIMEOUT": environment}
+    said = TealYml(timeouts=Timeouts(health=key), retention=Retention(5))
+    settings = settings_of(Overrides(health_timeout=option), known, said)
+    assert (settings.health_timeout, settings.keep_releases) == (expected, 5)
+
+
+def test_each_variable_has_its_setting() -> None:
+    known = {"HEALTH_CHECK_TIMEOUT": "1", "HEALTH_CHECK_INTERVAL": "2", "DRAIN_TIMEOUT": "3"}
+    settings = settings_of(Overrides(), known, TealYml(timeouts=Timeouts(websocket_drain="4s")))
+    times = (settings.health_timeout, settings.health_interval, settings.drain_timeout, settings.websocket_drain)
+    assert times == (1, 2, 3, 4)
+
+
+def test_a_duration_that_is_none_names_where_it_was_written() -> None:
+    with pytest.raises(ConfigError, match="HEALTH_CHECK_TIMEOUT: '180 s' has a space in it") as refused:
+        settings_of(Overrides(), {"HEALTH_CHECK_TIMEOUT": "180 s"}, TealYml())
+    assert refused.value.hint == "for example HEALTH_CHECK_TIMEOUT=300s"
+
+
+def touch(folder: Path, *names: str) -> None:
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / name).write_text("services: {}\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("there", "found"),
+    [
+        (("compose.yml", "docker-compose.yml"), ("compose.yml",)),
+        (("compose.yaml", "compose.yml"), ("compose.yaml",)),
+        (("docker-compose.yml", "docker-compose.override.yml"), ("docker-compose.yml", "docker-compose.override.yml")),
+        (("compose.yml", "compose.override.yaml", "compose.blue.yml"), ("compose.yml", "compose.override.yaml")),
+    ],
+)
+def test_the_files_are_those_that_compose_would_choose(
+    tmp_path: Path, there: tuple[str, ...], found: tuple[str, ...]
+) -> None:
+    touch(tmp_path, *there)
+    below = tmp_path / "scripts"
+    below.mkdir()
+    for where in (tmp_path, below):
+        assert tuple(path.name for path in owner_files(Options(where=str(where)), {})) == found
+
+
+def test_named_files_beat_the_environments_which_beat_the_usual_ones(tmp_path: Path) -> None:
+    touch(tmp_path, "compose.yml", "a.yml", "b.yml", "c.yml")
+    (tmp_path / ".env").write_text("COMPOSE_FILE=c.yml\n", encoding="utf-8")
+    here = Options(where=str(tmp_path))
+    assert [p.name for p in owner_files(here, {})] == ["c.yml"]
+    assert [p.name for p in owner_files(here, {"COMPOSE_FILE": "a.yml:b.yml"})] == ["a.yml", "b.yml"]
+    named = Options(where=str(tmp_path), files=("b.yml",))
+    assert [p.name for p in owner_files(named, {"COMPOSE_FILE": "a.yml"})] == ["b.yml"]
+
+
+def test_no_file_at_all_is_said_with_where_it_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no Compose file in"):
+        owner_files(Options(where=str(tmp_path)), {})
+
+
+@pytest.mark.parametrize(
+    ("main", "beside", "found"),
+    [
+        ("compose.yml", "compose.blue.yml", True),
+        ("docker-compose.yml", "docker-compose.blue.yaml", True),
+        ("docker-compose.yml", "compose.blue.yml", True),
+        ("stack.yml", "stack.blue.yml", True),
+        ("compose.yml", "compose.green.yml", False),
+    ],
+)
+def test_an_overlay_lies_beside_the_stacks_first_file(tmp_path: Path, main: str, beside: str, found: bool) -> None:
+    touch(tmp_path, main, beside)
+    assert (overlay((tmp_path / main,), "blue") == tmp_path / beside) is found
+
+
+CADDYFILE = """
+import teal.caddy
+:80 {
+	handle /api/* {
+		import teal api 8000 {
+			header_up X-Real-IP {remote_host}
+		}
+	}
+	# import teal commented 1
+	reverse_proxy /live/* live:9000 other:9001
+	reverse_proxy {
+		to h2c://grpc:50051
+	}
+	reverse_proxy grafana.example.org:443 localhost:3000
+	import teal web 3000
+}
+"""
+
+
+def caddy(*mounts: tuple[Path, str], **more: object) -> Tree:
+    volumes = [{"type": "bind", "source": str(source), "target": target} for source, target in mounts]
+    services: Tree = {name: {"image": "app"} for name in ("api", "web", "live", "other", "grpc", "commented")}
+    return {"services": {**services, "front": {"image": "caddy:2", "volumes": volumes, **more}}}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_routes_are_found_in_the_proxys_mounted_configuration(tmp_path: Path, whole: bool) -> None:
+    file = tmp_path / "Caddyfile"
+    file.write_text(CADDYFILE, encoding="utf-8")
+    model = caddy((tmp_path, "/etc/caddy")) if whole else caddy((file, "/etc/caddy/Caddyfile"))
+    assert named_by_proxy(model, "front") == Named(
+        {"api": 8000, "web": 3000}, {"live": 9000, "other": 9001, "grpc": 50051}
+    )
+
+
+def test_routes_are_found_in_a_folder_of_sites_and_in_a_config(tmp_path: Path) -> None:
+    (tmp_path / "sites").mkdir()
+    (tmp_path / "sites" / "web.caddy").write_text("import teal web 3000\n", encoding="utf-8")
+    model = caddy((tmp_path, "/etc/caddy"), configs=[{"source": "main"}])
+    model["configs"] = {"main": {"content": "import teal api 8000\n# $$ {$$HOST}"}}
+    assert named_by_proxy(model, "front").routes == {"web": 3000, "api": 8000}
+
+
+@pytest.mark.parametrize(
+    ("images", "proxy"),
+    [
+        ({"a": "caddy:2.11"}, "a"),
+        ({"a": "docker.io/library/caddy@sha256:0"}, "a"),
+        ({"a": "lucaslorentz/caddy-docker-proxy"}, ""),
+        ({"a": "caddy", "b": "caddy:2"}, ""),
+        ({"a": "nginx"}, ""),
+    ],
+)
+def test_the_proxy_is_the_one_caddy_by_the_whole_name_of_its_image(images: dict[str, str], proxy: str) -> None:
+    assert find_proxy({"services": {name: {"image": image} for name, image in images.items()}}) == proxy
+
+
+def test_a_problem_is_placed_at_the_line_of_its_service(tmp_path: Path) -> None:
+    file = tmp_path / "compose.yml"
+    lines = ["x-web:", "  web: 1", "services:", "  proxy:", "    image: caddy", "", "    environment:", "      web: no"]
+    file.write_text("\n".join([*lines, "  # web:", "  'web':", ""]), encoding="utf-8")
+    told = Evidence(proxy="proxy", routes={"web": 3000})
+    services: Tree = {
+        "web": {"image": "app", "restart": "always", "ports": [{"target": 1}]},
+        "proxy": {"image": "caddy"},
+    }
+    from dataclasses import replace
+
+    stack = replace(stack_of(services, told), sources=(str(file),))
+    assert {problem.place for problem in located(stack)} == {"compose.yml:10"}

@@ -49,7 +49,7 @@ add_suite() {
 install_from_suite() { # PACKAGE...
     require_debian 'Docker Engine, Compose v2 and buildx'
     add_suite
-    apt_get install -y --no-install-recommends "${@/%//$SUITE}" iptables
+    apt_get install -y --no-install-recommends "${@/%//$SUITE}" iptables procps # docker top runs the machine's ps
 }
 
 # Each color has networks of its own, and the engine's default address pools hold about 30 in all. A

@@ -10,6 +10,8 @@ import urllib.request
 from pathlib import Path
 from typing import Self
 
+from proof.load.client import context
+
 
 class Caddy:
     """Runs until the with-block ends; `reload` takes a changed configuration."""
@@ -26,6 +28,7 @@ class Caddy:
             [_caddy(), "run", "--config", str(self._folder / "Caddyfile")], env=self._env, stderr=subprocess.DEVNULL
         )
         _until_answers(f"{self.http}/up")
+        _until_answers(f"{self.https}/up")  # its certificate takes a moment longer
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -44,7 +47,7 @@ class Caddy:
         text = (
             f"{{\n admin 127.0.0.1:{self._admin}\n skip_install_trust\n auto_https disable_redirects\n}}\n"
             f"{self.http} {{\n respond /up 200\n {site}\n}}\n"
-            f"{self.https} {{\n tls internal\n {site}\n}}\n"
+            f"{self.https} {{\n tls internal\n respond /up 200\n {site}\n}}\n"
         )
         (self._folder / "Caddyfile").write_text(text, encoding="utf-8")
 
@@ -66,7 +69,7 @@ def _until_answers(url: str) -> None:
     deadline = time.monotonic() + 15
     while True:
         try:
-            urllib.request.urlopen(url, timeout=1).close()
+            urllib.request.urlopen(url, timeout=1, context=context("http/1.1")).close()
         except OSError:
             assert time.monotonic() < deadline, "caddy does not answer"
             time.sleep(0.05)

@@ -1,0 +1,100 @@
+"""Translates: the proxy's container and its state file, as the rest of Teal asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from teal.adapters.caddy.probe import Probe
+from teal.adapters.caddy.sites import admin, bare, entries
+from teal.adapters.caddy.state import StateFile
+from teal.core.observed import Container
+from teal.core.traffic import Traffic
+from teal.core.tree import Node
+from teal.errors import Unavailable
+from teal.ports import Answer, Engine, Entry, Prepared
+
+MOUNT = "/etc/teal"
+_WITHIN = 10.0  # seconds for a command inside the container
+_ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - published everywhere: asked on loopback
+_CONFIGS = (
+    ("wget", "-q", "-O", "-", "http://127.0.0.1:2019/config/"),
+    ("curl", "-sf", "http://127.0.0.1:2019/config/"),
+    ("caddy", "adapt", "--config", "/etc/caddy/Caddyfile"),  # the admin endpoint is off or elsewhere
+)
+
+
+class CaddyProxy:
+    """Caddy with Teal's snippet in a container, and the directory that it mounts at ``/etc/teal``."""
+
+    def __init__(self, folder: Path, engine: Engine, *, probe: Probe | None = None) -> None:
+        self._state = StateFile(folder)
+        self._engine = engine
+        self._probe = probe or Probe()
+
+    async def aclose(self) -> None:
+        """Close what asks the proxy."""
+        await self._probe.aclose()
+
+    def read(self) -> Traffic | None:
+        """Return what the state file says; None for no file or nothing that the proxy knows."""
+        return self._state.read()
+
+    def write(self, traffic: Traffic) -> None:
+        """Replace the state file in one rename, durably."""
+        self._state.write(traffic)
+
+    async def prepared(self, container: Container) -> Prepared:
+        """Return how the proxy stands to Teal, by the configuration that it runs with."""
+        config = await self._config(container)
+        return Prepared(await self._version(container), entries(config), bare(config), admin(config))
+
+    async def seen(self, container: Container) -> str | None:
+        """Return the state file as the container sees it; None where it sees none."""
+        ran = await self._engine.execute(container.id, ("cat", f"{MOUNT}/state"), within=_WITHIN)
+        return ran.output if ran.status == 0 else None
+
+    async def ask(self, container: Container, entry: Entry, key: str, path: str = "/") -> Answer:
+        """Send a GET with *key* through the proxy at *entry* and return what came."""
+        return await self._probe.ask(place(container, entry), entry, key, path)
+
+    async def in_flight(self, container: Container, entry: Entry, key: str) -> Mapping[str, int]:
+        """Return Caddy's count of requests in flight per upstream address; raise where it can't be had."""
+        return await self._probe.in_flight(place(container, entry), entry, key)
+
+    async def _config(self, container: Container) -> Node:
+        for command in _CONFIGS:
+            ran = await self._engine.execute(container.id, command, within=_WITHIN)
+            found = next(_configs_in(ran.output), None) if ran.status == 0 else None
+            if found is not None:
+                return found
+        raise Unavailable(
+            "the proxy's configuration can't be read",
+            hint="Teal asks the admin endpoint at 127.0.0.1:2019, or `caddy adapt` for /etc/caddy/Caddyfile",
+        )
+
+    async def _version(self, container: Container) -> str:
+        ran = await self._engine.execute(container.id, ("caddy", "version"), within=_WITHIN)
+        return ran.output.split()[0].lstrip("v") if ran.status == 0 and ran.output.strip() else ""
+
+
+def place(container: Container, entry: Entry) -> tuple[str, int]:
+    """Return where this machine reaches the entry's listener: where it is published, else the container's address."""
+    if published := container.ports.get(entry.listen):
+        return _ANY.get(published[0], published[0]), published[1]
+    for address in container.addresses.values():
+        return address, entry.listen
+    raise Unavailable("the proxy's container has no address: it does not run")
+
+
+def _configs_in(output: str) -> Iterator[Node]:
+    """Yield the configurations in a command's output; lines of Caddy's log are JSON too."""
+    for line in output.splitlines():
+        try:
+            value = msgspec.json.decode(line)
+        except msgspec.DecodeError:
+            continue
+        if isinstance(value, dict) and "level" not in value and ("apps" in value or "admin" in value):
+            yield value

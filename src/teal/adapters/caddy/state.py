@@ -1,0 +1,73 @@
+"""Translates: the state file that the proxy reads for every request, replaced in one durable rename."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from teal.core.traffic import Traffic, format_traffic, parse_traffic
+from teal.errors import Unavailable
+
+NAME = "state"  # below the directory that the proxy mounts at /etc/teal
+
+
+class StateFile:
+    """``state`` in the directory that the proxy mounts: one line, no newline at its end, readable for every user."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NAME
+
+    def read(self) -> Traffic | None:
+        """Return what the file says; None for no file, or nothing that the proxy knows: it goes plain then."""
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unavailable("read", self._path, error) from error
+        return parse_traffic(_as_the_proxy_reads(content))
+
+    def write(self, traffic: Traffic) -> None:
+        """Replace the file in one rename that survives a power cut; raise ``Unavailable`` where it stays as it was."""
+        beside = self._path.with_name(f".{NAME}-{secrets.token_hex(4)}")
+        try:
+            _write(beside, format_traffic(traffic).encode())
+            beside.replace(self._path)
+            _sync(self._path.parent)
+        except OSError as error:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+            raise _unavailable("written", self._path, error) from error
+
+
+def _as_the_proxy_reads(content: bytes) -> str:
+    """Return the content as Caddy's file placeholder does: without one line end."""
+    return content.removesuffix(b"\n").removesuffix(b"\r").decode(errors="replace")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a new file that every user may read, whatever the umask, and wait until it is on disk."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    try:
+        os.fchmod(fd, 0o644)
+        os.write(fd, content)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _sync(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _unavailable(what: str, path: Path, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"the proxy's state file {path} can't be {what}: {error.strerror}",
+        hint="`teal check` prints the one command that prepares the directory",
+    )

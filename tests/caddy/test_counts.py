@@ -1,0 +1,117 @@
+"""Caddy's counts of what is in flight, as Teal reads them: exact, by side, WebSockets apart."""
+
+import asyncio
+
+import aiohttp
+import httpx
+import pytest
+
+from teal.core.drain import Open, open_on
+from teal.core.roles import Role
+from teal.core.side import Side
+from teal.core.stack import Assigned, Service
+from teal.errors import Unavailable
+from teal.ports import Entry
+from tests.caddy.world import KEY, World
+
+pytestmark = pytest.mark.anyio
+
+
+def route(name: str, port: int) -> Service:
+    """Return a service that the proxy exposes."""
+    return Service(name, Assigned(Role.ROUTE, "the test says so"), port=port)
+
+
+async def seen(world: World, side: Side) -> Open | None:
+    """Return what is open on *side*, in the core's own words."""
+    return open_on(side, [route("platform", world.port)], await world.counts())
+
+
+async def test_idle_sides_count_zero(world: World) -> None:
+    world.write(f"blue blue {KEY}")
+    assert [await seen(world, side) for side in Side] == [Open(0, 0)] * 3
+
+
+async def test_requests_streams_and_websockets_are_counted_where_they_run(world: World) -> None:
+    world.write(f"blue blue {KEY}")
+    begun = [asyncio.create_task(world.text("/slow?seconds=3")) for _ in range(4)]
+    begun += [asyncio.create_task(world.text("/events?count=30")) for _ in range(2)]
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{world.http}") as session:
+        sockets = [await session.ws_connect("/ws") for _ in range(3)]
+        await asyncio.sleep(0.5)
+        assert await seen(world, Side.BLUE) == Open(6, 3)
+        world.write(f"green green {KEY}")
+        begun += [asyncio.create_task(world.text("/slow?seconds=2")) for _ in range(2)]
+        sockets.append(await session.ws_connect("/ws"))
+        await asyncio.sleep(0.5)
+        assert (await seen(world, Side.BLUE), await seen(world, Side.GREEN)) == (Open(6, 3), Open(2, 1))
+        assert {answer.split()[0] for answer in await asyncio.gather(*begun)} == {"200"}
+        assert await seen(world, Side.BLUE) == Open(0, 3)
+        assert world.blue.now.total() == 3
+        for socket in sockets:
+            await socket.send_str("hello")
+            assert (await socket.receive_str()).endswith("hello")
+            await socket.close()
+    await asyncio.sleep(0.2)
+    assert [await seen(world, side) for side in Side] == [Open(0, 0)] * 3
+
+
+async def test_what_was_held_is_counted_where_it_went(world: World) -> None:
+    world.write(f"hold green {KEY}")
+    begun = [asyncio.create_task(world.text("/slow?seconds=2")) for _ in range(5)]
+    await asyncio.sleep(0.5)
+    world.write(f"green green {KEY}")
+    await asyncio.sleep(0.8)
+    assert (await seen(world, Side.GREEN), await seen(world, Side.PLAIN)) == (Open(5, 0), Open(0, 0))
+    await asyncio.gather(*begun)
+    assert await seen(world, Side.GREEN) == Open(0, 0)
+
+
+async def test_clients_that_went_away_are_not_counted(world: World) -> None:
+    world.write(f"blue blue {KEY}")
+    begun = [asyncio.create_task(world.text("/slow?seconds=9")) for _ in range(5)]
+    await asyncio.sleep(0.3)
+    for task in begun:
+        task.cancel()
+    await asyncio.sleep(0.5)
+    assert await seen(world, Side.BLUE) == Open(0, 0)
+
+
+async def test_a_reload_of_the_owner_s_loses_no_count(world: World) -> None:
+    world.write(f"blue blue {KEY}")
+    begun = [asyncio.create_task(world.text("/slow?seconds=2")) for _ in range(4)]
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{world.admin}") as admin:
+        config = (await admin.get("/config/")).json()
+        await admin.post("/load", json=config, headers={"Cache-Control": "must-revalidate"})
+    await asyncio.sleep(0.5)
+    assert await seen(world, Side.BLUE) == Open(4, 0)
+    await asyncio.gather(*begun)
+    assert await seen(world, Side.BLUE) == Open(0, 0)
+
+
+async def test_no_count_is_an_error_and_not_a_zero(world: World) -> None:
+    world.write("blue")
+    with pytest.raises(Unavailable, match="does not say what is in flight"):
+        await world.counts()
+    world.write(f"blue blue {KEY}")
+    with pytest.raises(Unavailable, match="no answer"):
+        await world.probe.in_flight(("127.0.0.1", world.port), world.entry, KEY)
+    with pytest.raises(Unavailable, match="does not say"):
+        await world.probe.in_flight(("127.0.0.2", world.port), world.entry, KEY)
+    assert open_on(Side.BLUE, [route("other", 1)], await world.counts()) is None
+
+
+async def test_the_probe_asks_over_https(world: World) -> None:
+    world.write(f"blue green {KEY}")
+    entry = Entry("platform", world.port, world.https, tls=True, host="localhost")
+    answer = await world.probe.ask(("127.0.0.1", world.https), entry, KEY, "/x")
+    assert (answer.status, answer.upstream, answer.body) == (200, f"platform-green:{world.port}", "green /x ")
+    assert (await world.probe.in_flight(("127.0.0.1", world.https), entry, KEY))[f"platform-blue:{world.port}"] == 0
+
+
+async def test_the_probe_takes_what_came_of_an_endless_answer(world: World) -> None:
+    world.write(f"blue green {KEY}")
+    world.probe._within = 1.0
+    answer = await world.probe.ask(("127.0.0.1", world.http), world.entry, KEY, "/events?count=99")
+    assert (answer.status, answer.upstream) == (200, f"platform-green:{world.port}")
+    assert answer.body.startswith("data: green 0")

@@ -97,12 +97,12 @@ async def test_the_owner_s_options_work(world: World) -> None:
 async def test_every_entry_found_in_the_running_configuration_answers_to_a_key(world: World) -> None:
     found = entries(await running(world))
     port = world.port
-    assert found == (
+    assert set(found) == {  # Caddy orders servers by their ports, which are any free ones
         Entry("platform", port, world.http, tls=False, host="", path="/api"),
         Entry("platform", port, world.http, tls=False, host="", path="/app"),
         Entry("platform", port, world.http, tls=False, host=""),
         Entry("platform", port, world.https, tls=True, host="localhost", path="/only"),
-    )
+    }
     world.write(f"blue green {KEY}")
     for entry in found:
         answer = await world.probe.ask(("127.0.0.1", entry.listen), entry, KEY, "/x")

@@ -15,6 +15,7 @@ from teal.ports import Network
 from teal.run import making
 from teal.run.scene import Scene
 
+GUEST = -1  # a lower priority than any network of the stack: else the engine moves published ports over, with a gap
 EDGE = "edge"  # the network on which only the proxy and the routes of a color meet, while plain containers run
 LAST_LINES = 2000  # log lines kept of a service that is removed after a failure
 
@@ -65,7 +66,7 @@ async def _bring_shared(scene: Scene, side: Side, networks: dict[str, Network], 
             label = networks[name].label if name in networks else ""
             if label in twins:
                 aliases = (container.service, container.name)
-                await scene.ports.engine.connect(twins[label].name, container.id, aliases)
+                await scene.ports.engine.connect(twins[label].name, container.id, aliases, priority=GUEST)
 
 
 async def _make_edge(scene: Scene, side: Side, mine: Iterable[Container], proxies: Iterable[Container]) -> None:
@@ -80,7 +81,7 @@ async def _make_edge(scene: Scene, side: Side, mine: Iterable[Container], proxie
         if container.service in routes:
             await engine.connect(name, container.id, (key_of(container.service, side),))
     for proxy in proxies:
-        await engine.connect(name, proxy.id, ())
+        await engine.connect(name, proxy.id, (), priority=GUEST)
 
 
 async def join(scene: Scene, side: Side, release: int) -> bool:

@@ -121,9 +121,9 @@ def _problems(ports: Ports, stack: Stack, observed: Observed) -> Iterable[str]:
     except TealError as error:
         yield error.message
         return
-    shown = str(observed.active) if observed.active else ""
+    shown = str(observed.active or ("plain" if plainly_running(observed, stack) else ""))
     if published is not None and published != shown:
-        yield f".deployment-color says {published or 'nothing'}, but users go to {shown or 'no color'}"
+        yield f".deployment-color says {published or 'nothing'}, but users go to {shown or 'no side'}"
 
 
 def history(ports: Ports, limit: int) -> tuple[HistoryRow, ...]:

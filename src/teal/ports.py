@@ -15,7 +15,7 @@ from teal.core.observed import Container, Unfinished
 from teal.core.release import Release
 from teal.core.rendered import Rendered
 from teal.core.side import Side
-from teal.core.stack import HttpProbe, TcpProbe
+from teal.core.stack import HttpProbe, ImageFacts, TcpProbe
 from teal.core.steps import Step
 from teal.core.traffic import Traffic
 
@@ -47,6 +47,18 @@ class ImageInfo:
     health_interval: float = 30.0  # seconds, as the engine reads them
     health_start_period: float = 0.0
     health_retries: int = 3
+
+    @property
+    def facts(self) -> ImageFacts:
+        """Return what of it tells roles, ports and gates."""
+        return ImageFacts(
+            exposed=self.exposed,
+            volumes=self.volumes,
+            healthcheck=self.healthcheck,
+            interval=self.health_interval,
+            start_period=self.health_start_period,
+            retries=self.health_retries,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from teal.config import Options, load, located
+from teal.config import Options, load
+from teal.core.refuse import problems
 from teal.core.render import render_both, render_once
 from teal.core.rendered import Making
 from teal.core.roles import Role
@@ -48,7 +49,7 @@ def test_the_example_needs_no_teal_yml():
     assert stack.proxy == "proxy"
     assert (stack.service("platform").port, stack.service("platform").grace) == (3000, 45)
     assert stack.service("rag").health.probe == HttpProbe(3001, "/health")
-    assert located(stack) == ()
+    assert problems(stack) == ()
 
 
 def test_the_shop_is_read_without_overlays_and_its_roles_are_proposed():
@@ -115,7 +116,7 @@ def write(folder: Path, **files: str) -> None:
 def test_overlays_are_merged_with_the_override_that_compose_would_read(tmp_path: Path):
     write(
         tmp_path,
-        compose__yml="name: s\nservices: {web: {image: app}, db: {image: postgres}}\n",
+        compose__yml="name: s\nservices:\n  web: {image: app}\n  db: {image: postgres}\n",
         compose__override__yml="services: {web: {environment: {FROM: override}}}\n",
         compose__blue__yml="services: {web: {container_name: s-web-blue, environment: !override {COLOR: blue}}}\n",
         compose__green__yml="services: {web: {container_name: s-web-green}}\n",
@@ -126,19 +127,14 @@ def test_overlays_are_merged_with_the_override_that_compose_would_read(tmp_path:
     assert seen[Side.BLUE]["environment"] == {"COLOR": "blue"}
     assert seen[Side.GREEN]["environment"] == {"FROM": "override"}
     assert stack.evidence.overlaid == {"web"}
-    assert [Path(file).name for file in stack.sources] == [
-        "compose.yml",
-        "compose.override.yml",
-        "compose.blue.yml",
-        "compose.green.yml",
-    ]
+    assert stack.places == {"web": "compose.yml:3", "db": "compose.yml:4"}
 
 
 def test_an_unset_variable_is_remembered_and_warned_of(tmp_path: Path):
     write(tmp_path, compose__yml="name: s\nservices: {web: {image: app, environment: {A: $GONE, B: '${ELSE:-x}'}}}\n")
     stack = read(tmp_path)
     assert stack.unset == {"GONE"}
-    assert "GONE is not set, and the files give it no default: it is empty" in [p.message for p in located(stack)]
+    assert "GONE is not set, and the files give it no default: it is empty" in [p.message for p in problems(stack)]
 
 
 def test_a_secret_from_the_environment_or_dotenv_is_taken_by_value(tmp_path: Path):

@@ -6,12 +6,11 @@ import pytest
 
 from teal.config.caddyfile import Named, find_proxy, named_by_proxy
 from teal.config.options import Options, overlay, owner_files
-from teal.config.places import located
+from teal.config.places import places
 from teal.config.settings import Overrides, settings_of
 from teal.config.teal_yml import Retention, TealYml, Timeouts
-from teal.core.stack import Evidence, Tree
+from teal.core.stack import Tree
 from teal.errors import ConfigError
-from tests.unit.stacks import stack_of
 
 
 @pytest.mark.parametrize(
@@ -159,16 +158,10 @@ def test_the_proxy_is_the_one_caddy_by_the_whole_name_of_its_image(images: dict[
     assert find_proxy({"services": {name: {"image": image} for name, image in images.items()}}) == proxy
 
 
-def test_a_problem_is_placed_at_the_line_of_its_service(tmp_path: Path) -> None:
-    file = tmp_path / "compose.yml"
+def test_a_service_is_placed_at_its_line_in_the_first_file_that_has_it(tmp_path: Path) -> None:
     lines = ["x-web:", "  web: 1", "services:", "  proxy:", "    image: caddy", "", "    environment:", "      web: no"]
-    file.write_text("\n".join([*lines, "  # web:", "  'web':", ""]), encoding="utf-8")
-    told = Evidence(proxy="proxy", routes={"web": 3000})
-    services: Tree = {
-        "web": {"image": "app", "restart": "always", "ports": [{"target": 1}]},
-        "proxy": {"image": "caddy"},
-    }
-    from dataclasses import replace
-
-    stack = replace(stack_of(services, told), sources=(str(file),))
-    assert {problem.place for problem in located(stack)} == {"compose.yml:10"}
+    text = "\n".join([*lines, "  # web:", "  'web': {image: app}", "volumes:", "  data:", ""])
+    (tmp_path / "compose.yml").write_text(text, encoding="utf-8")
+    (tmp_path / "compose.blue.yml").write_text("services:\n  web:\n  more: {}\n", encoding="utf-8")
+    files = [tmp_path / name for name in ("compose.yml", "compose.blue.yml", "absent.yml")]
+    assert places(files) == {"proxy": "compose.yml:4", "web": "compose.yml:10", "more": "compose.blue.yml:3"}

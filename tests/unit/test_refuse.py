@@ -1,11 +1,14 @@
 """Refusals and warnings: one row per thing that two colors can't share, with its way out."""
 
+from dataclasses import replace
+
 import pytest
 
-from teal.core.refuse import problems
+from teal.core.refuse import demand, problems
 from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.stack import Evidence, ImageFacts, Stack, Tree
+from teal.errors import Refused
 from tests.unit.stacks import stack_of
 
 SOUND: Tree = {
@@ -208,6 +211,25 @@ def test_overlays_that_differ_in_more_than_the_color_are_told() -> None:
     overlays[Side.GREEN]["web"]["mem_limit"] = "1"  # type: ignore[index]
     message = "the overlays give web different mem_limit: the two colors don't run the same"
     assert said(stack_of(SOUND, told, overlays=overlays)) == [("warning", message)]
+
+
+def test_an_error_refuses_with_its_place_and_its_remedy() -> None:
+    stack = replace(with_web(ports=[{"target": 1, "published": "1"}]), places={"web": "compose.yml:3"})
+    with pytest.raises(Refused) as refused:
+        demand(stack)
+    assert refused.value.message == "compose.yml:3: web publishes port 1, which two colors can't both have"
+    assert refused.value.hint.startswith("the proxy serves it anyway? Say so in teal.yml: `ports: {web: drop}`")
+
+
+def test_several_errors_are_all_listed_at_once() -> None:
+    with pytest.raises(Refused) as refused:
+        demand(with_web(ports=[{"target": 1}], volumes=[volume("media")]))
+    assert refused.value.message.endswith("(and 1 more, above)")
+    assert len(refused.value.detail.splitlines()) == 2
+
+
+def test_warnings_alone_refuse_nothing() -> None:
+    assert [problem.level for problem in demand(with_web(restart="no"))] == ["warning"]
 
 
 def test_every_problem_says_what_to_do() -> None:

@@ -2,8 +2,7 @@
 
 from teal.config.load import load
 from teal.config.options import Options
-from teal.config.places import located
 from teal.config.settings import Overrides
 from teal.config.teal_yml import schema
 
-__all__ = ["Options", "Overrides", "load", "located", "schema"]
+__all__ = ["Options", "Overrides", "load", "schema"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from teal.config.caddyfile import find_proxy, named_by_proxy
 from teal.config.declared import checks_of, evidence_of, hooks_of
 from teal.config.options import Options, overlay, owner_files
+from teal.config.places import places
 from teal.config.resolve import Resolved, interpolation, resolve
 from teal.config.settings import Overrides, settings_of
 from teal.config.strict import decode, read_yaml
@@ -59,7 +60,7 @@ async def load(
         hooks=hooks_of(said),
         safe_volumes=frozenset(said.safe_volumes),
         evidence=evidence,
-        sources=tuple(str(path) for path in (*files, *overlays.values()) if path),
+        places=places(path for path in (*files, *overlays.values()) if path),
         unset=frozenset().union(*(each.unset for each in resolved.values())),
         notes=tuple(dict.fromkeys(note for each in resolved.values() for note in each.notes)),
     )
@@ -178,15 +179,4 @@ async def _facts(stack: Stack, look: Look) -> dict[str, ImageFacts]:
     named = {each.name: each.image for each in stack.services}
     images = list(dict.fromkeys(named.values()))
     found = dict(zip(images, await asyncio.gather(*map(look, images)), strict=True))
-    return {name: _fact(info) for name, image in named.items() if (info := found[image])}
-
-
-def _fact(info: ImageInfo) -> ImageFacts:
-    return ImageFacts(
-        exposed=info.exposed,
-        volumes=info.volumes,
-        healthcheck=info.healthcheck,
-        interval=info.health_interval,
-        start_period=info.health_start_period,
-        retries=info.health_retries,
-    )
+    return {name: info.facts for name, image in named.items() if (info := found[image])}

@@ -1,21 +1,21 @@
-"""Finds, for problems of a stack, the line on which the service that they are about begins."""
+"""Finds the line on which each service of a stack begins, for problems to name."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from teal.core.problem import Problem
-from teal.core.refuse import problems
-from teal.core.stack import Stack
+_KEY = re.compile(r"(\s+)[\"']?([\w.-]+)[\"']?\s*:")
 
 
-def located(stack: Stack) -> tuple[Problem, ...]:
-    """Return the problems of *stack*, each with file and line of its service where they can be found."""
-    texts = {Path(file).name: _lines(Path(file)) for file in stack.sources}
-    return tuple(replace(problem, place=_place(problem, texts)) for problem in problems(stack))
+def places(files: Iterable[Path]) -> dict[str, str]:
+    """Return service -> ``compose.yml:12``; the first file that has it counts, included ones aren't looked into."""
+    found: dict[str, str] = {}
+    for file in files:
+        for line, name in _services(_lines(file)):
+            found.setdefault(name, f"{file.name}:{line}")
+    return found
 
 
 def _lines(path: Path) -> list[str]:
@@ -25,25 +25,16 @@ def _lines(path: Path) -> list[str]:
         return []
 
 
-def _place(problem: Problem, texts: dict[str, list[str]]) -> str:
-    """Return ``compose.yml:12``; the file alone where the service comes from an included or extended one."""
-    first = next(iter(texts), "")
-    if not problem.service:
-        return first
-    found = ((name, _line(problem.service, lines)) for name, lines in texts.items())
-    return next((f"{name}:{line}" for name, line in found if line), first)
-
-
-def _line(service: str, lines: Sequence[str]) -> int:
-    """Return the line, from 1, of the key *service* directly below ``services:``; 0 for none."""
-    key = re.compile(rf"^(\s+)[\"']?{re.escape(service)}[\"']?\s*:")
+def _services(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Yield (line from 1, name) of each key directly below ``services:``."""
     inside, indent = False, ""
     for number, line in enumerate(lines, 1):
-        if re.match(r"\S", line) and not line.startswith("#"):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if not line[0].isspace():
             inside, indent = line.startswith("services:"), ""
-        elif inside and line.strip() and not line.lstrip().startswith("#"):
+        elif inside:
             indent = indent or line[: len(line) - len(line.lstrip())]
-            found = key.match(line)
+            found = _KEY.match(line)
             if found and found[1] == indent:
-                return number
-    return 0
+                yield number, found[2]

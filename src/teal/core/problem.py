@@ -16,6 +16,16 @@ class Problem:
     remedy: str
     place: str = ""  # "compose.yml:12", where it is known
 
+    @property
+    def where(self) -> str:
+        """Return the place as the beginning of a line."""
+        return f"{self.place}: " if self.place else ""
+
+    @property
+    def text(self) -> str:
+        """Return the problem in one line."""
+        return f"{self.where}{self.message}: {self.remedy}"
+
 
 def error(service: str, message: str, remedy: str) -> Problem:
     """Return a problem that refuses a deploy."""

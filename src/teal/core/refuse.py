@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from teal.core.problem import Problem, error, warning
 from teal.core.refuse_networks import addresses, neighbours, published, reachable
@@ -12,13 +13,26 @@ from teal.core.refuse_volumes import mounts
 from teal.core.roles import Role
 from teal.core.stack import Stack
 from teal.core.tree import services_in
+from teal.errors import Refused
 
 
 def problems(stack: Stack) -> tuple[Problem, ...]:
     """Return everything that stands in the way of rotating *stack*, errors first, each with its remedy."""
     rules = (whole, roles, collisions, overlays, mounts, published, addresses, neighbours, reachable, starting)
     found = [problem for rule in (*rules, one_shots, healthchecks) for problem in rule(stack)]
-    return tuple(sorted(dict.fromkeys(found), key=lambda problem: problem.level))
+    placed = (replace(problem, place=stack.places.get(problem.service, "")) for problem in found)
+    return tuple(sorted(dict.fromkeys(placed), key=lambda problem: problem.level))
+
+
+def demand(stack: Stack) -> tuple[Problem, ...]:
+    """Return the warnings; raise ``Refused``, which lists every error with its remedy, where there are any."""
+    found = problems(stack)
+    errors = [problem for problem in found if problem.level == "error"]
+    if not errors:
+        return found
+    others = f" (and {len(errors) - 1} more, above)" if len(errors) > 1 else ""
+    detail = "\n".join(problem.text for problem in errors) if len(errors) > 1 else ""
+    raise Refused(f"{errors[0].where}{errors[0].message}{others}", hint=errors[0].remedy, detail=detail)
 
 
 def whole(stack: Stack) -> Iterator[Problem]:

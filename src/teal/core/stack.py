@@ -155,7 +155,7 @@ class Stack:
     fingerprint: str = ""  # changes when anything that a release is made of changes, builds excepted
     evidence: Evidence = field(default=Evidence())
     copies: frozenset[str] = frozenset()  # host files whose read-only mounts become copies in a release
-    sources: tuple[str, ...] = ()  # every Compose file that was read, absolute, overlays last
+    places: Mapping[str, str] = field(default_factory=dict)  # service -> "compose.yml:12", as far as it was found
     unset: frozenset[str] = frozenset()  # variables that the files name, without default, and nobody set
     notes: tuple[str, ...] = ()  # what Compose and Teal remarked while reading
 

@@ -178,6 +178,13 @@ def test_waiting_for_health_that_nobody_checks_is_told_once_the_image_is_known()
     assert said(stack_of(services)) == []
 
 
+def test_data_that_only_the_image_knows_of_is_told() -> None:
+    told = Evidence(proxy="proxy", routes={"web": 3000}, images={"web": ImageFacts(volumes=("/data", "/cache"))})
+    stack = with_web(told, volumes=[{"type": "volume", "target": "/cache"}])
+    message = "the image of web keeps /data in a volume without a name: each release begins with none"
+    assert said(stack) == [("warning", message)]
+
+
 def test_requests_past_the_snippet_are_refused_with_the_line_to_write() -> None:
     found = problems(stack_of(SOUND, Evidence(proxy="proxy", bare={"web": 3000})))
     assert [(p.level, p.remedy) for p in found] == [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from teal.core import stores
+from teal.core.health import facts_of
 from teal.core.problem import Problem, error, warning
 from teal.core.roles import Role
 from teal.core.side import Side
@@ -28,6 +29,7 @@ def mounts(stack: Stack) -> Iterator[Problem]:
         if services[each.name].get("use_api_socket"):
             yield _docker(each)
         yield from _borrowed(each, services[each.name], stack)
+        yield from _hidden(each, services[each.name], stack)
 
 
 def is_data(volume: Node) -> bool:
@@ -81,6 +83,14 @@ def _served_by(volume: Node, stack: Stack) -> str:
 
 def _is_proxy(each: Service) -> bool:
     return stores.IMAGES.get(last_part(each.image)) == "proxy"
+
+
+def _hidden(each: Service, service: Node, stack: Stack) -> Iterator[Problem]:
+    """Warn of data that only the image knows of: each container has an empty volume of its own for it."""
+    mounted = {unescaped(mapping(volume).get("target")) for volume in sequence(service.get("volumes"))}
+    for place in sorted(set(facts_of(each.name, stack.evidence).volumes) - mounted):
+        message = f"the image of {each.name} keeps {place} in a volume without a name: each release begins with none"
+        yield warning(each.name, message, f"mount something there, or make {each.name} shared, if it matters")
 
 
 def _docker(each: Service) -> Problem:

@@ -11,9 +11,11 @@ from teal.core.release import Release
 from teal.core.render import render_both, render_once
 from teal.core.rendered import Making, Required
 from teal.core.roles import Role
+from teal.core.services import with_images
 from teal.core.side import Side
 from teal.core.stack import Service, Stack
 from teal.errors import Refused
+from teal.ports import ImageInfo
 from teal.run import traffic
 from teal.run.scene import Scene
 
@@ -67,23 +69,30 @@ def _reference(stack: Stack, service: Service) -> str:
 
 async def image_ids(scene: Scene, services: Iterable[Service]) -> dict[str, str]:
     """Return service -> image id as the engine has them now; raise ``Refused`` where one is missing."""
+    return {name: image.id for name, image in (await images(scene, services)).items()}
+
+
+async def images(scene: Scene, services: Iterable[Service]) -> dict[str, ImageInfo]:
+    """Return service -> image as the engine has them now; raise ``Refused`` where one is missing."""
     services = tuple(services)
     found = await asyncio.gather(*(scene.ports.engine.image(_reference(scene.stack, service)) for service in services))
-    ids: dict[str, str] = {}
+    there: dict[str, ImageInfo] = {}
     for service, image in zip(services, found, strict=True):
         if image is None:
             raise Refused(
                 f"the image of {service.name} ({_reference(scene.stack, service)}) is not there",
                 hint="deploy without --no-build, or pull it; the active release was not touched",
             )
-        ids[service.name] = image.id
-    return ids
+        there[service.name] = image
+    return there
 
 
 async def keep(scene: Scene, number: int, side: Side) -> bool:
     """Pin the images under Teal's tags and write the release: both renderings, its files, its record."""
-    stack, engine = scene.stack, scene.ports.engine
-    ids = await image_ids(scene, pinned(stack))
+    engine = scene.ports.engine
+    found = await images(scene, pinned(scene.stack))
+    stack = with_images(scene.stack, {name: image.facts for name, image in found.items()})
+    ids = {name: image.id for name, image in found.items()}
     await asyncio.gather(*(engine.tag(ids[name], repository(stack.project, name), str(number)) for name in ids))
     folder = scene.ports.releases.folder(number)
     info = await engine.info()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from teal.run.checking import check
 from teal.run.deploying import deploy, leave, rollback
+from teal.run.handling import down, restart, stop
 from teal.run.looking import history, status
 from teal.run.options import DeployOptions
 from teal.run.tidying import cleanup, plan_up, up
@@ -16,10 +17,13 @@ __all__ = [
     "check",
     "cleanup",
     "deploy",
+    "down",
     "history",
     "leave",
     "plan_up",
+    "restart",
     "rollback",
     "status",
+    "stop",
     "up",
 ]

@@ -124,6 +124,16 @@ class Upped:
 
 
 @dataclass(frozen=True, slots=True)
+class ByHand:
+    """What restart, stop or down did to a color."""
+
+    project: str
+    command: Literal["restart", "stop", "down"]
+    side: Side | None  # None where no color was active
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that ``check`` found."""
 

@@ -1,0 +1,5 @@
+"""``python -m teal``."""
+
+from teal.cli.main import main
+
+main()

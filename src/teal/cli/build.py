@@ -1,0 +1,81 @@
+"""The only place that builds adapters: reads the stack, and puts everything that its commands touch in one bundle."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from teal import config
+from teal.adapters.engine import DockerEngine
+from teal.adapters.home import DEFAULT, Home
+from teal.cli.session import Asked, Opened, Times
+from teal.core.stack import Stack
+
+if TYPE_CHECKING:
+    pass
+
+
+@asynccontextmanager
+async def opened(asked: Asked, times: Times, *, changing: bool) -> AsyncIterator[Opened]:
+    """Yield the stack that is meant and its ports; where it is to be changed, its state directory is prepared."""
+    async with AsyncExitStack() as closing:
+        engine = DockerEngine.here(os.environ)
+        closing.push_async_callback(engine.close)
+        # Compose takes as long to read the files as Python to import the rest: they do it side by side.
+        stack, _ = await asyncio.gather(_stack(asked, times, engine), asyncio.to_thread(_import_the_rest))
+        home = home_of(stack.project)
+        if changing:
+            home.prepare()
+        yield _built(asked, stack, home, engine, closing)
+
+
+def home_of(project: str) -> Home:
+    """Return where the state of *project* lies."""
+    return Home(Path(os.environ.get("TEAL_HOME") or DEFAULT).absolute(), project)
+
+
+async def _stack(asked: Asked, times: Times, engine: DockerEngine) -> Stack:
+    options = config.Options(asked.files, asked.project, asked.directory, asked.env_files, asked.profiles)
+    overrides = config.Overrides(times.health_timeout, times.health_interval, times.drain_timeout)
+    return await config.load(options, os.environ, overrides=overrides, look=engine.image)
+
+
+def _import_the_rest() -> None:
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # its own command line: would import rich
+    import httpx  # noqa: F401
+
+    import teal.adapters.caddy.proxy
+    import teal.run.commands  # noqa: F401
+
+
+def _built(asked: Asked, stack: Stack, home: Home, engine: DockerEngine, closing: AsyncExitStack) -> Opened:
+    from teal.adapters.caddy.proxy import CaddyProxy
+    from teal.adapters.clock import SystemClock
+    from teal.adapters.compose import DockerCompose
+    from teal.adapters.journal import SqliteJournal
+    from teal.adapters.lock import FileLock
+    from teal.adapters.machine import Host
+    from teal.adapters.releases import ReleaseFolders
+    from teal.run.ports import Ports
+
+    proxy = CaddyProxy(home.proxy, engine)
+    closing.push_async_callback(proxy.aclose)
+    journal = SqliteJournal(home.journal)
+    closing.callback(journal.close)
+    releases = ReleaseFolders(home.releases)
+    ports = Ports(
+        engine=engine,
+        compose=DockerCompose(asked.words(), cwd=os.getcwd(), environ=os.environ),  # noqa: PTH109 (no disk asked)
+        proxy=proxy,
+        releases=releases,
+        journal=journal,
+        lock=FileLock(home.lock),
+        clock=SystemClock(),
+        machine=Host(stack.directory, str(home.folder), os.environ),
+    )
+    return Opened(ports, stack, lambda: (*journal.notes, *releases.notes))

@@ -1,0 +1,124 @@
+"""The command group: loads a command's module when it is run, and takes the shared options before and after it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, cast
+
+import click
+
+from teal.cli.session import Asked, Session
+from teal.cli.table import COMMANDS, ENTRIES, EXITS
+
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def _say_less(name: str) -> Any:
+    def callback(context: click.Context, _: click.Parameter, value: object) -> None:
+        if value:
+            setattr(context.ensure_object(Session), name, True)
+
+    return callback
+
+
+def shared_options() -> list[click.Option]:
+    """Return the options that may stand before the command as well as after it."""
+    return [
+        click.Option(
+            ["--json"], is_flag=True, expose_value=False, callback=_say_less("json"), help="Print JSON for programs."
+        ),
+        click.Option(
+            ["-q", "--quiet"],
+            is_flag=True,
+            expose_value=False,
+            callback=_say_less("quiet"),
+            help="Print no progress, only results and errors.",
+        ),
+    ]
+
+
+class Command(click.Command):
+    """A command with the shared options, whose help ends in an example."""
+
+    def __init__(self, *args: Any, example: str = "", **kwargs: Any) -> None:
+        kwargs.setdefault("context_settings", HELP)
+        super().__init__(*args, **kwargs)
+        self.example = example
+        self.params += shared_options()
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example as it is to be typed."""
+        super().format_epilog(ctx, formatter)
+        if self.example:
+            with formatter.section("Example"):
+                for line in self.example.strip().splitlines():
+                    formatter.write(f"{' ' * formatter.current_indent}{line.strip()}\n")
+
+
+class PassingCommand(Command):
+    """A command that hands what follows its own options to Docker Compose untouched."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        settings = {**HELP, "ignore_unknown_options": True, "allow_interspersed_args": False}
+        super().__init__(*args, context_settings=settings, **kwargs)
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by the table; imports what is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return all names."""
+        del ctx
+        return list(ENTRIES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command."""
+        del ctx
+        if cmd_name not in ENTRIES:
+            return None
+        module = importlib.import_module(ENTRIES[cmd_name].module)
+        return cast("click.Command", module.COMMANDS[cmd_name])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one may have been meant."""
+        if args and args[0] not in ENTRIES and not args[0].startswith("-"):
+            ctx.fail(f"there is no command {args[0]!r}{_meant(args[0])}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by section, without importing one."""
+        del ctx
+        for section, entries in COMMANDS.items():
+            with formatter.section(section):
+                formatter.write_dl([(name, entry.summary) for name, entry in entries.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table of exit statuses."""
+        del ctx
+        with formatter.section("Exit statuses"):
+            formatter.write_dl([(str(status), meaning) for status, meaning in EXITS])
+
+
+def _meant(name: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, ENTRIES, n=1)
+    return f": did you mean {close[0]!r}?" if close else ""
+
+
+@click.group(cls=LazyGroup, context_settings=HELP)
+@click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="Compose file; may be given several times.")
+@click.option("-p", "--project-name", "project", default="", metavar="NAME", help="Project name.")
+@click.option("--project-directory", "directory", default="", metavar="PATH", help="Where the stack lies.")
+@click.option("--env-file", "env_files", multiple=True, metavar="FILE", help="Environment file instead of .env.")
+@click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Compose profile to enable.")
+@click.version_option(package_name="teal-deploy", message="teal %(version)s")
+@click.pass_context
+def cli(context: click.Context, /, **options: Any) -> None:
+    """Roll a Docker Compose stack from blue to green behind Caddy, without a lost request."""
+    context.ensure_object(Session).asked = Asked(**options)
+
+
+cli.params += shared_options()

@@ -1,0 +1,77 @@
+"""The library's commands as this room calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from teal.core.side import Side
+from teal.core.stack import Stack
+from teal.run.options import DeployOptions
+from teal.run.ports import Ports, Watch
+from teal.run.results import ByHand, Checked, Cleaned, HistoryRow, Outcome, Status, Upped
+
+
+class Library(Protocol):
+    """``teal.run.commands``, seen from here."""
+
+    async def deploy(self, ports: Ports, stack: Stack, options: DeployOptions, watch: Watch) -> Outcome:
+        """Roll *stack* to a new release."""
+        ...
+
+    async def rollback(
+        self, ports: Ports, stack: Stack, to: int | None, watch: Watch, *, dry_run: bool = False, keep: bool = False
+    ) -> Outcome:
+        """Bring a kept release back."""
+        ...
+
+    async def leave(self, ports: Ports, stack: Stack, watch: Watch) -> Outcome:
+        """Go back to the plain stack."""
+        ...
+
+    async def cleanup(self, ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool) -> Cleaned:
+        """Remove what the policy no longer keeps."""
+        ...
+
+    async def up(self, ports: Ports, stack: Stack, services: Sequence[str], watch: Watch) -> Upped:
+        """Start or update shared services."""
+        ...
+
+    async def plan_up(self, ports: Ports, stack: Stack, services: Sequence[str]) -> tuple[str, ...]:
+        """Return what ``up`` will restart."""
+        ...
+
+    async def restart(
+        self, ports: Ports, stack: Stack, side: Side, names: Sequence[str], watch: Watch, *, cut: bool
+    ) -> ByHand:
+        """Restart services of a color."""
+        ...
+
+    async def stop(
+        self, ports: Ports, stack: Stack, side: Side, names: Sequence[str], watch: Watch, *, cut: bool
+    ) -> ByHand:
+        """Stop services of a color."""
+        ...
+
+    async def down(self, ports: Ports, stack: Stack, watch: Watch) -> ByHand:
+        """Remove both colors."""
+        ...
+
+    async def status(self, ports: Ports, stack: Stack) -> Status:
+        """Look at the stack."""
+        ...
+
+    def history(self, ports: Ports, limit: int) -> tuple[HistoryRow, ...]:
+        """Return past runs."""
+        ...
+
+    async def check(self, ports: Ports, stack: Stack) -> Checked:
+        """Judge configuration and machine."""
+        ...
+
+
+def the_library() -> Library:
+    """Return the real one."""
+    from teal.run import commands
+
+    return commands

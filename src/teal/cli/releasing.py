@@ -1,0 +1,139 @@
+"""The commands that change which release serves: deploy, plan, rollback, leave, cleanup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from teal.cli.answer import answer, confirm
+from teal.cli.group import Command
+from teal.cli.running import look, nobody, perform
+from teal.cli.session import Session, Times
+from teal.run.options import DeployOptions
+
+_BUILDS = (
+    click.option("--pull", "build", flag_value="pull", help="Pull images that are not built; build the others."),
+    click.option("--no-build", "build", flag_value="none", help="Take the images that are there."),
+    click.option("--force", is_flag=True, help="Deploy although nothing changed."),
+    click.option("--force-memory", is_flag=True, help="Deploy although memory looks too small for two colors."),
+    click.option("--strategy", type=click.Choice(["blue-green", "recreate"]), default="blue-green", show_default=True),
+)
+_KEEP = click.option("--keep", is_flag=True, help="Leave the old color running, for an instant rollback.")
+_DRY = click.option("--dry-run", is_flag=True, help="Print the steps and change nothing.")
+_TIMES = (
+    click.option(
+        "--health-timeout", metavar="TIME", default="", help="How long services may take to prove themselves (180s)."
+    ),
+    click.option("--health-interval", metavar="TIME", default="", help="How often they are asked at least (3s)."),
+    click.option("--drain-timeout", metavar="TIME", default="", help="How long open requests may take to end (30s)."),
+)
+
+
+def _all(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def decorate(function: Any) -> Any:
+        for each in reversed(decorators):
+            function = each(function)
+        return function
+
+    return decorate
+
+
+@click.command(cls=Command, example="teal deploy --health-timeout 5m")
+@_all(*_BUILDS, _KEEP, _DRY, *_TIMES)
+@click.pass_obj
+def deploy(
+    session: Session,
+    /,
+    *,
+    build: str | None,
+    health_timeout: str,
+    health_interval: str,
+    drain_timeout: str,
+    **options: Any,
+) -> None:
+    """Roll the stack to a new release.
+
+    Builds, starts the new color beside the old one, waits until it has proved itself, switches all routes at once,
+    drains and retires the old color. Before the switch any failure, or Ctrl-C, leaves the active color as it was.
+    """
+    session.times = Times(health_timeout, health_interval, drain_timeout)
+    _deploy(session, DeployOptions(build=build or "build", **options))  # type: ignore[arg-type]
+
+
+@click.command(cls=Command, example="teal plan")
+@_all(*_BUILDS, _KEEP)
+@click.pass_obj
+def plan(session: Session, /, *, build: str | None, **options: Any) -> None:
+    """Print the steps that `teal deploy` would take, and change nothing."""
+    _deploy(session, DeployOptions(build=build or "build", dry_run=True, **options))  # type: ignore[arg-type]
+
+
+def _deploy(session: Session, options: DeployOptions) -> None:
+    from teal.cli.show.outcome import outcome
+
+    if options.dry_run:
+        result = look(session, lambda library, ports, stack: library.deploy(ports, stack, options, nobody))
+    else:
+        result = perform(session, lambda library, ports, stack, watch: library.deploy(ports, stack, options, watch))
+    answer(session, result, outcome)
+
+
+@click.command(cls=Command, example="teal rollback\nteal rollback 12")
+@click.argument("release", type=click.IntRange(min=1), required=False)
+@_all(_KEEP, _DRY)
+@click.pass_obj
+def rollback(session: Session, /, *, release: int | None, dry_run: bool, keep: bool) -> None:
+    """Bring the previous release, or an older kept RELEASE, back with its own images and configuration."""
+    from teal.cli.show.outcome import outcome
+
+    if dry_run:
+        result = look(
+            session, lambda library, ports, stack: library.rollback(ports, stack, release, nobody, dry_run=True)
+        )
+    else:
+        result = perform(
+            session, lambda library, ports, stack, watch: library.rollback(ports, stack, release, watch, keep=keep)
+        )
+    answer(session, result, outcome)
+
+
+@click.command(cls=Command, example="teal leave")
+@click.pass_obj
+def leave(session: Session, /) -> None:
+    """Go back to the plain stack, as `docker compose up` runs it, by the same switch and drain."""
+    from teal.cli.show.outcome import outcome
+
+    result = perform(session, lambda library, ports, stack, watch: library.leave(ports, stack, watch))
+    answer(session, result, outcome)
+
+
+@click.command(cls=Command, example="teal cleanup --dry-run")
+@_DRY
+@click.option("-y", "--yes", is_flag=True, help="Don't ask.")
+@click.pass_obj
+def cleanup(session: Session, /, *, dry_run: bool, yes: bool) -> None:
+    """Remove inactive containers, failed colors and releases that the policy no longer keeps.
+
+    What serves, what is shared and what isn't this stack's is never touched.
+    """
+    from teal.cli.show.outcome import cleaned
+
+    if dry_run or not (yes or session.json):
+        would = look(session, lambda library, ports, stack: library.cleanup(ports, stack, nobody, dry_run=True))
+        if dry_run:
+            answer(session, would, cleaned)
+            return
+        if not session.quiet:
+            click.echo(cleaned(would))
+        if would.containers or would.releases or would.networks:
+            confirm("Remove them?")
+    answer(
+        session,
+        perform(session, lambda library, ports, stack, watch: library.cleanup(ports, stack, watch, dry_run=False)),
+        cleaned,
+    )
+
+
+COMMANDS = {"deploy": deploy, "plan": plan, "rollback": rollback, "leave": leave, "cleanup": cleanup}

@@ -1,0 +1,93 @@
+"""What one invocation was asked, and the ways out of it: the stack with its ports, the library's commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from teal.cli.library import Library
+    from teal.core.stack import Stack
+    from teal.run.ports import Ports
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The options that stand before the command, as Compose has them."""
+
+    files: tuple[str, ...] = ()
+    project: str = ""
+    directory: str = ""
+    env_files: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+
+    def words(self) -> tuple[str, ...]:
+        """Return them as Compose's own command line has them."""
+        named = (("--project-name", self.project), ("--project-directory", self.directory))
+        listed = (("--file", self.files), ("--env-file", self.env_files), ("--profile", self.profiles))
+        return (
+            *(word for name, value in named if value for word in (name, value)),
+            *(word for name, values in listed for value in values for word in (name, value)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The durations given as options, as written; empty leaves them to environment and ``teal.yml``."""
+
+    health_timeout: str = ""
+    health_interval: str = ""
+    drain_timeout: str = ""
+
+
+class Opened(NamedTuple):
+    """A stack and everything that its commands touch."""
+
+    ports: Ports
+    stack: Stack
+    notes: Callable[[], tuple[str, ...]] = tuple  # what a person should know of the state directory, at the end
+
+
+Open = Callable[["Session", bool], AbstractAsyncContextManager[Opened]]  # whether the command changes anything
+
+
+def _open(session: Session, changing: bool) -> AbstractAsyncContextManager[Opened]:  # noqa: FBT001 (fits Open)
+    from teal.cli.build import opened
+
+    return opened(session.asked, session.times, changing=changing)
+
+
+def _library() -> Library:
+    from teal.cli.library import the_library
+
+    return the_library()
+
+
+def _become(argv: Sequence[str], environment: dict[str, str]) -> None:
+    import os
+
+    os.execvpe(argv[0], list(argv), environment)  # noqa: S606 (an argv list, as everywhere)
+
+
+@dataclass(slots=True)
+class Session:
+    """One invocation; tests put their own *open*, *library* and *become* in."""
+
+    asked: Asked = field(default_factory=Asked)
+    times: Times = field(default_factory=Times)
+    json: bool = False
+    quiet: bool = False
+    opener: Open = _open
+    librarian: Callable[[], Library] = _library
+    become: Callable[[Sequence[str], dict[str, str]], None] = _become
+
+    def open(self, *, changing: bool = False) -> AbstractAsyncContextManager[Opened]:
+        """Read the stack's files and build its ports; the state directory is prepared where it is to be changed."""
+        return self.opener(self, changing)
+
+    @property
+    def library(self) -> Library:
+        """Return the library's commands."""
+        return self.librarian()

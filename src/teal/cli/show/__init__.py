@@ -1,0 +1,1 @@
+"""Presentation: values in, text out. No other room knows what an output looks like."""

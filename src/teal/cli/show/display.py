@@ -1,0 +1,71 @@
+"""Chooses how a running command is shown: JSON Lines, nothing, a living picture, or plain lines."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Protocol
+
+from teal.cli.output import Outlet
+
+if TYPE_CHECKING:
+    from teal.cli.session import Session
+    from teal.core.events import Event
+    from teal.run.ports import Watch
+
+
+class Display(Protocol):
+    """Is told events and shows them in its way."""
+
+    def tell(self, event: Event) -> None:
+        """Take note of *event*; return at once."""
+        ...
+
+    def close(self) -> None:
+        """Show the last state and let go of the terminal."""
+        ...
+
+
+@contextmanager
+def display(session: Session) -> Iterator[Watch]:
+    """Yield the watch to hand to the library."""
+    chosen = _choose(session)
+    if chosen is None:
+        yield _nothing
+        return
+    try:
+        yield _guarded(chosen)
+    finally:
+        chosen.close()
+
+
+def _choose(session: Session) -> Display | None:
+    if session.json:
+        from teal.cli.show.lines import JsonLines
+
+        return JsonLines(Outlet(sys.stdout), clock=time.monotonic)
+    if session.quiet:
+        return None
+    if sys.stdout.isatty():
+        from teal.cli.show.live import Live
+
+        return Live(clock=time.monotonic)
+    from teal.cli.show.lines import PlainLines
+
+    return PlainLines(Outlet(sys.stdout), clock=time.monotonic)
+
+
+def _nothing(_: Event) -> None:
+    return
+
+
+def _guarded(chosen: Display) -> Callable[[Event], None]:
+    """Return a watch that never raises: a fault of the presentation loses a line, never a deploy."""
+
+    def tell(event: Event) -> None:
+        with suppress(Exception):
+            chosen.tell(event)
+
+    return tell

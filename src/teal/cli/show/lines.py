@@ -1,0 +1,118 @@
+"""Shows events as lines with the seconds since the start: plain ones for pipes and CI, JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+import msgspec
+
+from teal.cli.output import Outlet
+from teal.cli.show.text import seconds
+from teal.core.events import Event, InFlight, Said, ServiceNow, StepBegan, StepEnded
+from teal.core.words import name_of, say
+
+_WORTH_SAYING = 1.0  # seconds: the end of a shorter step is seen by the next one's beginning
+Clock = Callable[[], float]
+
+
+class PlainLines:
+    """One line for each event that tells something new."""
+
+    def __init__(self, outlet: Outlet, *, clock: Clock) -> None:
+        self._outlet = outlet
+        self._clock = clock
+        self._start = clock()
+        self._last = ""
+
+    def tell(self, event: Event) -> None:
+        """Write the line of *event*, unless it says what the last one said."""
+        text = plain(event)
+        if text and text != self._last:
+            self._last = text
+            self._outlet.line(f"{self._clock() - self._start:6.1f}s  {text}")
+
+    def close(self) -> None:
+        """Wait for the last line."""
+        self._outlet.close()
+
+
+class JsonLines:
+    """Each event an object of its own."""
+
+    def __init__(self, outlet: Outlet, *, clock: Clock) -> None:
+        self._outlet = outlet
+        self._clock = clock
+        self._start = clock()
+
+    def tell(self, event: Event) -> None:
+        """Write the object of *event*."""
+        content = {"event": event_name(event), "elapsed": round(self._clock() - self._start, 3), **as_json(event)}
+        self._outlet.line(msgspec.json.encode(content).decode())
+
+    def close(self) -> None:
+        """Wait for the last line."""
+        self._outlet.close()
+
+
+def plain(event: Event) -> str:
+    """Return the line of *event*, "" where it needs none."""
+    match event:
+        case StepBegan(step):
+            return say(step)
+        case StepEnded(step, took, passed):
+            return _ended(name_of(step), took, passed=passed)
+        case ServiceNow(side, service, state):
+            return f"  {side}/{service} {state}"
+        case InFlight(side, requests, websockets):
+            return f"  {in_flight(requests, websockets)} on {side}"
+        case Said("tool", text):
+            return f"  | {text}"
+        case Said(kind, text):
+            return f"{kind}: {text}"
+        case _:
+            assert_never(event)
+
+
+def _ended(name: str, took: float, *, passed: bool) -> str:
+    if passed:
+        return f"  {name}: so already"
+    return f"  {name} took {seconds(took)}" if took >= _WORTH_SAYING else ""
+
+
+def in_flight(requests: int, websockets: int) -> str:
+    """Return what is still in flight, in words."""
+    if not requests and not websockets:
+        return "nothing in flight"
+    sockets = f" and {websockets} WebSocket{'s' * (websockets != 1)}" if websockets else ""
+    return f"{requests} request{'s' * (requests != 1)}{sockets} in flight"
+
+
+def event_name(event: Event) -> str:
+    """Return the event's name in JSON."""
+    match event:
+        case StepBegan():
+            return "step-began"
+        case StepEnded():
+            return "step-ended"
+        case ServiceNow():
+            return "service"
+        case InFlight():
+            return "in-flight"
+        case Said():
+            return "said"
+        case _:
+            assert_never(event)
+
+
+def as_json(event: Event) -> dict[str, object]:
+    """Return the event's own fields as JSON has them."""
+    match event:
+        case StepBegan(step):
+            return {"step": name_of(step), "text": say(step)}
+        case StepEnded(step, took, passed):
+            return {"step": name_of(step), "seconds": round(took, 3), "passed": passed}
+        case _:
+            fields = msgspec.to_builtins(event)
+            assert isinstance(fields, dict)
+            return fields

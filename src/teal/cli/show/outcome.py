@@ -1,0 +1,108 @@
+"""Says how deploy, rollback, leave, cleanup and up ended, and what they would do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from teal.cli.show.text import paint, seconds
+from teal.run.results import Cleaned, Drained, Outcome, Upped
+
+
+def outcome(result: Outcome) -> str:
+    """Return the closing lines of *result*."""
+    if result.outcome == "planned":
+        return planned(_title(result), result.steps, result.notes)
+    if result.outcome == "unchanged":
+        return _lines(
+            *_healed(result.healed),
+            f"{result.project}: nothing changed since release {result.release} (`teal deploy --force` deploys anyway)",
+            *_notes(result.notes),
+        )
+    return _lines(
+        *_healed(result.healed),
+        paint(f"✓ {_title(result)}", "green", bold=True) + _times(result),
+        *([f"  {_phases(result.phases)}"] if result.phases else []),
+        *([f"  {_drained(result.drained)}"] if result.drained else []),
+        *([f"  to go back: {_way_back(result)}"] if _way_back(result) else []),
+        *_notes(result.notes),
+    )
+
+
+def planned(title: str, steps: Sequence[str], notes: Sequence[str] = ()) -> str:
+    """Return a plan as a numbered list."""
+    width = len(str(len(steps)))
+    numbered = (f"  {number:>{width}}  {step}" for number, step in enumerate(steps, 1))
+    return _lines(f"{title}, in {len(steps)} steps:" if steps else f"{title}: nothing to do", *numbered, *_notes(notes))
+
+
+def cleaned(result: Cleaned) -> str:
+    """Return what cleanup removed, or would."""
+    parts = [
+        (f"container{'s' * (len(result.containers) != 1)}", result.containers),
+        (f"release{'s' * (len(result.releases) != 1)}", result.releases),
+        (f"network{'s' * (len(result.networks) != 1)}", result.networks),
+    ]
+    listed = [f"  {word}: {', '.join(str(each) for each in found)}" for word, found in parts if found]
+    verb = "would remove" if result.outcome == "planned" else "removed"
+    head = f"{result.project}: cleanup {verb}" if listed else f"{result.project}: nothing to clean up"
+    return _lines(*_healed(result.healed), head + ":" * bool(listed), *listed)
+
+
+def upped(result: Upped) -> str:
+    """Return what ``up`` did."""
+    parts = (("started", result.started), ("updated", result.updated), ("as they were", result.untouched))
+    said = "; ".join(f"{word}: {', '.join(names)}" for word, names in parts if names)
+    return f"{result.project}: {said or 'there are no shared services'}"
+
+
+def _title(result: Outcome) -> str:
+    where = f" {result.source or 'nothing'} → {result.target}" if result.target else ""
+    what = f" release {result.release}" if result.release is not None else ""
+    return f"{result.command} {result.project}:{what}{where}"
+
+
+def _times(result: Outcome) -> str:
+    live = [f"live after {seconds(result.live)}"] if result.live is not None else []
+    done = [f"done after {seconds(result.done)}"] if result.done is not None else []
+    return "".join(f", {part}" for part in live + done)
+
+
+def _phases(phases: Mapping[str, float]) -> str:
+    long = {name: took for name, took in phases.items() if took >= 0.05}
+    return "  ".join(f"{name} {seconds(took)}" for name, took in long.items())
+
+
+def _drained(drained: Drained) -> str:
+    if not drained.counted:
+        return f"the proxy could not count: waited {seconds(drained.seconds)} for open requests"
+    cut = [
+        f"{number} {word}{'s' * (number != 1)}"
+        for number, word in ((drained.cut_requests, "request"), (drained.cut_websockets, "WebSocket"))
+        if number
+    ]
+    return f"drained in {seconds(drained.seconds)}: " + (f"{' and '.join(cut)} cut" if cut else "nothing was cut")
+
+
+def _way_back(result: Outcome) -> str:
+    if result.command == "leave":
+        return "teal deploy"
+    if result.previous is None:
+        return ""
+    # After a rollback the release before it is meant by a bare `teal rollback`, not the one that was left.
+    return (
+        f"teal rollback {result.previous}"
+        if result.command == "rollback"
+        else f"teal rollback (release {result.previous})"
+    )
+
+
+def _healed(healed: str) -> tuple[str, ...]:
+    return (f"put right first: {healed}",) if healed else ()
+
+
+def _notes(notes: Sequence[str]) -> tuple[str, ...]:
+    return tuple(paint(f"  note: {note}", "yellow") for note in notes)
+
+
+def _lines(*lines: str) -> str:
+    return "\n".join(lines)

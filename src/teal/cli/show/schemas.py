@@ -1,0 +1,69 @@
+"""Makes the JSON Schemas of what the commands print, from the types that they return."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from teal import config
+from teal.run.results import ByHand, Checked, Cleaned, HistoryRow, Outcome, Status, Upped
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_RESULTS: dict[str, tuple[Any, str]] = {
+    "status": (Status, "teal status --json"),
+    "deploy": (Outcome, "the last line of teal deploy --json; plan, rollback and leave print the same"),
+    "cleanup": (Cleaned, "the last line of teal cleanup --json"),
+    "by-hand": (ByHand, "the last line of teal restart, stop or down --json"),
+    "up": (Upped, "the last line of teal up --json"),
+    "history": (tuple[HistoryRow, ...], "teal history --json"),
+    "check": (Checked, "teal check --json"),
+}
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return every schema by its name."""
+    made = {name: _of(kind, title) for name, (kind, title) in _RESULTS.items()}
+    return {**made, "event": _event(), "error": _error(), "teal.yml": config.schema()}
+
+
+def _of(kind: Any, title: str) -> dict[str, Any]:
+    made = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(kind)))  # defaults as JSON has them
+    return {"$schema": _DRAFT, "title": title, **made}
+
+
+def _object(title: str, properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    return {"$schema": _DRAFT, "title": title, "type": "object", "properties": properties, "required": required}
+
+
+def _event() -> dict[str, Any]:
+    text, number = {"type": "string"}, {"type": "number"}
+    side = {"enum": ["blue", "green", "plain"]}
+    properties = {
+        "event": {"enum": ["step-began", "step-ended", "service", "in-flight", "said"]},
+        "elapsed": {**number, "description": "seconds since the command's start"},
+        "step": text,
+        "text": text,
+        "seconds": number,
+        "passed": {"type": "boolean", "description": "it was true already"},
+        "side": side,
+        "service": text,
+        "state": text,
+        "requests": {"type": "integer"},
+        "websockets": {"type": "integer"},
+        "kind": {"enum": ["tool", "note", "warning"]},
+    }
+    return _object(
+        "a line before the last of teal deploy, rollback, leave or cleanup --json", properties, ["event", "elapsed"]
+    )
+
+
+def _error() -> dict[str, Any]:
+    fields = {
+        "message": {"type": "string", "description": "what went wrong"},
+        "hint": {"type": "string", "description": "what to do"},
+        "status": {"type": "integer", "description": "the exit status"},
+        "detail": {"type": "string", "description": "a tool's or a service's own last lines"},
+    }
+    error = {"type": "object", "properties": fields, "required": ["message", "hint", "status"]}
+    return _object("the last line of any failed command with --json", {"error": error}, ["error"])

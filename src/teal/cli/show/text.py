@@ -1,0 +1,59 @@
+"""Small words of presentation: durations, ages, tables, color."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+import click
+
+from teal.cli.output import colored
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration as people say it: ``0.4 s``, ``12 s``, ``2 min 5 s``, ``3 h 10 min``, ``4 days``."""
+    if value is None:
+        return "-"
+    if value < 10:
+        return f"{value:.1f} s"
+    whole = round(value)
+    if whole < 2 * _MINUTE:
+        return f"{whole} s"
+    if whole < 2 * _HOUR:
+        return f"{whole // _MINUTE} min" + (f" {whole % _MINUTE} s" if whole % _MINUTE and whole < 10 * _MINUTE else "")
+    if whole < 2 * _DAY:
+        return f"{whole // _HOUR} h" + (f" {whole % _HOUR // _MINUTE} min" if whole < 10 * _HOUR else "")
+    return f"{whole // _DAY} days"
+
+
+def age(since: float | None, now: float) -> str:
+    """Return how long ago *since* was."""
+    return "-" if not since else seconds(max(0.0, round(now - since)))
+
+
+def stamp(when: float | None) -> str:
+    """Return a moment in the local time, to the second."""
+    return "-" if when is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
+
+
+def paint(text: str, color: str = "", *, bold: bool = False, dim: bool = False) -> str:
+    """Return *text* in *color*, where standard output wants colors."""
+    return click.style(text, fg=color or None, bold=bold or None, dim=dim or None) if colored() else text
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return aligned columns; cells may be painted."""
+    every = [[paint(each, dim=True) for each in head], *[list(row) for row in rows]]
+    widths = [max(_width(row[at]) for row in every) for at in range(len(head))]
+    lines = ("  ".join(_fill(cell, width) for cell, width in zip(row, widths, strict=True)) for row in every)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _width(cell: str) -> int:
+    return len(click.unstyle(cell))
+
+
+def _fill(cell: str, width: int) -> str:
+    return cell + " " * (width - _width(cell))

@@ -1,0 +1,136 @@
+"""The commands that start, restart and stop by hand: up, restart, stop, down."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from teal.cli.answer import answer, confirm
+from teal.cli.compose_words import Words, split
+from teal.cli.everyday import COLOR, environment, hand_on, places
+from teal.cli.group import Command
+from teal.cli.output import interactive
+from teal.cli.running import look, perform
+from teal.cli.session import Session
+from teal.core.side import Side
+from teal.errors import Failed, Refused
+
+if TYPE_CHECKING:
+    from teal.cli.library import Library
+    from teal.core.stack import Stack
+    from teal.run.ports import Ports, Watch
+    from teal.run.results import ByHand
+
+_YES = click.option("-y", "--yes", is_flag=True, help="Don't ask, and accept that users may be cut off.")
+_SERVICES = click.argument("services", nargs=-1)
+
+
+@click.command(cls=Command, example="teal up\nteal up proxy")
+@_SERVICES
+@click.option("-y", "--yes", is_flag=True, help="Don't ask before a running service is restarted.")
+@click.pass_obj
+def up(session: Session, /, *, services: tuple[str, ...], yes: bool) -> None:
+    """Start the shared SERVICES, all where none is named, and update those whose definition has changed.
+
+    Says beforehand which running ones will restart. Never touches a color.
+    """
+    from teal.cli.show.outcome import upped
+
+    if not yes and not session.json:
+        due = look(session, lambda library, ports, stack: library.plan_up(ports, stack, services))
+        if due:
+            click.echo(f"will restart, since they have changed: {', '.join(due)}", err=True)
+            confirm("Go on?")
+    answer(
+        session, perform(session, lambda library, ports, stack, watch: library.up(ports, stack, services, watch)), upped
+    )
+
+
+@click.command(cls=Command, example="teal restart worker")
+@_SERVICES
+@COLOR
+@_YES
+@click.pass_obj
+def restart(session: Session, /, *, services: tuple[str, ...], color: str | None, yes: bool) -> int:
+    """Restart services of a color, container by container, each waited for.
+
+    Refuses where users would be cut off meanwhile; `teal deploy --force` replaces a serving color without a gap.
+    """
+    return _by_hand(session, "restart", services, color, cut=yes)
+
+
+@click.command(cls=Command, example="teal stop --color green")
+@_SERVICES
+@COLOR
+@_YES
+@click.pass_obj
+def stop(session: Session, /, *, services: tuple[str, ...], color: str | None, yes: bool) -> int:
+    """Stop services of a color; what serves users only with --yes."""
+    return _by_hand(session, "stop", services, color, cut=yes)
+
+
+def _by_hand(
+    session: Session, word: Literal["restart", "stop"], services: tuple[str, ...], color: str | None, *, cut: bool
+) -> int:
+    """Do it to the color's own services through the library, to all others through Compose, as its owner would."""
+    found = places(session, color)
+    if found.side is Side.PLAIN:
+        return hand_on(session, [(found.plain, Words((word,), services))])
+    told = split(Words((word,), services), found.every)
+    mine = [words.services for place, words in told if place is found.every[0]]
+    for place, words in told:
+        if place is not found.every[0]:
+            _compose(session, place.argv(words), environment(place))
+    if mine:
+        side, names = found.side, mine[0]
+
+        async def action(library: Library, ports: Ports, stack: Stack, watch: Watch) -> ByHand:
+            command = library.restart if word == "restart" else library.stop
+            return await command(ports, stack, side, names, watch, cut=cut)
+
+        result = perform(session, action)
+        answer(session, result, _say)
+    return 0
+
+
+def _say(result: ByHand) -> str:
+    word = {"restart": "restarted", "stop": "stopped", "down": "taken down"}[result.command]
+    where = f" on {result.side}" if result.side else ""
+    return f"{result.project}: {word}{where}: {', '.join(result.services) or 'nothing'}"
+
+
+@click.command(cls=Command, example="teal down\nteal down --volumes --yes")
+@click.option("--volumes", is_flag=True, help="Remove the stack's named volumes too: its data is gone then.")
+@_YES
+@click.pass_obj
+def down(session: Session, /, *, volumes: bool, yes: bool) -> None:
+    """Take both colors and the shared services down. Volumes stay, unless --volumes says otherwise."""
+    if not yes:
+        _ask_before_down(session, volumes=volumes)
+    plain = places(session, None).plain
+    result = perform(session, lambda library, ports, stack, watch: library.down(ports, stack, watch))
+    words = Words(("down", *(["--volumes"] if volumes else [])))
+    _compose(session, plain.argv(words), environment(plain))
+    answer(session, result, _say)
+
+
+def _ask_before_down(session: Session, *, volumes: bool) -> None:
+    """Ask a person; without one, or for JSON, ``--yes`` must have said so."""
+    if session.json or not interactive():
+        raise Refused("`down` takes the whole stack down and asks first; nobody is here to answer", hint="add --yes")
+    data = ", and REMOVE ITS DATA" if volumes else ""
+    confirm(f"Take both colors and the shared services down{data}?", default=False)
+
+
+def _compose(session: Session, argv: list[str], environment: dict[str, str]) -> None:
+    """Run Compose; what it says goes to standard error, which JSON leaves alone."""
+    output = subprocess.DEVNULL if session.quiet else sys.__stderr__
+    ended = subprocess.run(argv, env=environment, stdout=output, stderr=None, check=False)
+    if ended.returncode:
+        raise Failed(f"{' '.join(argv[:2])} ended with status {ended.returncode}", hint="its own words are above")
+
+
+COMMANDS = {"up": up, "restart": restart, "stop": stop, "down": down}

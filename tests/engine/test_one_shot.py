@@ -18,14 +18,18 @@ def name_of(owner):
     return f"{owner.sandbox.stack}-once-migrate-1"
 
 
+def definition(owner, script):
+    after = {"db": {"condition": "service_started"}}
+    folder = [{"type": "bind", "source": str(owner.folder), "target": "/owner", "read_only": True}]
+    migrate = service("sh", "-c", script, depends_on=after, volumes=folder)
+    return owner.rendering({"migrate": migrate, "db": service()})
+
+
 def once(owner, script):
-    file = owner.rendering(
-        {"migrate": service("sh", "-c", script, depends_on={"db": {"condition": "service_started"}}), "db": service()}
-    )
-    name = f"{owner.sandbox.stack}-once-migrate-1"
-    return owner.compose.run_once(
-        f"{owner.sandbox.stack}-blue", file, "migrate", name=name, told=owner.told.append
-    ), name
+    """Return the run of a one-shot, not begun, and the name of its container."""
+    project, name = f"{owner.sandbox.stack}-blue", name_of(owner)
+    file = definition(owner, script)
+    return owner.compose.run_once(project, file, "migrate", name=name, told=owner.told.append), name
 
 
 async def test_a_one_shot_runs_alone_to_its_end_and_is_removed(owner):
@@ -57,7 +61,7 @@ asyncio.run(compose.run_once(project, file, "migrate", name=name, told=told))
 
 def kill_during(owner, script):
     """Let another Teal run the one-shot and kill it once the one-shot says "begun"."""
-    file = owner.rendering({"migrate": service("sh", "-c", script)})
+    file = definition(owner, script)
     argv = [sys.executable, "-c", KILLED, f"{owner.sandbox.stack}-blue", file, name_of(owner)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as teal:
         while teal.stdout.readline() != "begun\n":
@@ -66,27 +70,43 @@ def kill_during(owner, script):
 
 
 async def test_a_one_shot_that_a_killed_run_left_is_waited_for_and_not_doubled(owner):
-    kill_during(owner, "echo begun; sleep 3; echo ended")
-    again, _ = once(owner, "echo never")
+    script = "echo begun; sleep 3; echo ended"
+    kill_during(owner, script)
+    again, _ = once(owner, script)
     assert await again == 0
     assert owner.told[0].endswith("waiting for its end")
     assert owner.told[1:] == ["begun", "ended"]
 
 
 async def test_a_one_shot_that_succeeded_after_a_kill_is_not_repeated(owner):
-    kill_during(owner, "echo begun; sleep 1")
+    script = "echo begun; sleep 1; cut -d. -f1 /proc/uptime"
+    kill_during(owner, script)
     docker("wait", name_of(owner))
-    again, _ = once(owner, "echo never")
+    first = docker("logs", name_of(owner)).splitlines()
+    again, _ = once(owner, script)
     assert await again == 0
-    assert owner.told == ["begun"]
+    assert owner.told == first
 
 
 async def test_a_one_shot_that_failed_after_a_kill_is_repeated(owner):
-    kill_during(owner, "echo begun; sleep 1; exit 1")
-    docker("wait", name_of(owner))
-    again, _ = once(owner, "echo anew")
+    script = "echo begun; sleep 1; test -e /owner/mended"
+    kill_during(owner, script)
+    assert docker("wait", name_of(owner)) == "1"
+    (owner.folder / "mended").touch()
+    again, _ = once(owner, script)
     assert await again == 0
-    assert owner.told == ["anew"]
+
+
+async def test_a_one_shot_of_another_definition_is_let_finish_and_does_not_count(owner):
+    kill_during(owner, "echo begun; sleep 2")
+    again, _ = once(owner, "echo other")
+    assert await again == 0
+    assert owner.told[1:] == ["other"]
+    kill_during(owner, "echo begun; sleep 1")
+    docker("wait", name_of(owner))
+    again, _ = once(owner, "echo another")
+    assert await again == 0
+    assert owner.told[2:] == ["another"]
 
 
 async def test_a_cancelled_one_shot_is_stopped(owner):

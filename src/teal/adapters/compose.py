@@ -69,11 +69,12 @@ class DockerCompose(ports.Compose):
     async def run_once(self, project: str, file: str, service: str, *, name: str, told: Told) -> int:
         """Run a one-shot of a rendered file to its end in a container of its own; return its exit status.
 
-        The container *name* outlives Teal: one that a killed run left is waited for, or its status taken,
-        if it succeeded; one that failed is made anew. It is kept on failure, removed otherwise.
+        The container *name* outlives Teal: one that a killed run left of the same definition is waited for, or
+        its success taken; any other is made anew, once it has ended. It is kept on failure, removed otherwise.
         """
         await self._checked()
-        return await one_shot.run(self._docker, rendered(project, file), service, name=name, told=told)
+        whole, definition = rendered(project, file), one_shot.digest(file)
+        return await one_shot.run(self._docker, whole, service, name=name, definition=definition, told=told)
 
     async def version(self) -> tuple[int, ...]:
         """Return Compose's version; ``Unavailable`` where there is none, or one that is too old."""

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from teal.adapters.child import Ended
 from teal.errors import Failed, TealError
 from teal.ports import Told
+
+DEFINITION = "teal.definition"  # digest of the file that a one-shot was made from
 
 
 class Docker(Protocol):
@@ -21,15 +26,38 @@ class Docker(Protocol):
         ...
 
 
-async def run(docker: Docker, compose: Sequence[str], service: str, *, name: str, told: Told) -> int:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The container of an earlier attempt; all empty for none."""
+
+    state: str = ""
+    status: int = 0
+    definition: str = ""
+
+    @property
+    def running(self) -> bool:
+        """Tell whether it runs now."""
+        return self.state == "running"
+
+    def serves(self, definition: str) -> bool:
+        """Tell whether it does, or has done, what *definition* asks for."""
+        return self.definition == definition and (self.running or (self.state == "exited" and self.status == 0))
+
+
+def digest(file: str) -> str:
+    """Return what tells the definition in *file* from others."""
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
+async def run(docker: Docker, compose: Sequence[str], service: str, *, name: str, definition: str, told: Told) -> int:
     """Run *service* in container *name*, or find it there; return its exit status. Cancelled, it is stopped."""
-    state, status = await _found(docker, name)
-    if state == "running":
-        told(f"{name} still runs since the last attempt: waiting for its end")
-    elif state != "exited" or status != 0:
-        await docker(("rm", "--force", "--volumes", name))
-        await _start(docker, compose, service, name)
+    found = await _found(docker, name)
+    if found.running:
+        told(f"{name} still runs since an earlier attempt: waiting for its end")
     try:
+        if not found.serves(definition):
+            await _renew(docker, found, name)
+            await _start(docker, compose, service, name, definition)
         await docker(("logs", "--follow", name), told=told)
         status = await _ended(docker, name)
     except asyncio.CancelledError:
@@ -40,16 +68,25 @@ async def run(docker: Docker, compose: Sequence[str], service: str, *, name: str
     return status
 
 
-async def _found(docker: Docker, name: str) -> tuple[str, int]:
-    """Return the state and exit status of the container, ("", 0) for none."""
-    ended = await docker(("container", "inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", name))
-    words = ended.lines[-1].split() if ended.lines else []
-    return (words[0], int(words[1])) if ended.status == 0 and len(words) == 2 else ("", 0)
+async def _found(docker: Docker, name: str) -> Found:
+    show = f'{{{{.State.Status}}}} {{{{.State.ExitCode}}}} {{{{index .Config.Labels "{DEFINITION}"}}}}'
+    ended = await docker(("container", "inspect", "--format", show, name))
+    words = ended.lines[-1].split() if ended.status == 0 and ended.lines else []
+    return Found(words[0], int(words[1]), "".join(words[2:])) if len(words) > 1 else Found()
 
 
-async def _start(docker: Docker, compose: Sequence[str], service: str, name: str) -> None:
+async def _renew(docker: Docker, found: Found, name: str) -> None:
+    """Make room for a new one; what still runs was asked for by another definition, and is let finish."""
+    if found.running:
+        await _ended(docker, name)
+    await docker(("rm", "--force", "--volumes", name))
+
+
+async def _start(docker: Docker, compose: Sequence[str], service: str, name: str, definition: str) -> None:
     options = ("--detach", "--no-deps", "--no-TTY", "--interactive=false", "--name", name)
-    await docker((*compose, "run", *options, service), failure=Failed(f"the one-shot {service} can't be started"))
+    label = ("--label", f"{DEFINITION}={definition}")
+    failure = Failed(f"the one-shot {service} can't be started")
+    await docker((*compose, "run", *options, *label, service), failure=failure)
 
 
 async def _ended(docker: Docker, name: str) -> int:

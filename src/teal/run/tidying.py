@@ -10,6 +10,7 @@ from teal.core.roles import Role
 from teal.core.side import COLORS, Side
 from teal.core.stack import Stack
 from teal.core.steps import Clear, Plan, Step
+from teal.core.traffic import PLAIN
 from teal.core.words import say
 from teal.errors import ConfigError, Refused
 from teal.run.execute import execute
@@ -102,6 +103,8 @@ async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch) -> 
         found = {c.service for c in observed.on(Side.PLAIN, frozenset(wanted)) if c.running}
         changed = await changed_shared(ports, observed, wanted)
         scene = Scene(ports, stack, watch, key=ports.machine.secret())
+        if observed.traffic is None:  # a proxy without a state file serves the plain names, and logs that it has none
+            ports.proxy.write(PLAIN)
         if changed:
             await ports.compose.up_shared(changed, update=True, told=scene.tool)
         await start_shared(scene, wanted)

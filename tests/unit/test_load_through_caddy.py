@@ -19,6 +19,8 @@ LIVELY = Mix(
     upload_seconds=(0.5, 0.8), events_seconds=(0.5, 1.0), ws_seconds=(0.5, 1.0),
 )  # fmt: skip
 
+pytestmark = pytest.mark.load
+
 
 @pytest.fixture
 def server() -> Iterator[Server]:

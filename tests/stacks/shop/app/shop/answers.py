@@ -9,9 +9,10 @@ from starlette.routing import Route
 
 
 async def echo(request: Request) -> Response:
-    """Return the body as it came."""
+    """Return the body as it came; without one the query, as it came."""
     kind = request.headers.get("content-type", "application/octet-stream")
-    return Response(await request.body(), headers={"content-type": kind})
+    said = await request.body() or request.scope["query_string"]
+    return Response(said, headers={"content-type": kind})
 
 
 async def slow(request: Request) -> Response:

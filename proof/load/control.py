@@ -4,6 +4,7 @@ Reading happens in threads, so neither a busy event loop nor a blocking test dis
 """
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -42,6 +43,7 @@ class _Process:
 
     def __init__(self, order: Order) -> None:
         self.batches: list[Batch] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
         self._child = subprocess.Popen(
             [sys.executable, "-m", "proof.load.worker"],
             stdin=subprocess.PIPE,
@@ -51,7 +53,11 @@ class _Process:
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         self._say(line(order))
-        self._reader = threading.Thread(target=self._read, daemon=True)
+
+    @property
+    def pid(self) -> int:
+        """Return the process's id."""
+        return self._child.pid
 
     def ready(self) -> None:
         """Wait until the worker can start."""
@@ -78,7 +84,13 @@ class _Process:
     def kill(self) -> None:
         """End it at once."""
         self._child.kill()
-        self._child.communicate()
+        self._child.wait()
+        if self._reader.is_alive():
+            self._reader.join(5)
+        for pipe in (self._child.stdin, self._child.stdout):
+            assert pipe is not None
+            with contextlib.suppress(BrokenPipeError):  # of what was said and never read
+                pipe.close()
 
     def _say(self, text: bytes) -> None:
         assert self._child.stdin is not None
@@ -129,8 +141,12 @@ class Load:
     def start(self) -> None:
         """Start the workers; returns when the first request is about to be sent."""
         self._processes = [_Process(order) for order in self._orders]
-        for process in self._processes:
-            process.ready()
+        try:
+            for process in self._processes:
+                process.ready()
+        except BaseException:
+            self.kill()
+            raise
         at = time.time() + START_IN
         for process in self._processes:
             process.go(at)
@@ -156,6 +172,11 @@ class Load:
     async def stop(self) -> Report:
         """Do as `finish`, without blocking the event loop."""
         return await asyncio.to_thread(self.finish)
+
+    @property
+    def pids(self) -> list[int]:
+        """Return the ids of the worker processes."""
+        return [process.pid for process in self._processes]
 
     @property
     def samples(self) -> list[Sample]:
@@ -189,13 +210,17 @@ class Load:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+    def kill(self) -> None:
+        """End the load at once, without a report."""
         for process in self._processes:
             process.kill()
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.kill()
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self.start)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
-        self.__exit__(kind, error, trace)
+        await asyncio.to_thread(self.kill)

@@ -44,6 +44,7 @@ class Mix:
     job_path: str = "/api/jobs"  # takes {"id", "seconds"} by POST
     job_seconds: tuple[float, float] = (0.0, 1.0)
     plain_only: bool = False  # leave out TLS: for a server without it
+    kept_only: bool = False  # leave out fresh connections: for a probe each millisecond
 
     def weight(self, action: Action) -> int:
         """Return how many of the deck's requests do *action*."""
@@ -53,7 +54,11 @@ class Mix:
         """Return the ways that *action* takes, in turn."""
         ways = SOCKET_WAYS if action is Action.WS else WAYS
         ways = LONG_WAYS if action in (Action.UPLOAD, Action.EVENTS) else ways
-        return tuple(way for way in ways if way.startswith("h1 ")) if self.plain_only else ways
+        return tuple(way for way in ways if self._has(way)) or ways
+
+    def _has(self, way: Way) -> bool:
+        protocol, connection = way.split()
+        return (protocol == "h1" or not self.plain_only) and (connection == "kept" or not self.kept_only)
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,24 @@ def test_overlays_are_merged_with_the_override_that_compose_would_read(tmp_path:
     assert stack.places == {"web": "compose.yml:3", "db": "compose.yml:4"}
 
 
+def test_only_the_plain_model_is_read_where_that_is_enough():
+    quick, whole = asyncio.run(load(Options(where=str(TALE)), os.environ, only_plain=True)), read(TALE)
+    assert roles(quick) == roles(whole)
+    assert quick.models[Side.BLUE] is quick.models[Side.PLAIN]
+    assert quick.fingerprint == ""
+
+
+def test_overlays_in_one_line_and_services_of_other_profiles_are_seen(tmp_path: Path):
+    write(
+        tmp_path,
+        compose__yml="name: s\nservices:\n  web: {image: app}\n  tool: {image: app, profiles: [by-hand]}\n",
+        compose__blue__yml="services: {web: {container_name: s-blue}}\n",
+    )
+    stack = read(tmp_path)
+    assert stack.evidence.overlaid == {"web"}
+    assert stack.left_out == ("tool",)
+
+
 def test_an_unset_variable_is_remembered_and_warned_of(tmp_path: Path):
     write(tmp_path, compose__yml="name: s\nservices: {web: {image: app, environment: {A: $GONE, B: '${ELSE:-x}'}}}\n")
     stack = read(tmp_path)

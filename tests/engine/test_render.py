@@ -19,6 +19,7 @@ from teal.core.rendered import Making, Rendered
 from teal.core.side import COLORS, Side, key_of
 from teal.core.stack import Stack
 from tests.engine.sandbox import docker, remove
+from tests.engine.stack import wait_until
 
 pytestmark = pytest.mark.engine
 ODD = Path(__file__).parents[1] / "stacks" / "odd"
@@ -175,6 +176,12 @@ def test_an_isolated_service_stays_isolated_and_the_other_gets_out(both, side):
 
     assert gateway("web", side)
     assert not gateway("api", side)
+
+
+@pytest.mark.parametrize("side", COLORS)
+def test_readiness_is_seen_long_before_the_first_interval_is_over(both, side):
+    """The healthcheck runs each 20 s and passes from the first second on; a plain container is starting until then."""
+    wait_until(lambda: both.seen("api", side)["State"]["Health"]["Status"] == "healthy", "api is healthy", within=8)
 
 
 def test_a_one_shot_runs_from_its_file_on_the_stacks_own_network(both):

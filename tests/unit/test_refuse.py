@@ -220,6 +220,17 @@ def test_overlays_that_differ_in_more_than_the_color_are_told() -> None:
     assert said(stack_of(SOUND, told, overlays=overlays)) == [("warning", message)]
 
 
+@pytest.mark.parametrize(
+    ("name", "engine", "refused"),
+    [("a", (27, 5), True), ("a", (28, 0), False), ("shop_default", (27, 5), False), ("zoo", (27, 5), False)],
+)
+def test_an_engine_that_goes_by_names_needs_names_in_that_order(
+    name: str, engine: tuple[int, int], refused: bool
+) -> None:
+    stack = stack_of(SOUND, networks={"default": {"name": name}})
+    assert [problem.level for problem in problems(stack, engine)] == ["error"] * 2 * refused
+
+
 def test_an_error_refuses_with_its_place_and_its_remedy() -> None:
     stack = replace(with_web(ports=[{"target": 1, "published": "1"}]), places={"web": "compose.yml:3"})
     with pytest.raises(Refused) as refused:

@@ -13,10 +13,9 @@ from pathlib import Path
 from teal.config.caddyfile import find_proxy, named_by_proxy
 from teal.config.declared import checks_of, evidence_of, hooks_of
 from teal.config.options import Options, overlay, owner_files
-from teal.config.places import places
+from teal.config.places import named_in, places
 from teal.config.resolve import Resolved, interpolation, resolve
 from teal.config.settings import Overrides, settings_of
-from teal.config.strict import decode, read_yaml
 from teal.config.teal_yml import TealYml
 from teal.core.render import render_both
 from teal.core.rendered import Making
@@ -34,17 +33,26 @@ _NO_OVERRIDES = Overrides()
 
 
 async def load(
-    options: Options, environment: Mapping[str, str], *, overrides: Overrides = _NO_OVERRIDES, look: Look | None = None
+    options: Options,
+    environment: Mapping[str, str],
+    *,
+    overrides: Overrides = _NO_OVERRIDES,
+    look: Look | None = None,
+    only_plain: bool = False,
 ) -> Stack:
-    """Return the stack that *options* mean; *look* asks the engine for an image, where one may be asked."""
+    """Return the stack that *options* mean; *look* asks the engine for an image, where one may be asked.
+
+    *only_plain* is enough to say what there is, and quicker: both colors have the plain model, and no fingerprint.
+    """
     known = dict(environment)
     files = owner_files(options, known)
     overlays = {side: overlay(files, side) for side in COLORS}
-    resolved = await _resolved(options, known, files, overlays)
+    resolved = await _resolved(options, known, files, {} if only_plain else overlays)
     models = {side: await _with_values(each.model, options, known) for side, each in resolved.items()}
     said = _teal_yml(files[0].parent)
     plain = models[Side.PLAIN]
-    overlaid = _overlaid(path for path in overlays.values() if path)
+    overlaid = frozenset(name for path in overlays.values() if path for name in named_in(path))
+    where = places(path for path in (*files, *overlays.values()) if path)
     proxy = said.proxy or find_proxy(plain)
     evidence = evidence_of(said, overlaid=overlaid, proxy=proxy, named=named_by_proxy(plain, proxy))
     _exist(said, services_in(models[Side.BLUE]))
@@ -60,12 +68,13 @@ async def load(
         hooks=hooks_of(said),
         safe_volumes=frozenset(said.safe_volumes),
         evidence=evidence,
-        places=places(path for path in (*files, *overlays.values()) if path),
+        places=where,
+        left_out=tuple(name for name in where if name not in services_in(plain) and name not in overlaid),
         unset=frozenset().union(*(each.unset for each in resolved.values())),
         notes=tuple(dict.fromkeys(note for each in resolved.values() for note in each.notes)),
     )
     stack = replace(stack, copies=_copies(stack))
-    stack = replace(stack, fingerprint=_fingerprint(stack))
+    stack = stack if only_plain else replace(stack, fingerprint=_fingerprint(stack))
     return with_images(stack, await _facts(stack, look)) if look else stack
 
 
@@ -107,15 +116,12 @@ def _value(kind: str, name: str, entry: Mapping[str, object], values: Mapping[st
 
 
 def _teal_yml(folder: Path) -> TealYml:
-    for name in ("teal.yml", "teal.yaml"):
-        if (folder / name).is_file():
-            return decode(folder / name, TealYml)
-    return TealYml()
+    path = next((folder / name for name in ("teal.yml", "teal.yaml") if (folder / name).is_file()), None)
+    if path is None:
+        return TealYml()
+    from teal.config.strict import decode  # the YAML reader is slow to import, and most stacks don't need it
 
-
-def _overlaid(paths: Iterable[Path]) -> frozenset[str]:
-    """Return the services that the overlays name."""
-    return frozenset(name for path in paths for name in mapping(mapping(read_yaml(path)).get("services")))
+    return decode(path, TealYml)
 
 
 def _exist(said: TealYml, services: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from teal.core.problem import Problem, error, warning
-from teal.core.refuse_networks import addresses, neighbours, published, reachable
+from teal.core.refuse_networks import addresses, names_decide, neighbours, published, reachable
 from teal.core.refuse_overlays import collisions, overlays
 from teal.core.refuse_starting import healthchecks, one_shots, starting
 from teal.core.refuse_volumes import mounts
@@ -16,17 +16,21 @@ from teal.core.tree import services_in
 from teal.errors import Refused
 
 
-def problems(stack: Stack) -> tuple[Problem, ...]:
-    """Return everything that stands in the way of rotating *stack*, errors first, each with its remedy."""
+def problems(stack: Stack, engine: tuple[int, int] = (28, 0)) -> tuple[Problem, ...]:
+    """Return everything that stands in the way of rotating *stack*, errors first, each with its remedy.
+
+    *engine* is the version of the Docker Engine that it shall run on.
+    """
     rules = (whole, roles, collisions, overlays, mounts, published, addresses, neighbours, reachable, starting)
     found = [problem for rule in (*rules, one_shots, healthchecks) for problem in rule(stack)]
+    found += names_decide(stack, engine)
     placed = (replace(problem, place=stack.places.get(problem.service, "")) for problem in found)
     return tuple(sorted(dict.fromkeys(placed), key=lambda problem: problem.level))
 
 
-def demand(stack: Stack) -> tuple[Problem, ...]:
+def demand(stack: Stack, engine: tuple[int, int] = (28, 0)) -> tuple[Problem, ...]:
     """Return the warnings; raise ``Refused``, which lists every error with its remedy, where there are any."""
-    found = problems(stack)
+    found = problems(stack, engine)
     errors = [problem for problem in found if problem.level == "error"]
     if not errors:
         return found
@@ -43,6 +47,8 @@ def whole(stack: Stack) -> Iterator[Problem]:
         yield error("", "no service runs Caddy: something must switch the traffic", _CADDY)
     for variable in sorted(stack.unset):
         yield warning("", f"{variable} is not set, and the files give it no default: it is empty", f"set {variable}")
+    for name in stack.left_out:
+        yield warning(name, f"{name} has a profile that isn't active: it is left out", "name it with --profile")
     for note in stack.notes:
         yield warning("", f"Compose says: {note}", "see `docker compose config`")
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from teal.core.needed import calls, names_of
 from teal.core.problem import Problem, error, warning
+from teal.core.render_networks import GATEWAYS, meeting, name_of, private_name
 from teal.core.roles import Role
-from teal.core.side import Side
+from teal.core.side import COLORS, Side
 from teal.core.stack import Service, Stack
 from teal.core.tree import Node, mapping, networks_of, sequence, services_in, text
 
@@ -29,14 +30,18 @@ def published(stack: Stack) -> Iterator[Problem]:
                     f"{each.name} publishes {port.get('target')}/{protocol}, which the proxy can't switch",
                     _shared(each),
                 )
-            elif not chosen:
-                yield _two_owners(each, text(port.get("published")) or text(port.get("target")))
+        if not chosen:
+            yield from _two_owners(each, services[each.name])
 
 
-def _two_owners(each: Service, port: str) -> Problem:
-    return error(
+def _two_owners(each: Service, service: Node) -> Iterator[Problem]:
+    ports = [port for port in map(mapping, sequence(service.get("ports"))) if text(port.get("protocol")) != "udp"]
+    if not ports:
+        return
+    spoken = ", ".join(dict.fromkeys(text(port.get("published")) or text(port.get("target")) for port in ports))
+    yield error(
         each.name,
-        f"{each.name} publishes port {port}, which two colors can't both have",
+        f"{each.name} publishes port {spoken}, which two colors can't both have",
         f"the proxy serves it anyway? Say so in teal.yml: `ports: {{{each.name}: drop}}`; the proxy shall take the "
         f"port over? `ports: {{{each.name}: route}}`; it isn't HTTP? Make {each.name} shared",
     )
@@ -105,6 +110,20 @@ def _calls(name: str, stack: Stack) -> Iterator[Problem]:
         elif each.name in mapping(caller.get("depends_on")):
             message = f"{name} is shared and waits for {each.name}, which rotates: Teal starts {name} without waiting"
             yield warning(name, message, f"drop {each.name} from the depends_on of {name}")
+
+
+def names_decide(stack: Stack, engine: tuple[int, int]) -> Iterator[Problem]:
+    """Say where an engine that goes by the names of networks would take another color's service for the own one."""
+    if engine >= GATEWAYS:
+        return
+    for side in COLORS:
+        model = stack.models[side]
+        own = [key for each in stack.rotating for key in networks_of(services_in(model)[each.name])]
+        private = max((private_name(stack, side, key) for key in own), default="")
+        for key in sorted(meeting(stack, side) & set(own)):
+            if name_of(model, key) < private:
+                message = f"the network {name_of(model, key)} sorts before {private}, and this engine goes by that"
+                yield error("", message, "install Docker Engine 28 or later, or give the network another name")
 
 
 def reachable(stack: Stack) -> Iterator[Problem]:

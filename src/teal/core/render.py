@@ -36,7 +36,7 @@ def render(stack: Stack, side: Side, making: Making) -> Rendered:
         key_of(each.name, side): rotating(each, stack, making, folder, meets, together) for each in stack.rotating
     }
     keys = frozenset(key for service in own.values() for key in networks_of(service))
-    tree = _project(project_of(stack.project, side), model, own, made, folder)
+    tree = _project(project_of(stack.project, side), stack, own, made, folder)
     if keys:
         tree["networks"] = declared(stack, side, keys, meets)
     return Rendered(
@@ -71,7 +71,7 @@ def render_once(stack: Stack, side: Side, making: Making) -> Rendered:
     meets = meeting(stack, side)
     made: Tree = {each.name: one_shot(each, stack, making, folder, meets) for each in shots}
     keys = frozenset(key for service in own.values() for key in networks_of(service)) & meets
-    tree = _project(once_project(stack.project), model, own, made, folder)
+    tree = _project(once_project(stack.project), stack, own, made, folder)
     if keys:
         tree["networks"] = {key: {"name": name_of(model, key), "external": True} for key in sorted(keys)}
     return Rendered(
@@ -86,15 +86,15 @@ def render_once(stack: Stack, side: Side, making: Making) -> Rendered:
     )
 
 
-def _project(name: str, model: Node, own: Mapping[str, Node], made: Tree, folder: Folder) -> Tree:
+def _project(name: str, stack: Stack, own: Mapping[str, Node], made: Tree, folder: Folder) -> Tree:
     tree: Tree = {"name": name, "services": made}
-    volumes = _volumes(model, own)
+    volumes = _volumes(stack.models[folder.side], own)
     if volumes:
         tree["volumes"] = {each.key: {"name": each.name, "external": True} for each in volumes}
     for kind in ("secrets", "configs"):
         names = named(kind, own)
         if names:
-            tree[kind] = by_value(kind, names, model, folder)
+            tree[kind] = by_value(kind, names, stack, folder)
     return tree
 
 

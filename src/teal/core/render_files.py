@@ -40,7 +40,7 @@ def _mount(volume: Node, stack: Stack, folder: Folder) -> Tree:
     if not is_copied(volume, stack):
         return dict(volume)
     bind = {k: v for k, v in mapping(volume.get("bind")).items() if k != "create_host_path"}
-    return {**volume, "source": folder.add(_copy(source)), "bind": {**bind, "create_host_path": False}}
+    return {**volume, "source": folder.add(_copy(source, stack.directory)), "bind": {**bind, "create_host_path": False}}
 
 
 def is_copied(volume: Node, stack: Stack) -> bool:
@@ -49,21 +49,30 @@ def is_copied(volume: Node, stack: Stack) -> bool:
     return bound and unescaped(volume.get("source")) in stack.copies
 
 
-def _copy(source: str) -> ReleaseFile:
-    mark = sha256(source.encode()).hexdigest()[:8]
+def _copy(source: str, directory: str) -> ReleaseFile:
+    """Return the copy of *source*, called the same in every checkout of the project."""
+    mark = sha256(source.removeprefix(f"{directory}/").encode()).hexdigest()[:8]
     return ReleaseFile(f"{mark}-{source.rsplit('/', 1)[-1]}", source=source)
 
 
-def by_value(kind: str, names: Sequence[str], model: Node, folder: Folder) -> Tree:
+def by_value(kind: str, names: Sequence[str], stack: Stack, folder: Folder) -> Tree:
     """Return the top-level ``secrets`` or ``configs`` (*kind*) called *names*, each a file of the release."""
-    values = mapping(model.get(kind))
-    return {name: {"file": folder.add(_value(kind, name, mapping(values[name]), folder.side))} for name in names}
+    values = mapping(stack.models[folder.side].get(kind))
+    return {name: {"file": folder.add(_value(kind, name, mapping(values[name]), stack, folder.side))} for name in names}
 
 
-def _value(kind: str, name: str, definition: Node, side: Side) -> ReleaseFile:
+def _value(kind: str, name: str, definition: Node, stack: Stack, side: Side) -> ReleaseFile:
     if definition.get("file"):
-        return _copy(unescaped(definition["file"]))
+        return _copy(unescaped(definition["file"]), stack.directory)
     return ReleaseFile(f"{side}-{kind[:-1]}-{name}", content=unescaped(definition.get("content")))
+
+
+def mounted(kind: str, service: Node) -> list[Tree]:
+    """Return where *service* finds its secrets or configs; owner and mode are the file's own."""
+    return [
+        {key: value for key, value in mapping(each).items() if key in {"source", "target"}}
+        for each in sequence(service.get(kind))
+    ]
 
 
 def named(kind: str, services: Mapping[str, Node]) -> list[str]:

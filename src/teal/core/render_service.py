@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from teal.core.health import facts_of
-from teal.core.render_files import Folder, copied_volumes
+from teal.core.render_files import Folder, copied_volumes, mounted
 from teal.core.render_health import healthcheck
 from teal.core.render_networks import attached
 from teal.core.rendered import Making
@@ -18,16 +18,13 @@ _ONE_OWNER = frozenset({"ports", "hostname", "container_name", "mac_address"})  
 _NOT_RUN = frozenset({"build", "develop", "attach", "profiles", "extends", "env_file", "label_file"})  # Compose's own
 _RENDERED = frozenset(
     {"image", "pull_policy", "environment", "labels", "healthcheck", "restart", "networks", "volumes"}
-    | {"depends_on", "volumes_from", "links"}
+    | {"depends_on", "volumes_from", "links", "secrets", "configs", "ulimits", "deploy"}
 )  # put back, changed, by the functions below
 _DROPPED = _ONE_OWNER | _NOT_RUN | _RENDERED
 _NAMESPACES = ("network_mode", "ipc", "pid", "uts", "cgroup")
-_PROXY_LABEL = re.compile(
-    r"(traefik|caddy(_\d+)?|com\.github\.(jwilder|nginx-proxy)|nginx-proxy|io\.dozzle|swag)(\.|$)"
-)
-_PROXY_VARIABLES = re.compile(
-    r"(VIRTUAL|LETSENCRYPT|ACME)_(HOST|PORT|PATH|PROTO|DEST|NETWORK|EMAIL|TEST)\w*|HTTPS_METHOD"
-)
+# What makes a proxy that watches the engine serve a container: it would serve both colors at once.
+_PROXY_LABEL = re.compile(r"(traefik|caddy(_\d+)?|swag)(\.|$)")
+_PROXY_VARIABLES = frozenset({"VIRTUAL_HOST", "VIRTUAL_HOST_MULTIPORTS", "LETSENCRYPT_HOST"})
 
 
 def rotating(
@@ -75,6 +72,8 @@ def _common(name: str, service: Node, stack: Stack, making: Making, folder: Fold
     made["pull_policy"] = "never"  # "missing" would ask a registry for a repository called sha256
     made["environment"] = _environment(service, making, folder.side)
     _put(made, "volumes", copied_volumes(service, stack, folder))
+    for kind in ("secrets", "configs"):
+        _put(made, kind, mounted(kind, service))
     _put(made, "deploy", _deploy(service))
     _put(made, "ulimits", {name: _ulimit(limit) for name, limit in mapping(service.get("ulimits")).items()})
     return made
@@ -89,7 +88,7 @@ def _put(made: Tree, key: str, value: object) -> None:
 def _environment(service: Node, making: Making, side: Side) -> Tree:
     """Return the environment as the owner wrote it; null values would be filled from the shell that runs ``up``."""
     kept = mapping(service.get("environment")).items()
-    values: Tree = {k: v for k, v in kept if v is not None and not _PROXY_VARIABLES.fullmatch(k)}
+    values: Tree = {k: v for k, v in kept if v is not None and k not in _PROXY_VARIABLES}
     return {**values, "TEAL_COLOR": str(side), "TEAL_RELEASE": str(making.number)}
 
 

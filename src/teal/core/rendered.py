@@ -63,16 +63,6 @@ class Rendered:
     # ^ service -> {name of a stack's network that it joins: aliases there}; in adoption it must not be on these
 
     @property
-    def written(self) -> dict[str, bytes]:
-        """Return the files that are written by value: path below ``files/`` -> content."""
-        return {file.name: file.content.encode() for file in self.files if not file.source}
-
-    @property
-    def copied(self) -> dict[str, str]:
-        """Return the files that are copies: path below ``files/`` -> the owner's file."""
-        return {file.name: file.source for file in self.files if file.source}
-
-    @property
     def text(self) -> str:
         """Return the project as the text of its Compose file."""
         return to_json(self.tree)

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from teal.adapters.engine import DockerEngine
 from teal.adapters.releases import ReleaseFolders
 from teal.config import Options, load
 from teal.core.release import Release
-from teal.core.render import render_both, render_once
+from teal.core.render import render, render_both, render_once
 from teal.core.rendered import Making, Rendered
 from teal.core.side import COLORS, Side, key_of
-from teal.core.stack import Stack
+from teal.core.stack import Health, Stack
+from teal.ports import ImageInfo
 from tests.engine.sandbox import docker, remove
 from tests.engine.stack import wait_until
 
@@ -201,3 +203,37 @@ def test_a_one_shot_runs_from_its_file_on_the_stacks_own_network(both):
     ]
     assert set(docker(*command).split()) <= both.addresses("db", Side.PLAIN)
     assert docker("network", "ls", "-qf", f"label=com.docker.compose.project={project}") == ""
+
+
+DOCKERFILE = "FROM python:3.13-slim\nHEALTHCHECK --interval=20s --retries=2 CMD test -d /tmp\nCMD exec sleep infinity\n"
+
+
+def test_an_images_own_healthcheck_is_asked_early_too_and_stays_what_it_is(tmp_path):
+    """What the rendering leaves out of a healthcheck, the engine takes from the image."""
+    project = f"tren-{os.getpid()}-own"
+    (tmp_path / "compose.yml").write_text(f"services: {{api: {{image: '{project}'}}}}\n", encoding="utf-8")
+    (tmp_path / "teal.yml").write_text("services: {api: worker}\n", encoding="utf-8")
+    subprocess.run(["docker", "build", "-qt", project, "-"], input=DOCKERFILE, text=True, check=True)
+    try:
+        stack = asyncio.run(load(Options(where=str(tmp_path), project=project), os.environ, look=_look))
+        assert stack.service("api").health == Health("engine")
+        making = Making(1, {"api": docker("image", "inspect", "-f", "{{.Id}}", project)}, str(tmp_path))
+        file = tmp_path / "blue.json"
+        file.write_text(render(stack, Side.BLUE, making).text, encoding="utf-8")
+        docker("compose", "-p", f"{project}-blue", "--env-file", "/dev/null", "-f", str(file), "up", "-d")
+        one = docker("ps", "-qf", f"label=com.docker.compose.project={project}-blue")
+        check = json.loads(docker("inspect", one))[0]["Config"]["Healthcheck"]
+        assert check["Test"] == ["CMD-SHELL", "test -d /tmp"]
+        assert (check["Interval"], check["Retries"], check["StartPeriod"]) == (20e9, 2, 45e9)
+        wait_until(lambda: docker("inspect", "-f", "{{.State.Health.Status}}", one) == "healthy", "healthy", within=8)
+    finally:
+        _clean(project)
+        docker("rmi", "-f", project)
+
+
+async def _look(reference: str) -> ImageInfo | None:
+    engine = DockerEngine.here(os.environ)
+    try:
+        return await engine.image(reference)
+    finally:
+        await engine.close()

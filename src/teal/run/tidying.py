@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from teal.core.observed import Observed
 from teal.core.policy import superfluous
 from teal.core.roles import Role
-from teal.core.side import COLORS, Side
+from teal.core.side import COLORS, Side, project_of
 from teal.core.stack import Stack
 from teal.core.steps import Clear, Plan, Step
 from teal.core.traffic import PLAIN
@@ -24,10 +24,16 @@ from teal.run.scene import Scene
 
 def _steps(observed: Observed, stack: Stack) -> tuple[Step, ...]:
     """Return what cleanup does: the color that doesn't serve, then the releases beyond the policy."""
-    idle = [color for color in COLORS if color is not observed.active and observed.on(color)]
+    idle = [color for color in COLORS if color is not observed.active and _stands(observed, stack, color)]
     active = observed.release_on(observed.active) if observed.active else None
     prune = superfluous(observed, active=active, keep=stack.settings.keep_releases)
     return (*(Clear(color) for color in idle), *([prune] if prune else []))
+
+
+def _stands(observed: Observed, stack: Stack, color: Side) -> bool:
+    """Tell whether containers of *color* exist, or networks that a killed command left of it."""
+    own = f"{project_of(stack.project, color)}_"
+    return bool(observed.on(color)) or any(name.startswith(own) for name in observed.networks)
 
 
 def _cleaned(observed: Observed, stack: Stack, *, planned: bool, healed: str = "") -> Cleaned:

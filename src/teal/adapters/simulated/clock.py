@@ -1,0 +1,29 @@
+"""Translates: the Clock port: virtual time, and a wall clock that can be made to jump."""
+
+from __future__ import annotations
+
+import asyncio
+
+from teal import ports
+from teal.adapters.simulated.process import Process, asks, reads
+from teal.adapters.simulated.world import World
+
+
+class SimulatedClock(ports.Clock):
+    """Time in the world."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        self.world = world
+        self.process = process
+
+    @reads
+    def now(self) -> float:
+        return self.world.now
+
+    @reads
+    def monotonic(self) -> float:
+        return self.world.loop.time()
+
+    @asks
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)

@@ -1,0 +1,193 @@
+"""Translates: the Compose port over the simulated world: containers from renderings, plain ones from the checkout."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+from teal import ports
+from teal.adapters.engine.networks import KEY
+from teal.adapters.engine.reading import ONE_OFF, PROJECT, SERVICE
+from teal.adapters.simulated import life
+from teal.adapters.simulated.behaviour import Behaviour
+from teal.adapters.simulated.process import Process, acts, asks
+from teal.adapters.simulated.world import Box, Net, Picture, World
+from teal.core.side import Side
+from teal.core.stack import Stack
+from teal.core.tree import Node, environment_of, mapping, networks_of, number, sequence, services_in, text
+from teal.errors import BuildFailed, Failed, Unavailable
+from teal.ports import Told
+
+
+class SimulatedCompose(ports.Compose):
+    """Compose in the checkout whose files say *stack*."""
+
+    def __init__(self, world: World, process: Process, stack: Stack) -> None:
+        self.world = world
+        self.process = process
+        self._stack = stack
+
+    @property
+    def _plain(self) -> Node:
+        return self._stack.models[Side.PLAIN]
+
+    @acts
+    async def create(self, project: str, file: str, *, told: Told) -> None:
+        model = self._read(file)
+        for name in services_in(model):
+            await self._moment(f"create {name}")
+            make(self.world, model, project, name, by=self.process.name)
+
+    @acts
+    async def create_plain(self, services: Sequence[str], *, told: Told) -> None:
+        running = {self.world.service(box) for box in self.world.on(Side.PLAIN) if box.up}
+        for name in services:
+            if name not in running:
+                await self._moment(f"create {name}")
+                make(self.world, self._plain, self._stack.project, name, by=self.process.name)
+
+    @acts
+    async def up_shared(self, services: Sequence[str], *, update: bool, told: Told) -> None:
+        for name in services:
+            await self._moment(f"up {name}")
+            box = make(self.world, self._plain, self._stack.project, name, by=self.process.name, keep=not update)
+            life.start(self.world, box, by=self.process.name)
+
+    @asks
+    async def hashes(self, services: Sequence[str]) -> Mapping[str, str]:
+        every = services_in(self._plain)
+        return {name: fingerprint(every[name]) for name in services if name in every}
+
+    @acts
+    async def build(self, services: Sequence[str], *, told: Told) -> None:
+        for name in services:
+            await self._moment(f"build {name}", 0.5)
+            told(f"building {name}")
+            if not self.world.behaviours.get((name, self.world.source), DEFAULT).builds:
+                raise BuildFailed(f"the build of {name} failed", detail="exit code 1")
+            build_image(self.world, self._plain, name)
+
+    @acts
+    async def pull(self, services: Sequence[str], *, told: Told) -> None:
+        for name in services:
+            await self._moment(f"pull {name}", 0.5)
+            if self.world.image_of(reference(self._plain, name)) is None:
+                raise BuildFailed(f"{name} can't be pulled", detail="no such host")
+
+    @acts
+    async def run_once(self, project: str, file: str, service: str, *, name: str, told: Told) -> int:
+        model = self._read(file)
+        box = self.world.called(name)
+        if box is not None and box.up:
+            told(f"{name} still runs since the last attempt")
+        elif box is None or box.exit_code != 0 or not box.started:
+            if box is not None:
+                life.remove(self.world, box, by=self.process.name)
+            box = make(self.world, model, project, service, by=self.process.name, name=name, one_off=True)
+            await self._moment(f"run {name}")
+            life.once(self.world, box, by=self.process.name)
+        while box.up:
+            await asyncio.sleep(0.05)
+            self.process.check()
+        if box.exit_code == 0:
+            await self._moment(f"forget {name}")
+            life.remove(self.world, box, by=self.process.name)
+        return box.exit_code
+
+    async def _moment(self, what: str, seconds: float = 0.02) -> None:
+        """Let a moment pass between two containers: a point at which half of the work is done."""
+        trouble = self.process.begin(f"compose {what}")
+        await asyncio.sleep(seconds)
+        self.process.end(f"compose {what}", trouble)
+        if not self.world.engine_up:
+            raise Unavailable("the Docker Engine does not run", hint="start it")
+
+    def _read(self, file: str) -> Node:
+        said = self.world.disk.texts.get(file)
+        if said is None:
+            raise Failed(f"open {file}: no such file or directory")
+        return mapping(json.loads(said))
+
+
+DEFAULT = Behaviour()
+
+
+def fingerprint(service: Node) -> str:
+    """Return Compose's hash of a service's definition."""
+    return hashlib.sha256(json.dumps(service, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def reference(model: Node, name: str) -> str:
+    """Return the image's name as Compose has it."""
+    return text(services_in(model)[name].get("image")) or f"{text(model.get('name'))}-{name}"
+
+
+def build_image(world: World, model: Node, name: str) -> Picture:
+    """Build *name* from the present source: the same source gives the same image, whose tag moves to it."""
+    tag = f"{reference(model, name)}:latest"
+    id_ = "sha256:" + hashlib.sha256(f"{name} {world.source}".encode()).hexdigest()
+    for other in tuple(world.images.values()):
+        other.tags.discard(tag)
+    picture = world.images.setdefault(id_, Picture(id_, name, world.source, set()))
+    picture.tags.add(tag)
+    return picture
+
+
+def make(
+    world: World,
+    model: Node,
+    project: str,
+    service: str,
+    *,
+    by: str = "",
+    name: str = "",
+    keep: bool = False,
+    one_off: bool = False,
+) -> Box:
+    """Create the container of *service*, or return the one that stands there: with the same definition, or anyway."""
+    definition = services_in(model)[service]
+    called = name or text(definition.get("container_name")) or f"{project}-{service}-1"
+    mark = fingerprint(definition)
+    picture = world.image_of(text(definition.get("image")) or f"{project}-{service}")
+    if picture is None:
+        raise Failed(f"No such image: {definition.get('image')}")
+    old = world.called(called)
+    if old is not None and (keep or (old.definition, old.image) == (mark, picture.id)):
+        return old
+    if old is not None:
+        life.remove(world, old, by=by)
+    box = Box(
+        id=world.id("box"),
+        name=called,
+        labels=_labels(definition, project, service, one_off=one_off),
+        image=picture.id,
+        definition=mark,
+        environment=environment_of(definition),
+        checked=bool(mapping(definition.get("healthcheck")).get("test")),
+        restart=text(definition.get("restart")) or "no",
+        aliases={},
+    )
+    for key, options in networks_of(definition).items():
+        net = _network(world, model, project, key)
+        names = (service, *(text(alias) for alias in sequence(mapping(options).get("aliases"))))
+        world.attach(box, net, dict.fromkeys(names), number(mapping(options).get("gw_priority")))
+    world.boxes[box.id] = box
+    world.tell("created", box.name, by=by, box=box)
+    return box
+
+
+def _labels(definition: Node, project: str, service: str, *, one_off: bool) -> dict[str, str]:
+    own = {text(k): text(v) for k, v in mapping(definition.get("labels")).items()}
+    return own | {PROJECT: project, SERVICE: service, ONE_OFF: str(one_off)}
+
+
+def _network(world: World, model: Node, project: str, key: str) -> Net:
+    declared = mapping(mapping(model.get("networks")).get(key))
+    name = text(declared.get("name")) or f"{project}_{key}"
+    if name not in world.nets:
+        if declared.get("external"):
+            raise Failed(f"network {name} declared as external, but could not be found")
+        world.nets[name] = Net(world.id("net"), name, {PROJECT: project, KEY: key})
+    return world.nets[name]

@@ -1,0 +1,103 @@
+"""Translates: the Journal port in memory, with the same answers as the one in SQLite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from teal import ports
+from teal.adapters.simulated.process import Process, reads, writes
+from teal.adapters.simulated.world import World
+from teal.core.observed import Unfinished
+from teal.core.side import Side
+from teal.core.steps import RunOnce, Step, Switch
+from teal.core.words import name_of
+from teal.errors import Unavailable
+from teal.ports import RunRecord
+
+
+class MemoryJournal(ports.Journal):
+    """Runs and steps as rows on the world's disk."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        self.world = world
+        self.process = process
+
+    @writes
+    def begin(self, command: str, source: Side | None, target: Side | None, release: int | None) -> int:
+        self._room()
+        runs = self.world.disk.runs
+        runs.append({"command": command, "source": source, "target": target, "release": release})
+        runs[-1] |= {"id": len(runs), "started": self.world.now, "ended": None, "outcome": "", "message": ""}
+        return len(runs)
+
+    @writes
+    def started(self, run: int, step: Step) -> int:
+        self._room()
+        steps = self.world.disk.steps
+        steps.append({"run": run, "step": step, "started": self.world.now, "ended": None, "passed": False})
+        return len(steps)
+
+    @writes
+    def finished(self, entry: int, *, passed: bool = False) -> None:
+        self._room()
+        self._row(self.world.disk.steps, entry).update(ended=self.world.now, passed=passed)
+
+    @writes
+    def end(self, run: int, outcome: str, message: str = "") -> None:
+        self._room()
+        self._row(self.world.disk.runs, run).update(ended=self.world.now, outcome=outcome, message=message)
+
+    @reads
+    def unfinished(self) -> Unfinished | None:
+        open_ = [run for run in self.world.disk.runs if run["ended"] is None]
+        if not open_:
+            return None
+        run = open_[-1]
+        names = [name_of(row["step"]) for row in self.world.disk.steps if row["run"] == run["id"]]
+        last = names[-1] if names else ""
+        return Unfinished(run["id"], run["command"], run["source"], run["target"], run["release"], last, run["started"])
+
+    @reads
+    def switched(self) -> tuple[Side, int | None] | None:
+        switches = self._switches()
+        return (switches[-1].to, switches[-1].release) if switches else None
+
+    @reads
+    def served(self) -> tuple[int, ...]:
+        latest_first = dict.fromkeys(each.release for each in reversed(self._switches()))
+        return tuple(reversed([each for each in latest_first if each is not None]))
+
+    @reads
+    def ran_once(self, service: str, release: int) -> bool:
+        return any(
+            row["step"] == RunOnce(service, release) and row["ended"] is not None for row in self.world.disk.steps
+        )
+
+    @reads
+    def next_release(self) -> int:
+        return 1 + max((run["release"] or 0 for run in self.world.disk.runs), default=0)
+
+    @reads
+    def history(self, limit: int) -> tuple[RunRecord, ...]:
+        return tuple(self._record(run) for run in reversed(self.world.disk.runs))[:limit]
+
+    def _record(self, run: dict[str, Any]) -> RunRecord:
+        phases: dict[str, float] = {}
+        for row in self.world.disk.steps:
+            if row["run"] == run["id"] and row["ended"] is not None and not row["passed"]:
+                name = name_of(row["step"])
+                phases[name] = phases.get(name, 0.0) + row["ended"] - row["started"]
+        return RunRecord(**run, phases=phases)
+
+    def _switches(self) -> list[Switch]:
+        rows = self.world.disk.steps
+        return [row["step"] for row in rows if isinstance(row["step"], Switch) and row["ended"] is not None]
+
+    def _room(self) -> None:
+        if self.world.disk.full:
+            raise Unavailable("the journal can't be written: database or disk is full", hint="make room on the disk")
+
+    @staticmethod
+    def _row(rows: list[dict[str, Any]], number: int) -> dict[str, Any]:
+        """Return the row; what is not there is not changed, as in SQL."""
+        return rows[number - 1] if 0 < number <= len(rows) else {}

@@ -1,0 +1,39 @@
+"""Translates: the Lock port: held by a process of the world, freed when it dies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from teal import ports
+from teal.adapters.simulated.process import Process, reads
+from teal.adapters.simulated.world import World
+from teal.errors import Locked
+from teal.ports import Holder
+
+
+class MemoryLock(ports.Lock):
+    """One mutating command at a time."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        self.world = world
+        self.process = process
+        self._command = ""
+        self._since = 0.0
+
+    @reads
+    def holder(self) -> Holder | None:
+        held = self.world.holder
+        return None if held is None else Holder(held.name, "somebody", "here", held.pid, 0.0)
+
+    @contextmanager
+    def hold(self, command: str) -> Iterator[None]:
+        self.process.check()
+        if self.world.holder is not None:
+            raise Locked(f"{self.world.holder.name} works on this stack", hint="wait until it has ended")
+        self.world.holder = self.process
+        try:
+            yield
+        finally:
+            if self.world.holder is self.process:
+                self.world.holder = None

@@ -1,0 +1,47 @@
+"""Translates: the Machine port: memory, disk, hooks, the published color, random keys that are not random."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping, Sequence
+
+from teal import ports
+from teal.adapters.simulated.process import Process, acts, reads, writes
+from teal.adapters.simulated.world import World
+from teal.ports import Told
+
+GIB = 1024**3
+
+
+class SimulatedMachine(ports.Machine):
+    """A host with 16 GiB."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        self.world = world
+        self.process = process
+
+    @reads
+    def memory(self) -> tuple[int, int]:
+        return 16 * GIB, 8 * GIB
+
+    @reads
+    def disk(self) -> int:
+        return 0 if self.world.disk.full else 50 * GIB
+
+    @acts
+    async def hook(self, command: Sequence[str], facts: Mapping[str, str], *, told: Told) -> int:
+        return 0
+
+    @writes
+    def publish(self, color: str) -> None:
+        if self.world.disk.unwritable or self.world.disk.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.world.disk.published = color
+
+    @reads
+    def published(self) -> str | None:
+        return self.world.disk.published
+
+    @reads
+    def secret(self) -> str:
+        return self.world.id("k3y")

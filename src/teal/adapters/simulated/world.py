@@ -1,0 +1,222 @@
+"""Translates: what exists in the simulated world: containers, networks, images, volumes, a disk, and who is told."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from teal.adapters.engine.reading import base_name, side_in
+from teal.adapters.simulated.behaviour import Behaviour
+from teal.adapters.simulated.loop import VirtualLoop
+from teal.core.observed import Container, Healthy, State
+from teal.core.release import Release
+from teal.core.side import Side
+
+BIRTH = 1_750_000_000.0  # seconds since the epoch at which the world begins
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that has just happened; *by* is the process that did it, or "" for the world itself."""
+
+    kind: str
+    what: str
+    by: str = ""
+    box: Box | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Box:
+    """A container with its process."""
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    image: str
+    definition: str
+    environment: Mapping[str, str]
+    checked: bool  # it has a healthcheck
+    restart: str
+    aliases: dict[str, tuple[str, tuple[str, ...], int]]  # network -> (its id when attached, names there, gw priority)
+    state: State = "created"
+    health: Healthy = "none"
+    ready: bool = False  # its process answers
+    started: float = 0.0
+    finished: float = 0.0
+    exit_code: int = 0
+    restarts: int = 0
+    oom: bool = False
+    stopped: bool = False  # by hand or by Teal: the engine does not revive it
+    life: int = 0  # counts starts and ends: what was due in an earlier life is void
+    switched: bool = False  # users were sent to it once
+    log: list[str] = field(default_factory=list)
+
+    @property
+    def up(self) -> bool:
+        """Tell whether its process runs."""
+        return self.state == "running"
+
+
+@dataclass(eq=False, slots=True)
+class Net:
+    """A network."""
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    internal: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Picture:
+    """An image: which service it is of, and of which version of its source."""
+
+    id: str
+    service: str
+    version: int
+    tags: set[str]
+
+
+@dataclass(slots=True)
+class Disk:
+    """What lies in the state directory and in the checkout."""
+
+    state: str | None = None  # the proxy's state file
+    published: str | None = None
+    unwritable: bool = False  # the checkout
+    full: bool = False
+    releases: dict[int, Release] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)  # path -> content
+    runs: list[dict[str, Any]] = field(default_factory=list)  # the journal
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    asides: list[str] = field(default_factory=list)  # journals that were set aside
+
+
+class World:
+    """Everything outside of Teal. It goes on when Teal dies."""
+
+    def __init__(self, loop: VirtualLoop, project: str) -> None:
+        self.loop = loop
+        self.project = project
+        self.boxes: dict[str, Box] = {}
+        self.nets: dict[str, Net] = {}
+        self.images: dict[str, Picture] = {}
+        self.volumes: set[str] = set()
+        self.disk = Disk()
+        self.mounted = True  # the proxy sees the state directory
+        self.source = 1  # the version of the checkout
+        self.behaviours: dict[tuple[str, int], Behaviour] = {}
+        self.skew = 0.0  # what was done to the wall clock
+        self.engine_up = True
+        self.holder: Any = None  # the process that holds the lock
+        self.watchers: list[Callable[[Happening], None]] = []
+        self.listeners: list[Callable[[str], None]] = []  # of the engine's events
+        self._ids = itertools.count(1)
+        self._known: dict[str, tuple[Side | None, str, int | None]] = {}
+
+    @property
+    def now(self) -> float:
+        """Return the wall clock."""
+        return BIRTH + self.loop.time() + self.skew
+
+    def id(self, kind: str) -> str:
+        """Return a new id."""
+        return f"{kind}{next(self._ids):06d}"
+
+    def later(self, seconds: float, what: Callable[[], None]) -> None:
+        """Do *what* in *seconds*."""
+        self.loop.call_later(seconds, what)
+
+    def tell(self, kind: str, what: str, *, by: str = "", box: Box | None = None) -> None:
+        """Tell everybody who watches that something has happened."""
+        happening = Happening(kind, what, by, box)
+        for watcher in self.watchers:
+            watcher(happening)
+        if box is not None:
+            for listener in tuple(self.listeners):
+                listener(box.id)
+
+    def behaviour(self, box: Box) -> Behaviour:
+        """Return how the code in *box* behaves."""
+        picture = self.images.get(box.image)
+        version = picture.version if picture else 0
+        return self.behaviours.get((self.service(box), version), Behaviour())
+
+    def _facts(self, box: Box) -> tuple[Side | None, str, int | None]:
+        """Return side, service and release of *box*: its labels never change, so they are read once."""
+        found = self._known.get(box.id)
+        if found is None:
+            side, release = side_in(self.project, box.labels), box.labels.get("teal.release", "")
+            service = base_name(side or Side.PLAIN, box.labels)
+            found = self._known[box.id] = (side, service, int(release) if release.isdecimal() else None)
+        return found
+
+    def side(self, box: Box) -> Side | None:
+        """Return the side that *box* stands on; None for a stranger and for a one-off run."""
+        return self._facts(box)[0]
+
+    def service(self, box: Box) -> str:
+        """Return the service that *box* is of."""
+        return self._facts(box)[1]
+
+    def release(self, box: Box) -> int | None:
+        """Return the release that *box* is of."""
+        return self._facts(box)[2]
+
+    def on(self, side: Side, services: Iterable[str] | None = None) -> list[Box]:
+        """Return the containers on *side*."""
+        wanted = None if services is None else set(services)
+        found = (box for box in self.boxes.values() if self.side(box) is side)
+        return [box for box in found if wanted is None or self.service(box) in wanted]
+
+    def called(self, name: str) -> Box | None:
+        """Return the container of that id or name."""
+        return self.boxes.get(name) or next((box for box in self.boxes.values() if box.name == name), None)
+
+    def attach(self, box: Box, net: Net, aliases: Iterable[str], priority: int = 0) -> None:
+        """Put *box* on *net* under *aliases*."""
+        box.aliases[net.name] = (net.id, tuple(aliases), priority)
+
+    def resolve(self, asking: Box, name: str) -> list[Box]:
+        """Return who answers to *name* for *asking*: of the first of its networks on which anybody does."""
+        order = sorted(asking.aliases, key=lambda net: (-asking.aliases[net][2], net))
+        for net in order:
+            found = [box for box in self.boxes.values() if box.up and _is(box, net, asking.aliases[net][0], name)]
+            if found:
+                return found
+        return []
+
+    def image_of(self, reference: str) -> Picture | None:
+        """Return the image of that id or tag; a tag without a colon means ``latest``."""
+        if reference in self.images:
+            return self.images[reference]
+        full = reference if ":" in reference else f"{reference}:latest"
+        return next((picture for picture in self.images.values() if full in picture.tags), None)
+
+    def container(self, box: Box) -> Container:
+        """Return *box* as the core knows it."""
+        return Container(
+            id=box.id,
+            name=box.name,
+            service=self.service(box),
+            side=self.side(box) or Side.PLAIN,
+            release=self.release(box),
+            image=box.image,
+            state=box.state,
+            health=box.health,
+            started=box.started,
+            finished=box.finished,
+            exit_code=box.exit_code,
+            restarts=box.restarts,
+            oom=box.oom,
+            definition=box.definition,
+            networks={name: place[0] for name, place in box.aliases.items()},
+            addresses={name: f"{box.id}@{name}" for name in box.aliases} if box.up else {},
+        )
+
+
+def _is(box: Box, net: str, net_id: str, name: str) -> bool:
+    place = box.aliases.get(net)
+    return place is not None and place[0] == net_id and (name in place[1] or name == box.name)

@@ -1,0 +1,219 @@
+"""The ten promises of the design as invariants: looked at after everything that happens, not only at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from teal.adapters.simulated import Box, Happening, Killed, Process, Request, Users, World
+from teal.core.side import COLORS, Side
+from teal.core.traffic import Mode, Traffic, parse_traffic
+from teal.errors import TealError
+from teal.run.results import Status
+from tests.simulation.settled import amiss
+from tests.simulation.stack import JOBS, OPENING, ROTATING, SECRET, SETTINGS, SHARED
+
+Part = tuple[Side | None, int | None]
+
+
+class Promises:
+    """Watches the world, and notes every promise that is broken."""
+
+    def __init__(self, world: World, users: Users) -> None:
+        self.world, self.users = world, users
+        self.violations: list[str] = []
+        self.checked: Counter[str] = Counter()  # how often each promise was looked at
+        self.excused_until = 0.0  # a fault itself takes users' services down: what is lost is not Teal's
+        self.stray = False  # somebody has started a plain copy beside a color
+        self.side: Side | None = None  # where users were last sent
+        self.before: Side | None = None  # where they were sent before that
+        self.switched_at = 0.0
+        self.confirmer = ""  # the process that last sent users where they are
+        self.served: set[Part] = set()
+        self.made: dict[tuple[int, str], object] = {}  # (release, service) -> image and configuration at first
+        self.commands: dict[str, str] = {}  # process -> command
+        self.cut = 0
+        world.watchers.append(self._happened)
+        users.dispatching.append(self._dispatched)
+        users.ended.append(self._request_ended)
+
+    def broken(self, promise: str, detail: str) -> None:
+        """Note that *promise* is broken."""
+        self.violations.append(f"[{promise}] at {self.world.loop.time():.3f} s: {detail}")
+
+    def excuse(self, seconds: float) -> None:
+        """Note that what is lost in the next *seconds* is the fault's doing."""
+        self.excused_until = max(self.excused_until, self.world.loop.time() + seconds)
+
+    def begins(self, process: Process, command: str) -> None:
+        """Note that *process* begins."""
+        self.commands[process.name] = command
+
+    def ends(self, process: Process, error: BaseException | None) -> None:
+        """Look at how *process* ended."""
+        if error is not None and not isinstance(error, TealError | Killed):
+            self.broken("traceback", f"{process.name}: {error!r}")
+
+    # 1 and 2: every request is answered, by one release
+
+    def _request_ended(self, request: Request) -> None:
+        self.checked["lost"] += 1
+        self.checked["mixed"] += 1
+        if request.outcome == "mixed" and not self.stray:
+            self.broken("mixed", f"request {request.number} ({request.kind}) was answered by {request.parts}")
+        if request.outcome == "lost" and self.world.loop.time() > self.excused_until and not self._may_be_cut(request):
+            self.broken("lost", f"request {request.number} ({request.kind}, {request.row}): {request.why}")
+
+    def _may_be_cut(self, request: Request) -> bool:
+        """Tell whether its drain had lasted as long as the settings say."""
+        if request.box is None or self.world.side(request.box) is self.side:
+            return False
+        limit = SETTINGS.websocket_drain if request.kind == "websocket" else SETTINGS.drain_timeout
+        over = self.world.loop.time() - self.switched_at >= limit - 0.001
+        self.cut += over
+        return over
+
+    # 3: nothing before its time
+
+    def _dispatched(self, request: Request, box: Box, part: Part) -> None:
+        self.checked["early"] += 1
+        side = self._users()
+        if part[0] is not side and len(request.parts) == 1 and not self.stray:
+            self.broken("early", f"request {request.number} went to {box.name} while users belong to {side}")
+
+    def _users(self) -> Side | None:
+        """Return where the proxy sends users now; None while it holds them."""
+        traffic = self.users.traffic() or Traffic(Mode.PLAIN)
+        return traffic.side
+
+    def _state(self, happening: Happening) -> None:
+        traffic = parse_traffic(happening.what)
+        side = traffic.side if traffic else None
+        if side is None or traffic is None:
+            return
+        if side is not self.side:
+            if side.is_color:
+                self._gate(side, happening.by)
+            self.before, self.side, self.switched_at = self.side, side, self.world.loop.time()
+            self.confirmer = happening.by
+        elif traffic.asked is side and traffic.key:
+            self.confirmer = happening.by
+        self.served |= {(side, self.world.release(box)) for box in self.world.on(side, ROTATING)}
+
+    def _gate(self, side: Side, by: str) -> None:
+        """Look whether everything that a route needs is ready on *side*, whole and of one release."""
+        self.checked["gate"] += 1
+        boxes = self.world.on(side, OPENING)
+        ready = sorted(self.world.service(box) for box in boxes if box.ready)
+        releases = {self.world.release(box) for box in self.world.on(side, ROTATING)}
+        if ready != sorted(OPENING) and self.world.loop.time() > self.excused_until:
+            self.broken("gate", f"{by} sent users to {side}, where only {ready} are ready")
+        if len(releases) != 1:
+            self.broken("gate", f"{by} sent users to {side}, where releases {releases} stand")
+
+    def _job(self, happening: Happening, box: Box) -> None:
+        """Look whether a worker or singleton may begin now."""
+        self.checked["job"] += 1
+        side, by = self.world.side(box), happening.by
+        if by not in self.commands or side is self._users():
+            return
+        taken_back = by == self.confirmer and side is self.before and (side, self.world.release(box)) in self.served
+        held = self._users() is None and side is self.side
+        if not taken_back and not held:
+            self.broken("job", f"{by} started {box.name} while users belong to {self._users()}")
+
+    def _singletons(self) -> None:
+        self.checked["singletons"] += 1
+        up = [box.name for box in self.world.boxes.values() if box.up and self.world.service(box) == "clock"]
+        if len(up) > 1 and not self.stray:
+            self.broken("singletons", f"{' and '.join(sorted(up))} run at once")
+
+    # 4 and 5: what serves is not touched
+
+    def _touched(self, happening: Happening, box: Box) -> None:
+        self.checked["touched"] += 1
+        side, service = self.world.side(box), self.world.service(box)
+        if side is None or side is not self._users() or service not in ROTATING:
+            return
+        if service in OPENING or happening.by != self.confirmer:
+            self.broken("touched", f"{happening.by}: {box.name} {happening.kind} while users belong to {side}")
+
+    # 6: a release is always the same
+
+    def _exact(self, box: Box) -> None:
+        release, service = self.world.release(box), self.world.service(box)
+        if release is None or self.world.side(box) not in COLORS:
+            return
+        self.checked["exact"] += 1
+        environment = {k: v for k, v in box.environment.items() if k != "TEAL_COLOR"}
+        now = (box.image, environment)
+        first = self.made.setdefault((release, service), now)
+        if first != now:
+            self.broken("exact", f"{box.name} of release {release} was {first}, and is {now}")
+
+    # 7: shared services are left alone
+
+    def _shared(self, happening: Happening, box: Box) -> None:
+        self.checked["shared"] += 1
+        mine = self.world.side(box) is Side.PLAIN and self.world.service(box) in SHARED
+        if mine and self.commands.get(happening.by) != "up":
+            self.broken("shared", f"{happening.by}: {box.name} {happening.kind}")
+
+    # 8: one at a time
+
+    def _alone(self, happening: Happening) -> None:
+        self.checked["alone"] += 1
+        holder = self.world.holder
+        if holder is None or holder.name != happening.by:
+            who = holder.name if holder else "nobody"
+            self.broken("alone", f"{happening.by} did {happening.kind} {happening.what} while {who} held the lock")
+
+    # 9: what status says is what is so
+
+    def status(self, status: Status) -> None:
+        """Compare what ``status`` has just said with the world."""
+        self.checked["status"] += 1
+        side = self._users()
+        active = side if side in COLORS and self.world.on(side) else None
+        if status.active is not active:
+            self.broken("status", f"it says that {status.active} is active, and users are sent to {side}")
+        for color in COLORS:
+            said = {name: service.state for name, service in status.colors[color].services.items()}
+            real = {self.world.service(box): box.state for box in self.world.on(color)}
+            if said != real:
+                self.broken("status", f"it says of {color} {said}, and it is {real}")
+
+    def settled(self, what: str) -> None:
+        """Look whether everything is as it must be once a command has ended and nothing is amiss."""
+        self.checked["settled"] += 1
+        for wrong in amiss(self.world):
+            self.broken("settled", f"after {what}: {wrong}")
+
+    # 10: no secret leaves
+
+    def heard(self, said: list[Any], value: object, error: BaseException | None) -> None:
+        """Look for planted secrets in everything that a command says."""
+        self.checked["secret"] += 1
+        words = [repr(each) for each in said] + [repr(value), repr(self.world.disk.runs)]
+        if isinstance(error, TealError):
+            words += [error.message, error.hint, error.detail]
+        if any(SECRET in each or "k3y" in each for each in words):
+            self.broken("secret", "a planted secret was said")
+
+    def _happened(self, happening: Happening) -> None:
+        box = happening.box
+        by_teal = happening.by in self.commands
+        if by_teal and happening.kind != "ended":
+            self._alone(happening)
+        if happening.kind == "state":
+            self._state(happening)
+        if box is None:
+            return
+        if happening.kind == "started":
+            self._exact(box)
+            self._singletons()
+            if self.world.service(box) in JOBS:
+                self._job(happening, box)
+        if by_teal and happening.kind in {"stopping", "removed"}:
+            self._touched(happening, box)
+            self._shared(happening, box)

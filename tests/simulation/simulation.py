@@ -1,0 +1,182 @@
+"""A world with users, the ten promises watching it, and Teal's commands run in it: whole, killed or in trouble."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from teal.adapters.simulated import (
+    Killed,
+    MemoryJournal,
+    MemoryLock,
+    MemoryReleases,
+    Process,
+    SimulatedClock,
+    SimulatedCompose,
+    SimulatedEngine,
+    SimulatedMachine,
+    SimulatedProxy,
+    Trouble,
+    Users,
+    VirtualLoop,
+    World,
+    life,
+)
+from teal.adapters.simulated.compose import build_image, make
+from teal.adapters.simulated.process import CURRENT, adopt
+from teal.adapters.simulated.world import Picture
+from teal.core.side import Side
+from teal.core.stack import Stack
+from teal.errors import TealError
+from teal.run import commands
+from teal.run.options import DeployOptions
+from teal.run.ports import Ports
+from teal.run.results import Status
+from tests.simulation.promises import Promises
+from tests.simulation.stack import CHAIN, ROTATING, ROUTES, SHARED, stack_of
+
+LONGEST = 900.0  # virtual seconds after which a command is taken to hang
+
+
+@dataclass
+class Result:
+    """How a command ended."""
+
+    process: Process
+    value: Any = None
+    error: BaseException | None = None
+    said: list[Any] = field(default_factory=list)
+    task: asyncio.Task[Any] | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None
+
+    @property
+    def killed(self) -> bool:
+        return isinstance(self.error, Killed)
+
+
+class Simulation:
+    """The world and what is done in it."""
+
+    def __init__(self, stack: Stack | None = None, *, every: float = 0.1) -> None:
+        self.loop = VirtualLoop()
+        self.loop.set_exception_handler(self._unexpected)
+        self.loop.set_task_factory(adopt)
+        self.world = World(self.loop, "shop")
+        self.stack = stack or stack_of()
+        self.users = Users(self.world, "proxy", ROUTES, CHAIN, every)
+        self.promises = Promises(self.world, self.users)
+        self.surprises: list[str] = []
+        self._pids = 0
+        for name in ("caddy:2", "timescale:17"):
+            self.world.images[f"sha256:{name}"] = Picture(f"sha256:{name}", name, 0, {name})
+
+    # What people do without Teal
+
+    def plain_up(self, services: tuple[str, ...] = (*SHARED, *ROTATING)) -> None:
+        """Start the plain stack as ``docker compose up`` does, and wait until it answers."""
+        model = self.stack.models[Side.PLAIN]
+        for name in ("web", "api"):
+            build_image(self.world, model, name)
+        for name in services:
+            life.start(self.world, make(self.world, model, "shop", name))
+        self.sleep(3.0)
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.loop.run_until_complete(asyncio.sleep(seconds))
+
+    def new_source(self, setting: str | None = None) -> int:
+        """Let the owner change the source, and perhaps a setting; return its version."""
+        self.world.source += 1
+        if setting is not None:
+            self.stack = stack_of(setting, self.stack.settings)
+        return self.world.source
+
+    # Teal's commands
+
+    def ports(self, process: Process) -> Ports:
+        """Return the ports of a new process."""
+        return Ports(
+            engine=SimulatedEngine(self.world, process),
+            compose=SimulatedCompose(self.world, process, self.stack),
+            proxy=SimulatedProxy(self.world, process, self.users),
+            releases=MemoryReleases(self.world, process),
+            journal=MemoryJournal(self.world, process),
+            lock=MemoryLock(self.world, process),
+            clock=SimulatedClock(self.world, process),
+            machine=SimulatedMachine(self.world, process),
+        )
+
+    def begin(self, name: str, *troubles: Trouble, **options: Any) -> asyncio.Task[Result]:
+        """Start the command *name* as a process of its own; it runs while time passes."""
+        self._pids += 1
+        process = Process(self.world, f"{name}-{self._pids}", troubles, pid=self._pids)
+        result = Result(process)
+        work = _COMMANDS[name](self.ports(process), self.stack, result.said.append, **options)
+        self.promises.begins(process, name)
+        return self.loop.create_task(self._whole(work, result))
+
+    def run(self, name: str, *troubles: Trouble, **options: Any) -> Result:
+        """Run the command *name* to its end, its death included."""
+        return self.finish(self.begin(name, *troubles, **options))
+
+    def finish(self, task: asyncio.Task[Result]) -> Result:
+        """Let time pass until *task* has ended."""
+        result = self.loop.run_until_complete(task)
+        self.promises.heard(result.said, result.value, result.error)
+        if isinstance(result.value, Status):
+            self.promises.status(result.value)
+        return result
+
+    async def _whole(self, work: Coroutine[Any, Any, Any], result: Result) -> Result:
+        """Run *work* in tasks of its process, which are swept away when it dies."""
+        process = result.process
+        CURRENT.set(process)
+        task = asyncio.ensure_future(work)
+        CURRENT.set(None)
+        result.task = task
+        done, _ = await asyncio.wait({task}, timeout=LONGEST)
+        if not done:
+            self.promises.broken("hangs", f"{process.name} after {process.effects[-3:]}")
+        elif task.exception() is None:
+            result.value = task.result()
+        else:
+            result.error = task.exception()
+        process.die()
+        for each in tuple(process.tasks):
+            each.cancel()
+        self.promises.ends(process, result.error)
+        return result
+
+    def _unexpected(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if not isinstance(error, Killed | TealError):
+            self.surprises.append(f"{context.get('message')}: {error!r}")
+
+    def close(self) -> None:
+        """End the world."""
+        self.users.flowing = False
+        self.loop.close()
+
+
+def _deploy(ports: Ports, stack: Stack, watch: Callable[[Any], None], **options: Any) -> Coroutine[Any, Any, Any]:
+    return commands.deploy(ports, stack, DeployOptions(**options), watch)
+
+
+def _rollback(ports: Ports, stack: Stack, watch: Callable[[Any], None], **options: Any) -> Coroutine[Any, Any, Any]:
+    return commands.rollback(ports, stack, options.pop("to", None), watch, **options)
+
+
+_COMMANDS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
+    "deploy": _deploy,
+    "rollback": _rollback,
+    "cleanup": lambda ports, stack, watch: commands.cleanup(ports, stack, watch, dry_run=False),
+    "leave": lambda ports, stack, watch: commands.leave(ports, stack, watch),
+    "status": lambda ports, stack, watch: commands.status(ports, stack),
+    "up": lambda ports, stack, watch: commands.up(ports, stack, (), watch),
+}

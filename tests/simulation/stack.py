@@ -1,0 +1,70 @@
+"""The stack that lives in the simulated world: routes, what they need, a worker, a singleton, a one-shot, shared."""
+
+from __future__ import annotations
+
+from teal.core.roles import Role
+from teal.core.services import services_of
+from teal.core.side import Side
+from teal.core.stack import Evidence, Settings, Stack, Tree
+
+SECRET = "pl4nted-Marker"  # must appear in nothing that Teal says
+ROUTES = {"web": 8000, "admin": 9000}
+CHAIN = ("api",)  # whom a route calls to answer a request of the kind "chain"
+ROLES = {
+    "proxy": Role.SHARED,
+    "db": Role.SHARED,
+    "web": Role.ROUTE,
+    "admin": Role.ROUTE,
+    "api": Role.WORKER,
+    "queue": Role.WORKER,
+    "clock": Role.SINGLETON,
+    "migrate": Role.ONE_SHOT,
+}
+OPENING = ("web", "admin", "api")  # start before the switch
+JOBS = ("queue", "clock")  # start after it
+ROTATING = (*OPENING, *JOBS)
+SHARED = ("proxy", "db")
+CHECK = {"test": ["CMD", "check"], "interval": "5s", "retries": 3}
+SETTINGS = Settings(health_timeout=20.0, health_interval=1.0, drain_timeout=6.0, websocket_drain=2.0, keep_releases=2)
+
+
+def model(setting: str = "a") -> Tree:
+    """Return the Compose model; *setting* is a value that the owner edits now and then."""
+    common = {"restart": "unless-stopped", "environment": {"SETTING": setting, "DB_URL": f"pg://u:{SECRET}@db/x"}}
+    return {
+        "name": "shop",
+        "networks": {"default": {"name": "shop_default"}},
+        "services": {
+            "proxy": {"image": "caddy:2", "restart": "unless-stopped", "networks": {"default": None}},
+            "db": {"image": "timescale:17", "healthcheck": CHECK, "restart": "always", "networks": {"default": None}},
+            "web": {
+                **common,
+                "build": {"context": "."},
+                "image": "shop-web",
+                "depends_on": {"api": {"condition": "service_healthy"}},
+            },
+            "admin": {**common, "image": "shop-web", "healthcheck": CHECK},
+            "api": {**common, "build": {"context": "."}, "image": "shop-api", "healthcheck": CHECK},
+            "queue": {**common, "image": "shop-api"},
+            "clock": {**common, "image": "shop-api"},
+            "migrate": {"image": "shop-api", "environment": {"DB_URL": f"pg://u:{SECRET}@db/x"}},
+        },
+    }
+
+
+def stack_of(setting: str = "a", settings: Settings = SETTINGS) -> Stack:
+    """Return the stack as its owner wants it with that *setting*."""
+    tree = model(setting)
+    evidence = Evidence(declared=ROLES, proxy="proxy", routes=ROUTES, needs={"web": ("api",)})
+    models = dict.fromkeys(Side, tree)
+    return Stack(
+        project="shop",
+        directory="/srv/shop",
+        files=(),
+        models=models,
+        services=services_of(models, evidence),
+        proxy="proxy",
+        settings=settings,
+        fingerprint=f"fingerprint of {setting}",
+        evidence=evidence,
+    )

@@ -1,0 +1,58 @@
+"""Each command once, whole, in a world where users never stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from teal.core.side import Side
+from tests.simulation.simulation import Simulation
+
+
+@pytest.fixture
+def world() -> Iterator[Simulation]:
+    simulation = Simulation()
+    yield simulation
+    assert simulation.promises.violations == []
+    assert simulation.surprises == []
+    simulation.close()
+
+
+def ok(world: Simulation, command: str, **options: object) -> object:
+    result = world.run(command, **options)
+    if result.error:
+        raise result.error
+    world.run("status")
+    world.promises.settled(command)
+    return result.value
+
+
+def test_a_plain_stack_is_adopted_deployed_rolled_back_tidied_and_left(world: Simulation) -> None:
+    world.plain_up()
+    world.users.flow()
+    for command in ("deploy", "deploy", "rollback", "cleanup", "deploy", "leave"):
+        world.new_source(world.loop.time().hex())
+        ok(world, command)
+    world.sleep(31)
+    assert world.users.counts["answered"] > 1000
+    assert world.users.counts["mixed"] == 0
+    assert world.users.counts["lost"] == world.promises.cut  # streams and WebSockets whose grace was over
+
+
+def test_the_first_deploy_starts_everything(world: Simulation) -> None:
+    ok(world, "deploy")
+    world.users.flow()
+    world.sleep(2)
+    world.new_source()
+    ok(world, "deploy")
+    assert world.run("status").value.active is Side.GREEN
+
+
+def test_a_deploy_without_a_change_changes_nothing(world: Simulation) -> None:
+    world.plain_up()
+    world.users.flow()
+    ok(world, "deploy")
+    before = {box.id: box.started for box in world.world.boxes.values()}
+    assert ok(world, "deploy").outcome == "unchanged"  # type: ignore[attr-defined]
+    assert {box.id: box.started for box in world.world.boxes.values()} == before

@@ -152,6 +152,14 @@ def test_a_limit_of_zero_which_config_leaves_out_is_put_back() -> None:
     }
 
 
+def test_the_limits_of_a_device_are_spelled_as_compose_reads_them() -> None:
+    limits = {"weight": 300, "device_read_bps": [{"Path": "/dev/sda", "Rate": "12mb"}]}
+    assert service(web(blkio_config=limits))["blkio_config"] == {
+        "weight": 300,
+        "device_read_bps": [{"path": "/dev/sda", "rate": "12mb"}],
+    }
+
+
 def test_secrets_and_configs_are_files_of_the_release_whatever_they_came_from() -> None:
     stack = stack_of(
         {"web": {"image": "app", "secrets": [{"source": "key"}, {"source": "tls"}], "configs": [{"source": "note"}]}},

@@ -66,6 +66,9 @@ def roles(stack: Stack) -> Iterator[Problem]:
             yield error(each.name, f"{each.name} is the proxy and can't be a {each.role}", "make it shared")
         if service and not service.get("image") and not service.get("build"):
             yield error(each.name, f"{each.name} has neither image nor build", "give it one, or make it a tool")
+        if service.get("models") and (each.role.rotates or each.role is Role.ONE_SHOT):
+            message = f"{each.name} uses models, which `docker compose config` leaves out of what it prints"
+            yield error(each.name, message, f"give {each.name} the model's address by a variable, or make it shared")
         if each.role is Role.ROUTE and not each.port:
             yield error(
                 each.name,

@@ -14,12 +14,15 @@ from teal.core.side import Side, key_of
 from teal.core.stack import Service, Stack, Tree
 from teal.core.tree import Node, mapping, networks_of, sequence, services_in, text
 
-_ONE_OWNER = frozenset({"ports", "hostname", "container_name", "mac_address"})  # two colors can't both have it
-_NOT_RUN = frozenset({"build", "develop", "attach", "profiles", "extends", "env_file", "label_file"})  # Compose's own
+# Two colors can't both have it.
+_ONE_OWNER = frozenset({"ports", "hostname", "container_name", "mac_address"})
+# Compose's own affairs, before or beside a container.
+_NOT_RUN = frozenset({"build", "develop", "attach", "profiles", "extends", "env_file", "label_file", "models"})
+# Put back, changed, by the functions below.
 _RENDERED = frozenset(
-    {"image", "pull_policy", "environment", "labels", "healthcheck", "restart", "networks", "volumes"}
-    | {"depends_on", "volumes_from", "links", "secrets", "configs", "ulimits", "deploy"}
-)  # put back, changed, by the functions below
+    {"image", "pull_policy", "environment", "labels", "healthcheck", "restart", "networks", "volumes", "links"}
+    | {"depends_on", "volumes_from", "secrets", "configs", "ulimits", "blkio_config", "deploy"}
+)
 _DROPPED = _ONE_OWNER | _NOT_RUN | _RENDERED
 _NAMESPACES = ("network_mode", "ipc", "pid", "uts", "cgroup")
 # What makes a proxy that watches the engine serve a container: it would serve both colors at once.
@@ -75,6 +78,7 @@ def _common(name: str, service: Node, stack: Stack, making: Making, folder: Fold
     for kind in ("secrets", "configs"):
         _put(made, kind, mounted(kind, service))
     _put(made, "deploy", _deploy(service))
+    _put(made, "blkio_config", _blkio(service))
     _put(made, "ulimits", {name: _ulimit(limit) for name, limit in mapping(service.get("ulimits")).items()})
     return made
 
@@ -119,6 +123,14 @@ def _deploy(service: Node) -> Tree:
     if text(policy.get("condition")) in {"any", "always"}:
         deploy["restart_policy"] = {**policy, "condition": "unless-stopped"}
     return deploy
+
+
+def _blkio(service: Node) -> Tree:
+    """Return the limits of block devices; as JSON, ``config`` writes ``Path`` where Compose reads ``path``."""
+    return {
+        key: [{k.lower(): v for k, v in mapping(each).items()} for each in value] if isinstance(value, list) else value
+        for key, value in mapping(service.get("blkio_config")).items()
+    }
 
 
 def _ulimit(limit: object) -> object:

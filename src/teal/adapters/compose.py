@@ -14,7 +14,7 @@ OLDEST = (2, 24)
 SHOWN = 40  # last lines of a failed command that are shown
 # Of the user's environment, what a rendered file may see: nothing that Compose would interpolate or be steered by.
 NEEDED = re.compile(r"PATH|HOME|USER|TMPDIR|LANG|DOCKER_.*|XDG_.*|SSL_CERT_.*|(?:https?|no|all|ftp)_proxy", re.I)
-NO_COMPOSE = re.compile(r"is not a docker command|unknown shorthand flag|unknown flag: --pro|unknown command: docker")
+NO_COMPOSE = re.compile(r"is not a docker command|unknown command: docker|Usage:\s+docker \[OPTIONS\] COMMAND")
 NO_ENGINE = re.compile(r"Cannot connect to the Docker daemon|permission denied while trying to connect")
 
 
@@ -79,14 +79,7 @@ class DockerCompose(ports.Compose):
     async def version(self) -> tuple[int, ...]:
         """Return Compose's version; ``Unavailable`` where there is none, or one that is too old."""
         ended = await self._docker(("compose", "version", "--short"), failure=Unavailable("Compose does not answer"))
-        found = re.search(r"(\d+)\.(\d+)\.(\d+)", ended.text)
-        version = tuple(int(part) for part in found.groups()) if found else ()
-        if version < OLDEST:
-            raise Unavailable(
-                f"Docker Compose {ended.text.strip()} is too old",
-                hint=f"update its plugin to {OLDEST[0]}.{OLDEST[1]} or newer, better the newest",
-            )
-        return version
+        return read_version(ended.text)
 
     async def _checked(self) -> None:
         self._version = self._version or await self.version()
@@ -108,6 +101,18 @@ class DockerCompose(ports.Compose):
     ) -> child.Ended:
         """Run a docker command away from the owner's environment; without *failure* its status is for the caller."""
         return await _run(("docker", *argv), cwd="/", env=self._clean, told=told, failure=failure)
+
+
+def read_version(text: str) -> tuple[int, ...]:
+    """Return the version in Compose's answer; ``Unavailable`` for one that is too old."""
+    found = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
+    version = tuple(int(part) for part in found.groups()) if found else ()
+    if version < OLDEST:
+        raise Unavailable(
+            f"Docker Compose {text.strip()} is too old",
+            hint=f"update its plugin to {OLDEST[0]}.{OLDEST[1]} or newer, better the newest",
+        )
+    return version
 
 
 def rendered(project: str, file: str) -> tuple[str, ...]:
@@ -133,11 +138,12 @@ async def _run(
             "there is no docker command", hint="install the Docker Engine and its Compose plugin"
         ) from error
     if ended.status != 0 and failure is not None:
-        raise _told_why(failure, ended)
+        raise told_why(failure, ended)
     return ended
 
 
-def _told_why(failure: TealError, ended: child.Ended) -> TealError:
+def told_why(failure: TealError, ended: child.Ended) -> TealError:
+    """Return *failure* with the command's last words, or the error that explains it better."""
     if NO_COMPOSE.search(ended.text):
         return Unavailable("docker has no Compose plugin", hint=f"install it, {OLDEST[0]}.{OLDEST[1]} or newer")
     detail = "\n".join(ended.lines[-SHOWN:])

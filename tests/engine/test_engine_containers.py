@@ -75,6 +75,14 @@ async def test_a_start_that_fails_says_the_engines_reason(engine, sandbox):
         await engine.start(GONE)
 
 
+async def test_a_start_on_a_taken_port_says_how_to_find_its_holder(engine, sandbox):
+    holder = sandbox.run("--publish", "127.0.0.1::8000")
+    port = (await engine.container(holder)).ports[8000][1]
+    with pytest.raises(Failed, match="port is already allocated") as caught:
+        await engine.start(sandbox.create("--publish", f"127.0.0.1:{port}:8000"))
+    assert "docker ps" in caught.value.hint
+
+
 async def test_stopping_waits_for_the_process_and_may_be_repeated(engine, sandbox):
     one = sandbox.run()
     await engine.stop(one, grace=10)

@@ -55,3 +55,9 @@ def test_composes_own_usage_is_no_missing_plugin():
 
 def test_silence_is_said():
     assert told_why(BuildFailed("x"), Ended(137, ())).detail == "it ended with status 137 and said nothing"
+
+
+def test_what_is_known_of_a_failure_beats_the_general_hint():
+    full = Ended(1, ("write /var/lib/docker/x: no space left on device",))
+    assert "docker system df" in told_why(BuildFailed("x", hint="general"), full).hint
+    assert told_why(BuildFailed("x", hint="general"), Ended(1, ("odd",))).hint == "general"

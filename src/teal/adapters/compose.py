@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from teal import ports
 from teal.adapters import child, one_shot
+from teal.adapters.hints import hint
 from teal.errors import BuildFailed, ConfigError, Failed, TealError, Unavailable
 from teal.ports import Told
 
@@ -149,5 +150,6 @@ def told_why(failure: TealError, ended: child.Ended) -> TealError:
     detail = "\n".join(ended.lines[-SHOWN:])
     if NO_ENGINE.search(ended.text):
         return Unavailable("Compose does not reach the Docker Engine", hint="see: docker info", detail=detail)
+    failure.hint = hint(ended.text) or failure.hint
     failure.detail = detail or f"it ended with status {ended.status} and said nothing"
     return failure

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from teal.adapters.hints import hint
 from teal.errors import Failed, Unavailable
 
 
@@ -17,7 +18,8 @@ class EngineSaid(Failed):
     """The engine answered with an error; *code* is the HTTP status, the message its own."""
 
     def __init__(self, code: int, body: bytes) -> None:
-        super().__init__(_message(body) or f"the Docker Engine answered with status {code}")
+        message = _message(body) or f"the Docker Engine answered with status {code}"
+        super().__init__(message, hint=hint(message))
         self.code = code
 
 

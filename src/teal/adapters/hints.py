@@ -1,0 +1,21 @@
+"""Translates: the words of Docker's most frequent failures into what to do about them."""
+
+from __future__ import annotations
+
+_PORT = "see who holds it: docker ps; sudo ss -ltnp"
+_POOL = "remove networks that nothing needs: docker network ls, docker network rm NAME"
+_KNOWN = {
+    "port is already allocated": _PORT,
+    "address already in use": _PORT,
+    "have been fully subnetted": _POOL,
+    "non-overlapping IPv4 address pool": _POOL,
+    "no space left on device": "see what takes it: docker system df; df -h",
+    "pull access denied": "docker login; or is the image's name right?",
+    "toomanyrequests": "the registry limits pulls: docker login, or wait",
+    "cannot allocate memory": "see what takes it: docker stats; free -m",
+}
+
+
+def hint(text: str) -> str:
+    """Return what to do about the failure that *text* tells of, "" where that is not known."""
+    return next((advice for words, advice in _KNOWN.items() if words in text), "")

@@ -7,7 +7,7 @@ set -euo pipefail
 orphans() { # one name per line, on standard input: those of dead test processes
     local name
     while read -r name; do
-        if [[ $name =~ ^teal-test-([0-9]+)- && ! -d /proc/${BASH_REMATCH[1]} ]]; then
+        if [[ $name =~ ^(teal/)?teal-test-([0-9]+)- && ! -d /proc/${BASH_REMATCH[2]} ]]; then
             printf '%s\n' "$name"
         fi
     done

@@ -68,6 +68,11 @@ def split(words: Words, places: Sequence[Place]) -> list[tuple[Place, Words]]:
     return [(places[at], replace(words, services=tuple(services))) for at, services in sorted(told.items())]
 
 
+def unknown(words: Words, places: Sequence[Place]) -> tuple[str, ...]:
+    """Return the services of *words* that no place has."""
+    return tuple(each for each in words.services if not any(place.has(each) for place in places))
+
+
 def take_apart(words: Sequence[str]) -> Words:
     """Return *words* (a subcommand and its arguments) with its services told from options and inner commands."""
     start = _subcommand(words)

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 import click
 
-from teal.cli.compose_words import Place, Words, split, take_apart
+from teal.cli.compose_words import Place, Words, split, take_apart, unknown
 from teal.cli.group import Command, PassingCommand
 from teal.cli.places import Places, find
 from teal.cli.running import run
 from teal.cli.session import Session
 from teal.core.side import COLORS
+from teal.errors import ConfigError
 
 COLOR = click.option("--color", type=click.Choice([str(color) for color in COLORS]), help="Not the active one.")
 _ARGS = click.argument("args", nargs=-1, type=click.UNPROCESSED)
@@ -36,13 +37,22 @@ def environment(place: Place) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("COMPOSE_")}
 
 
-def hand_on(session: Session, told: Sequence[tuple[Place, Words]]) -> int:
+def told(words: Words, found: Places) -> list[tuple[Place, Words]]:
+    """Return which place is told what; ``ConfigError`` for a service that the stack hasn't."""
+    strange = unknown(words, found.every)
+    if strange:
+        names = sorted({name for place in found.every for name in place.keys})
+        raise ConfigError(f"the stack has no service {strange[0]}", hint=f"there are: {', '.join(names)}")
+    return split(words, found.every)
+
+
+def hand_on(session: Session, given: Sequence[tuple[Place, Words]]) -> int:
     """Become Compose; where several projects are meant, run one for each side by side and return the worst status."""
-    if len(told) == 1:
-        place, words = told[0]
+    if len(given) == 1:
+        place, words = given[0]
         session.become(place.argv(words), environment(place))
         return 0
-    running = [subprocess.Popen(place.argv(words), env=environment(place)) for place, words in told]
+    running = [subprocess.Popen(place.argv(words), env=environment(place)) for place, words in given]
     return max(abs(each.wait()) for each in running)
 
 
@@ -55,7 +65,7 @@ def exec_(session: Session, /, *, color: str | None, args: tuple[str, ...]) -> i
 
     SERVICE is the name in your own files; a shared service works, too.
     """
-    return _pass_on(session, color, ("exec", *args))
+    return hand_on(session, told(take_apart(("exec", *args)), places(session, color)))
 
 
 @click.command("run", cls=PassingCommand, example="teal run --rm web python manage.py migrate --plan")
@@ -67,7 +77,7 @@ def run_(session: Session, /, *, color: str | None, args: tuple[str, ...]) -> in
 
     The image and the configuration are those of the release, one-shots included.
     """
-    return _pass_on(session, color, ("run", *args))
+    return hand_on(session, told(take_apart(("run", *args)), places(session, color)))
 
 
 @click.command(cls=PassingCommand, example="teal compose --color green top web")
@@ -76,10 +86,6 @@ def run_(session: Session, /, *, color: str | None, args: tuple[str, ...]) -> in
 @click.pass_obj
 def compose(session: Session, /, *, color: str | None, args: tuple[str, ...]) -> int:
     """Run any docker compose command on a color, with its own rendering; services go by the names in your files."""
-    return _pass_on(session, color, args)
-
-
-def _pass_on(session: Session, color: str | None, args: Sequence[str]) -> int:
     return hand_on(session, split(take_apart(args), places(session, color).every))
 
 
@@ -92,7 +98,7 @@ def ps(session: Session, /, *, color: str | None, args: tuple[str, ...]) -> int:
     found = places(session, color)
     words = take_apart(("ps", *(["--format", "json"] if session.json else []), *args))
     if words.services or len(found.every) == 1:
-        return hand_on(session, split(words, found.every))
+        return hand_on(session, told(words, found))
     statuses = [subprocess.run(p.argv(words), env=environment(p), check=False).returncode for p in _shown(found)]
     return max(statuses)
 
@@ -115,16 +121,16 @@ def logs(
     """Show the logs of a color's services, of the active one unless told; shared services by their name."""
     words = ["logs", *(["--follow"] if follow else []), *(["--timestamps"] if timestamps else [])]
     words += [part for name, value in named.items() if value for part in (f"--{name}", value)]
-    told = split(Words(tuple(words), services), places(session, color).every)
-    return _logs_as_json(told) if session.json else hand_on(session, told)
+    given = told(Words(tuple(words), services), places(session, color))
+    return _logs_as_json(given) if session.json else hand_on(session, given)
 
 
-def _logs_as_json(told: Sequence[tuple[Place, Words]]) -> int:
+def _logs_as_json(given: Sequence[tuple[Place, Words]]) -> int:
     """Print each line as an object; Compose itself has no such format."""
     import json
 
     status = 0
-    for place, words in told:
+    for place, words in given:
         argv = place.argv(Words((words.before[0], "--no-color", *words.before[1:]), words.services))
         with subprocess.Popen(argv, env=environment(place), stdout=subprocess.PIPE, text=True, errors="replace") as log:
             assert log.stdout is not None

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from teal.cli.answer import answer, confirm
-from teal.cli.compose_words import Words, split
-from teal.cli.everyday import COLOR, environment, hand_on, places
+from teal.cli.compose_words import Words
+from teal.cli.everyday import COLOR, environment, hand_on, places, told
 from teal.cli.group import Command
 from teal.cli.output import interactive
 from teal.cli.running import look, perform
@@ -78,10 +78,10 @@ def _by_hand(
     """Do it to the color's own services through the library, to all others through Compose, as its owner would."""
     found = places(session, color)
     if found.side is Side.PLAIN:
-        return hand_on(session, [(found.plain, Words((word,), services))])
-    told = split(Words((word,), services), found.every)
-    mine = [words.services for place, words in told if place is found.every[0]]
-    for place, words in told:
+        return hand_on(session, told(Words((word,), services), found))
+    given = told(Words((word,), services), found)
+    mine = [words.services for place, words in given if place is found.every[0]]
+    for place, words in given:
         if place is not found.every[0]:
             _compose(session, place.argv(words), environment(place))
     if mine:

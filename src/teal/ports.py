@@ -205,6 +205,11 @@ class Answer:
 class Proxy(Protocol):
     """Caddy with Teal's snippet, and the state file that it reads."""
 
+    @property
+    def folder(self) -> str:
+        """Return the directory on this host that the proxy must mount."""
+        ...
+
     def read(self) -> Traffic | None:
         """Return what the state file says; None for no file or nothing that the proxy knows."""
         ...
@@ -320,6 +325,10 @@ class Machine(Protocol):
 
     def memory(self) -> tuple[int, int]:
         """Return (total, available) bytes."""
+        ...
+
+    def unprepared(self) -> str:
+        """Return the one command that prepares the state directory for this user, "" where nothing is missing."""
         ...
 
     def disk(self) -> int:

@@ -5,6 +5,7 @@ import stat
 
 import pytest
 
+from teal.adapters.home import Home
 from teal.adapters.machine import Host, read_memory
 from teal.errors import CheckFailed
 
@@ -18,7 +19,7 @@ def anyio_backend():
 
 @pytest.fixture
 def host(tmp_path):
-    return Host(str(tmp_path), str(tmp_path / "not" / "there" / "yet"), {"PATH": os.environ["PATH"], "MINE": "1"})
+    return Host(str(tmp_path), Home(tmp_path / "not" / "there", "yet"), {"PATH": os.environ["PATH"], "MINE": "1"})
 
 
 def test_memory_is_read_in_bytes():
@@ -49,7 +50,7 @@ def test_the_published_color_belongs_to_the_owner_of_the_checkout(host, tmp_path
 
 
 def test_a_checkout_that_is_gone_is_an_os_error(tmp_path):
-    host = Host(str(tmp_path / "gone"), str(tmp_path), {})
+    host = Host(str(tmp_path / "gone"), Home(tmp_path, "shop"), {})
     with pytest.raises(OSError, match="gone"):
         host.publish("blue")
     assert host.published() is None

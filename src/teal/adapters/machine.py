@@ -12,6 +12,7 @@ from pathlib import Path
 
 from teal import ports
 from teal.adapters import child
+from teal.adapters.home import Home
 from teal.errors import CheckFailed
 from teal.ports import Told
 
@@ -19,16 +20,21 @@ PUBLISHED = ".deployment-color"
 
 
 class Host(ports.Machine):
-    """This machine, seen from a stack's *directory* (its checkout) and its *state* directory."""
+    """This machine, seen from a stack's *directory* (its checkout) and the *home* of its state."""
 
-    def __init__(self, directory: str, state: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, directory: str, home: Home, environ: Mapping[str, str]) -> None:
         self._directory = Path(directory)
-        self._state = Path(state)
+        self._home = home
+        self._state = home.folder
         self._environ = dict(environ)
 
     def memory(self) -> tuple[int, int]:
         """Return (total, available) bytes of the machine; a limit on Teal itself does not bind the containers."""
         return read_memory(Path("/proc/meminfo").read_text(encoding="ascii"))
+
+    def unprepared(self) -> str:
+        """Return the one command that prepares the state directory for this user, "" where nothing is missing."""
+        return self._home.missing()
 
     def disk(self) -> int:
         """Return the bytes that are free under the state directory, or where it will be."""

@@ -28,21 +28,24 @@ async def opened(asked: Asked, times: Times, *, changing: bool) -> AsyncIterator
         closing.push_async_callback(engine.close)
         # Compose takes as long to read the files as Python to import the rest: they do it side by side.
         stack, _ = await asyncio.gather(_stack(asked, times, engine), asyncio.to_thread(_import_the_rest))
-        home = home_of(stack.project)
+        home = home_of(asked, stack.project)
         if changing:
             home.prepare()
         yield _built(asked, stack, home, engine, closing)
 
 
-def home_of(project: str) -> Home:
-    """Return where the state of *project* lies."""
-    return Home(Path(os.environ.get("TEAL_HOME") or DEFAULT).absolute(), project)
+def home_of(asked: Asked, project: str) -> Home:
+    """Return where the state of *project* lies: as Compose finds the variable, in the environment or in ``.env``."""
+    return Home(Path(config.variable(_options(asked), os.environ, "TEAL_HOME") or DEFAULT).absolute(), project)
+
+
+def _options(asked: Asked) -> config.Options:
+    return config.Options(asked.files, asked.project, asked.directory, asked.env_files, asked.profiles)
 
 
 async def _stack(asked: Asked, times: Times, engine: DockerEngine) -> Stack:
-    options = config.Options(asked.files, asked.project, asked.directory, asked.env_files, asked.profiles)
     overrides = config.Overrides(times.health_timeout, times.health_interval, times.drain_timeout)
-    return await config.load(options, os.environ, overrides=overrides, look=engine.image)
+    return await config.load(_options(asked), os.environ, overrides=overrides, look=engine.image)
 
 
 def _import_the_rest() -> None:
@@ -76,6 +79,6 @@ def _built(asked: Asked, stack: Stack, home: Home, engine: DockerEngine, closing
         journal=journal,
         lock=FileLock(home.lock),
         clock=SystemClock(),
-        machine=Host(stack.directory, str(home.folder), os.environ),
+        machine=Host(stack.directory, home, os.environ),
     )
     return Opened(ports, stack, lambda: (*journal.notes, *releases.notes))

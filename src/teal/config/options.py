@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,18 +58,22 @@ def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
 
 def _from_environment(options: Options, environment: dict[str, str]) -> tuple[str, ...]:
     """Return the files that COMPOSE_FILE names, in the environment or in a ``.env`` beside the stack."""
-    said = environment.get("COMPOSE_FILE") or _dotenv(options).get("COMPOSE_FILE", "")
+    said = environment.get("COMPOSE_FILE") or _dotenv(options, options.cwd / options.directory).get("COMPOSE_FILE", "")
     separator = environment.get("COMPOSE_PATH_SEPARATOR", os.pathsep)
     return tuple(name for name in said.split(separator) if name)
 
 
-def _dotenv(options: Options) -> dict[str, str]:
-    """Return the plain assignments of the ``.env`` files; only names of Compose's own are looked up here."""
-    folder = options.cwd / options.directory
+def _dotenv(options: Options, folder: Path) -> dict[str, str]:
+    """Return the plain assignments of the ``.env`` files; only names that Teal itself asks are looked up here."""
     paths = [options.cwd / name for name in options.env_files] or [folder / ".env"]
     lines = [line.strip() for path in paths if path.is_file() for line in path.read_text(errors="replace").splitlines()]
     pairs = (line.removeprefix("export ").partition("=") for line in lines if "=" in line and not line.startswith("#"))
     return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
+
+
+def variable(options: Options, environment: Mapping[str, str], name: str) -> str:
+    """Return the variable *name* as Compose would find it: in the environment, else in the stack's ``.env``."""
+    return environment.get(name) or _dotenv(options, owner_files(options, dict(environment))[0].parent).get(name, "")
 
 
 def overlay(files: tuple[Path, ...], color: str) -> Path | None:

@@ -1,14 +1,143 @@
-"""Does: check, which says what is wrong with configuration and machine and changes nothing."""
+"""Does: check, which judges configuration, machine and proxy, and changes nothing."""
 
 from __future__ import annotations
 
-from teal.core.stack import Stack
+from collections.abc import Iterable
+
+from teal.core.observed import Observed
+from teal.core.preflight import check_room
+from teal.core.preparing import MOUNT, preparation
+from teal.core.problem import Problem
+from teal.core.refuse import demand, problems
+from teal.core.render_files import live_mounts
+from teal.core.roles import Role
+from teal.core.side import Side
+from teal.core.situation import diagnose, plainly_running, source_of
+from teal.core.stack import HttpProbe, Service, Stack
+from teal.core.traffic import format_traffic
+from teal.errors import Refused, TealError
+from teal.run.making import engine_version, room
+from teal.run.observing import observe
 from teal.run.ports import Ports
-from teal.run.results import Checked, RoleRow
+from teal.run.results import Checked, Finding, RoleRow
+from teal.run.tidying import changed_shared
+
+CADDY = (2, 11)  # the first version in which all that the snippet needs was seen to work
 
 
 async def check(ports: Ports, stack: Stack) -> Checked:
     """Return the roles with their reasons, and everything that would stop or trouble a deploy."""
-    await ports.engine.info()
-    rows = tuple(RoleRow(s.name, str(s.role), s.assigned.reason, s.health.kind, s.needed) for s in stack.services)
-    return Checked(stack.project, rows, (), ready=True)
+    found = [_finding(problem) for problem in (*problems(stack), *preparation(stack, ports.proxy.folder))]
+    found += _home(ports)
+    found += _mounts(stack)
+    observed = await observe(ports, stack)
+    found += _standing(observed, stack)
+    found += await _shared(ports, stack, observed)
+    found += await _proxy(ports, stack, observed)
+    found += await _room(ports, stack, observed)
+    order = ("error", "warning", "note")
+    findings = tuple(sorted(dict.fromkeys(found), key=lambda finding: order.index(finding.level)))
+    return Checked(
+        stack.project, tuple(map(_row, stack.services)), findings, all(each.level != "error" for each in findings)
+    )
+
+
+async def refuse(ports: Ports, stack: Stack) -> tuple[Problem, ...]:
+    """Return the warnings about the files of *stack*; raise ``Refused`` for what can't be rotated or switched."""
+    found = demand(stack, engine_version((await ports.engine.info()).version))
+    for problem in preparation(stack, ports.proxy.folder):
+        raise Refused(f"{problem.message}", hint=problem.remedy)
+    return found
+
+
+def _row(service: Service) -> RoleRow:
+    return RoleRow(service.name, str(service.role), service.assigned.reason, _health(service), service.needed)
+
+
+def _health(service: Service) -> str:
+    """Return in words how it is known that *service* is ready."""
+    if service.role in {Role.ONE_SHOT, Role.TOOL}:
+        return "its end" if service.role is Role.ONE_SHOT else "-"
+    if service.health.kind == "engine":
+        return "healthcheck"
+    if service.health.kind == "probe":
+        probe = service.health.probe
+        return f"GET {probe.path}" if isinstance(probe, HttpProbe) else "TCP probe"
+    return "running" if service.role is Role.SHARED else f"{service.health.steady:.0f} s without a restart"
+
+
+def _finding(problem: Problem) -> Finding:
+    return Finding(problem.level, problem.place or problem.service, problem.message, problem.remedy)
+
+
+def _home(ports: Ports) -> Iterable[Finding]:
+    command = ports.machine.unprepared()
+    if command:
+        yield Finding("error", "state directory", "it is not writable for you", f"prepare it once: {command}")
+
+
+def _mounts(stack: Stack) -> Iterable[Finding]:
+    """Name what is mounted as it is: an edit shows in both colors, and no rollback takes it back."""
+    for service, source, target in live_mounts(stack):
+        yield Finding("note", service, f"{source} at {target} is not part of the release: it is mounted as it is")
+
+
+def _standing(observed: Observed, stack: Stack) -> Iterable[Finding]:
+    stray = plainly_running(observed, stack)
+    if stray and source_of(observed, stack) is not Side.PLAIN:
+        remedy = f"docker compose -p {stack.project} rm -sf {' '.join(stray)}"
+        yield Finding("error", ", ".join(stray), "a plain copy runs beside the active color", remedy)
+    repair = diagnose(observed, stack)
+    if repair is not None:
+        yield Finding("note", "journal", repair.text, "the next deploy, rollback or cleanup sees to it")
+
+
+async def _shared(ports: Ports, stack: Stack, observed: Observed) -> list[Finding]:
+    """Name the shared services that run from another definition than today's; only ``up`` applies it."""
+    names = tuple(service.name for service in stack.having(Role.SHARED))
+    changed = await changed_shared(ports, observed, names)
+    message = "its definition has changed since it was started"
+    return [Finding("warning", name, message, f"`teal up {name}` applies it, with a restart") for name in changed]
+
+
+async def _proxy(ports: Ports, stack: Stack, observed: Observed) -> list[Finding]:
+    """Judge the running proxy: version, mount, and whether each route is reached through the snippet."""
+    proxy = next((c for c in observed.on(Side.PLAIN) if c.service == stack.proxy and c.running), None)
+    if proxy is None:
+        return [Finding("note", stack.proxy, "it does not run yet: its own settings were not looked at")]
+    try:
+        prepared = await ports.proxy.prepared(proxy)
+        seen = await ports.proxy.seen(proxy)
+    except TealError as error:
+        return [Finding("error", stack.proxy, error.message, error.hint)]
+    found = []
+    if _version(prepared.version) < CADDY:
+        found.append(Finding("error", stack.proxy, f"Caddy {prepared.version} is too old", "use Caddy 2.11 or newer"))
+    reached = {entry.route for entry in prepared.entries}
+    for route in stack.having(Role.ROUTE):
+        if route.name not in reached:
+            remedy = f"`import teal {route.name} {route.port}`, then `docker compose restart {stack.proxy}`"
+            found.append(Finding("error", route.name, "the running proxy does not switch it", remedy))
+    written = ports.proxy.read()
+    if written is not None and (seen or "").strip() != format_traffic(written):
+        message = f"it sees another directory at {MOUNT} than {ports.proxy.folder}: that was removed and made anew"
+        found.append(Finding("error", stack.proxy, message, f"docker compose restart {stack.proxy}"))
+    return found
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("-")[0].split(".")[:2] if part.isdecimal()) or CADDY
+
+
+async def _room(ports: Ports, stack: Stack, observed: Observed) -> list[Finding]:
+    source = source_of(observed, stack)
+    running = [c.id for c in observed.on(source) if c.running and c.service in _rotating(stack)] if source else []
+    try:
+        warnings = check_room(await room(ports, running), force_memory=False)
+    except Refused as refused:
+        return [Finding("error", "memory" if "memory" in refused.message else "disk", refused.message, refused.hint)]
+    return [Finding("warning", "memory", warning) for warning in warnings]
+
+
+def _rotating(stack: Stack) -> frozenset[str]:
+    return frozenset(service.name for service in stack.rotating)

@@ -12,6 +12,7 @@ from teal.core.stack import Stack
 from teal.core.steps import Plan, Step
 from teal.core.words import say
 from teal.run import making
+from teal.run.checking import refuse
 from teal.run.execute import execute, prepare
 from teal.run.healing import heal
 from teal.run.observing import observe
@@ -23,6 +24,7 @@ from teal.run.scene import Scene
 
 async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watch) -> Outcome:
     """Bring a new release of *stack* beside the active one, prove it, give it all traffic, retire the old one."""
+    warnings = await refuse(ports, stack)
     if options.dry_run:
         return await _planned_deploy(ports, stack, options)
     with ports.lock.hold("deploy"):
@@ -31,6 +33,8 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watc
         observed = await observe(ports, stack)
         change = _deploy_change(observed, stack, options)
         run = _Run(ports, stack, watch, change, began, healed)
+        for problem in warnings:
+            run.scene.note(problem.text, warning=True)
         first = plan_prepare(stack, build=options.build, force_memory=options.force_memory or _needs_no_room(change))
         phases = await prepare(first, _bare(change), run.scene, run.id)
         if not options.force and await _unchanged(observed, stack, run.scene):

@@ -17,16 +17,14 @@ from teal.core.stack import Service, Stack
 from teal.errors import Refused
 from teal.ports import ImageInfo
 from teal.run import traffic
+from teal.run.ports import Ports
 from teal.run.scene import Scene
 
 
 async def preflight(scene: Scene, source: Side | None, *, force_memory: bool) -> bool:
     """Refuse what can't end well: no room for a second color, a proxy that doesn't read the state file."""
     running = [c.id for c in await scene.containers(source) if c.running] if source else []
-    used = await scene.ports.engine.memory(running)
-    total, available = scene.ports.machine.memory()
-    room = Room(total, available, used, scene.ports.machine.disk())
-    for warning in check_room(room, force_memory=force_memory):
+    for warning in check_room(await room(scene.ports, running), force_memory=force_memory):
         scene.note(warning, warning=True)
     if not scene.stack.proxy:
         raise Refused(
@@ -34,6 +32,13 @@ async def preflight(scene: Scene, source: Side | None, *, force_memory: bool) ->
         )
     await traffic.prove_reading(scene)
     return False
+
+
+async def room(ports: Ports, running: Iterable[str]) -> Room:
+    """Return what the machine has, and what the containers *running* use of it."""
+    used = await ports.engine.memory(running)
+    total, available = ports.machine.memory()
+    return Room(total, available, used, ports.machine.disk())
 
 
 async def build(scene: Scene, names: tuple[str, ...], pull: tuple[str, ...]) -> bool:
@@ -96,7 +101,7 @@ async def keep(scene: Scene, number: int, side: Side) -> bool:
     await asyncio.gather(*(engine.tag(ids[name], repository(stack.project, name), str(number)) for name in ids))
     folder = scene.ports.releases.folder(number)
     info = await engine.info()
-    made = Making(number, ids, folder, engine=_major_minor(info.version))
+    made = Making(number, ids, folder, engine=engine_version(info.version))
     both, once = render_both(stack, made), render_once(stack, side, made)
     rendered = both[side]
     release = Release(
@@ -114,7 +119,7 @@ async def keep(scene: Scene, number: int, side: Side) -> bool:
     return False
 
 
-def _major_minor(version: str) -> tuple[int, int]:
+def engine_version(version: str) -> tuple[int, int]:
     """Return the engine's version as rendering asks for it; 0.0 where it is not of the usual form."""
     found = re.match(r"(\d+)\.(\d+)", version)
     return (int(found[1]), int(found[2])) if found else (0, 0)

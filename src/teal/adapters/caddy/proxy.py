@@ -30,6 +30,7 @@ class CaddyProxy:
     """Caddy with Teal's snippet in a container, and the directory that it mounts at ``/etc/teal``."""
 
     def __init__(self, folder: Path, engine: Engine, *, probe: Probe | None = None) -> None:
+        self._folder = folder
         self._state = StateFile(folder)
         self._engine = engine
         self._probe = probe or Probe()
@@ -37,6 +38,11 @@ class CaddyProxy:
     async def aclose(self) -> None:
         """Close what asks the proxy."""
         await self._probe.aclose()
+
+    @property
+    def folder(self) -> str:
+        """Return the directory on this host that the proxy must mount."""
+        return str(self._folder)
 
     def read(self) -> Traffic | None:
         """Return what the state file says; None for no file or nothing that the proxy knows."""

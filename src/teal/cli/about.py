@@ -63,6 +63,14 @@ def schema(session: Session, /, *, name: str | None) -> None:
         raise Usage(f"there is no schema {name!r}", hint=f"there are {', '.join(names)}")
 
 
+@click.command(cls=Command, example="teal snippet > teal.caddy")
+@click.pass_obj
+def snippet(session: Session, /) -> None:
+    """Print the snippet that the stack's Caddyfile imports: a file of the stack's own, committed beside it."""
+    text = (resources.files("teal.adapters.caddy") / "teal.caddy").read_text(encoding="utf-8")
+    click.echo(json.dumps({"snippet": text}) if session.json else text.rstrip())
+
+
 @click.group(context_settings=HELP, epilog="Then: docker teal status")
 def plugin() -> None:
     """Make `docker teal` work, or stop it."""
@@ -129,4 +137,4 @@ def _program() -> Path:
     raise Refused("this Teal was not started as an installed program", hint="install it with pip, pipx or uv first")
 
 
-COMMANDS = {"version": version, "help": help_, "schema": schema, "plugin": plugin}
+COMMANDS = {"version": version, "help": help_, "schema": schema, "snippet": snippet, "plugin": plugin}

@@ -38,6 +38,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
     },
     "Teal": {
         "schema": Entry("teal.cli.about", "Print the JSON Schema of an output or of teal.yml."),
+        "snippet": Entry("teal.cli.about", "Print the snippet that the stack's Caddyfile imports."),
         "plugin": Entry("teal.cli.about", "Make `docker teal` work."),
         "help": Entry("teal.cli.about", "Explain Teal or one of its commands."),
         "version": Entry("teal.cli.about", "Print the version."),

@@ -178,5 +178,8 @@ _COMMANDS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
     "cleanup": lambda ports, stack, watch: commands.cleanup(ports, stack, watch, dry_run=False),
     "leave": lambda ports, stack, watch: commands.leave(ports, stack, watch),
     "status": lambda ports, stack, watch: commands.status(ports, stack),
+    "restart": lambda ports, stack, watch, **how: commands.restart(ports, stack, watch=watch, **how),
+    "stop": lambda ports, stack, watch, **how: commands.stop(ports, stack, watch=watch, **how),
+    "down": lambda ports, stack, watch: commands.down(ports, stack, watch),
     "up": lambda ports, stack, watch: commands.up(ports, stack, (), watch),
 }

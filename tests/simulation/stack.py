@@ -35,7 +35,12 @@ def model(setting: str = "a") -> Tree:
         "name": "shop",
         "networks": {"default": {"name": "shop_default"}},
         "services": {
-            "proxy": {"image": "caddy:2", "restart": "unless-stopped", "networks": {"default": None}},
+            "proxy": {
+                "image": "caddy:2",
+                "restart": "unless-stopped",
+                "networks": {"default": None},
+                "volumes": [{"type": "bind", "source": "/var/lib/teal/shop/proxy", "target": "/etc/teal"}],
+            },
             "db": {"image": "timescale:17", "healthcheck": CHECK, "restart": "always", "networks": {"default": None}},
             "web": {
                 **common,

@@ -15,6 +15,7 @@ from teal.core.traffic import Traffic, format_traffic, parse_traffic
 from teal.errors import Unavailable
 from teal.ports import Answer, Entry, Prepared
 
+FOLDER = "/var/lib/teal/shop/proxy"  # what the proxy mounts
 PATIENCE = 10.0  # seconds that a question of Teal's is held where nothing can be dialled
 
 
@@ -25,6 +26,10 @@ class SimulatedProxy(ports.Proxy):
         self.world = world
         self.process = process
         self._users = users
+
+    @property
+    def folder(self) -> str:
+        return FOLDER
 
     @reads
     def read(self) -> Traffic | None:

@@ -1,0 +1,176 @@
+"""Journal, lock and releases answer alike, on disk and in the simulated world."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from teal.adapters.journal import SqliteJournal
+from teal.adapters.lock import FileLock
+from teal.adapters.releases import ReleaseFolders
+from teal.adapters.simulated import MemoryJournal, MemoryLock, MemoryReleases, Process, VirtualLoop, World
+from teal.core.release import Release
+from teal.core.rendered import Rendered
+from teal.core.roles import Assigned, Role
+from teal.core.side import COLORS, Side
+from teal.core.stack import Service
+from teal.core.steps import Drain, RunOnce, Start, Step, Switch
+from teal.errors import Locked
+from teal.ports import Journal, Lock, Releases
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    loop = VirtualLoop()
+    yield World(loop, "tale")
+    loop.close()
+
+
+def process(world: World, name: str = "deploy") -> Process:
+    return Process(world, name, (), pid=1)
+
+
+# --- the journal: any sequence of writes, and all questions after each
+
+_SIDES = st.sampled_from([*Side, None])
+_RELEASES = st.one_of(st.none(), st.integers(1, 4))
+_STEPS: st.SearchStrategy[Step] = st.one_of(
+    st.builds(Switch, st.sampled_from(Side), _RELEASES),
+    st.builds(RunOnce, st.sampled_from(["migrate", 'se"ed']), st.integers(1, 3)),
+    st.builds(Start, st.sampled_from(Side), _RELEASES, st.just(("web", "rag"))),
+    st.builds(Drain, st.sampled_from(Side)),
+)
+_WRITES = st.one_of(
+    st.tuples(st.just("begin"), st.sampled_from(["deploy", "rollback"]), _SIDES, _SIDES, _RELEASES),
+    st.tuples(st.just("started"), st.integers(0, 3), _STEPS),
+    st.tuples(st.just("finished"), st.integers(0, 8), st.booleans()),
+    st.tuples(st.just("end"), st.integers(0, 3), st.sampled_from(["done", "failed"]), st.sampled_from(["", "why"])),
+)
+
+
+def _write(journal: Journal, write: tuple[Any, ...], runs: list[int], entries: list[int]) -> None:
+    """Perform *write* on the run or entry that its number means, where there is one."""
+    match write:
+        case ("begin", *facts):
+            runs.append(journal.begin(*facts))
+        case ("started", at, step) if runs:
+            entries.append(journal.started(runs[at % len(runs)], step))
+        case ("finished", at, passed) if entries:
+            journal.finished(entries[at % len(entries)], passed=passed)
+        case ("end", at, outcome, message) if runs:
+            journal.end(runs[at % len(runs)], outcome, message)
+
+
+def _answers(journal: Journal) -> tuple[object, ...]:
+    once = {(name, n): journal.ran_once(name, n) for name in ("migrate", 'se"ed', "other") for n in range(1, 4)}
+    return (
+        journal.unfinished(),
+        journal.switched(),
+        journal.served(),
+        journal.next_release(),
+        journal.history(100),
+        journal.history(1),
+        once,
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(_WRITES, max_size=12))
+def test_both_journals_give_the_same_answers_to_every_question(writes: list[tuple[Any, ...]]) -> None:
+    loop = VirtualLoop()
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(loop, "tale")
+        memory = MemoryJournal(world, process(world))
+        path = Path(folder) / "journal.db"
+        disk = SqliteJournal(path, now=lambda: world.now)
+        kept: tuple[list[int], list[int]] = ([], [])
+        also: tuple[list[int], list[int]] = ([], [])
+        for write in writes:
+            loop.run_until_complete(asyncio.sleep(1))
+            _write(memory, write, *kept)
+            _write(disk, write, *also)
+            assert _answers(disk) == _answers(memory)
+        disk.close()
+        assert _answers(SqliteJournal(path)) == _answers(memory)
+    loop.close()
+
+
+# --- the lock
+
+
+@pytest.fixture(params=["disk", "memory"])
+def locks(request: pytest.FixtureRequest, world: World, tmp_path: Path) -> tuple[Lock, Lock]:
+    """The same lock, as two processes see it."""
+    if request.param == "disk":
+        return FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
+    return MemoryLock(world, process(world)), MemoryLock(world, process(world, "rollback"))
+
+
+def test_a_lock_has_one_holder_whom_everybody_sees(locks: tuple[Lock, Lock]) -> None:
+    mine, other = locks
+    assert mine.holder() is None
+    with mine.hold("deploy"):
+        found = other.holder()
+        assert found is not None
+        assert found.command == "deploy"
+        with pytest.raises(Locked), other.hold("rollback"):
+            pass
+        assert mine.holder() == found
+    assert other.holder() is None
+    with other.hold("rollback"):
+        pass
+
+
+# --- the releases
+
+
+@pytest.fixture(params=["disk", "memory"])
+def releases(request: pytest.FixtureRequest, world: World, tmp_path: Path) -> Releases:
+    return ReleaseFolders(tmp_path / "releases") if request.param == "disk" else MemoryReleases(world, process(world))
+
+
+def _release(number: int, fingerprint: str = "") -> Release:
+    web = Service("web", Assigned(Role.ROUTE, "its port"), port=3000)
+    return Release(number, Side.BLUE, 5.0, {"web": "sha256:1"}, (web,), fingerprint)
+
+
+def _keep(releases: Releases, release: Release) -> None:
+    colors = {side: Rendered(f"tale-{side}", side, {"services": {}}, (), (), (), (), {}) for side in COLORS}
+    releases.keep(release, colors, Rendered("tale-once", Side.BLUE, {}, (), (), (), (), {}))
+
+
+def test_releases_come_back_the_oldest_first_and_dropped_ones_do_not(releases: Releases) -> None:
+    assert releases.all() == ()
+    for number in (10, 2, 3):
+        _keep(releases, _release(number))
+    assert releases.all() == (_release(2), _release(3), _release(10))
+    releases.drop(3)
+    releases.drop(3)
+    assert releases.all() == (_release(2), _release(10))
+
+
+def test_a_release_kept_again_is_the_later_one(releases: Releases) -> None:
+    _keep(releases, _release(2, "first"))
+    _keep(releases, _release(2, "second"))
+    assert releases.all() == (_release(2, "second"),)
+
+
+def test_what_belongs_to_a_release_lies_in_its_folder(releases: Releases) -> None:
+    _keep(releases, _release(2))
+    folder = releases.folder(2)
+    assert folder.endswith("/2")
+    assert releases.rendering(2, Side.GREEN) == f"{folder}/green.json"
+    assert releases.once(2) == f"{folder}/once.json"
+    assert releases.keep_log(2, "web", "last words") == f"{folder}/logs/web.log"
+
+
+def test_a_log_alone_is_no_release(releases: Releases) -> None:
+    releases.keep_log(4, "web", "last words")
+    assert releases.all() == ()

@@ -33,9 +33,11 @@ class Backend:
         return bound
 
     async def stop(self) -> None:
+        """End, and give Caddy time to see it: a POST on a connection that it keeps and that is ending fails."""
         if self._runner:
             await self._runner.cleanup()
             self._runner = None
+            await asyncio.sleep(0.3)
 
     @web.middleware
     async def _count(self, request: web.Request, handler: object) -> web.StreamResponse:

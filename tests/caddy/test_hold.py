@@ -27,8 +27,10 @@ async def held(world: World, count: int = 8) -> list[asyncio.Task[str]]:
     return tasks
 
 
-@pytest.mark.parametrize("word", ["hold", f"hold green {KEY}"])
-@pytest.mark.parametrize("then", ["blue", "green", "plain", f"green blue {KEY}"])
+@pytest.mark.parametrize(
+    ("word", "then"),
+    [("hold", "blue"), ("hold", "plain"), (f"hold green {KEY}", "green"), (f"hold green {KEY}", f"green blue {KEY}")],
+)
 async def test_a_hold_ends_where_the_state_says(world: World, word: str, then: str) -> None:
     world.write(word)
     tasks = await held(world)

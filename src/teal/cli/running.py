@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -22,18 +23,32 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _INTERRUPTED = 130
+_SHOW_CURSOR = b"\x1b[?25h\n"
 
 
 def perform(session: Session, action: Callable[[Library, Ports, Stack, Watch], Awaitable[T]]) -> T:
     """Open the stack for a change, run *action* under a display of its events, return its result."""
-    from teal.cli.show.display import display
+    from teal.cli.show.display import display, is_living
+
+    watching: list[Watch] = []
 
     async def whole() -> T:
         async with session.open(changing=True) as opened:
             with _noted(opened), display(session) as watch:
+                watching.extend([watch] if is_living(session) else [])
                 return await action(session.library, opened.ports, opened.stack, watch)
 
-    return run(whole())
+    return run(whole(), say=lambda text: _warn(watching, text))
+
+
+def _warn(watching: list[Watch], text: str) -> None:
+    """Say *text* within the picture, where there is one: a line beside it would tear it."""
+    from teal.core.events import Said
+
+    if watching:
+        watching[0](Said("warning", text))
+    else:
+        click.echo(text, err=True)
 
 
 def look(session: Session, action: Callable[[Library, Ports, Stack], Awaitable[T]]) -> T:
@@ -61,29 +76,40 @@ def nobody(_: Event) -> None:
     """Watch without telling anyone."""
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
+def _print(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def run(work: Coroutine[Any, Any, T], *, say: Callable[[str], None] = _print) -> T:
     """Run *work*; the first signal cancels it once, the second says that it is ending, the third leaves at once."""
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         task = loop.create_task(work)
-        with _signals(loop, task):
+        with _signals(loop, task, say):
             return loop.run_until_complete(task)
 
 
+def _leave_at_once() -> NoReturn:
+    with suppress(OSError):
+        if sys.stdout.isatty():
+            os.write(sys.stdout.fileno(), _SHOW_CURSOR)
+    os._exit(_INTERRUPTED)
+
+
 @contextmanager
-def _signals(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Iterator[None]:
+def _signals(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], say: Callable[[str], None]) -> Iterator[None]:
     heard = 0
 
     def on_signal() -> None:
         nonlocal heard
         heard += 1
         if heard == 1:
-            click.echo("stopping: what was begun is being put right …", err=True)
+            say("stopping: what was begun is being put right …")
             task.cancel()
         elif heard == 2:
-            click.echo("already stopping; once more leaves at once, and the next command puts things right", err=True)
+            say("already stopping; once more leaves at once, and the next command puts things right")
         else:
-            os._exit(_INTERRUPTED)
+            _leave_at_once()
 
     for number in _SIGNALS:
         loop.add_signal_handler(number, on_signal)

@@ -41,6 +41,11 @@ def display(session: Session) -> Iterator[Watch]:
         chosen.close()
 
 
+def is_living(session: Session) -> bool:
+    """Tell whether a living picture is shown: a person watches a terminal."""
+    return sys.stdout.isatty() and not session.json and not session.quiet
+
+
 def _choose(session: Session) -> Display | None:
     if session.json:
         from teal.cli.show.lines import JsonLines
@@ -48,7 +53,7 @@ def _choose(session: Session) -> Display | None:
         return JsonLines(Outlet(sys.stdout), clock=time.monotonic)
     if session.quiet:
         return None
-    if sys.stdout.isatty():
+    if is_living(session):
         from teal.cli.show.live import Live
 
         return Live(clock=time.monotonic)

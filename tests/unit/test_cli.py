@@ -317,6 +317,12 @@ def test_cleanup_says_what_and_then_does_it(capsys):
     assert [call[2]["dry_run"] for call in library.calls] == [False]
 
 
+def test_a_cleanup_with_nothing_to_do_says_so_once(capsys):
+    library = FakeLibrary(cleanup=Cleaned("tale", "done", (), ()))
+    assert run(["cleanup"], session(library)) == 0
+    assert capsys.readouterr().out == "tale: nothing to clean up\n"
+
+
 def test_up_names_what_will_restart(capsys):
     library = FakeLibrary(plan_up=("proxy",), up=Upped("tale", (), ("proxy",), ("db",)))
     assert run(["up", "proxy"], session(library)) == 0

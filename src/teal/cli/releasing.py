@@ -125,9 +125,8 @@ def cleanup(session: Session, /, *, dry_run: bool, yes: bool) -> None:
         if dry_run:
             answer(session, would, cleaned)
             return
-        if not session.quiet:
-            click.echo(cleaned(would))
         if would.containers or would.releases or would.networks:
+            click.echo(cleaned(would), err=session.quiet)
             confirm("Remove them?")
     answer(
         session,

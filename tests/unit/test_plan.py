@@ -19,6 +19,7 @@ from teal.core.steps import (
     Create,
     Drain,
     HandOver,
+    Hold,
     Join,
     Keep,
     Plan,
@@ -75,7 +76,7 @@ def test_workers_and_singletons_come_after_the_switch_and_the_old_color_goes_las
 
 def test_a_failed_deploy_leaves_the_active_color_untouched() -> None:
     undo = deploy(BLUE_7).undo
-    assert undo == (Settle(Side.BLUE), Clear(Side.GREEN, logs=True))
+    assert undo == (Settle(Side.BLUE), Drain(Side.GREEN), Clear(Side.GREEN, logs=True), Settle(Side.BLUE))
     assert not [step for step in undo if isinstance(step, (Clear, Retire)) and step.side is Side.BLUE]
 
 
@@ -103,7 +104,7 @@ def test_leave_goes_plain_and_removes_both_colors_at_its_end() -> None:
     assert plan.before[0] == Create(Side.PLAIN, None)
     assert Switch(Side.PLAIN, None) in plan.before
     assert plan.after[-2:] == (Clear(Side.BLUE), Clear(Side.GREEN))
-    assert plan.undo == (Settle(Side.BLUE), Clear(Side.PLAIN))
+    assert plan.undo == (Settle(Side.BLUE), Drain(Side.PLAIN), Clear(Side.PLAIN), Settle(Side.BLUE))
 
 
 def test_rollback_to_a_stopped_color_is_a_start_and_a_switch() -> None:
@@ -111,7 +112,7 @@ def test_rollback_to_a_stopped_color_is_a_start_and_a_switch() -> None:
     assert release.number == 6
     plan = plan_rollback(BLUE_7, STACK, change_to(BLUE_7, STACK, command="rollback", release=release), release)
     assert kinds(plan.before) == ["Start", "Check", "Switch", "Confirm"]
-    assert plan.undo == (Settle(Side.BLUE), Retire(Side.GREEN, ALL))
+    assert plan.undo == (Settle(Side.BLUE), Drain(Side.GREEN), Retire(Side.GREEN, ALL), Settle(Side.BLUE))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,13 @@ def test_recreate_holds_and_drains_before_the_old_color_stops_and_brings_it_back
     plan = deploy(BLUE_7, strategy="recreate")
     at = kinds(plan.before)
     assert at[at.index("Hold") : at.index("Start") + 1] == ["Hold", "Drain", "Retire", "Start"]
-    assert plan.undo == (Clear(Side.GREEN, logs=True), Start(Side.BLUE, 7, ALL), Settle(Side.BLUE))
+    assert plan.undo == (
+        Hold(),
+        Drain(Side.GREEN),
+        Clear(Side.GREEN, logs=True),
+        Start(Side.BLUE, 7, ALL),
+        Settle(Side.BLUE),
+    )
 
 
 def test_a_plain_copy_beside_an_active_color_is_refused_by_name() -> None:

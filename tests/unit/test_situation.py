@@ -7,7 +7,7 @@ from dataclasses import replace
 from teal.core.observed import Observed, Unfinished
 from teal.core.side import Side
 from teal.core.situation import Repair, diagnose, source_of
-from teal.core.steps import Clear, Retire, Settle, Start, Switch
+from teal.core.steps import Clear, Drain, Retire, Settle, Start, Switch
 from teal.core.traffic import Mode, Traffic, to
 from tests.unit.worlds import BLUE_7, EMPTY, PLAIN_APP, PLAINLY, SHARED, STACK, color, keyed
 
@@ -33,7 +33,12 @@ def test_a_deploy_killed_before_its_switch_is_undone_and_the_active_color_not_to
     observed = replace(BLUE_7, containers=half, unfinished=interrupted(), traffic=keyed(Side.BLUE, Side.GREEN))
     found = repair(observed)
     assert found.kind == "undo"
-    assert found.plan.steps == (Settle(Side.BLUE), Clear(Side.GREEN, logs=True))
+    assert found.plan.steps == (
+        Settle(Side.BLUE),
+        Drain(Side.GREEN),
+        Clear(Side.GREEN, logs=True),
+        Settle(Side.BLUE),
+    )
 
 
 def test_a_deploy_killed_before_it_touched_the_target_leaves_the_retired_release_there() -> None:
@@ -57,14 +62,15 @@ def test_a_rollback_killed_before_its_switch_stops_the_old_release_again_but_kee
         containers=(*SHARED, *color(Side.BLUE, 7), *color(Side.GREEN, 6)),
         unfinished=interrupted("rollback", 6),
     )
-    assert repair(observed).plan.steps == (Retire(Side.GREEN, ("web", "api", "queue", "clock")),)
+    retire = Retire(Side.GREEN, ("web", "api", "queue", "clock"))
+    assert repair(observed).plan.steps == (Drain(Side.GREEN), retire, Settle(Side.BLUE))
 
 
 def test_an_interrupted_leave_removes_its_plain_containers() -> None:
     observed = replace(
         BLUE_7, containers=(*BLUE_7.containers, *PLAIN_APP), unfinished=interrupted("leave", None, Side.PLAIN)
     )
-    assert repair(observed).plan.steps == (Clear(Side.PLAIN),)
+    assert repair(observed).plan.steps == (Drain(Side.PLAIN), Clear(Side.PLAIN), Settle(Side.BLUE))
 
 
 def test_a_recreate_killed_while_it_held_requests_brings_the_old_color_back() -> None:
@@ -76,7 +82,7 @@ def test_a_recreate_killed_while_it_held_requests_brings_the_old_color_back() ->
     )
     steps = repair(observed).plan.steps
     assert steps[:2] == (Start(Side.BLUE, 7, ("web", "api", "queue", "clock")), Settle(Side.BLUE))
-    assert steps[2] == Clear(Side.GREEN, logs=True)
+    assert steps[2:] == (Drain(Side.GREEN), Clear(Side.GREEN, logs=True), Settle(Side.BLUE))
 
 
 def test_a_lost_state_file_is_restored_to_what_the_journal_knows() -> None:

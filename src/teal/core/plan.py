@@ -120,13 +120,9 @@ def _take_over(change: Change, fill: tuple[Step, ...], *, undo: tuple[Step, ...]
     """Put the common body around *fill*: start, check, switch and what follows."""
     opening = tuple(service.name for service in change.coming if service.opens)
     start: tuple[Step, ...] = (Start(change.target, change.release, opening),)
-    back: tuple[Step, ...] = (Settle(change.source),)
     if change.strategy == "recreate" and change.source is not None:
         leaving = tuple(service.name for service in change.leaving)
         start = (Hold(), Drain(change.source), Retire(change.source, leaving), *start)
-        # The old color's own release comes back before requests are let through to it.
-        back = (Start(change.source, change.source_release, leaving), Settle(change.source))
-        undo, back = (), (*undo, *back)
     before: list[Step] = [*fill, *start]
     if change.checks:
         before.append(Check(change.target, change.release))
@@ -134,7 +130,20 @@ def _take_over(change: Change, fill: tuple[Step, ...], *, undo: tuple[Step, ...]
         before.append(RunHook("pre-switch", change.target, change.release))
     before += [Switch(change.target, change.release), Confirm(change.target)]
     after = _after(change, prune)
-    return Plan(change.command, change.source, change.target, change.release, tuple(before), after, (*back, *undo))
+    back = _back(change, undo)
+    return Plan(change.command, change.source, change.target, change.release, tuple(before), after, back)
+
+
+def _back(change: Change, undo: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return the way back to the source, with *undo* emptying the target once nothing is in flight there any more.
+
+    Where the proxy did not confirm its switch, users may have been on the target for a moment.
+    """
+    if change.strategy == "recreate" and change.source is not None:
+        leaving = tuple(service.name for service in change.leaving)
+        again = Start(change.source, change.source_release, leaving)
+        return (Hold(), Drain(change.target), *undo, again, Settle(change.source))
+    return (Settle(change.source), Drain(change.target), *undo, Settle(change.source))
 
 
 def _after(change: Change, prune: Step | None) -> tuple[Step, ...]:

@@ -11,7 +11,7 @@ from teal.core.policy import missing_images, previous
 from teal.core.release import Release
 from teal.core.side import COLORS, Side
 from teal.core.stack import Service, Stack
-from teal.core.steps import Clear, Plan, Retire, Settle, Start, Step
+from teal.core.steps import Clear, Drain, Plan, Retire, Settle, Start, Step
 from teal.core.traffic import Mode
 from teal.errors import Refused
 
@@ -204,7 +204,8 @@ def _undo_steps(observed: Observed, stack: Stack, unfinished: Unfinished) -> tup
     if observed.traffic is not None and (held or observed.traffic.key):
         steps.append(Settle(source))
     if target is not None and target is not source:
-        steps += _empty(observed, stack, unfinished, target)
+        emptied = _empty(observed, stack, unfinished, target)
+        steps += [Drain(target), *emptied, Settle(source)] if emptied else []
     return tuple(steps)
 
 

@@ -62,7 +62,7 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
         case Switch(to, release):
             return await _switch(scene, plan, to, release)
         case Confirm(side):
-            await traffic.confirm(scene, side)
+            await traffic.confirm(scene, side, plan.release if side.is_color else None)
         case HandOver(service, source, to, release):
             return await once.hand_over(scene, service, source, to, release)
         case Drain(side):

@@ -12,14 +12,15 @@ from teal.core.roles import Role
 from teal.core.side import Side, key_of
 from teal.core.stack import CommandCheck, HttpCheck, HttpProbe, Service
 from teal.core.traffic import Mode, Traffic, to
-from teal.errors import CheckFailed, Failed, TealError, Unavailable
+from teal.errors import CheckFailed, Failed, Refused, TealError, Unavailable
 from teal.ports import Entry
 from teal.run.results import Drained
 from teal.run.scene import Scene
 
 SETTLED_IN = 0.5  # seconds after the rename before counts mean anything
 POLL = 0.1
-CONFIRM = 3.0  # seconds within which the proxy must answer from the new side
+CONFIRM = 15.0  # seconds within which every route must have answered from the new side
+ANSWER = 3.0  # seconds for one answer
 
 
 def _now(scene: Scene) -> Traffic:
@@ -64,11 +65,9 @@ async def check(scene: Scene, side: Side, release: int | None) -> None:
 
 async def _reach(scene: Scene, side: Side, route: Service) -> None:
     """Prove that the proxy reaches *route* on *side*, and that its answer comes from there."""
-    probe = route.health.probe
-    path = probe.path if isinstance(probe, HttpProbe) and probe.port == route.port else "/"
     proxy, places = await scene.door()
     place = _entry(places, route.name)
-    answer = await scene.ports.proxy.ask(proxy, place, scene.key, path)
+    answer = await scene.ports.proxy.ask(proxy, place, scene.key, _probe_path(route))
     wanted = f"{key_of(route.name, side)}:{route.port}"
     if answer.upstream != wanted or answer.status in {502, 503, 504}:
         raise CheckFailed(
@@ -125,19 +124,35 @@ async def switch(scene: Scene, side: Side) -> bool:
     return passed
 
 
-async def confirm(scene: Scene, side: Side) -> None:
-    """Ask through the proxy until every route answers from *side*; raise ``Failed`` where one doesn't."""
+async def confirm(scene: Scene, side: Side, release: int | None) -> None:
+    """Ask through the proxy until every route answers from *side*; raise ``Failed`` where one doesn't in time."""
     scene.ports.proxy.write(to(side).keyed(side, scene.key))
+    for route in scene.services(release):
+        if route.role is Role.ROUTE:
+            await _answers_from(scene, side, route)
+
+
+async def _answers_from(scene: Scene, side: Side, route: Service) -> None:
+    """Wait until *route* answers from *side*; one answer that is late or lost proves nothing and is asked again."""
     proxy, places = await scene.door()
+    place, wanted = _entry(places, route.name), f"{key_of(route.name, side)}:{route.port}"
     end = scene.ports.clock.monotonic() + CONFIRM
-    for place in {place.route: place for place in places}.values():
-        while True:
-            answer = await scene.ports.proxy.ask(proxy, place, scene.key)
-            if answer.upstream == f"{key_of(place.route, side)}:{place.port}":
-                break
-            if scene.ports.clock.monotonic() > end:
-                raise Failed(f"after the switch {place.route} still answers from {answer.upstream or 'nowhere'}")
-            await scene.ports.clock.sleep(POLL)
+    seen = "nowhere"
+    while scene.ports.clock.monotonic() < end:
+        with suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(ANSWER):
+                answer = await scene.ports.proxy.ask(proxy, place, scene.key, _probe_path(route))
+            if answer.upstream == wanted:
+                return
+            seen = answer.upstream or f"nowhere (status {answer.status})"
+        await scene.ports.clock.sleep(POLL)
+    raise Failed(f"after the switch {route.name} answered from {seen}, not from {wanted}", hint="`teal check`")
+
+
+def _probe_path(route: Service) -> str:
+    """Return the path that is cheapest to ask *route* for: its health, where that is known."""
+    probe = route.health.probe
+    return probe.path if isinstance(probe, HttpProbe) and probe.port == route.port else "/"
 
 
 async def hold(scene: Scene) -> None:
@@ -151,6 +166,14 @@ async def drain(scene: Scene, side: Side, routes: tuple[Service, ...]) -> None:
     began = scene.ports.clock.monotonic()
     serving = [container for container in await scene.containers(side) if container.running]
     if not routes or not serving:
+        scene.drained = Drained(0.0)
+        return
+    now = _now(scene)
+    if now.key != scene.key:
+        scene.ports.proxy.write(now.keyed(now.side or Side.PLAIN, scene.key))
+    try:
+        await scene.door()
+    except Refused:  # no proxy, nothing in flight through it
         scene.drained = Drained(0.0)
         return
     try:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, cast
 
 from teal.cli.library import Library
-from teal.cli.session import Opened, Session
+from teal.cli.session import Opened, Purpose, Session
 from teal.core.roles import Assigned, Role
 from teal.core.side import Side
 from teal.core.stack import Service, Stack
@@ -75,7 +75,7 @@ def session(library: FakeLibrary | None = None, ports: Any = None, stack: Stack 
     opened = Opened(ports, stack)
 
     @contextlib.asynccontextmanager
-    async def opener(_: Session, changing: bool) -> AsyncIterator[Opened]:
+    async def opener(_: Session, purpose: Purpose) -> AsyncIterator[Opened]:
         yield opened
 
     return Session(opener=opener, librarian=lambda: cast("Library", library or FakeLibrary()), become=Became())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from teal import config
 from teal.adapters.engine import DockerEngine
 from teal.adapters.home import DEFAULT, Home
-from teal.cli.session import Asked, Opened, Times
+from teal.cli.session import Asked, Opened, Purpose, Times
 from teal.core.stack import Stack
 
 if TYPE_CHECKING:
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def opened(asked: Asked, times: Times, *, changing: bool) -> AsyncIterator[Opened]:
+async def opened(asked: Asked, times: Times, purpose: Purpose) -> AsyncIterator[Opened]:
     """Yield the stack that is meant and its ports; where it is to be changed, its state directory is prepared."""
     async with AsyncExitStack() as closing:
         engine = DockerEngine.here(os.environ)
         closing.push_async_callback(engine.close)
         # Compose takes as long to read the files as Python to import the rest: they do it side by side.
-        stack, _ = await asyncio.gather(_stack(asked, times, engine), asyncio.to_thread(_import_the_rest))
+        stack, _ = await asyncio.gather(_stack(asked, times, engine, purpose), asyncio.to_thread(_import_the_rest))
         home = home_of(asked, stack.project)
-        if changing:
+        if purpose is Purpose.CHANGE:
             home.prepare()
         yield _built(asked, stack, home, engine, closing)
 
@@ -43,7 +43,9 @@ def _options(asked: Asked) -> config.Options:
     return config.Options(asked.files, asked.project, asked.directory, asked.env_files, asked.profiles)
 
 
-async def _stack(asked: Asked, times: Times, engine: DockerEngine) -> Stack:
+async def _stack(asked: Asked, times: Times, engine: DockerEngine, purpose: Purpose) -> Stack:
+    if purpose is Purpose.LOOK:
+        return await config.load(_options(asked), os.environ, only_plain=True)
     overrides = config.Overrides(times.health_timeout, times.health_interval, times.drain_timeout)
     return await config.load(_options(asked), os.environ, overrides=overrides, look=engine.image)
 

@@ -12,7 +12,7 @@ from teal.cli.compose_words import Place, Words, split, take_apart, unknown
 from teal.cli.group import Command, PassingCommand
 from teal.cli.places import Places, find
 from teal.cli.running import run
-from teal.cli.session import Session
+from teal.cli.session import Purpose, Session
 from teal.core.side import COLORS
 from teal.errors import ConfigError
 
@@ -24,7 +24,7 @@ def places(session: Session, color: str | None) -> Places:
     """Return where the words go."""
 
     async def found() -> Places:
-        async with session.open() as opened:
+        async with session.open(Purpose.LOOK) as opened:
             return await find(session, opened, color)
 
     return run(found())

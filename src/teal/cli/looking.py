@@ -10,7 +10,7 @@ import click
 from teal.cli.answer import answer
 from teal.cli.group import Command
 from teal.cli.running import look
-from teal.cli.session import Session
+from teal.cli.session import Purpose, Session
 
 if TYPE_CHECKING:
     from teal.cli.library import Library
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def status(session: Session, /) -> None:
     """Say what the engine and the proxy show now: colors, releases, services, the lock, the way back."""
-    result = look(session, lambda library, ports, stack: library.status(ports, stack))
+    result = look(session, Purpose.LOOK, lambda library, ports, stack: library.status(ports, stack))
     from teal.cli.show.looks import status as show
 
     answer(session, result, lambda found: show(found, now=time.time()))
@@ -39,7 +39,7 @@ def history(session: Session, /, *, limit: int) -> None:
     async def rows(library: Library, ports: Ports, _: Stack) -> tuple[HistoryRow, ...]:
         return library.history(ports, limit)
 
-    answer(session, look(session, rows), show)
+    answer(session, look(session, Purpose.LOOK, rows), show)
 
 
 @click.command(cls=Command, example="teal check")
@@ -48,7 +48,7 @@ def check(session: Session, /) -> int:
     """Judge configuration and machine without changing anything; exit status 1 where a deploy would be refused."""
     from teal.cli.show.looks import check as show
 
-    result = look(session, lambda library, ports, stack: library.check(ports, stack))
+    result = look(session, Purpose.JUDGE, lambda library, ports, stack: library.check(ports, stack))
     answer(session, result, show)
     return 0 if result.ready else 1
 

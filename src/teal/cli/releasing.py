@@ -10,7 +10,7 @@ import click
 from teal.cli.answer import answer, confirm
 from teal.cli.group import Command
 from teal.cli.running import look, nobody, perform
-from teal.cli.session import Session, Times
+from teal.cli.session import Purpose, Session, Times
 from teal.run.options import DeployOptions
 
 _BUILDS = (
@@ -74,7 +74,9 @@ def _deploy(session: Session, options: DeployOptions) -> None:
     from teal.cli.show.outcome import outcome
 
     if options.dry_run:
-        result = look(session, lambda library, ports, stack: library.deploy(ports, stack, options, nobody))
+        result = look(
+            session, Purpose.JUDGE, lambda library, ports, stack: library.deploy(ports, stack, options, nobody)
+        )
     else:
         result = perform(session, lambda library, ports, stack, watch: library.deploy(ports, stack, options, watch))
     answer(session, result, outcome)
@@ -90,7 +92,9 @@ def rollback(session: Session, /, *, release: int | None, dry_run: bool, keep: b
 
     if dry_run:
         result = look(
-            session, lambda library, ports, stack: library.rollback(ports, stack, release, nobody, dry_run=True)
+            session,
+            Purpose.JUDGE,
+            lambda library, ports, stack: library.rollback(ports, stack, release, nobody, dry_run=True),
         )
     else:
         result = perform(
@@ -121,7 +125,9 @@ def cleanup(session: Session, /, *, dry_run: bool, yes: bool) -> None:
     from teal.cli.show.outcome import cleaned
 
     if dry_run or not (yes or session.json):
-        would = look(session, lambda library, ports, stack: library.cleanup(ports, stack, nobody, dry_run=True))
+        would = look(
+            session, Purpose.JUDGE, lambda library, ports, stack: library.cleanup(ports, stack, nobody, dry_run=True)
+        )
         if dry_run:
             answer(session, would, cleaned)
             return

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from teal.cli.session import Opened, Session
+from teal.cli.session import Opened, Purpose, Session
 
 if TYPE_CHECKING:
     from teal.cli.library import Library
@@ -33,7 +33,7 @@ def perform(session: Session, action: Callable[[Library, Ports, Stack, Watch], A
     watching: list[Watch] = []
 
     async def whole() -> T:
-        async with session.open(changing=True) as opened:
+        async with session.open(Purpose.CHANGE) as opened:
             with _noted(opened), display(session) as watch:
                 watching.extend([watch] if is_living(session) else [])
                 return await action(session.library, opened.ports, opened.stack, watch)
@@ -51,11 +51,11 @@ def _warn(watching: list[Watch], text: str) -> None:
         click.echo(text, err=True)
 
 
-def look(session: Session, action: Callable[[Library, Ports, Stack], Awaitable[T]]) -> T:
-    """Open the stack without preparing anything, run *action*, return its result."""
+def look(session: Session, purpose: Purpose, action: Callable[[Library, Ports, Stack], Awaitable[T]]) -> T:
+    """Open the stack for *purpose*, run *action*, return its result."""
 
     async def whole() -> T:
-        async with session.open() as opened:
+        async with session.open(purpose) as opened:
             with _noted(opened):
                 return await action(session.library, opened.ports, opened.stack)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -50,13 +51,21 @@ class Opened(NamedTuple):
     notes: Callable[[], tuple[str, ...]] = tuple  # what a person should know of the state directory, at the end
 
 
-Open = Callable[["Session", bool], AbstractAsyncContextManager[Opened]]  # whether the command changes anything
+class Purpose(Enum):
+    """What a stack is opened for."""
+
+    LOOK = "look"  # say what is there: names and roles are enough, and quicker
+    JUDGE = "judge"  # all that its owner says, and nothing is changed
+    CHANGE = "change"  # the same, and the state directory is prepared
 
 
-def _open(session: Session, changing: bool) -> AbstractAsyncContextManager[Opened]:  # noqa: FBT001 (fits Open)
+Open = Callable[["Session", Purpose], AbstractAsyncContextManager[Opened]]
+
+
+def _open(session: Session, purpose: Purpose) -> AbstractAsyncContextManager[Opened]:
     from teal.cli.build import opened
 
-    return opened(session.asked, session.times, changing=changing)
+    return opened(session.asked, session.times, purpose)
 
 
 def _library() -> Library:
@@ -83,9 +92,9 @@ class Session:
     librarian: Callable[[], Library] = _library
     become: Callable[[Sequence[str], dict[str, str]], None] = _become
 
-    def open(self, *, changing: bool = False) -> AbstractAsyncContextManager[Opened]:
-        """Read the stack's files and build its ports; the state directory is prepared where it is to be changed."""
-        return self.opener(self, changing)
+    def open(self, purpose: Purpose) -> AbstractAsyncContextManager[Opened]:
+        """Read the stack's files as far as *purpose* asks for it, and build its ports."""
+        return self.opener(self, purpose)
 
     @property
     def library(self) -> Library:

@@ -14,7 +14,7 @@ from teal.cli.everyday import COLOR, environment, hand_on, places, told
 from teal.cli.group import Command
 from teal.cli.output import interactive
 from teal.cli.running import look, perform
-from teal.cli.session import Session
+from teal.cli.session import Purpose, Session
 from teal.core.side import Side
 from teal.errors import Failed, Refused
 
@@ -40,7 +40,7 @@ def up(session: Session, /, *, services: tuple[str, ...], yes: bool) -> None:
     from teal.cli.show.outcome import upped
 
     if not yes and not session.json:
-        due = look(session, lambda library, ports, stack: library.plan_up(ports, stack, services))
+        due = look(session, Purpose.JUDGE, lambda library, ports, stack: library.plan_up(ports, stack, services))
         if due:
             click.echo(f"will restart, since they have changed: {', '.join(due)}", err=True)
             confirm("Go on?")

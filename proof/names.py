@@ -1,4 +1,4 @@
-"""A DNS server for tests: names of containers, without containers."""
+"""A DNS server on loopback: names of containers, without containers."""
 
 import asyncio
 import socket
@@ -17,14 +17,17 @@ class Names(asyncio.DatagramProtocol):
         self.address = ("", 0)
 
     async def start(self) -> None:
+        """Answer at a free port of 127.0.0.1."""
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(lambda: self, ("127.0.0.1", 0))
         self.address = self._transport.get_extra_info("sockname")
 
     def stop(self) -> None:
+        """Answer no more."""
         self._transport.close()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Answer one question."""
         name, kind, end = _question(data)
         self.asked.append(name)
         address = self.known.get(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -114,6 +115,17 @@ def test_a_holder_without_a_name_is_still_a_holder(path):
         found = FileLock(path).holder()
         assert found is not None
         assert found.command == "another command"
+
+
+def test_on_a_full_disk_it_still_holds_only_without_a_name(path, monkeypatch):
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with FileLock(path).hold("deploy"):
+        with pytest.raises(Locked, match="^another command by somebody"), FileLock(path).hold("rollback"):
+            pass
+    assert FileLock(path).holder() is None
 
 
 def test_looking_never_refuses_a_command(path):

@@ -75,8 +75,10 @@ def _try(fd: int, kind: int, *, pause: float = 0.0) -> bool:
 
 
 def _write(fd: int, holder: Holder) -> None:
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, msgspec.json.encode(holder) + b"\n", 0)
+    """Write who holds it; the lock holds on a full disk, too, where only the name is missing."""
+    with suppress(OSError):
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, msgspec.json.encode(holder) + b"\n", 0)
 
 
 def _read(fd: int, changed: float) -> Holder:

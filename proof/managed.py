@@ -152,14 +152,14 @@ class Switches:
             self._load.switched(at, release=release, color=users)
 
     def _watch(self) -> None:
-        last, users = 0, self._users()
+        last, users = (0, 0), self._users()
         while not self._end.wait(0.001):
             try:
-                inode = self._stack.state.stat().st_ino
+                stat = self._stack.state.stat()
             except FileNotFoundError:
                 continue
-            if inode != last:
-                last, now = inode, self._users()
+            if (seen := (stat.st_ino, stat.st_mtime_ns)) != last:  # the next file but one has the first one's inode
+                last, now = seen, self._users()
                 if now != users:
                     users = now
                     self._seen.append((time.time(), now))

@@ -85,3 +85,15 @@ async def test_a_reload_of_the_owner_s_keeps_websockets_open(world: World) -> No
         await asyncio.sleep(0.3)
         await socket.send_str("still here")
         assert await socket.receive_str() == "blue still here"
+
+
+async def test_no_file_is_one_line_in_caddy_s_log_for_each_request(world: World) -> None:
+    """Caddy says that it can't read the file; where nobody uses Teal, a file that says plain keeps the log quiet."""
+    (world.teal / "state").unlink()
+    before = world.log().count("failed to read file")
+    for _ in range(5):
+        assert await world.text("/x") == "200 plain /x"
+    assert world.log().count("failed to read file") == before + 5
+    world.write("plain")
+    assert await world.text("/x") == "200 plain /x"
+    assert world.log().count("failed to read file") == before + 5

@@ -190,6 +190,9 @@ class Prepared:
     entries: tuple[Entry, ...]
     bare: tuple[str, ...] = ()  # plain ``reverse_proxy NAME:PORT`` that do not go through the snippet
     admin: str = "127.0.0.1:2019"  # "" where it is off
+    unfit: tuple[
+        str, ...
+    ] = ()  # routes with health checks of the proxy's own: a sick color makes it refuse a sound one
 
 
 @dataclass(frozen=True, slots=True)

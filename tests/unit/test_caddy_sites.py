@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from proof.local import caddy_binary
-from teal.adapters.caddy.sites import admin, bare, entries
+from teal.adapters.caddy.sites import admin, bare, entries, unfit
 from teal.core.tree import Node
 from teal.ports import Entry
 from tests.caddy.world import SNIPPET
@@ -229,3 +229,26 @@ def test_a_proxy_without_the_snippet(tmp_path: Path) -> None:
 )
 def test_a_configuration_of_any_shape_is_read_without_an_error(config: Node) -> None:
     assert (entries(config), bare(config)) == ((), ())
+
+
+def test_routes_whose_health_caddy_judges(tmp_path: Path) -> None:
+    config = adapted(
+        tmp_path,
+        """:80 {
+	handle /a* {
+		import teal web 3000 {
+			fail_duration 10s
+		}
+	}
+	handle /b* {
+		import teal api 8000 {
+			health_uri /healthz
+		}
+	}
+	import teal rag 8001 {
+		flush_interval -1
+	}
+}
+""",
+    )
+    assert unfit(config) == ("web", "api")

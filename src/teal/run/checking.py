@@ -22,7 +22,7 @@ from teal.run.ports import Ports
 from teal.run.results import Checked, Finding, RoleRow
 from teal.run.tidying import changed_shared
 
-CADDY = (2, 11)  # the first version in which all that the snippet needs was seen to work
+CADDY = (2, 11, 2)  # older ones do not count what is in flight at an address that is chosen per request
 
 
 async def check(ports: Ports, stack: Stack) -> Checked:
@@ -112,12 +112,15 @@ async def _proxy(ports: Ports, stack: Stack, observed: Observed) -> list[Finding
         return [Finding("error", stack.proxy, error.message, error.hint)]
     found = []
     if _version(prepared.version) < CADDY:
-        found.append(Finding("error", stack.proxy, f"Caddy {prepared.version} is too old", "use Caddy 2.11 or newer"))
+        found.append(Finding("error", stack.proxy, f"Caddy {prepared.version} is too old", "use Caddy 2.11.2 or newer"))
     reached = {entry.route for entry in prepared.entries}
     for route in stack.having(Role.ROUTE):
         if route.name not in reached:
             remedy = f"`import teal {route.name} {route.port}`, then `docker compose restart {stack.proxy}`"
             found.append(Finding("error", route.name, "the running proxy does not switch it", remedy))
+    for name in prepared.unfit:
+        remedy = "take `health_uri`, `fail_duration` and the like out of its import: Teal's own gate watches health"
+        found.append(Finding("warning", name, "after one color failed, Caddy may refuse the other for a while", remedy))
     written = ports.proxy.read()
     if written is not None and (seen or "").strip() != format_traffic(written):
         message = f"it sees another directory at {MOUNT} than {ports.proxy.folder}: that was removed and made anew"
@@ -126,7 +129,7 @@ async def _proxy(ports: Ports, stack: Stack, observed: Observed) -> list[Finding
 
 
 def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split("-")[0].split(".")[:2] if part.isdecimal()) or CADDY
+    return tuple(int(part) for part in text.split("-")[0].split(".")[:3] if part.isdecimal()) or CADDY
 
 
 async def _room(ports: Ports, stack: Stack, observed: Observed) -> list[Finding]:

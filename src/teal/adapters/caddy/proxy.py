@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from teal.adapters.caddy.probe import Probe
-from teal.adapters.caddy.sites import admin, bare, entries
+from teal.adapters.caddy.sites import admin, bare, entries, unfit
 from teal.adapters.caddy.state import StateFile
 from teal.core.observed import Container
 from teal.core.traffic import Traffic
@@ -55,7 +55,7 @@ class CaddyProxy:
     async def prepared(self, container: Container) -> Prepared:
         """Return how the proxy stands to Teal, by the configuration that it runs with."""
         config = await self._config(container)
-        return Prepared(await self._version(container), entries(config), bare(config), admin(config))
+        return Prepared(await self._version(container), entries(config), bare(config), admin(config), unfit(config))
 
     async def seen(self, container: Container) -> str | None:
         """Return the state file as the container sees it; None where it sees none."""

@@ -35,6 +35,7 @@ class _Found:
 
     where: _Where
     dial: str
+    judged: bool  # Caddy watches the upstream's health
 
 
 def entries(config: Node) -> tuple[Entry, ...]:
@@ -57,6 +58,13 @@ def admin(config: Node) -> str:
     """Return where the admin endpoint listens, "" where it is off."""
     settings = mapping(config.get("admin"))
     return "" if settings.get("disabled") else text(settings.get("listen")) or "127.0.0.1:2019"
+
+
+def unfit(config: Node) -> tuple[str, ...]:
+    """Return the routes whose health Caddy judges: its verdict on one color would hit the other too."""
+    found = (found for listener in listeners(config) for found in _walk(listener, listener.routes, _Where()))
+    routed = (ROUTED.fullmatch(each.dial) for each in found if each.judged)
+    return tuple(dict.fromkeys(named["route"] for named in routed if named))
 
 
 def _entries(listener: Listener) -> Iterator[tuple[Entry, bool]]:
@@ -98,7 +106,8 @@ def _through(server: Listener, handlers: Iterable[Node], where: _Where, depth: i
                 named = mapping(server.named.get(text(handler.get("name"))))
                 yield from _walk(server, [named] if named else [], where, depth + 1)
             case "reverse_proxy":
-                yield from (_Found(where, dial) for dial in _dials(handler))
+                judged = "health_checks" in handler
+                yield from (_Found(where, dial, judged) for dial in _dials(handler))
         where = _after(where, [handler])
 
 

@@ -182,6 +182,28 @@ def test_a_second_command_is_refused_and_told_who_works(mini):
     assert after["colors"]["green"]["role"] == "empty"
 
 
+def test_a_docker_that_is_told_to_stop_stops_its_plugin_too(mini, tmp_path):
+    more = {"DOCKER_CONFIG": str(tmp_path), "BOOT_SECONDS": "20"}
+    mini.teal("plugin", "install", **more)
+    docker_teal = subprocess.Popen(
+        ["docker", "teal", "deploy", "--force"],
+        cwd=mini.stack.folder,
+        env=mini.environment(**more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert docker_teal.stdout
+    for line in docker_teal.stdout:
+        if "start web on" in line:
+            break
+    docker_teal.send_signal(signal.SIGTERM)
+    _, said = docker_teal.communicate(timeout=60)
+    assert docker_teal.returncode == 130, said
+    assert "still serves, untouched" in said
+    assert mini.status()["interrupted"] == ""
+
+
 def test_several_containers_are_restarted_one_by_one_and_users_notice_nothing(mini):
     mini.teal("deploy", "--quiet", WEB_REPLICAS="2", GREETING="two")
     with Users(mini.stack.url) as users:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from teal.cli.session import Opened, Purpose, Session
+from teal.cli.signals import signals
 
 if TYPE_CHECKING:
     from teal.cli.library import Library
@@ -21,9 +19,6 @@ if TYPE_CHECKING:
     from teal.run.ports import Ports, Watch
 
 T = TypeVar("T")
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_INTERRUPTED = 130
-_SHOW_CURSOR = b"\x1b[?25h\n"
 
 
 def perform(session: Session, action: Callable[[Library, Ports, Stack, Watch], Awaitable[T]]) -> T:
@@ -85,36 +80,5 @@ def run(work: Coroutine[Any, Any, T], *, say: Callable[[str], None] = _print) ->
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         task = loop.create_task(work)
-        with _signals(loop, task, say):
+        with signals(loop, task, say):
             return loop.run_until_complete(task)
-
-
-def _leave_at_once() -> NoReturn:
-    with suppress(OSError):
-        if sys.stdout.isatty():
-            os.write(sys.stdout.fileno(), _SHOW_CURSOR)
-    os._exit(_INTERRUPTED)
-
-
-@contextmanager
-def _signals(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], say: Callable[[str], None]) -> Iterator[None]:
-    heard = 0
-
-    def on_signal() -> None:
-        nonlocal heard
-        heard += 1
-        if heard == 1:
-            say("stopping: what was begun is being put right …")
-            task.cancel()
-        elif heard == 2:
-            say("already stopping; once more leaves at once, and the next command puts things right")
-        else:
-            _leave_at_once()
-
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, on_signal)
-    try:
-        yield
-    finally:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)

@@ -47,6 +47,14 @@ def seen(picture: Picture, width: int = 100) -> str:
     return re.sub(r"[⠀-⣿]", "*", console.export_text())
 
 
+def test_an_image_that_is_built_is_no_longer_timed(picture, clock):
+    picture.take(ServiceNow(Side.PLAIN, "web", "building"))
+    clock.now += 4
+    picture.take(ServiceNow(Side.PLAIN, "web", "built"))
+    clock.now += 3
+    assert seen(picture).split()[:5] == ["plain", "web", "built", "4.0", "s"]
+
+
 def test_each_service_with_its_state_and_how_long_it_took(picture, clock):
     picture.take(StepBegan(START))
     picture.take(ServiceNow(Side.GREEN, "web", "starting"))

@@ -3,7 +3,7 @@
 import pytest
 
 from teal.adapters.child import Ended
-from teal.adapters.compose import clean, read_version, told_why
+from teal.adapters.compose import clean, culprits, read_version, told_why
 from teal.errors import BuildFailed, Unavailable
 
 
@@ -50,7 +50,7 @@ def test_composes_own_usage_is_no_missing_plugin():
     words = ("unknown flag: --x", "", "Usage:  docker compose up [OPTIONS] [SERVICE...]")
     error = told_why(BuildFailed("the build failed"), Ended(125, words))
     assert isinstance(error, BuildFailed)
-    assert error.detail == "\n".join(words)
+    assert error.detail == "\n".join(word for word in words if word)
 
 
 def test_silence_is_said():
@@ -61,3 +61,9 @@ def test_what_is_known_of_a_failure_beats_the_general_hint():
     full = Ended(1, ("write /var/lib/docker/x: no space left on device",))
     assert "docker system df" in told_why(BuildFailed("x", hint="general"), full).hint
     assert told_why(BuildFailed("x", hint="general"), Ended(1, ("odd",))).hint == "general"
+
+
+def test_a_failed_build_names_the_service_that_failed() -> None:
+    words = "------\n > [rag 9/9] RUN exit 3:\n------\ntarget rag: failed to solve: process did not complete"
+    assert culprits(words, ("platform", "rag")) == ("rag",)
+    assert culprits("failed to solve: no such file", ("platform", "rag")) == ("platform", "rag")

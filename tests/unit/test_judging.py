@@ -31,6 +31,9 @@ STEADY = replace(API, health=Health("running", steady=10.0))
         pytest.param(CHECKED, {"state": "exited", "exit_code": 3, "finished": 104.0}, None, "failed", id="exited"),
         pytest.param(CHECKED, {"state": "created", "started": 0.0}, None, "waiting", id="not started yet"),
         pytest.param(CHECKED, {"restarts": 3, "health": "starting"}, None, "failed", id="a crash loop"),
+        pytest.param(
+            CHECKED, {"state": "restarting", "restarts": 1, "health": "unhealthy"}, None, "waiting", id="may yet start"
+        ),
         pytest.param(CHECKED, {"oom": True}, None, "failed", id="out of memory"),
         pytest.param(WEB, {}, True, "passed", id="the probe passes"),
         pytest.param(WEB, {}, False, "waiting", id="the probe does not pass yet"),
@@ -52,6 +55,17 @@ def test_the_owners_own_retries_end_a_wait_that_a_longer_start_period_hides(now:
 def test_an_exit_is_explained_with_its_status_and_age() -> None:
     gone = container("api", Side.GREEN, 8, state="exited", exit_code=3, finished=104.0)
     assert judge(CHECKED, gone, answers=None, now=110.0).why == "exited with status 3, 4 s after its start"
+
+
+def test_a_crash_loop_is_explained_with_the_status_only_where_there_is_one() -> None:
+    whys = [
+        judge(CHECKED, container("api", Side.GREEN, 8, state=state, exit_code=code, restarts=3), answers=None, now=9.0)
+        for state, code in (("restarting", 1), ("running", 0))
+    ]
+    assert [verdict.why for verdict in whys] == [
+        "restarts in a loop (status 1, 3 restarts)",
+        "restarts in a loop (3 restarts)",
+    ]
 
 
 def test_a_missing_row_is_an_error_and_not_a_zero() -> None:

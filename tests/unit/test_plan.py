@@ -157,6 +157,11 @@ def test_rolling_back_twice_does_not_bring_the_bad_release_again() -> None:
     assert rollback_release(observed, None).number == 5
 
 
+def test_rollback_after_a_mended_deploy_passes_over_the_release_that_was_rolled_back_before() -> None:
+    # 5 served, 6 was bad and rolled back to 5, then came 7: before 7 it was 5 that served.
+    assert rollback_release(replace(BLUE_7, served=(6, 5, 7)), None).number == 5
+
+
 def test_keep_leaves_the_routes_of_the_old_color_up() -> None:
     assert Retire(Side.BLUE, ("queue", "clock")) in deploy(BLUE_7, keep=True).after
 

@@ -60,7 +60,11 @@ class DockerCompose(ports.Compose):
     async def build(self, services: Sequence[str], *, told: Told) -> None:
         """Build the images of *services* and no others."""
         failure = BuildFailed(f"the build of {', '.join(services)} failed", hint="the active release was not touched")
-        await self._owners("--progress", "plain", "build", *services, told=told, failure=failure)
+        try:
+            await self._owners("--progress", "plain", "build", *services, told=told, failure=failure)
+        except BuildFailed as error:
+            error.message = f"the build of {', '.join(culprits(error.detail, services))} failed"
+            raise
 
     async def pull(self, services: Sequence[str], *, told: Told) -> None:
         """Pull the images of *services* and no others."""
@@ -116,6 +120,12 @@ def read_version(text: str) -> tuple[int, ...]:
     return version
 
 
+def culprits(text: str, services: Sequence[str]) -> tuple[str, ...]:
+    """Return those of *services* whose build failed by what the builder said, all where it names none."""
+    named = set(re.findall(r"^target (\S+): failed to solve", text, re.M))
+    return tuple(service for service in services if service in named) or tuple(services)
+
+
 def rendered(project: str, file: str) -> tuple[str, ...]:
     """Return ``compose`` with the options that read *file* and nothing else; its paths are absolute."""
     return ("compose", "--project-name", project, "--file", file, "--env-file", "/dev/null")
@@ -147,7 +157,7 @@ def told_why(failure: TealError, ended: child.Ended) -> TealError:
     """Return *failure* with the command's last words, or the error that explains it better."""
     if NO_COMPOSE.search(ended.text):
         return Unavailable("docker has no Compose plugin", hint=f"install it, {OLDEST[0]}.{OLDEST[1]} or newer")
-    detail = "\n".join(ended.lines[-SHOWN:])
+    detail = "\n".join([line for line in ended.lines if line.strip()][-SHOWN:])
     if NO_ENGINE.search(ended.text):
         return Unavailable("Compose does not reach the Docker Engine", hint="see: docker info", detail=detail)
     failure.hint = hint(ended.text) or failure.hint

@@ -50,8 +50,10 @@ def _hopeless(service: Service, container: Container, now: float) -> str:
         after = max(0.0, (container.finished or now) - container.started)
         return f"exited with status {container.exit_code}, {after:.0f} s after its start"
     if container.restarts >= LOOP:
-        return f"restarts in a loop (status {container.exit_code}, {container.restarts} restarts)"
-    if container.health == "unhealthy" and service.health.kind == "engine":
+        ended = "" if container.running else f"status {container.exit_code}, "  # one that runs again has none
+        return f"restarts in a loop ({ended}{container.restarts} restarts)"
+    # Between two lives of a container the engine calls it unhealthy, too: no healthcheck has said so.
+    if container.running and container.health == "unhealthy" and service.health.kind == "engine":
         return "is unhealthy: its healthcheck used up all its retries"
     if _waited(service, container, now):
         return f"was never healthy in {service.patience:.0f} s, in which its healthcheck's own retries would have ended"

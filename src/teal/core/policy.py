@@ -18,12 +18,14 @@ def superfluous(observed: Observed, *, active: int | None, keep: int) -> Prune |
 
 
 def previous(observed: Observed, active: int | None) -> Release | None:
-    """Return the release that ``rollback`` returns to: the newest kept one below *active* that has served."""
+    """Return the release that ``rollback`` returns to: of the kept ones below *active* the one that served last.
+
+    Not the newest: that one may have been rolled back, and what its users fled to is what served last.
+    """
     if active is None:
         return None
-    served = set(observed.served)
-    older = [r for r in observed.releases if r.number < active and r.number in served]
-    return max(older, key=lambda release: release.number, default=None)
+    older = [r for r in observed.releases if r.number < active and r.number in observed.served]
+    return max(older, key=lambda release: observed.served.index(release.number), default=None)
 
 
 def missing_images(observed: Observed, release: Release) -> tuple[str, ...]:

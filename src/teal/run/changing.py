@@ -118,14 +118,15 @@ def _is_of(network: Network, scene: Scene, side: Side) -> bool:
 
 
 async def _keep_logs(scene: Scene, containers: Iterable[Container]) -> None:
-    """Keep the last log lines of containers that are about to be removed after a failure."""
+    """Keep the last log lines of containers that are about to be removed after a failure; say where."""
+    folder = ""
     for container in containers:
         if container.release is None or not container.started:
             continue
         text = await scene.ports.engine.logs(container.id, lines=LAST_LINES)
-        path = scene.ports.releases.keep_log(container.release, container.service, text)
-        if container.exit_code or container.health == "unhealthy":
-            scene.note(f"the whole log of {container.name} is kept in {path}")
+        folder = scene.ports.releases.keep_log(container.release, container.service, text).rpartition("/")[0]
+    if folder:
+        scene.note(f"the logs of all that is removed are kept in {folder}")
 
 
 async def retire(scene: Scene, side: Side, names: Iterable[str]) -> bool:

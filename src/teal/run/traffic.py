@@ -43,7 +43,8 @@ async def prove_reading(scene: Scene) -> None:
     except Unavailable as error:
         raise Failed(
             f"the proxy does not read Teal's state file ({error.message})",
-            hint="`teal check` says what is missing; where the directory was made anew: `teal up --restart-proxy`",
+            hint="`teal check` says what is missing; where its directory was made anew, this mounts it again: "
+            f"`teal restart {scene.stack.proxy}`",
         ) from error
     finally:
         scene.ports.proxy.write(before.settled)

@@ -24,7 +24,8 @@ from teal.core.words import say
 
 _TAIL = 5  # lines of a tool's output that stay in sight
 _PER_SECOND = 8
-_CALM = {"healthy": "green", "running": "green", "stopped": "bright_black", "removed": "bright_black"}
+_CALM = dict.fromkeys(("built", "pulled", "healthy", "running"), "green")
+_CALM |= dict.fromkeys(("stopped", "removed"), "bright_black")
 _ALARM = {"failed", "unhealthy", "exited", "restarting", "dead"}
 _INK = {Side.BLUE: "bright_blue", Side.GREEN: "green", Side.PLAIN: "default"}
 

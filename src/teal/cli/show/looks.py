@@ -36,8 +36,18 @@ def _without_color(result: Status) -> str:
             return "requests are held at the proxy"
         case "maintenance":
             return "the proxy shows the maintenance page"
+        case _ if up := _up(result):
+            return f"no color is active, though {up} runs: users' requests wait, and fail after 30 s"
         case _:
             return "no color is active; `teal deploy` starts the first one"
+
+
+def _up(result: Status) -> str:
+    """Return the color whose containers all run, "" for none."""
+    for name, color in result.colors.items():
+        if color.services and all(service.state == "running" for service in color.services.values()):
+            return name
+    return ""
 
 
 def _below(result: Status, now: float) -> Iterator[str]:

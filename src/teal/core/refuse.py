@@ -8,7 +8,7 @@ from dataclasses import replace
 from teal.core.problem import Problem, error, warning
 from teal.core.refuse_networks import addresses, names_decide, neighbours, published, reachable
 from teal.core.refuse_overlays import collisions, overlays
-from teal.core.refuse_starting import healthchecks, one_shots, starting
+from teal.core.refuse_starting import healthchecks, one_shots, starting, stopping
 from teal.core.refuse_volumes import mounts
 from teal.core.roles import Role
 from teal.core.stack import Stack
@@ -21,7 +21,19 @@ def problems(stack: Stack, engine: tuple[int, int] = (28, 0)) -> tuple[Problem, 
 
     *engine* is the version of the Docker Engine that it shall run on.
     """
-    rules = (whole, roles, collisions, overlays, mounts, published, addresses, neighbours, reachable, starting)
+    rules = (
+        whole,
+        roles,
+        collisions,
+        overlays,
+        mounts,
+        published,
+        addresses,
+        neighbours,
+        reachable,
+        starting,
+        stopping,
+    )
     found = [problem for rule in (*rules, one_shots, healthchecks) for problem in rule(stack)]
     found += names_decide(stack, engine)
     placed = (replace(problem, place=stack.places.get(problem.service, "")) for problem in found)

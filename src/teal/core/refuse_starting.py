@@ -42,6 +42,16 @@ def starting(stack: Stack) -> Iterator[Problem]:
             yield warning(name, message, f"make {name} shared if it needs that name (mail)")
 
 
+def stopping(stack: Stack) -> Iterator[Problem]:
+    """Warn of workers whose jobs may be cut: nothing drains them but the time between SIGTERM and SIGKILL."""
+    services = services_in(stack.models[Side.BLUE])
+    for each in stack.rotating:
+        if each.role is not Role.WORKER or each.opens or services[each.name].get("stop_grace_period"):
+            continue
+        message = f"{each.name} has {each.grace:.0f} s to end what it does when its color retires, then it is killed"
+        yield warning(each.name, message, "set its stop_grace_period to more than its longest job takes")
+
+
 def _comes_back(service: Node) -> bool:
     policy = mapping(mapping(service.get("deploy")).get("restart_policy"))
     return text(service.get("restart") or policy.get("condition")) in _ALIVE

@@ -7,6 +7,7 @@ from typing import Literal
 
 from teal.core.observed import Observed
 from teal.core.plan import Change, plan_deploy, plan_leave, plan_prepare, plan_rollback
+from teal.core.roles import Role
 from teal.core.situation import change_to, leaving_change, rollback_release
 from teal.core.stack import Stack
 from teal.core.steps import Plan, Step
@@ -20,6 +21,7 @@ from teal.run.options import DeployOptions
 from teal.run.ports import Ports, Watch
 from teal.run.results import Outcome
 from teal.run.scene import Scene
+from teal.run.tidying import changed_shared
 
 
 async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watch) -> Outcome:
@@ -41,7 +43,15 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watc
             ports.journal.end(run.id, "unchanged")
             return run.outcome("unchanged", observed.release_on(change.source) if change.source else None, phases)
         phases |= await execute(plan_deploy(observed, stack, change), run.scene, run.id)
+        await _tell_shared_changes(run.scene)
         return run.outcome("done", change.release, phases)
+
+
+async def _tell_shared_changes(scene: Scene) -> None:
+    """Say which shared services run from another definition than today's: a deploy never touches them."""
+    names = tuple(service.name for service in scene.stack.having(Role.SHARED))
+    for name in await changed_shared(scene.ports, await observe(scene.ports, scene.stack), names):
+        scene.note(f"{name} is defined otherwise now: `teal up {name}` applies it, with a restart", warning=True)
 
 
 def _needs_no_room(change: Change) -> bool:

@@ -64,12 +64,7 @@ def pinned(stack: Stack) -> tuple[Service, ...]:
 
 
 async def _present(scene: Scene, service: Service) -> bool:
-    return await scene.ports.engine.image(_reference(scene.stack, service)) is not None
-
-
-def _reference(stack: Stack, service: Service) -> str:
-    """Return the image's name, as Compose gives it where the file gives none."""
-    return service.image or f"{stack.project}-{service.name}"
+    return await scene.ports.engine.image(service.image) is not None
 
 
 async def image_ids(scene: Scene, services: Iterable[Service]) -> dict[str, str]:
@@ -80,12 +75,12 @@ async def image_ids(scene: Scene, services: Iterable[Service]) -> dict[str, str]
 async def images(scene: Scene, services: Iterable[Service]) -> dict[str, ImageInfo]:
     """Return service -> image as the engine has them now; raise ``Refused`` where one is missing."""
     services = tuple(services)
-    found = await asyncio.gather(*(scene.ports.engine.image(_reference(scene.stack, service)) for service in services))
+    found = await asyncio.gather(*(scene.ports.engine.image(service.image) for service in services))
     there: dict[str, ImageInfo] = {}
     for service, image in zip(services, found, strict=True):
         if image is None:
             raise Refused(
-                f"the image of {service.name} ({_reference(scene.stack, service)}) is not there",
+                f"the image of {service.name} ({service.image}) is not there",
                 hint="deploy without --no-build, or pull it; the active release was not touched",
             )
         there[service.name] = image

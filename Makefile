@@ -18,14 +18,14 @@ check: venv ## Style, types, architecture, unit tests: under a minute
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not engine and not load"
+	$(BIN)/pytest tests/unit -m "not engine and not load"
 
 engine: venv ## Install or start a Docker Engine, pull or build the base images
 	@$(WITH_ENGINE) true
 
 test: check ## Everything: check, then contract, end-to-end and load on the real engine
 	$(WITH_ENGINE) scripts/sweep-tests.sh
-	$(WITH_ENGINE) $(BIN)/pytest -m "engine or load"; status=$$?; $(WITH_ENGINE) scripts/sweep-tests.sh; exit $$status
+	$(WITH_ENGINE) scripts/all-tests.sh; status=$$?; $(WITH_ENGINE) scripts/sweep-tests.sh; exit $$status
 
 demo: venv ## Start the example, deploy a second release under load, roll back, report
 	@$(WITH_ENGINE) $(BIN)/python -m proof.demo

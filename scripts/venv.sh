@@ -34,6 +34,7 @@ main() {
     # An environment whose interpreter is gone or was replaced is made anew.
     .venv/bin/python -m pip --version >/dev/null 2>&1 || "$PYTHON" -m venv --clear .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' 9<&-
+    .venv/bin/python -m compileall -q src # where Python is told to write no bytecode, each start would compile anew
     touch "$STAMP"
 }
 

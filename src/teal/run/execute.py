@@ -31,10 +31,12 @@ async def execute(plan: Plan, scene: Scene, run: int) -> dict[str, float]:
         left = await to_the_end(_undo(plan, scene, run), scene)
         scene.ports.journal.end(run, "interrupted", left)
         raise Interrupted("interrupted before the switch", hint=left or _untouched(plan)) from None
-    except TealError as error:
+    except Exception as error:  # a bug of Teal's undoes, too: whatever it is, the active release goes on
         left = await to_the_end(_undo(plan, scene, run), scene)
-        scene.ports.journal.end(run, "aborted", error.message)
-        error.hint = f"{error.hint}; {left}" if left else error.hint
+        message = error.message if isinstance(error, TealError) else f"a bug in Teal: {type(error).__name__}"
+        scene.ports.journal.end(run, "aborted", message)
+        if isinstance(error, TealError) and left:
+            error.hint = f"{error.hint}; {left}"
         raise
     await to_the_end(_rest(plan, scene, run, phases), scene)
     if scene.worries:

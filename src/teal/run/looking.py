@@ -127,7 +127,8 @@ def _problems(ports: Ports, stack: Stack, observed: Observed) -> Iterable[str]:
 
 
 def history(ports: Ports, limit: int) -> tuple[HistoryRow, ...]:
-    """Return the last *limit* runs, newest first."""
+    """Return the last *limit* runs, newest first; one that did not end and that nobody works on was interrupted."""
+    unended = "running" if ports.lock.holder() else "interrupted"
     return tuple(
         HistoryRow(
             record.id,
@@ -137,7 +138,7 @@ def history(ports: Ports, limit: int) -> tuple[HistoryRow, ...]:
             record.target,
             record.started,
             None if record.ended is None else record.ended - record.started,
-            record.outcome or "running",
+            record.outcome or unended,
             record.message,
             record.phases,
         )

@@ -17,6 +17,8 @@ WRONGS = {"/echo": ("drop", "502", "wrong", "unmarked", "truncate"), "/chain": (
 WRONGS |= {"/events": ("cut", "short"), "/ws": ("close", "kill", "502"), "/slow": ("drop",)}
 PERIOD = {"/echo": 50, "/chain": 8, "/events": 4, "/ws": 5, "/slow": 3}
 
+pytestmark = pytest.mark.load  # real processes and seconds of real requests: not for `make check`
+
 
 def misdeeds(path: str, number: int) -> str:
     """Do each wrong of a path once in its period."""

@@ -29,7 +29,7 @@ class StepEnded:
 class ServiceNow:
     """*service* on *side* changed: building, created, starting, healthy, failed, stopping, stopped …"""
 
-    side: Side
+    side: Side | None  # None: it is shared
     service: str
     state: str
 

@@ -41,18 +41,18 @@ async def room(ports: Ports, running: Iterable[str]) -> Room:
     return Room(total, available, used, ports.machine.disk())
 
 
-async def build(scene: Scene, names: tuple[str, ...], pull: tuple[str, ...]) -> bool:
-    """Build *names*, pull *pull*, and pull what is neither built nor there."""
+async def build(scene: Scene, side: Side, names: tuple[str, ...], pull: tuple[str, ...]) -> bool:
+    """Build *names* for *side*, pull *pull*, and pull what is neither built nor there."""
     for name in names:
-        scene.tell(Side.PLAIN, name, "building")
+        scene.tell(side, name, "building")
     if names:
         await scene.ports.compose.build(names, told=scene.tool)
     for name in names:
-        scene.tell(Side.PLAIN, name, "built")
+        scene.tell(side, name, "built")
     missing = [s.name for s in pinned(scene.stack) if s.name not in names and not await _present(scene, s)]
     wanted = tuple(dict.fromkeys([*pull, *missing]))
     for name in wanted:
-        scene.tell(Side.PLAIN, name, "pulling")
+        scene.tell(side, name, "pulling")
     if wanted:
         await scene.ports.compose.pull(wanted, told=scene.tool)
     return not names and not wanted

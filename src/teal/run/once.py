@@ -23,7 +23,7 @@ async def start_shared(scene: Scene, names: Iterable[str]) -> bool:
     if not absent:
         return True
     for name in absent:
-        scene.tell(Side.PLAIN, name, "starting")
+        scene.tell(None, name, "starting")
     await scene.ports.compose.up_shared(absent, update=False, told=scene.tool)
     await _await_shared(scene, frozenset(absent))
     return False
@@ -45,7 +45,7 @@ async def _await_shared(scene: Scene, names: frozenset[str]) -> None:
             raise Unhealthy(f"the shared services are not ready: {', '.join(sorted(names))}", hint="`teal status`")
         await clock.sleep(0.25)
     for container in found:
-        scene.tell(Side.PLAIN, container.service, "healthy")
+        scene.tell(None, container.service, "healthy")
 
 
 async def run_once(scene: Scene, service: str, release: int) -> bool:

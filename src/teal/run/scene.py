@@ -31,7 +31,7 @@ class Scene:
     notes: list[str] = field(default_factory=list)
     found: tuple[Container, tuple[Entry, ...]] | None = None  # the proxy and its entries, looked up once a run
 
-    def tell(self, side: Side, service: str, state: str) -> None:
+    def tell(self, side: Side | None, service: str, state: str) -> None:
         """Report a service's new state."""
         self.watch(ServiceNow(side, service, state))
 

@@ -63,7 +63,7 @@ def plain(event: Event) -> str:
         case StepEnded(step, took, passed):
             return _ended(name_of(step), took, passed=passed)
         case ServiceNow(side, service, state):
-            return f"  {side}/{service} {state}"
+            return f"  {side or 'shared'}/{service} {state}"
         case InFlight(side, requests, websockets):
             return f"  {in_flight(requests, websockets)} on {side}"
         case Said("tool", text):

@@ -27,7 +27,7 @@ _PER_SECOND = 8
 _CALM = dict.fromkeys(("built", "pulled", "healthy", "running"), "green")
 _CALM |= dict.fromkeys(("stopped", "removed"), "bright_black")
 _ALARM = {"failed", "unhealthy", "exited", "restarting", "dead"}
-_INK = {Side.BLUE: "bright_blue", Side.GREEN: "green", Side.PLAIN: "default"}
+_INK = {Side.BLUE: "bright_blue", Side.GREEN: "green", Side.PLAIN: "default", None: "default"}
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Picture:
     start: float
     step: Step | None = None
     began: float = 0.0
-    services: dict[tuple[Side, str], _Row] = field(default_factory=dict)
+    services: dict[tuple[Side | None, str], _Row] = field(default_factory=dict)
     flying: InFlight | None = None
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL))
     ended: list[Text] = field(default_factory=list)  # lines that move up, out of the picture
@@ -78,7 +78,7 @@ class Picture:
         words = Text(say(step), style="bold" if isinstance(step, Switch) else "")
         self.ended.append(Text.assemble((at, "bright_black"), mark, words, (how, "bright_black")))
 
-    def _service(self, side: Side, service: str, state: str, now: float) -> None:
+    def _service(self, side: Side | None, service: str, state: str, now: float) -> None:
         row = self.services.setdefault((side, service), _Row(state, now))
         row.state = state
         row.until = now if _word(state) in _CALM or _word(state) in _ALARM else None
@@ -104,7 +104,9 @@ class Picture:
             word = _word(row.state)
             style = _CALM.get(word, "red" if word in _ALARM else "yellow")
             took = (row.until or now) - row.since
-            grid.add_row("", Text(str(side), style=_INK[side]), service, Text(row.state, style=style), seconds(took))
+            grid.add_row(
+                "", Text(str(side or "shared"), style=_INK[side]), service, Text(row.state, style=style), seconds(took)
+            )
         return grid
 
 

@@ -13,6 +13,7 @@ from teal.core.events import Event, InFlight, Said, ServiceNow, StepBegan, StepE
 from teal.core.words import name_of, say
 
 _WORTH_SAYING = 1.0  # seconds: the end of a shorter step is seen by the next one's beginning
+_COUNT_EVERY = 1.0  # seconds between two counts of what is in flight
 Clock = Callable[[], float]
 
 
@@ -24,9 +25,14 @@ class PlainLines:
         self._clock = clock
         self._start = clock()
         self._last = ""
+        self._counted = float("-inf")
 
     def tell(self, event: Event) -> None:
-        """Write the line of *event*, unless it says what the last one said."""
+        """Write the line of *event*, unless it says what the last one said, or counts again within a second."""
+        if isinstance(event, InFlight):
+            if self._clock() - self._counted < _COUNT_EVERY and event.requests + event.websockets:
+                return
+            self._counted = self._clock()
         text = plain(event)
         if text and text != self._last:
             self._last = text

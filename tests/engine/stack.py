@@ -22,13 +22,17 @@ class Stack:
     project: str
     url: str
 
+    @staticmethod
+    def environment() -> dict[str, str]:
+        """Return the environment of a user without variables of the tests'."""
+        return {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+
     def docker(self, *arguments: str, within: float = 120) -> str:
-        """Run ``docker ARGUMENTS`` in the folder, as a user without variables of the tests' would."""
-        environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        """Run ``docker ARGUMENTS`` in the folder."""
         done = subprocess.run(
             ["docker", *arguments],
             cwd=self.folder,
-            env=environment,
+            env=self.environment(),
             timeout=within,
             capture_output=True,
             text=True,

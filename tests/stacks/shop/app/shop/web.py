@@ -72,6 +72,11 @@ async def ws(socket: WebSocket) -> None:
             await socket.send_bytes(message["bytes"])
 
 
+async def api_is_away(request: Request, error: Exception) -> Response:
+    """Say that the page can't be made now."""
+    return JSONResponse({"error": f"the API does not answer: {type(error).__name__}"}, status_code=502)
+
+
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
     """Boot; keep connections to the API open until the end."""
@@ -90,6 +95,7 @@ app = Labelled(
             Route("/events", events),
             WebSocketRoute("/ws", ws),
         ],
+        exception_handlers={httpx.HTTPError: api_is_away},
         lifespan=lifespan,
     )
 )

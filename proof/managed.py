@@ -42,12 +42,16 @@ class Managed:
         """Return the proxy's state file."""
         return Path(self.home) / self.project / "proxy" / "state"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return what a program in the folder finds in its environment: nothing that would steer Compose."""
+        plain = {name: value for name, value in os.environ.items() if name in PLAIN_NAMES}
+        return {**plain, "TEAL_HOME": self.home}
+
     def run(self, argv: list[str], *, show: bool = False, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a program in the folder; *show* its output as it comes, else return it."""
-        environment = {name: value for name, value in os.environ.items() if name in PLAIN_NAMES}
-        environment["TEAL_HOME"] = self.home
         done = subprocess.run(
-            argv, cwd=self.folder, env=environment, text=True, check=False, capture_output=not show, timeout=1800
+            argv, cwd=self.folder, env=self.environment, text=True, check=False, capture_output=not show, timeout=1800
         )
         if check and done.returncode != 0:
             raise ProofFailed(f"{' '.join(argv)} ended with status {done.returncode}\n{done.stdout}\n{done.stderr}")

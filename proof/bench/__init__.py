@@ -1,0 +1,1 @@
+"""How fast a deploy, a switch, a rollback and the commands are, each beside what it is measured against."""

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ async def opened(asked: Asked, times: Times, purpose: Purpose) -> AsyncIterator[
         # Compose takes as long to read the files as Python to import the rest: they do it side by side.
         stack, _ = await asyncio.gather(_stack(asked, times, engine, purpose), asyncio.to_thread(_import_the_rest))
         home = home_of(asked, stack.project)
-        if purpose is Purpose.CHANGE:
+        if purpose in {Purpose.CHANGE, Purpose.RETURN}:
             home.prepare()
         yield _built(asked, stack, home, engine, closing)
 
@@ -44,10 +45,31 @@ def _options(asked: Asked) -> config.Options:
 
 
 async def _stack(asked: Asked, times: Times, engine: DockerEngine, purpose: Purpose) -> Stack:
+    overrides = config.Overrides(times.health_timeout, times.health_interval, times.drain_timeout)
+    kept = _kept(asked, overrides) if purpose in {Purpose.LOOK, Purpose.RETURN} else None
+    if kept is not None:
+        return kept
     if purpose is Purpose.LOOK:
         return await config.load(_options(asked), os.environ, only_plain=True)
-    overrides = config.Overrides(times.health_timeout, times.health_interval, times.drain_timeout)
     return await config.load(_options(asked), os.environ, overrides=overrides, look=engine.image)
+
+
+def _kept(asked: Asked, overrides: config.Overrides) -> Stack | None:
+    """Return the stack as its latest kept release remembers it; None where there is none, or -f means other files."""
+    from teal.adapters.releases import ReleaseFolders
+
+    project = "" if asked.files else config.project_name(_options(asked), os.environ)
+    releases = ReleaseFolders(home_of(asked, project).releases).all() if project else ()
+    remembered = releases[-1].remembered if releases else None
+    if remembered is None:
+        return None
+    stack = remembered.stack
+    return replace(stack, settings=config.again(stack.settings, overrides, os.environ), directory=_directory(asked))
+
+
+def _directory(asked: Asked) -> str:
+    """Return the checkout in which the command was given: the color is published there."""
+    return str(config.directory(_options(asked), os.environ))
 
 
 def _import_the_rest() -> None:

@@ -93,12 +93,14 @@ def rollback(session: Session, /, *, release: int | None, dry_run: bool, keep: b
     if dry_run:
         result = look(
             session,
-            Purpose.JUDGE,
+            Purpose.LOOK,
             lambda library, ports, stack: library.rollback(ports, stack, release, nobody, dry_run=True),
         )
     else:
         result = perform(
-            session, lambda library, ports, stack, watch: library.rollback(ports, stack, release, watch, keep=keep)
+            session,
+            lambda library, ports, stack, watch: library.rollback(ports, stack, release, watch, keep=keep),
+            Purpose.RETURN,
         )
     answer(session, result, outcome)
 
@@ -126,7 +128,7 @@ def cleanup(session: Session, /, *, dry_run: bool, yes: bool) -> None:
 
     if dry_run or not (yes or session.json):
         would = look(
-            session, Purpose.JUDGE, lambda library, ports, stack: library.cleanup(ports, stack, nobody, dry_run=True)
+            session, Purpose.LOOK, lambda library, ports, stack: library.cleanup(ports, stack, nobody, dry_run=True)
         )
         if dry_run:
             answer(session, would, cleaned)
@@ -136,7 +138,11 @@ def cleanup(session: Session, /, *, dry_run: bool, yes: bool) -> None:
             confirm("Remove them?")
     answer(
         session,
-        perform(session, lambda library, ports, stack, watch: library.cleanup(ports, stack, watch, dry_run=False)),
+        perform(
+            session,
+            lambda library, ports, stack, watch: library.cleanup(ports, stack, watch, dry_run=False),
+            Purpose.RETURN,
+        ),
         cleaned,
     )
 

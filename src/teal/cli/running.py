@@ -21,14 +21,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def perform(session: Session, action: Callable[[Library, Ports, Stack, Watch], Awaitable[T]]) -> T:
-    """Open the stack for a change, run *action* under a display of its events, return its result."""
+def perform(
+    session: Session,
+    action: Callable[[Library, Ports, Stack, Watch], Awaitable[T]],
+    purpose: Purpose = Purpose.CHANGE,
+) -> T:
+    """Open the stack for *purpose*, run *action* under a display of its events, return its result."""
     from teal.cli.show.display import display, is_living
 
     watching: list[Watch] = []
 
     async def whole() -> T:
-        async with session.open(Purpose.CHANGE) as opened:
+        async with session.open(purpose) as opened:
             with _noted(opened), display(session) as watch:
                 watching.extend([watch] if is_living(session) else [])
                 return await action(session.library, opened.ports, opened.stack, watch)

@@ -55,6 +55,7 @@ class Purpose(Enum):
     """What a stack is opened for."""
 
     LOOK = "look"  # say what is there: names and roles are enough, and quicker
+    RETURN = "return"  # go back: from what is kept, whatever became of the files since
     JUDGE = "judge"  # all that its owner says, and nothing is changed
     CHANGE = "change"  # the same, and the state directory is prepared
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from teal.config.caddyfile import find_proxy, named_by_proxy
 from teal.config.declared import checks_of, evidence_of, hooks_of
-from teal.config.options import Options, overlay, owner_files
+from teal.config.options import Options, directory, overlay, owner_files
 from teal.config.places import named_in, places
 from teal.config.resolve import Resolved, interpolation, resolve
 from teal.config.settings import Overrides, settings_of
@@ -58,7 +58,7 @@ async def load(
     _exist(said, services_in(models[Side.BLUE]))
     stack = Stack(
         project=text(plain.get("name")),
-        directory=str((options.cwd / options.directory) if options.directory else files[0].parent),
+        directory=str(directory(options, known)),
         files=options.files,
         models=models,
         services=services_of(models, evidence),

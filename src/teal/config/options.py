@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from teal.errors import ConfigError
 
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+_NAME = re.compile(r"^name:[ \t]*[\"']?([^\"'#\s]+)", re.MULTILINE)
 _OVERRIDES = (
     "compose.override.yml",
     "compose.override.yaml",
@@ -74,6 +76,25 @@ def _dotenv(options: Options, folder: Path) -> dict[str, str]:
 def variable(options: Options, environment: Mapping[str, str], name: str) -> str:
     """Return the variable *name* as Compose would find it: in the environment, else in the stack's ``.env``."""
     return environment.get(name) or _dotenv(options, owner_files(options, dict(environment))[0].parent).get(name, "")
+
+
+def directory(options: Options, environment: Mapping[str, str]) -> Path:
+    """Return the project directory, absolute."""
+    if options.directory:
+        return options.cwd / options.directory
+    return owner_files(options, dict(environment))[0].parent
+
+
+def project_name(options: Options, environment: Mapping[str, str]) -> str:
+    """Return the project's name by Compose's own order, "" where only Compose itself can tell it."""
+    said = options.project or variable(options, environment, "COMPOSE_PROJECT_NAME")
+    if said:
+        return said
+    files = owner_files(options, dict(environment))
+    found = [name for file in files for name in _NAME.findall(file.read_text(errors="replace"))]
+    if found:
+        return "" if "$" in found[-1] else str(found[-1])
+    return re.sub(r"[^a-z0-9_-]", "", files[0].parent.name.lower()).lstrip("_-")
 
 
 def overlay(files: tuple[Path, ...], color: str) -> Path | None:

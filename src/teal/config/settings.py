@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from teal.config.teal_yml import TealYml
+from teal.config.teal_yml import Retention, TealYml, Timeouts
 from teal.core.duration import seconds
 from teal.core.stack import Settings
 from teal.errors import ConfigError
@@ -50,6 +50,15 @@ def settings_of(overrides: Overrides, environment: Mapping[str, str], said: Teal
         keep_releases=said.retention.releases,
         retire=said.retire,
     )
+
+
+def again(settings: Settings, overrides: Overrides, environment: Mapping[str, str]) -> Settings:
+    """Return kept *settings* with what option and environment say now."""
+    times = Timeouts(
+        settings.health_timeout, settings.health_interval, settings.drain_timeout, settings.websocket_drain
+    )
+    said = TealYml(timeouts=times, retention=Retention(settings.keep_releases), retire=settings.retire)
+    return settings_of(overrides, environment, said)
 
 
 def _first(*spoken: tuple[str, str | int | float | None], default: float) -> float:

@@ -8,7 +8,42 @@ from dataclasses import dataclass, field
 from teal.core.rendered import Required
 from teal.core.roles import Role
 from teal.core.side import Side
-from teal.core.stack import Service
+from teal.core.stack import CommandCheck, Hook, HttpCheck, Service, Settings, Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What commands need of a stack when its files aren't read: to look, and to go back whatever was edited since."""
+
+    project: str
+    directory: str
+    proxy: str
+    services: tuple[Service, ...]  # all of them, shared ones and one-shots too
+    settings: Settings
+    checks: tuple[HttpCheck | CommandCheck, ...] = ()
+    hooks: tuple[Hook, ...] = ()
+
+    @property
+    def stack(self) -> Stack:
+        """Return the stack as it was, without its models: nothing can be rendered or built from it."""
+        return Stack(
+            project=self.project,
+            directory=self.directory,
+            files=(),
+            models={},
+            services=self.services,
+            proxy=self.proxy,
+            settings=self.settings,
+            checks=self.checks,
+            hooks=self.hooks,
+        )
+
+
+def remember(stack: Stack) -> Remembered:
+    """Return what of *stack* outlives its files."""
+    return Remembered(
+        stack.project, stack.directory, stack.proxy, stack.services, stack.settings, stack.checks, stack.hooks
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +62,7 @@ class Release:
     meets: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     # ^ service -> {the stack's network on which shared services meet it: aliases there}, for joining later
     volumes: tuple[Required, ...] = ()  # those that it mounts
+    remembered: Remembered | None = None  # the stack around it
 
     def service(self, name: str) -> Service:
         """Return the service called *name* (KeyError where there is none)."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from teal.core.preflight import Room, check_room
-from teal.core.release import Release
+from teal.core.release import Release, remember
 from teal.core.render import render_both, render_once
 from teal.core.rendered import Making, Required
 from teal.core.roles import Role
@@ -108,6 +108,7 @@ async def keep(scene: Scene, number: int, side: Side) -> bool:
         fingerprint=stack.fingerprint,
         meets=rendered.meets,
         volumes=tuple(dict.fromkeys((*rendered.volumes, *once.volumes))),
+        remembered=remember(scene.stack),
     )
     scene.ports.releases.keep(release, both, once)
     await require(scene, release)

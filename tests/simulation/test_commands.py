@@ -56,3 +56,18 @@ def test_a_deploy_without_a_change_changes_nothing(world: Simulation) -> None:
     before = {box.id: box.started for box in world.world.boxes.values()}
     assert ok(world, "deploy").outcome == "unchanged"  # type: ignore[attr-defined]
     assert {box.id: box.started for box in world.world.boxes.values()} == before
+
+
+def test_one_color_at_a_time_holds_users_meanwhile_and_says_for_how_long() -> None:
+    world = Simulation()
+    world.plain_up()
+    world.users.flow()
+    ok(world, "deploy")
+    world.new_source()
+    outcome = world.run("deploy", strategy="recreate").value
+    assert any(note.startswith("the proxy held requests for") for note in outcome.notes)
+    # Only WebSockets were cut, as it says: their grace began when requests were held, not at the switch.
+    assert all("websocket" in each for each in world.promises.violations)
+    assert len(world.promises.violations) == outcome.drained.cut_websockets > 0
+    assert world.surprises == []
+    world.close()

@@ -328,6 +328,7 @@ def test_up_names_what_will_restart(capsys):
     assert run(["up", "proxy"], session(library)) == 0
     shown = capsys.readouterr()
     assert "will restart, since they have changed: proxy" in shown.err
+    assert "they fail for about a second" in shown.err
     assert "updated: proxy; as they were: db" in shown.out
     assert library.words == ["plan_up", "up"]
 

@@ -40,13 +40,20 @@ def up(session: Session, /, *, services: tuple[str, ...], yes: bool) -> None:
     from teal.cli.show.outcome import upped
 
     if not yes and not session.json:
-        due = look(session, Purpose.JUDGE, lambda library, ports, stack: library.plan_up(ports, stack, services))
+        due, proxy = look(session, Purpose.JUDGE, lambda library, ports, stack: _due(library, ports, stack, services))
         if due:
             click.echo(f"will restart, since they have changed: {', '.join(due)}", err=True)
+            if proxy in due:
+                click.echo(f"{proxy} takes users' requests: they fail for about a second meanwhile", err=True)
             confirm("Go on?")
     answer(
         session, perform(session, lambda library, ports, stack, watch: library.up(ports, stack, services, watch)), upped
     )
+
+
+async def _due(library: Library, ports: Ports, stack: Stack, services: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """Return the services that will restart, and the name of the proxy."""
+    return await library.plan_up(ports, stack, services), stack.proxy
 
 
 @click.command(cls=Command, example="teal restart worker")

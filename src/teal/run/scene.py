@@ -26,6 +26,7 @@ class Scene:
     key: str  # opens the standby color, and the proxy's counts, to Teal alone, while a state names it
     drained: Drained | None = None
     live_at: float | None = None  # monotonic, when the switch was done
+    held_at: float | None = None  # monotonic, since when the proxy holds users' requests
     worries: list[str] = field(default_factory=list)  # what went wrong after the switch
     spared: set[str] = field(default_factory=set)  # services of the source that go on, since the new one failed
     notes: list[str] = field(default_factory=list)

@@ -19,6 +19,7 @@ from teal.run.scene import Scene
 
 SETTLED_IN = 0.5  # seconds after the rename before counts mean anything
 POLL = 0.1
+HELD = 30.0  # seconds for which the snippet keeps a request that it can't pass on
 CONFIRM = 15.0  # seconds within which every route must have answered from the new side
 ANSWER = 3.0  # seconds for one answer
 
@@ -122,7 +123,15 @@ async def switch(scene: Scene, side: Side) -> bool:
     passed = _now(scene).users == to(side).users
     scene.ports.proxy.write(to(side).keyed(side, scene.key))
     scene.live_at = scene.ports.clock.monotonic()
+    if scene.held_at is not None:
+        _tell_held(scene, scene.live_at - scene.held_at)
     return passed
+
+
+def _tell_held(scene: Scene, seconds: float) -> None:
+    """Say for how long users' new requests waited, and whether that was longer than the proxy waits."""
+    late = f"; it gives up on a request after {HELD:.0f} s, so that some have failed" if seconds > HELD else ""
+    scene.note(f"the proxy held requests for {seconds:.0f} s{late}", warning=bool(late))
 
 
 async def confirm(scene: Scene, side: Side, release: int | None) -> None:
@@ -160,6 +169,7 @@ def _probe_path(route: Service) -> str:
 async def hold(scene: Scene) -> None:
     """Let users' new requests wait at the proxy."""
     now = _now(scene)
+    scene.held_at = scene.ports.clock.monotonic()
     scene.ports.proxy.write(Traffic(Mode.HOLD).keyed(now.side or Side.PLAIN, scene.key))
 
 
@@ -168,7 +178,7 @@ async def drain(scene: Scene, side: Side, routes: tuple[Service, ...]) -> None:
     began = scene.ports.clock.monotonic()
     serving = [container for container in await scene.containers(side) if container.running]
     if not routes or not serving:
-        scene.drained = Drained(0.0)
+        scene.drained = scene.drained or Drained(0.0)  # one color at a time: it was drained before it stopped
         return
     now = _now(scene)
     if now.key != scene.key:

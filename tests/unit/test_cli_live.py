@@ -47,6 +47,13 @@ def seen(picture: Picture, width: int = 100) -> str:
     return re.sub(r"[⠀-⣿]", "*", console.export_text())
 
 
+def test_a_step_that_never_ended_is_marked_as_failed_when_the_next_one_begins(picture, clock):
+    picture.take(StepBegan(START))
+    clock.now += 2
+    picture.take(StepBegan(Drain(Side.BLUE)))
+    assert [str(line) for line in picture.ended] == ["   2.0s ✗ start web, rag on green and wait until healthy"]
+
+
 def test_an_image_that_is_built_is_no_longer_timed(picture, clock):
     picture.take(ServiceNow(Side.PLAIN, "web", "building"))
     clock.now += 4

@@ -55,6 +55,7 @@ class Picture:
         now = self.clock()
         match event:
             case StepBegan(step):
+                self.leave_off()
                 self.step, self.began = step, now
             case StepEnded(step, took, passed):
                 self._end(step, took, passed=passed)
@@ -68,6 +69,14 @@ class Picture:
                 self.ended.append(Text(f"{kind}: {text}", style="yellow" if kind == "warning" else ""))
             case _:
                 assert_never(event)
+
+    def leave_off(self) -> None:
+        """Mark the step at hand as failed, where there is one: it was begun, and nobody said that it ended."""
+        if self.step is not None:
+            at = f"{self.clock() - self.start:6.1f}s "
+            self.ended.append(Text.assemble((at, "bright_black"), ("✗ ", "red"), say(self.step)))
+        self.step, self.flying = None, None
+        self.tail.clear()
 
     def _end(self, step: Step, took: float, *, passed: bool) -> None:
         self.step, self.flying = None, None
@@ -135,6 +144,8 @@ class Live:
 
     def close(self) -> None:
         """Take the picture away; the lines of the steps stay."""
+        with self._lock:
+            self._picture.leave_off()
         self._over.set()
         self._thread.join()
 

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from teal.adapters.simulated.behaviour import Behaviour
 from teal.core.side import Side
 from tests.simulation.simulation import Simulation
+from tests.simulation.stack import OPENING, ROTATING
 
 
 @pytest.fixture
@@ -49,6 +51,20 @@ def test_the_first_deploy_starts_everything(world: Simulation) -> None:
     assert world.run("status").value.active is Side.GREEN
 
 
+def test_a_proxy_that_was_just_started_is_given_time_to_answer(world: Simulation) -> None:
+    world.plain_up(("db",))  # healthy already: nothing else is waited for
+    ok(world, "deploy")
+    world.users.flow()
+    world.sleep(2)
+
+
+def test_up_returns_when_the_proxy_answers(world: Simulation) -> None:
+    world.plain_up(("db", *ROTATING))
+    ok(world, "up")
+    (proxy,) = [box for box in world.world.boxes.values() if world.world.service(box) == "proxy"]
+    assert proxy.ready
+
+
 def test_a_deploy_without_a_change_changes_nothing(world: Simulation) -> None:
     world.plain_up()
     world.users.flow()
@@ -71,3 +87,18 @@ def test_one_color_at_a_time_holds_users_meanwhile_and_says_for_how_long() -> No
     assert len(world.promises.violations) == outcome.drained.cut_websockets > 0
     assert world.surprises == []
     world.close()
+
+
+def test_an_abort_waits_for_the_slowest_stop_only(world: Simulation) -> None:
+    """Services that hang use up their grace: 10 s for all of them, not for each in turn."""
+    world.plain_up()
+    world.users.flow()
+    ok(world, "deploy")
+    version = world.new_source()
+    for service in OPENING:
+        hopeless = service == "web"  # which starts when the API is healthy, and would be stopped before it
+        world.world.behaviours[service, version] = Behaviour(healthy=not hopeless, gives_up=60, ignores_sigterm=True)
+    began = world.loop.time()
+    assert world.run("deploy").error is not None
+    assert world.loop.time() - began < world.stack.settings.health_timeout + 10 + 5
+    world.promises.settled("deploy")

@@ -97,11 +97,15 @@ async def join(scene: Scene, side: Side, release: int) -> bool:
 
 
 async def clear(scene: Scene, side: Side, *, logs: bool) -> bool:
-    """Remove the containers on *side* and, of a color, its own networks; volumes stay."""
+    """Remove the containers on *side* and, of a color, its own networks; volumes stay.
+
+    One that has failed (*logs*) serves nobody: it is stopped all at once, since a hopeless service may need its
+    whole grace.
+    """
     found = await scene.containers(side)
     if logs:
         await _keep_logs(scene, found)
-    await _stop_waves(scene, side, found)
+    await _stop_waves(scene, side, found, at_once=logs)
     await asyncio.gather(*(scene.ports.engine.remove(container.id) for container in found))
     if not side.is_color:
         return not found
@@ -137,13 +141,13 @@ async def retire(scene: Scene, side: Side, names: Iterable[str]) -> bool:
     return not any(container.running for container in found)
 
 
-async def _stop_waves(scene: Scene, side: Side, found: Iterable[Container]) -> None:
-    """Stop *found* wave by wave; what Teal knows nothing about is stopped last."""
+async def _stop_waves(scene: Scene, side: Side, found: Iterable[Container], *, at_once: bool = False) -> None:
+    """Stop *found* wave by wave, or *at_once*; what Teal knows nothing about is stopped last."""
     running = [c for c in found if c.state in {"running", "restarting", "paused"}]
     known = _known(scene, running)
     waves = [frozenset(s.name for s in wave) for wave in stop_waves(known.values())]
     rest = frozenset(container.service for container in running) - known.keys()
-    for wave in [*waves, rest]:
+    for wave in [rest.union(*waves)] if at_once else [*waves, rest]:
         mine = [container for container in running if container.service in wave]
         await asyncio.gather(*(_stop(scene, side, each, known.get(each.service)) for each in mine))
 

@@ -74,11 +74,12 @@ class Scene:
         nothing at the old place, and the step that asks it says so.
         """
         if self.found is None:
-            proxy = await self._proxy()
+            proxy = await self.proxy()
             self.found = proxy, (await self.ports.proxy.prepared(proxy)).entries
         return self.found
 
-    async def _proxy(self) -> Container:
+    async def proxy(self) -> Container:
+        """Return the proxy's running container; raise ``Refused`` where none runs."""
         every = await self.ports.engine.containers(self.stack.project)
         for container in every:
             if container.side is Side.PLAIN and container.service == self.stack.proxy and container.running:

@@ -12,7 +12,7 @@ from teal.core.stack import Stack
 from teal.core.steps import Clear, Plan, Step
 from teal.core.traffic import PLAIN
 from teal.core.words import say
-from teal.errors import ConfigError, Refused
+from teal.errors import ConfigError, Refused, TealError
 from teal.run.execute import execute
 from teal.run.healing import heal
 from teal.run.observing import observe
@@ -20,6 +20,7 @@ from teal.run.once import start_shared
 from teal.run.ports import Ports, Watch
 from teal.run.results import Cleaned, Upped
 from teal.run.scene import Scene
+from teal.run.traffic import prove_reading
 
 
 def _steps(observed: Observed, stack: Stack) -> tuple[Step, ...]:
@@ -115,4 +116,14 @@ async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch) -> 
             await ports.compose.up_shared(changed, update=True, told=scene.tool)
         await start_shared(scene, wanted)
         started = tuple(name for name in wanted if name not in found)
+        if stack.proxy in (*started, *changed) and stack.evidence.routes:
+            await _await_proxy(scene)
         return Upped(stack.project, started, changed, tuple(n for n in wanted if n in found and n not in changed))
+
+
+async def _await_proxy(scene: Scene) -> None:
+    """Wait until the proxy, just started, answers and reads the state file; say so where it doesn't."""
+    try:
+        await prove_reading(scene)
+    except TealError as error:
+        scene.note(f"{error.message}: {error.hint}", warning=True)

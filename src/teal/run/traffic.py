@@ -20,6 +20,7 @@ from teal.run.scene import Scene
 SETTLED_IN = 0.5  # seconds after the rename before counts mean anything
 POLL = 0.1
 HELD = 30.0  # seconds for which the snippet keeps a request that it can't pass on
+YOUNG = 10.0  # seconds within which a proxy that was just started may not answer yet
 CONFIRM = 15.0  # seconds within which every route must have answered from the new side
 ANSWER = 3.0  # seconds for one answer
 
@@ -36,11 +37,10 @@ async def prove_reading(scene: Scene) -> None:
     """
     before = _now(scene)
     scene.ports.proxy.write(before.keyed(before.side or Side.PLAIN, scene.key))
+    end = scene.ports.clock.monotonic() + YOUNG
     try:
-        proxy, places = await scene.door()
-        if not places:
-            raise Failed("the proxy has no route through Teal's snippet", hint="`teal check` prints the lines to add")
-        await scene.ports.proxy.in_flight(proxy, places[0], scene.key)
+        while not await _answers(scene, patient=scene.ports.clock.monotonic() < end):
+            await scene.ports.clock.sleep(POLL)
     except Unavailable as error:
         raise Failed(
             f"the proxy does not read Teal's state file ({error.message})",
@@ -49,6 +49,22 @@ async def prove_reading(scene: Scene) -> None:
         ) from error
     finally:
         scene.ports.proxy.write(before.settled)
+
+
+async def _answers(scene: Scene, *, patient: bool) -> bool:
+    """Tell whether the proxy answers the key; one that has only just started may still, if *patient*."""
+    proxy = await scene.proxy()
+    young = scene.ports.clock.now() - proxy.started < YOUNG
+    try:
+        _, places = await scene.door()
+        if not places:
+            raise Failed("the proxy has no route through Teal's snippet", hint="`teal check` prints the lines to add")
+        await scene.ports.proxy.in_flight(proxy, places[0], scene.key)
+    except Unavailable:
+        if patient and young:
+            return False
+        raise
+    return True
 
 
 async def check(scene: Scene, side: Side, release: int | None) -> None:

@@ -134,8 +134,8 @@ def _ask_before_down(session: Session, *, volumes: bool) -> None:
 
 def _compose(session: Session, argv: list[str], environment: dict[str, str]) -> None:
     """Run Compose; what it says goes to standard error, which JSON leaves alone."""
-    output = subprocess.DEVNULL if session.quiet else sys.__stderr__
-    ended = subprocess.run(argv, env=environment, stdout=output, stderr=None, check=False)
+    known = {**environment, "COMPOSE_PROGRESS": "quiet"} if session.quiet else environment  # its errors stay
+    ended = subprocess.run(argv, env=known, stdout=sys.__stderr__, stderr=None, check=False)
     if ended.returncode:
         raise Failed(f"{' '.join(argv[:2])} ended with status {ended.returncode}", hint="its own words are above")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from teal.adapters.simulated import Box, Happening, Killed, Process, Request, Users, World
+from teal.adapters.simulated import Behaviour, Box, Happening, Killed, Process, Request, Users, World
 from teal.core.side import COLORS, Side
 from teal.core.traffic import Mode, Traffic, parse_traffic
 from teal.errors import TealError
@@ -13,6 +13,7 @@ from teal.run.results import Status
 from tests.simulation.settled import amiss
 from tests.simulation.stack import JOBS, OPENING, ROTATING, SECRET, SETTINGS, SHARED
 
+INSTANT = 0.05  # seconds between Teal's last look and the switch
 Part = tuple[Side | None, int | None]
 
 
@@ -24,16 +25,21 @@ class Promises:
         self.violations: list[str] = []
         self.checked: Counter[str] = Counter()  # how often each promise was looked at
         self.excused_until = 0.0  # a fault itself takes users' services down: what is lost is not Teal's
+        self.shaken_until = 0.0  # containers may have fallen in the last instant: no gate could see it
         self.stray = False  # somebody has started a plain copy beside a color
+        self.robbed = False  # somebody has removed containers by hand
+        self.sick = False  # what serves has failed by itself, after the switch
+        self.stateless = False  # the state file was lost, and no command has restored it yet
         self.side: Side | None = None  # where users were last sent
         self.before: Side | None = None  # where they were sent before that
-        self.switched_at = 0.0
+        self.going: Side | None = None  # as ``side``, but None while users are held
+        self.moved_at = 0.0  # when users last ceased to be sent where they were: a switch, or a hold
         self.confirmer = ""  # the process that last sent users where they are
         self.served: set[Part] = set()
         self.made: dict[tuple[int, str], object] = {}  # (release, service) -> image and configuration at first
         self.commands: dict[str, str] = {}  # process -> command
         self.cut = 0
-        world.watchers.append(self._happened)
+        world.watchers.insert(0, self._happened)  # before the users: they judge by what it knows
         users.dispatching.append(self._dispatched)
         users.ended.append(self._request_ended)
 
@@ -44,6 +50,14 @@ class Promises:
     def excuse(self, seconds: float) -> None:
         """Note that what is lost in the next *seconds* is the fault's doing."""
         self.excused_until = max(self.excused_until, self.world.loop.time() + seconds)
+
+    def shake(self, seconds: float) -> None:
+        """Note that for the next *seconds* containers may have fallen when nobody could have seen it."""
+        self.shaken_until = max(self.shaken_until, self.world.loop.time() + seconds)
+
+    def lost_state(self) -> None:
+        """Note that the state file is lost: a request that is held for its 30 s was not lost by Teal."""
+        self.stateless = True
 
     def begins(self, process: Process, command: str) -> None:
         """Note that *process* begins."""
@@ -61,15 +75,16 @@ class Promises:
         self.checked["mixed"] += 1
         if request.outcome == "mixed" and not self.stray:
             self.broken("mixed", f"request {request.number} ({request.kind}) was answered by {request.parts}")
-        if request.outcome == "lost" and self.world.loop.time() > self.excused_until and not self._may_be_cut(request):
+        excused = self.world.loop.time() <= self.excused_until or (self.stateless and request.box is None) or self.sick
+        if request.outcome == "lost" and not excused and not self._may_be_cut(request):
             self.broken("lost", f"request {request.number} ({request.kind}, {request.row}): {request.why}")
 
     def _may_be_cut(self, request: Request) -> bool:
         """Tell whether its drain had lasted as long as the settings say."""
-        if request.box is None or self.world.side(request.box) is self.side:
+        if request.box is None or self.world.side(request.box) is self._users():
             return False
         limit = SETTINGS.websocket_drain if request.kind == "websocket" else SETTINGS.drain_timeout
-        over = self.world.loop.time() - self.switched_at >= limit - 0.001
+        over = self.world.loop.time() - self.moved_at >= limit - 0.001
         self.cut += over
         return over
 
@@ -86,15 +101,22 @@ class Promises:
         traffic = self.users.traffic() or Traffic(Mode.PLAIN)
         return traffic.side
 
+    def _owner(self) -> Side | None:
+        """Return the side that users belong to, a lost state file or not."""
+        return self.side if self.stateless else self._users()
+
     def _state(self, happening: Happening) -> None:
         traffic = parse_traffic(happening.what)
         side = traffic.side if traffic else None
+        if side is not self.going:
+            self.going, self.moved_at = side, self.world.loop.time()
         if side is None or traffic is None:
             return
+        self.stateless = False
         if side is not self.side:
             if side.is_color:
                 self._gate(side, happening.by)
-            self.before, self.side, self.switched_at = self.side, side, self.world.loop.time()
+            self.before, self.side, self.sick = self.side, side, False
             self.confirmer = happening.by
         elif traffic.asked is side and traffic.key:
             self.confirmer = happening.by
@@ -106,7 +128,10 @@ class Promises:
         boxes = self.world.on(side, OPENING)
         ready = sorted(self.world.service(box) for box in boxes if box.ready)
         releases = {self.world.release(box) for box in self.world.on(side, ROTATING)}
-        if ready != sorted(OPENING) and self.world.loop.time() > self.excused_until:
+        shaken = self.world.loop.time() <= self.shaken_until or any(
+            box.fell >= self.world.loop.time() - INSTANT for box in boxes
+        )
+        if ready != sorted(OPENING) and not shaken:
             self.broken("gate", f"{by} sent users to {side}, where only {ready} are ready")
         if len(releases) != 1:
             self.broken("gate", f"{by} sent users to {side}, where releases {releases} stand")
@@ -115,7 +140,7 @@ class Promises:
         """Look whether a worker or singleton may begin now."""
         self.checked["job"] += 1
         side, by = self.world.side(box), happening.by
-        if by not in self.commands or side is self._users():
+        if by not in self.commands or side is self._owner():
             return
         taken_back = by == self.confirmer and side is self.before and (side, self.world.release(box)) in self.served
         held = self._users() is None and side is self.side
@@ -133,7 +158,7 @@ class Promises:
     def _touched(self, happening: Happening, box: Box) -> None:
         self.checked["touched"] += 1
         side, service = self.world.side(box), self.world.service(box)
-        if side is None or side is not self._users() or service not in ROTATING:
+        if side is None or side is not self._owner() or service not in ROTATING:
             return
         if service in OPENING or happening.by != self.confirmer:
             self.broken("touched", f"{happening.by}: {box.name} {happening.kind} while users belong to {side}")
@@ -186,7 +211,7 @@ class Promises:
     def settled(self, what: str) -> None:
         """Look whether everything is as it must be once a command has ended and nothing is amiss."""
         self.checked["settled"] += 1
-        for wrong in amiss(self.world):
+        for wrong in amiss(self.world, robbed=self.robbed):
             self.broken("settled", f"after {what}: {wrong}")
 
     # 10: no secret leaves
@@ -209,6 +234,8 @@ class Promises:
             self._state(happening)
         if box is None:
             return
+        if happening.kind in {"ended", "unready"} and not happening.by and self.world.side(box) is self._owner():
+            self.sick = self.sick or self.world.behaviour(box) != Behaviour()
         if happening.kind == "started":
             self._exact(box)
             self._singletons()

@@ -29,7 +29,7 @@ from teal.adapters.simulated.process import CURRENT, adopt
 from teal.adapters.simulated.world import Picture
 from teal.core.side import Side
 from teal.core.stack import Stack
-from teal.errors import TealError
+from teal.errors import Interrupted, TealError
 from teal.run import commands
 from teal.run.options import DeployOptions
 from teal.run.ports import Ports
@@ -48,7 +48,6 @@ class Result:
     value: Any = None
     error: BaseException | None = None
     said: list[Any] = field(default_factory=list)
-    task: asyncio.Task[Any] | None = None
 
     @property
     def ok(self) -> bool:
@@ -72,6 +71,8 @@ class Simulation:
         self.promises = Promises(self.world, self.users)
         self.surprises: list[str] = []
         self._pids = 0
+        self._processes: dict[asyncio.Task[Result], Process] = {}
+        self._works: dict[asyncio.Task[Any], asyncio.Task[Any]] = {}
         for name in ("caddy:2", "timescale:17"):
             self.world.images[f"sha256:{name}"] = Picture(f"sha256:{name}", name, 0, {name})
 
@@ -119,7 +120,9 @@ class Simulation:
         result = Result(process)
         work = _COMMANDS[name](self.ports(process), self.stack, result.said.append, **options)
         self.promises.begins(process, name)
-        return self.loop.create_task(self._whole(work, result))
+        task = self.loop.create_task(self._whole(work, result))
+        self._processes[task] = process
+        return task
 
     def run(self, name: str, *troubles: Trouble, **options: Any) -> Result:
         """Run the command *name* to its end, its death included."""
@@ -133,16 +136,34 @@ class Simulation:
             self.promises.status(result.value)
         return result
 
+    def interrupt(self, task: asyncio.Task[Result]) -> None:
+        """Send SIGINT to the command that *task* runs."""
+        work = self._works.get(task)
+        if work is not None:
+            work.cancel()
+
+    def kill(self, task: asyncio.Task[Result]) -> Result:
+        """Send SIGKILL to the command that *task* runs."""
+        process = self._processes[task]
+        process.die()
+        for each in tuple(process.tasks):
+            each.cancel()
+        return self.finish(task)
+
     async def _whole(self, work: Coroutine[Any, Any, Any], result: Result) -> Result:
         """Run *work* in tasks of its process, which are swept away when it dies."""
         process = result.process
         CURRENT.set(process)
         task = asyncio.ensure_future(work)
         CURRENT.set(None)
-        result.task = task
+        current = asyncio.current_task()
+        assert current is not None
+        self._works[current] = task
         done, _ = await asyncio.wait({task}, timeout=LONGEST)
         if not done:
             self.promises.broken("hangs", f"{process.name} after {process.effects[-3:]}")
+        elif task.cancelled():
+            result.error = Interrupted("cancelled")  # the command line says it so
         elif task.exception() is None:
             result.value = task.result()
         else:

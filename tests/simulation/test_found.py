@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from teal.adapters.simulated import Trouble
+from teal.adapters.simulated import Behaviour, Trouble, life
+from teal.core.side import Side
+from teal.core.traffic import to
+from teal.errors import NeedsPerson, Unhealthy
 from tests.simulation.simulation import Simulation
+from tests.simulation.stack import JOBS, ROTATING
 
 
 @pytest.fixture
@@ -19,6 +23,13 @@ def world() -> Iterator[Simulation]:
     yield simulation
     assert simulation.promises.violations == []
     simulation.close()
+
+
+def effects_of_an_adoption() -> list[str]:
+    """Return the outside effects of a first deploy beside a plain stack, in order."""
+    world = Simulation()
+    world.plain_up()
+    return world.run("deploy").process.effects
 
 
 def test_after_leave_plain_is_published_and_status_has_no_complaint(world: Simulation) -> None:
@@ -35,3 +46,119 @@ def test_cleanup_removes_the_networks_that_a_killed_cleanup_left(world: Simulati
     assert not [box for box in world.world.boxes.values() if "blue" in box.name]
     assert world.run("cleanup").ok
     assert not [name for name in world.world.nets if "blue" in name]
+
+
+def test_a_plain_worker_that_went_on_since_the_new_one_failed_is_taken_over_by_the_next_deploy() -> None:
+    world = Simulation()
+    world.plain_up()
+    world.users.flow()
+    source = world.new_source()
+    world.world.behaviours = {(name, source): Behaviour(exits_after=2.0) for name in JOBS}
+    assert isinstance(world.run("deploy").error, NeedsPerson)
+    assert sorted(world.world.service(box) for box in world.world.on(Side.PLAIN, ROTATING) if box.up) == sorted(JOBS)
+    world.world.behaviours.clear()
+    world.new_source()
+    assert world.run("deploy").ok
+    world.promises.settled("deploy")
+    assert world.promises.violations == []
+    world.close()
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+@pytest.mark.parametrize("after", [2.0, 5.0, 12.0])
+def test_a_clock_that_jumps_fails_no_gate(world: Simulation, hours: int, after: float) -> None:
+    version = world.new_source()
+    world.world.behaviours[("api", version)] = Behaviour(boot=9.0)
+    task = world.begin("deploy")
+    world.sleep(after)
+    world.world.skew += hours * 3600
+    assert world.finish(task).ok
+    world.promises.settled("deploy")
+
+
+@pytest.mark.parametrize("after", [1.0, 5.0, 8.0, 16.0, 21.0, 24.5])
+@pytest.mark.parametrize("text", [None, "", "blu\n"])
+def test_a_state_file_that_is_lost_during_a_run_is_restored_by_it(
+    world: Simulation, after: float, text: str | None
+) -> None:
+    world.new_source()
+    task = world.begin("deploy")
+    world.sleep(after)
+    users = world.users.traffic()
+    assert users is not None
+    world.world.disk.state = text
+    world.promises.lost_state()
+    restored = []
+    world.world.watchers.append(lambda it: restored.append(it.what.split()[0]) if it.kind == "state" else None)
+    assert world.finish(task).ok
+    assert restored[0] == str(users.users)
+    world.promises.settled("deploy")
+
+
+@pytest.mark.parametrize("command", ["deploy", "rollback"])
+def test_a_release_that_broke_while_its_deploy_was_dead_can_be_replaced_all_the_same(
+    world: Simulation, command: str
+) -> None:
+    world.new_source()
+    task = world.begin("deploy")
+    while world.users.traffic().side is Side.BLUE:  # type: ignore[union-attr]
+        world.sleep(0.001)
+    world.kill(task)
+    world.promises.excuse(60.0)
+    web = next(box for box in world.world.on(Side.GREEN) if world.world.service(box) == "web")
+    life.remove(world.world, web)
+    world.promises.robbed = True
+    world.new_source()
+    assert world.run(command).ok
+    world.promises.settled(command)
+
+
+def test_what_falls_after_its_own_gate_keeps_users_away_while_the_others_boot(world: Simulation) -> None:
+    version = world.new_source()
+    world.world.behaviours[("api", version)] = Behaviour(exits_after_ready=0.4)
+    result = world.run("deploy")
+    assert isinstance(result.error, Unhealthy)
+    assert "green/api" in result.error.message
+    world.promises.settled("deploy")
+
+
+@pytest.mark.parametrize("service", ["web", "api", "clock"])
+def test_a_recreate_that_is_killed_while_it_stops_the_old_color_is_undone(world: Simulation, service: str) -> None:
+    world.new_source()
+    task = world.begin("deploy", strategy="recreate")
+    stopping = []
+    world.world.watchers.append(lambda it: stopping.append(it.what) if it.kind == "stopping" else None)
+    while not any(service in each for each in stopping):
+        world.sleep(0.01)
+    world.kill(task)
+    assert world.run("cleanup").ok
+    world.promises.settled("cleanup")
+    assert world.users.traffic() == to(Side.BLUE)
+
+
+def test_a_plain_container_that_an_adoption_could_not_remove_is_removed_by_the_next_deploy() -> None:
+    world = Simulation()
+    world.plain_up()
+    world.users.flow()
+    removals = [n for n, each in enumerate(effects_of_an_adoption(), 1) if each == "engine.remove"]
+    assert isinstance(world.run("deploy", Trouble(removals[0], "fail-before")).error, NeedsPerson)
+    assert len(world.world.on(Side.PLAIN, ROTATING)) == 1
+    world.new_source()
+    assert world.run("deploy").ok
+    world.promises.settled("deploy")
+    assert world.promises.violations == []
+    world.close()
+
+
+def test_a_color_that_its_adoption_left_apart_is_made_anew_when_it_comes_back() -> None:
+    world = Simulation()
+    world.plain_up()
+    world.users.flow()
+    joining = max(n for n, each in enumerate(effects_of_an_adoption(), 1) if each == "engine.connect")
+    assert isinstance(world.run("deploy", Trouble(joining - 2, "fail-before")).error, NeedsPerson)
+    world.new_source()
+    assert world.run("deploy").ok
+    assert world.run("rollback").ok
+    world.promises.settled("rollback")
+    assert world.promises.violations == []
+    world.close()

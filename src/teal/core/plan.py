@@ -53,6 +53,9 @@ class Change:
     strategy: Strategy = "blue-green"
     checks: bool = False
     hooks: frozenset[str] = frozenset()  # moments that have a hook
+    held: bool = False  # users' requests are held or turned away, and are so again where it fails
+    spared: tuple[str, ...] = ()  # jobs that still run plainly beside the source, since its own failed
+    left: tuple[str, ...] = ()  # stopped plain containers that an adoption could not remove
 
 
 def plan_prepare(
@@ -143,7 +146,8 @@ def _back(change: Change, undo: tuple[Step, ...]) -> tuple[Step, ...]:
         leaving = tuple(service.name for service in change.leaving)
         again = Start(change.source, change.source_release, leaving)
         return (Hold(), Drain(change.target), *undo, again, Settle(change.source))
-    return (Settle(change.source), Drain(change.target), *undo, Settle(change.source))
+    settle = () if change.held and change.source is None else (Settle(change.source),)
+    return (*settle, Drain(change.target), *undo, *settle)
 
 
 def _after(change: Change, prune: Step | None) -> tuple[Step, ...]:
@@ -155,7 +159,9 @@ def _after(change: Change, prune: Step | None) -> tuple[Step, ...]:
     following = tuple(s.name for s in change.coming if s.role is Role.WORKER and not s.opens)
     if following:
         steps.append(Start(target, release, following))
-    steps += [HandOver(s.name, source, target, release) for s in change.coming if s.role is Role.SINGLETON]
+    for each in (s.name for s in change.coming if s.role is Role.SINGLETON):
+        steps.append(HandOver(each, Side.PLAIN if each in change.spared else source, target, release))
+    steps += _leftovers(change)
     if source is not None:
         steps += _farewell(change, source)
     steps.append(Settle(target))
@@ -164,6 +170,12 @@ def _after(change: Change, prune: Step | None) -> tuple[Step, ...]:
     if "post-deploy" in change.hooks:
         steps.append(RunHook("post-deploy", target, release))
     return tuple(steps)
+
+
+def _leftovers(change: Change) -> list[Step]:
+    """Return what ends the plain containers that an adoption left behind."""
+    retire: list[Step] = [Retire(Side.PLAIN, change.spared)] if change.spared else []
+    return [*retire, Remove((*change.spared, *change.left))] if change.spared or change.left else []
 
 
 def _farewell(change: Change, source: Side) -> list[Step]:
@@ -179,11 +191,16 @@ def _farewell(change: Change, source: Side) -> list[Step]:
 
 
 def reusable(observed: Observed, side: Side, release: Release) -> bool:
-    """Tell whether every container of *release* still stands on *side*, on networks that are still the same."""
+    """Tell whether every container of *release* still stands on *side*, on all its networks, still the same ones.
+
+    An adoption whose last steps failed leaves a color apart from the stack's own networks.
+    """
     containers = observed.on(side)
     for service in release.rotating:
         mine = [c for c in containers if c.service == service.name and c.release == release.number]
         if len(mine) != service.replicas or any(c.image != release.images[service.name] for c in mine):
+            return False
+        if any(not release.meets.get(service.name, {}).keys() <= c.networks.keys() for c in mine):
             return False
     attached = [pair for container in containers for pair in container.networks.items()]
     return all(observed.networks.get(name) == id_ for name, id_ in attached)

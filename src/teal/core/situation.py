@@ -61,7 +61,8 @@ def change_to(
     Raises ``Refused`` while a plain copy of a rotating service runs beside an active color.
     """
     source = source_of(observed, stack)
-    stray = plainly_running(observed, stack)
+    spared = spared_plainly(observed, stack, source)
+    stray = tuple(name for name in plainly_running(observed, stack) if name not in spared)
     if stray and source is not Side.PLAIN:
         raise Refused(
             f"{', '.join(stray)} run plainly beside the active {source or 'stack'}: a third copy with the plain names",
@@ -80,7 +81,24 @@ def change_to(
         strategy=strategy,
         checks=bool(stack.proxy),
         hooks=frozenset(hook.when for hook in stack.hooks),
+        spared=spared,
+        left=_left_plainly(observed, stack) if source in COLORS else (),
+        held=observed.traffic is not None and observed.traffic.side is None,
     )
+
+
+def spared_plainly(observed: Observed, stack: Stack, source: Side | None) -> tuple[str, ...]:
+    """Return the plain jobs that go on beside the active color, since its own failed when it adopted the stack."""
+    if source not in COLORS:
+        return ()
+    plain, up = plainly_running(observed, stack), {c.service for c in observed.on(source) if c.running}
+    return tuple(s.name for s in stack.rotating if s.name in plain and s.name not in up and not s.opens)
+
+
+def _left_plainly(observed: Observed, stack: Stack) -> tuple[str, ...]:
+    """Return the rotating services of which only stopped plain containers exist: ``always`` would revive them."""
+    there, running = {c.service for c in observed.on(Side.PLAIN)}, plainly_running(observed, stack)
+    return tuple(s.name for s in stack.rotating if s.name in there and s.name not in running)
 
 
 def leaving_change(observed: Observed, stack: Stack) -> Change:
@@ -144,9 +162,19 @@ def diagnose(observed: Observed, stack: Stack) -> Repair | None:
     if unfinished is not None:
         return _finish_or_undo(observed, stack, unfinished)
     if observed.traffic is not None and observed.traffic.key:
+        if observed.traffic.users is Mode.HOLD:
+            return _let_go(observed, stack)
         text = "a key of an earlier command was still in the proxy's state file: removed"
         return Repair("settle", text, _only("heal", observed.traffic.side, Settle(observed.traffic.side)))
     return None
+
+
+def _let_go(observed: Observed, stack: Stack) -> Repair:
+    """Bring back what served before a run that still holds users' requests, though it has ended."""
+    side, release = observed.switched or (Side.PLAIN, None)
+    names = tuple(service.name for service in services_on(observed, stack, side))
+    text = f"requests were still held at the proxy: {side} runs and serves again"
+    return Repair("undo", text, _only("heal", side, Start(side, release, names), Settle(side)))
 
 
 def _lost_traffic(observed: Observed, stack: Stack) -> Side | None:
@@ -190,7 +218,14 @@ def _change_again(observed: Observed, stack: Stack, unfinished: Unfinished, targ
         leaving=services_on(observed, stack, unfinished.source),
         coming=services_on(observed, stack, target),
         keep=stack.settings.retire == "keep",
+        spared=_plain_jobs(observed, stack) if unfinished.source in COLORS and target in COLORS else (),
     )
+
+
+def _plain_jobs(observed: Observed, stack: Stack) -> tuple[str, ...]:
+    """Return the jobs of which a plain container exists."""
+    there = {container.service for container in observed.on(Side.PLAIN)}
+    return tuple(s.name for s in stack.rotating if s.name in there and not s.opens)
 
 
 def _undo_steps(observed: Observed, stack: Stack, unfinished: Unfinished) -> tuple[Step, ...]:

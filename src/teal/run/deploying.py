@@ -31,7 +31,7 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watc
         return await _planned_deploy(ports, stack, options)
     with ports.lock.hold("deploy"):
         began = ports.clock.monotonic()
-        healed = await heal(ports, stack, watch)
+        healed = await heal(ports, stack, watch, go_on=True)
         observed = await observe(ports, stack)
         change = _deploy_change(observed, stack, options)
         run = _Run(ports, stack, watch, change, began, healed)
@@ -94,7 +94,7 @@ async def rollback(
         return _planned(stack, change, plan.steps)
     with ports.lock.hold("rollback"):
         began = ports.clock.monotonic()
-        healed = await heal(ports, stack, watch)
+        healed = await heal(ports, stack, watch, go_on=True)
         observed = await observe(ports, stack)
         plan, change = _rollback_plan(observed, stack, to, keep=keep)
         run = _Run(ports, stack, watch, change, began, healed)

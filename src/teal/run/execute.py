@@ -13,6 +13,7 @@ from teal.errors import Interrupted, NeedsPerson, TealError
 from teal.run.perform import perform
 from teal.run.scene import Scene
 from teal.run.starting import fallen
+from teal.run.traffic import keep_users
 
 T = TypeVar("T")
 
@@ -24,6 +25,7 @@ async def execute(plan: Plan, scene: Scene, run: int) -> dict[str, float]:
     before the end of ``plan.before``, it undoes and raises ``Interrupted``; after it, it finishes first.
     """
     phases: dict[str, float] = {}
+    scene.users = plan.source
     try:
         for step in plan.before:
             await _one(step, plan, scene, run, phases)
@@ -50,6 +52,7 @@ async def execute(plan: Plan, scene: Scene, run: int) -> dict[str, float]:
 async def prepare(steps: Sequence[Step], plan: Plan, scene: Scene, run: int) -> dict[str, float]:
     """Execute *steps*, which come before anything of the plan needs an undo."""
     phases: dict[str, float] = {}
+    scene.users = plan.source
     try:
         for step in steps:
             await _one(step, plan, scene, run, phases)
@@ -88,6 +91,7 @@ async def _one(step: Step, plan: Plan, scene: Scene, run: int, phases: dict[str,
     clock, journal = scene.ports.clock, scene.ports.journal
     scene.watch(StepBegan(step))
     entry = journal.started(run, step)
+    keep_users(scene)
     began = clock.monotonic()
     passed = await perform(step, scene, plan)
     seconds = clock.monotonic() - began

@@ -6,6 +6,7 @@ from teal.core.events import Said
 from teal.core.observed import Observed
 from teal.core.situation import Repair, diagnose
 from teal.core.stack import Stack
+from teal.errors import Failed, NeedsPerson
 from teal.run.execute import execute
 from teal.run.observing import observe
 from teal.run.ports import Ports, Watch
@@ -14,8 +15,12 @@ from teal.run.scene import Scene
 ROUNDS = 3  # a restored state file may show that a command was interrupted, too
 
 
-async def heal(ports: Ports, stack: Stack, watch: Watch) -> str:
-    """Repair until nothing is due; return in words what was put right, "" for nothing. The lock is held."""
+async def heal(ports: Ports, stack: Stack, watch: Watch, *, go_on: bool = False) -> str:
+    """Repair until nothing is due; return in words what was put right, "" for nothing. The lock is held.
+
+    Raises what the repair raises. *go_on*: where it fails for good, say so and leave the rest to the command, which
+    brings the stack into a known state by itself: or else a release that is broken could never be replaced.
+    """
     texts: list[str] = []
     for _ in range(ROUNDS):
         observed = await observe(ports, stack)
@@ -23,7 +28,15 @@ async def heal(ports: Ports, stack: Stack, watch: Watch) -> str:
         if repair is None:
             break
         watch(Said("note", repair.text))
-        await _carry_out(ports, stack, watch, observed, repair)
+        try:
+            await _carry_out(ports, stack, watch, observed, repair)
+        except (Failed, NeedsPerson) as error:
+            if observed.unfinished is not None and (go_on or isinstance(error, NeedsPerson)):
+                ports.journal.end(observed.unfinished.run, "needs-person", error.message)
+            if not go_on:
+                raise
+            watch(Said("warning", error.message))
+            break
         texts.append(repair.text)
     return "; ".join(texts)
 

@@ -95,6 +95,7 @@ async def _switch(scene: Scene, plan: Plan, to: Side, release: int | None) -> bo
         error = await starting.fallen(scene, to, release, scene.opening(release))
         if error is not None:
             raise error
+        await starting.start(scene, to, release, scene.opening(release))  # all of them pass at one and the same time
     return await traffic.switch(scene, to)
 
 

@@ -24,6 +24,7 @@ class Scene:
     stack: Stack
     watch: Watch
     key: str  # opens the standby color, and the proxy's counts, to Teal alone, while a state names it
+    users: Side | None = None  # where this run knows that users belong, should the state file be lost meanwhile
     drained: Drained | None = None
     live_at: float | None = None  # monotonic, when the switch was done
     held_at: float | None = None  # monotonic, since when the proxy holds users' requests

@@ -19,6 +19,9 @@ GLANCE = 0.15  # seconds between two probes over the network while a service boo
 TAIL = 20  # log lines shown of a service that fails
 
 
+Lives = frozenset[tuple[str, float]]  # container and start: one that was started again has another life
+
+
 @dataclass(slots=True)
 class _Gate:
     """The services that are being started on one side, and which of them have passed."""
@@ -26,9 +29,11 @@ class _Gate:
     scene: Scene
     side: Side
     services: Mapping[str, Service]
-    passed: set[str] = field(default_factory=set)
+    passed: dict[str, Lives] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
+    started: set[str] = field(default_factory=set)  # containers that this gate has started
     containers: tuple[Container, ...] = ()
+    since: dict[tuple[str, float], float] = field(default_factory=dict)  # container, its start -> monotonic
 
 
 async def start(scene: Scene, side: Side, release: int | None, names: Iterable[str]) -> bool:
@@ -61,6 +66,7 @@ async def _run(gate: _Gate, stirred: asyncio.Event) -> bool:
             looked = clock.monotonic()
             await _look(gate)
             fresh = await _start_ready(gate) and fresh
+            await _start_ended(gate)
         await _judge_all(gate)
         if len(gate.passed) == len(gate.services):
             return fresh
@@ -87,14 +93,30 @@ async def _start_ready(gate: _Gate) -> bool:
     fresh = True
     while wave := {name for name in gate.services if name not in gate.begun and _free(gate, name)}:
         ready = [container for container in gate.containers if container.service in wave and not container.running]
-        for container in ready:
-            gate.scene.tell(gate.side, container.service, "starting")
-        await asyncio.gather(*(gate.scene.ports.engine.start(container.id) for container in ready))
+        await _begin(gate, ready)
         gate.begun |= wave
         fresh = fresh and not ready
     if not fresh:
         await _look(gate)
     return fresh
+
+
+async def _begin(gate: _Gate, containers: Iterable[Container]) -> None:
+    """Start *containers*."""
+    for container in containers:
+        gate.scene.tell(gate.side, container.service, "starting")
+        gate.started.add(container.id)
+    await asyncio.gather(*(gate.scene.ports.engine.start(container.id) for container in containers))
+
+
+async def _start_ended(gate: _Gate) -> None:
+    """Start what ran when the gate opened and has ended since: a killed command's stop may have been under way."""
+    ended = [c for c in gate.containers if c.service in gate.begun and c.state == "exited"]
+    late = [container for container in ended if container.id not in gate.started]
+    if late:
+        await _begin(gate, late)
+        gate.passed = {name: lives for name, lives in gate.passed.items() if name not in {c.service for c in late}}
+        await _look(gate)
 
 
 def _free(gate: _Gate, name: str) -> bool:
@@ -120,6 +142,8 @@ async def _stands(gate: _Gate, name: str) -> bool:
     for container, verdict in zip(mine, verdicts, strict=True):
         if verdict.standing == "failed":
             raise await failure(gate.scene, gate.side, container, verdict.why)
+    if mine and gate.passed.get(name, _lives(gate, name)) != _lives(gate, name):
+        raise await failure(gate.scene, gate.side, mine[0], "ended by itself after it had passed the gate")
     return len(mine) >= gate.services[name].replicas and all(v.standing == "passed" for v in verdicts)
 
 
@@ -127,14 +151,19 @@ async def _pass(gate: _Gate, name: str) -> None:
     """Let *name* through, and start at once what waited for it."""
     if name in gate.passed:
         return
-    gate.passed.add(name)
+    gate.passed[name] = _lives(gate, name)
     gate.scene.tell(gate.side, name, "healthy")
     await _start_ready(gate)
 
 
+def _lives(gate: _Gate, name: str) -> Lives:
+    """Return the lives that the containers of *name* live now."""
+    return frozenset((c.id, c.started) for c in gate.containers if c.service == name and c.running)
+
+
 async def _judge(gate: _Gate, service: Service, container: Container) -> Verdict:
     """Judge one container; one that passed before is only asked whether it is hopeless."""
-    now = gate.scene.ports.clock.now()
+    now = container.started + _age(gate, service, container)
     if service.name in gate.passed:
         verdict = judge(service, container, answers=None, now=now)
         return verdict if verdict.standing == "failed" else PASSED
@@ -142,6 +171,18 @@ async def _judge(gate: _Gate, service: Service, container: Container) -> Verdict
     if verdict is not WAITING or not container.running:
         return verdict
     return judge(service, container, answers=await _answers(gate, service, container), now=now)
+
+
+def _age(gate: _Gate, service: Service, container: Container) -> float:
+    """Return for how many seconds *container* has run: a wall clock that jumps makes it neither older nor younger.
+
+    What ran before the gate has looked counts as far as steadiness asks, and no further.
+    """
+    clock, life = gate.scene.ports.clock, (container.id, container.started)
+    if life not in gate.since:
+        before = min(max(0.0, clock.now() - container.started), service.health.steady)
+        gate.since[life] = clock.monotonic() - before
+    return clock.monotonic() - gate.since[life]
 
 
 async def _answers(gate: _Gate, service: Service, container: Container) -> bool | None:
@@ -156,9 +197,8 @@ async def fallen(scene: Scene, side: Side, release: int | None, names: Iterable[
     """Return the error for the first of *names* that passed the gate and no longer stands; None where all stand."""
     wanted = frozenset(names)
     services = {service.name: service for service in scene.services(release) if service.name in wanted}
-    now = scene.ports.clock.now()
     for container in await scene.containers(side, wanted):
-        verdict = judge(services[container.service], container, answers=None, now=now)
+        verdict = judge(services[container.service], container, answers=None, now=container.started)  # no time matters
         if verdict.standing == "failed":
             return await failure(scene, side, container, verdict.why)
     return None

@@ -9,7 +9,7 @@ from contextlib import suppress
 from teal.core.drain import Draining, Open, open_on
 from teal.core.events import InFlight
 from teal.core.roles import Role
-from teal.core.side import Side, key_of
+from teal.core.side import COLORS, Side, key_of
 from teal.core.stack import CommandCheck, HttpCheck, HttpProbe, Service
 from teal.core.traffic import Mode, Traffic, to
 from teal.errors import CheckFailed, Failed, Refused, TealError, Unavailable
@@ -26,8 +26,15 @@ ANSWER = 3.0  # seconds for one answer
 
 
 def _now(scene: Scene) -> Traffic:
-    """Return what the proxy does now; without a state file that it knows it goes plain."""
-    return scene.ports.proxy.read() or Traffic(Mode.PLAIN)
+    """Return what the proxy does now, or, where its state file is lost, what it did as far as this run knows."""
+    return scene.ports.proxy.read() or to(scene.users or Side.PLAIN)
+
+
+def keep_users(scene: Scene) -> None:
+    """Write the state file anew where it was lost while this run works: until then requests are held."""
+    if scene.users in COLORS and scene.ports.proxy.read() is None:
+        scene.ports.proxy.write(to(scene.users))
+        scene.note(f"the proxy's state file was lost: users go to {scene.users} again", warning=True)
 
 
 async def prove_reading(scene: Scene) -> None:
@@ -138,7 +145,7 @@ async def switch(scene: Scene, side: Side) -> bool:
     """Send all users to *side* in one rename; Teal's key stays for the confirmation and the drain."""
     passed = _now(scene).users == to(side).users
     scene.ports.proxy.write(to(side).keyed(side, scene.key))
-    scene.live_at = scene.ports.clock.monotonic()
+    scene.users, scene.live_at = side, scene.ports.clock.monotonic()
     if scene.held_at is not None:
         _tell_held(scene, scene.live_at - scene.held_at)
     return passed

@@ -3,6 +3,7 @@
 Nothing here sleeps or touches the machine. It is for tests: of Teal, and of whatever is built on its library.
 """
 
+from teal.adapters.simulated import life
 from teal.adapters.simulated.behaviour import Behaviour
 from teal.adapters.simulated.clock import SimulatedClock
 from teal.adapters.simulated.compose import SimulatedCompose
@@ -15,7 +16,7 @@ from teal.adapters.simulated.process import Killed, Process, Trouble
 from teal.adapters.simulated.proxy import SimulatedProxy
 from teal.adapters.simulated.releases import MemoryReleases
 from teal.adapters.simulated.users import Request, Users
-from teal.adapters.simulated.world import Box, Happening, World
+from teal.adapters.simulated.world import Box, Happening, Picture, World
 
 __all__ = [
     "Behaviour",
@@ -25,6 +26,7 @@ __all__ = [
     "MemoryJournal",
     "MemoryLock",
     "MemoryReleases",
+    "Picture",
     "Process",
     "Request",
     "SimulatedClock",
@@ -37,4 +39,5 @@ __all__ = [
     "Users",
     "VirtualLoop",
     "World",
+    "life",
 ]

@@ -73,7 +73,7 @@ def _well(world: World, box: Box) -> None:
 
 
 def _sick(world: World, box: Box) -> None:
-    box.ready = False
+    box.ready, box.fell = False, world.loop.time()
     if box.checked:
         box.health = "unhealthy"
     world.tell("unready", box.name, box=box)
@@ -91,7 +91,7 @@ def end(world: World, box: Box, *, by: str = "", code: int | None = None) -> Non
     """End the process; the engine starts it again where its policy says so and nobody stopped it."""
     how = world.behaviour(box)
     box.life += 1
-    box.state, box.ready, box.finished = "exited", False, world.now
+    box.state, box.ready, box.finished, box.fell = "exited", False, world.now, world.loop.time()
     box.exit_code = how.exit_code if code is None else code
     box.oom = how.oom and code is None
     if code is None:

@@ -50,6 +50,7 @@ class Box:
     oom: bool = False
     stopped: bool = False  # by hand or by Teal: the engine does not revive it
     life: int = 0  # counts starts and ends: what was due in an earlier life is void
+    fell: float = -1.0  # when it last ceased to answer, on the loop's clock
     switched: bool = False  # users were sent to it once
     log: list[str] = field(default_factory=list)
 

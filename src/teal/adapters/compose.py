@@ -15,6 +15,7 @@ OLDEST = (2, 24)
 SHOWN = 40  # last lines of a failed command that are shown
 # Of the user's environment, what a rendered file may see: nothing that Compose would interpolate or be steered by.
 NEEDED = re.compile(r"PATH|HOME|USER|TMPDIR|LANG|DOCKER_.*|XDG_.*|SSL_CERT_.*|(?:https?|no|all|ftp)_proxy", re.I)
+_ABOVE = "its own words are above"
 NO_COMPOSE = re.compile(r"is not a docker command|unknown command: docker|Usage:\s+docker \[OPTIONS\] COMMAND")
 NO_ENGINE = re.compile(r"Cannot connect to the Docker daemon|permission denied while trying to connect")
 
@@ -33,7 +34,7 @@ class DockerCompose(ports.Compose):
     async def create(self, project: str, file: str, *, told: Told) -> None:
         """Create all containers of a rendered file, started none; images are there already."""
         argv = (*rendered(project, file), "create", "--no-build", "--pull", "never")
-        await self._alone(argv, told, Failed(f"Compose can't create the containers of {project}"))
+        await self._alone(argv, told, Failed(f"Compose can't create the containers of {project}", hint=_ABOVE))
 
     async def create_plain(self, services: Sequence[str], *, told: Told) -> None:
         """Create the owner's plain containers of *services* that don't run and no others, started none."""
@@ -41,12 +42,14 @@ class DockerCompose(ports.Compose):
         wanted = [service for service in services if service not in running.lines]
         if wanted:
             argv = ("up", "--no-start", "--no-deps", *wanted)
-            await self._owners(*argv, told=told, failure=Failed(f"Compose can't create {', '.join(wanted)}"))
+            await self._owners(
+                *argv, told=told, failure=Failed(f"Compose can't create {', '.join(wanted)}", hint=_ABOVE)
+            )
 
     async def up_shared(self, services: Sequence[str], *, update: bool, told: Told) -> None:
         """Create and start the owner's *services* alone; leave existing ones as they are unless *update*."""
         argv = ("up", "--detach", "--no-deps", *([] if update else ["--no-recreate"]), *services)
-        failure = Failed(f"Compose can't start the shared services {', '.join(services)}")
+        failure = Failed(f"Compose can't start the shared services {', '.join(services)}", hint=_ABOVE)
         await self._owners(*argv, told=told, failure=failure)
 
     async def hashes(self, services: Sequence[str]) -> Mapping[str, str]:
@@ -83,7 +86,10 @@ class DockerCompose(ports.Compose):
 
     async def version(self) -> tuple[int, ...]:
         """Return Compose's version; ``Unavailable`` where there is none, or one that is too old."""
-        ended = await self._docker(("compose", "version", "--short"), failure=Unavailable("Compose does not answer"))
+        ended = await self._docker(
+            ("compose", "version", "--short"),
+            failure=Unavailable("Compose does not answer", hint="see: docker compose version"),
+        )
         return read_version(ended.text)
 
     async def _checked(self) -> None:
@@ -92,7 +98,7 @@ class DockerCompose(ports.Compose):
     async def _owners(self, *argv: str, told: Told | None = None, failure: TealError | None = None) -> child.Ended:
         """Run a command on the owner's own files, as the owner would."""
         await self._checked()
-        failure = failure or Failed("Compose does not accept the stack's files")
+        failure = failure or Failed("Compose does not accept the stack's files", hint=_ABOVE)
         whole = ("docker", "compose", *self._options, *argv)
         return await _run(whole, cwd=self._cwd, env=self._environ, told=told, failure=failure)
 
@@ -144,7 +150,7 @@ async def _run(
         ended = await child.run(argv, cwd=cwd, env=env, told=told)
     except FileNotFoundError as error:
         if error.filename == cwd:
-            raise ConfigError(f"the directory {cwd} does not exist") from error
+            raise ConfigError(f"the directory {cwd} does not exist", hint="go to the stack's folder") from error
         raise Unavailable(
             "there is no docker command", hint="install the Docker Engine and its Compose plugin"
         ) from error

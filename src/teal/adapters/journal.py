@@ -7,10 +7,12 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from teal.core.observed import Unfinished
 from teal.core.side import Side
@@ -38,14 +40,35 @@ COMMIT;
 """
 _RUN = "id, command, source, target, release, started, ended, outcome, message"
 Row = tuple[Any, ...]
+T = TypeVar("T")
+_Stamp = Annotated[float, Meta(ge=0, le=1e11)]  # what a calendar can show
+_Number = Annotated[int, Meta(ge=0)]
+
+
+class _Run(msgspec.Struct, array_like=True):
+    """A row of the table ``run``, where nobody has put anything else into it."""
+
+    id: int
+    command: str
+    source: Side | None
+    target: Side | None
+    release: _Number | None
+    started: _Stamp
+    ended: _Stamp | None
+    outcome: str
+    message: str
 
 
 class SqliteJournal:
     """The journal in one file; reading never changes or creates it, a file that can't be it is set aside."""
 
-    def __init__(self, path: Path, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: Path, *, now: Callable[[], float] = time.time, discreet: Callable[[str], str] = str
+    ) -> None:
+        """*discreet* masks, in the messages that are recorded, what must not be read later."""
         self._path = path
         self._now = now
+        self._discreet = discreet
         self._writer: sqlite3.Connection | None = None
         self._notes: list[str] = []
 
@@ -81,19 +104,18 @@ class SqliteJournal:
     def end(self, run: int, outcome: str, message: str = "") -> None:
         """Record how a run ended."""
         self._write(
-            "UPDATE run SET ended = ?, outcome = ?, message = ? WHERE id = ?", (self._now(), outcome, message, run)
+            "UPDATE run SET ended = ?, outcome = ?, message = ? WHERE id = ?",
+            (self._now(), outcome, self._discreet(message), run),
         )
 
     def unfinished(self) -> Unfinished | None:
         """Return the latest run that did not end, None where every one did."""
         rows = self._read(f"SELECT {_RUN} FROM run WHERE ended IS NULL ORDER BY id DESC LIMIT 1")  # noqa: S608
-        if not rows:
-            return None
-        run, command, source, target, release, started, *_ = rows[0]
-        steps = self._read("SELECT name FROM step WHERE run = ? ORDER BY id DESC LIMIT 1", (run,))
-        return Unfinished(
-            run, command, _side(source), _side(target), release, last_step=steps[0][0] if steps else "", started=started
-        )
+        for run in self._runs(rows):
+            steps = self._read("SELECT name FROM step WHERE run = ? ORDER BY id DESC LIMIT 1", (run.id,))
+            last = str(steps[0][0]) if steps else ""
+            return Unfinished(run.id, run.command, run.source, run.target, run.release, last, run.started)
+        return None
 
     def switched(self) -> tuple[Side, int | None] | None:
         """Return side and release of the last switch that was finished."""
@@ -112,41 +134,38 @@ class SqliteJournal:
 
     def next_release(self) -> int:
         """Return the number that no run of this journal has used yet."""
-        rows = self._read("SELECT max(release) FROM run")
-        return 1 + (rows[0][0] or 0 if rows else 0)
+        rows = self._read("SELECT max(release) FROM run WHERE typeof(release) = 'integer'")
+        return 1 + max(0, rows[0][0] or 0 if rows else 0)
 
     def history(self, limit: int) -> tuple[RunRecord, ...]:
         """Return the last *limit* runs, the latest first."""
         rows = self._read(f"SELECT {_RUN} FROM run ORDER BY id DESC LIMIT ?", (limit,))  # noqa: S608
-        return tuple(self._record(*row) for row in rows)
+        return tuple(RunRecord(**msgspec.structs.asdict(run), phases=self._phases(run.id)) for run in self._runs(rows))
 
-    def _record(self, run: int, command: str, source: str | None, target: str | None, *rest: Any) -> RunRecord:
-        release, started, ended, outcome, message = rest
-        return RunRecord(
-            run,
-            command,
-            _side(source),
-            _side(target),
-            release,
-            started,
-            ended,
-            outcome,
-            message,
-            self._phases(run),
-        )
+    def _runs(self, rows: list[Row]) -> list[_Run]:
+        """Return those rows that are runs; one that somebody has edited into something else is passed over."""
+        return [run for row in rows if (run := self._understood(partial(msgspec.convert, row, _Run)))]
 
     def _phases(self, run: int) -> dict[str, float]:
-        return dict(
-            self._read(
-                "SELECT name, sum(ended - started) FROM step WHERE run = ? AND ended IS NOT NULL AND NOT passed "
-                "GROUP BY name ORDER BY min(id)",
-                (run,),
-            )
+        rows = self._read(
+            "SELECT name, sum(ended - started) FROM step WHERE run = ? AND ended IS NOT NULL AND NOT passed "
+            "GROUP BY name ORDER BY min(id)",
+            (run,),
         )
+        return self._understood(lambda: msgspec.convert(dict(rows), dict[str, float])) or {}
+
+    def _understood(self, read: Callable[[], T]) -> T | None:
+        """Return what *read* makes of rows, None and a note where they are not what Teal has written."""
+        try:
+            return read()
+        except (msgspec.DecodeError, TypeError, ValueError):
+            self._notes.append(f"the journal {self._path} holds lines that are not Teal's: they are passed over")
+            return None
 
     def _switches(self, order: str) -> list[Switch]:
         sql = f"SELECT payload FROM step WHERE name = 'switch' AND ended IS NOT NULL {order}"  # noqa: S608
-        return [msgspec.json.decode(payload, type=Switch) for (payload,) in self._read(sql)]
+        read = (self._understood(partial(msgspec.json.decode, p, type=Switch)) for (p,) in self._read(sql))
+        return [switch for switch in read if switch]
 
     def _write(self, sql: str, values: Row) -> int:
         try:
@@ -174,11 +193,12 @@ class SqliteJournal:
 
     def _read_at(self, uri: str, sql: str, values: Row) -> list[Row]:
         connection = sqlite3.connect(uri, uri=True, timeout=_WAIT)
+        connection.text_factory = _text
         try:
             if not _ours(connection):
                 raise sqlite3.DatabaseError("not this version's journal")
             return connection.execute(sql, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if not _damage(error):
                 raise
             self._notes.append(
@@ -210,6 +230,7 @@ class SqliteJournal:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None)
+    connection.text_factory = _text
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -219,10 +240,11 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _sound(path: Path) -> bool:
     """Tell whether the file is this version's journal and undamaged; raise OperationalError where it can't be asked."""
     connection = sqlite3.connect(path, timeout=_WAIT)
+    connection.text_factory = _text
     try:
         connection.execute("SELECT count(*) FROM run, step WHERE run.id < 0")
         return _ours(connection) and connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if not _damage(error):
             raise
         return False
@@ -230,7 +252,7 @@ def _sound(path: Path) -> bool:
         connection.close()
 
 
-def _damage(error: sqlite3.DatabaseError) -> bool:
+def _damage(error: Exception) -> bool:
     """Tell a file that is no journal from one that can't be reached just now."""
     return not isinstance(error, sqlite3.OperationalError) or "no such" in str(error)
 
@@ -244,8 +266,9 @@ def _ours(connection: sqlite3.Connection) -> bool:
     return application == _APPLICATION and _version(connection) == _VERSION
 
 
-def _side(text: str | None) -> Side | None:
-    return Side(text) if text else None
+def _text(raw: bytes) -> str:
+    """Return text of the file, whatever a fault has made of it."""
+    return raw.decode(errors="replace")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -13,9 +14,10 @@ from pathlib import Path
 from teal import ports
 from teal.adapters import child
 from teal.adapters.home import Home
-from teal.errors import CheckFailed
+from teal.errors import CheckFailed, Unavailable
 from teal.ports import Told
 
+_KILOBYTES = re.compile(r"^(\w+):\s*(\d{1,18})\b", re.MULTILINE)
 PUBLISHED = ".deployment-color"
 
 
@@ -84,6 +86,8 @@ class Host(ports.Machine):
 
 def read_memory(meminfo: str) -> tuple[int, int]:
     """Return (total, available) bytes from the text of /proc/meminfo."""
-    pairs = (line.split() for line in meminfo.splitlines())
-    kilobytes = {words[0].rstrip(":"): int(words[1]) for words in pairs if len(words) > 1}
-    return kilobytes["MemTotal"] * 1024, kilobytes["MemAvailable"] * 1024
+    kilobytes = {name: int(number) for name, number in _KILOBYTES.findall(meminfo)}
+    try:
+        return kilobytes["MemTotal"] * 1024, kilobytes["MemAvailable"] * 1024
+    except KeyError as error:
+        raise Unavailable(f"/proc/meminfo does not name {error}", hint="Teal needs Linux 3.14 or newer") from error

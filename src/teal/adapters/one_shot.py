@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from teal.adapters.child import Ended
 from teal.errors import Failed, TealError
 from teal.ports import Told
 
+_FOUND = re.compile(r"([a-z]+) (-?\d{1,9}) ?(\w*)")
 DEFINITION = "teal.definition"  # digest of the file that a one-shot was made from
 
 
@@ -71,8 +73,8 @@ async def run(docker: Docker, compose: Sequence[str], service: str, *, name: str
 async def _found(docker: Docker, name: str) -> Found:
     show = f'{{{{.State.Status}}}} {{{{.State.ExitCode}}}} {{{{index .Config.Labels "{DEFINITION}"}}}}'
     ended = await docker(("container", "inspect", "--format", show, name))
-    words = ended.lines[-1].split() if ended.status == 0 and ended.lines else []
-    return Found(words[0], int(words[1]), "".join(words[2:])) if len(words) > 1 else Found()
+    found = _FOUND.fullmatch(ended.lines[-1]) if ended.status == 0 and ended.lines else None
+    return Found(found[1], int(found[2]), found[3]) if found else Found()
 
 
 async def _renew(docker: Docker, found: Found, name: str) -> None:
@@ -85,7 +87,7 @@ async def _renew(docker: Docker, found: Found, name: str) -> None:
 async def _start(docker: Docker, compose: Sequence[str], service: str, name: str, definition: str) -> None:
     options = ("--detach", "--no-deps", "--no-TTY", "--interactive=false", "--name", name)
     label = ("--label", f"{DEFINITION}={definition}")
-    failure = Failed(f"the one-shot {service} can't be started")
+    failure = Failed(f"the one-shot {service} can't be started", hint="Docker's own words are above")
     await docker((*compose, "run", *options, *label, service), failure=failure)
 
 

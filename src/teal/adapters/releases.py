@@ -37,6 +37,10 @@ class ReleaseFolders:
         found = (self._load(folder) for folder in self._folders())
         return tuple(sorted((each for each in found if each), key=lambda each: each.number))
 
+    def numbers(self) -> tuple[int, ...]:
+        """Return the numbers of all folders, whether what is in them can be read or not."""
+        return tuple(sorted(int(folder.name) for folder in self._folders()))
+
     def keep(self, release: Release, colors: Mapping[Side, Rendered], once: Rendered) -> None:
         """Keep *release* with its renderings and the files that they mount, whole or not at all."""
         files = {file.name: file for rendered in (*colors.values(), once) for file in rendered.files}

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import click
 
+from teal.cli.discretion import tame
 from teal.cli.output import interactive
 from teal.cli.session import Session
 
@@ -18,9 +19,9 @@ def answer(session: Session, result: T, show: Callable[[T], str]) -> None:
     if session.json:
         import msgspec
 
-        click.echo(msgspec.json.encode(result).decode())
+        click.echo(session.discreet(msgspec.json.encode(result).decode()))
     else:
-        click.echo(show(result))
+        click.echo(tame(session.discreet(show(result))))
 
 
 def confirm(question: str, *, default: bool = True) -> None:

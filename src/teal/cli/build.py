@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +16,15 @@ from teal import config
 from teal.adapters.engine import DockerEngine
 from teal.adapters.home import DEFAULT, Home
 from teal.cli.session import Asked, Opened, Purpose, Times
-from teal.core.stack import Stack
+from teal.core.stack import Stack, Tree
 
 if TYPE_CHECKING:
-    pass
+    from teal.adapters.releases import ReleaseFolders
+    from teal.cli.discretion import Discretion
 
 
 @asynccontextmanager
-async def opened(asked: Asked, times: Times, purpose: Purpose) -> AsyncIterator[Opened]:
+async def opened(asked: Asked, times: Times, purpose: Purpose, discreet: Discretion) -> AsyncIterator[Opened]:
     """Yield the stack that is meant and its ports; where it is to be changed, its state directory is prepared."""
     async with AsyncExitStack() as closing:
         engine = DockerEngine.here(os.environ)
@@ -32,7 +34,7 @@ async def opened(asked: Asked, times: Times, purpose: Purpose) -> AsyncIterator[
         home = home_of(asked, stack.project)
         if purpose in {Purpose.CHANGE, Purpose.RETURN}:
             home.prepare()
-        yield _built(asked, stack, home, engine, closing)
+        yield _built(asked, stack, home, engine, discreet, closing)
 
 
 def home_of(asked: Asked, project: str) -> Home:
@@ -67,6 +69,16 @@ def _kept(asked: Asked, overrides: config.Overrides) -> Stack | None:
     return replace(stack, settings=config.again(stack.settings, overrides, os.environ), directory=_directory(asked))
 
 
+def _kept_models(releases: ReleaseFolders) -> Iterator[Tree]:
+    """Yield the renderings of the kept releases: what they hold may show when one comes back."""
+    from teal.core.side import COLORS
+
+    for number in releases.numbers():
+        for file in (*(releases.rendering(number, side) for side in COLORS), releases.once(number)):
+            with suppress(OSError, ValueError):
+                yield json.loads(Path(file).read_bytes())
+
+
 def _directory(asked: Asked) -> str:
     """Return the checkout in which the command was given: the color is published there."""
     return str(config.directory(_options(asked), os.environ))
@@ -80,7 +92,9 @@ def _import_the_rest() -> None:
     import teal.run.commands  # noqa: F401
 
 
-def _built(asked: Asked, stack: Stack, home: Home, engine: DockerEngine, closing: AsyncExitStack) -> Opened:
+def _built(
+    asked: Asked, stack: Stack, home: Home, engine: DockerEngine, discreet: Discretion, closing: AsyncExitStack
+) -> Opened:
     from teal.adapters.caddy.proxy import CaddyProxy
     from teal.adapters.clock import SystemClock
     from teal.adapters.compose import DockerCompose
@@ -92,9 +106,10 @@ def _built(asked: Asked, stack: Stack, home: Home, engine: DockerEngine, closing
 
     proxy = CaddyProxy(home.proxy, engine)
     closing.push_async_callback(proxy.aclose)
-    journal = SqliteJournal(home.journal)
+    journal = SqliteJournal(home.journal, discreet=discreet)
     closing.callback(journal.close)
     releases = ReleaseFolders(home.releases)
+    discreet.learn(stack, *_kept_models(releases))
     ports = Ports(
         engine=engine,
         compose=DockerCompose(asked.words(), cwd=os.getcwd(), environ=os.environ),  # noqa: PTH109 (no disk asked)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import click
 
+from teal.cli.discretion import Discretion, message
 from teal.errors import Interrupted, TealError, Usage
 
 
@@ -25,8 +26,8 @@ class Shown(NamedTuple):
     detail: str = ""
 
 
-def fail(error: BaseException, *, json: bool) -> int:
-    """Show *error* and return the exit status."""
+def fail(error: BaseException, *, json: bool, discreet: Discretion) -> int:
+    """Show *error*, known secrets masked, and return the exit status."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, SystemExit):
@@ -34,13 +35,19 @@ def fail(error: BaseException, *, json: bool) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message())
         return 0
-    shown = explain(error)
+    shown = masked(explain(error), discreet)
     if json:
         content = {key: value for key, value in shown._asdict().items() if key != "detail" or value}
         sys.stdout.write(json_.dumps({"error": content}, ensure_ascii=False) + "\n")
     else:
         _print(shown)
     return shown.status
+
+
+def masked(shown: Shown, discreet: Discretion) -> Shown:
+    """Return *shown* without secrets and without what a terminal would obey; a log's own colors stay."""
+    said, hint = message(discreet(shown.message)), message(discreet(shown.hint))
+    return Shown(said, hint, shown.status, discreet(shown.detail))
 
 
 def is_usage(error: BaseException) -> bool:

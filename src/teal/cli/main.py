@@ -45,7 +45,8 @@ def run(arguments: Sequence[str], session: Session | None = None) -> int:
     except BaseException as error:
         from teal.cli.failing import fail, is_usage
 
-        return fail(error, json=session.json or (is_usage(error) and "--json" in arguments))
+        json = session.json or (is_usage(error) and "--json" in arguments)
+        return fail(error, json=json, discreet=session.discreet)
     return result if isinstance(result, int) else 0
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from teal.cli.discretion import message
 from teal.cli.session import Opened, Purpose, Session
 from teal.cli.signals import signals
 
@@ -33,7 +34,7 @@ def perform(
 
     async def whole() -> T:
         async with session.open(purpose) as opened:
-            with _noted(opened), display(session) as watch:
+            with _noted(opened, session), display(session) as watch:
                 watching.extend([watch] if is_living(session) else [])
                 return await action(session.library, opened.ports, opened.stack, watch)
 
@@ -55,20 +56,20 @@ def look(session: Session, purpose: Purpose, action: Callable[[Library, Ports, S
 
     async def whole() -> T:
         async with session.open(purpose) as opened:
-            with _noted(opened):
+            with _noted(opened, session):
                 return await action(session.library, opened.ports, opened.stack)
 
     return run(whole())
 
 
 @contextmanager
-def _noted(opened: Opened) -> Iterator[None]:
+def _noted(opened: Opened, session: Session) -> Iterator[None]:
     """Say at the end what is to be known of the state directory."""
     try:
         yield
     finally:
         for note in opened.notes():
-            click.echo(f"note: {note}", err=True)
+            click.echo(f"note: {message(session.discreet(note))}", err=True)
 
 
 def nobody(_: Event) -> None:

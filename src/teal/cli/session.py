@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from teal.cli.discretion import Discretion
+
 if TYPE_CHECKING:
     from teal.cli.library import Library
     from teal.core.stack import Stack
@@ -66,13 +68,19 @@ Open = Callable[["Session", Purpose], AbstractAsyncContextManager[Opened]]
 def _open(session: Session, purpose: Purpose) -> AbstractAsyncContextManager[Opened]:
     from teal.cli.build import opened
 
-    return opened(session.asked, session.times, purpose)
+    return opened(session.asked, session.times, purpose, session.discreet)
 
 
 def _library() -> Library:
     from teal.cli.library import the_library
 
     return the_library()
+
+
+def _discretion() -> Discretion:
+    import os
+
+    return Discretion(os.environ)
 
 
 def _become(argv: Sequence[str], environment: dict[str, str]) -> None:
@@ -92,6 +100,7 @@ class Session:
     opener: Open = _open
     librarian: Callable[[], Library] = _library
     become: Callable[[Sequence[str], dict[str, str]], None] = _become
+    discreet: Discretion = field(default_factory=_discretion)
 
     def open(self, purpose: Purpose) -> AbstractAsyncContextManager[Opened]:
         """Read the stack's files as far as *purpose* asks for it, and build its ports."""

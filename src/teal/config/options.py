@@ -11,6 +11,7 @@ from pathlib import Path
 from teal.errors import ConfigError
 
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")  # what Compose takes as a project's name
 _NAME = re.compile(r"^name:[ \t]*[\"']?([^\"'#\s]+)", re.MULTILINE)
 _OVERRIDES = (
     "compose.override.yml",
@@ -41,7 +42,7 @@ def owner_files(options: Options, environment: dict[str, str]) -> tuple[Path, ..
     """Return the Compose files of the stack, as Compose itself finds them, absolute; ConfigError for none."""
     named = options.files or _from_environment(options, environment)
     if named:
-        return tuple((options.cwd / name).absolute() for name in named)
+        return tuple(_absolute(options, name) for name in named)
     begin = options.cwd / options.directory
     for folder in (begin, *begin.parents):
         main = _first(folder, _NAMES)
@@ -54,6 +55,20 @@ def owner_files(options: Options, environment: dict[str, str]) -> tuple[Path, ..
     )
 
 
+def _absolute(options: Options, name: str) -> Path:
+    source = "-f" if options.files else "COMPOSE_FILE, in the environment or in .env"
+    if name == "-":
+        raise ConfigError("the Compose file can't come from standard input", hint="Teal reads it often: name a file")
+    path = (options.cwd / name).absolute()
+    try:
+        there = "://" in name or path.stat()  # Compose fetches from elsewhere, too
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is no file name"
+        raise ConfigError(f"the Compose file {name!r} can't be read: {reason}", hint=f"see {source}") from error
+    assert there
+    return path
+
+
 def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
@@ -61,14 +76,21 @@ def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
 def _from_environment(options: Options, environment: dict[str, str]) -> tuple[str, ...]:
     """Return the files that COMPOSE_FILE names, in the environment or in a ``.env`` beside the stack."""
     said = environment.get("COMPOSE_FILE") or _dotenv(options, options.cwd / options.directory).get("COMPOSE_FILE", "")
-    separator = environment.get("COMPOSE_PATH_SEPARATOR", os.pathsep)
+    separator = environment.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
     return tuple(name for name in said.split(separator) if name)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise ConfigError(f"{path} can't be read: {error.strerror}", hint="make it readable for you") from error
 
 
 def _dotenv(options: Options, folder: Path) -> dict[str, str]:
     """Return the plain assignments of the ``.env`` files; only names that Teal itself asks are looked up here."""
     paths = [options.cwd / name for name in options.env_files] or [folder / ".env"]
-    lines = [line.strip() for path in paths if path.is_file() for line in path.read_text(errors="replace").splitlines()]
+    lines = [line.strip() for path in paths if path.is_file() for line in _text(path).splitlines()]
     pairs = (line.removeprefix("export ").partition("=") for line in lines if "=" in line and not line.startswith("#"))
     return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
 
@@ -89,11 +111,11 @@ def project_name(options: Options, environment: Mapping[str, str]) -> str:
     """Return the project's name by Compose's own order, "" where only Compose itself can tell it."""
     said = options.project or variable(options, environment, "COMPOSE_PROJECT_NAME")
     if said:
-        return said
+        return said if PROJECT.fullmatch(said) else ""  # a folder is called so: no way out of it
     files = owner_files(options, dict(environment))
-    found = [name for file in files for name in _NAME.findall(file.read_text(errors="replace"))]
+    found = [name for file in files for name in _NAME.findall(_text(file))]
     if found:
-        return "" if "$" in found[-1] else str(found[-1])
+        return found[-1] if PROJECT.fullmatch(found[-1]) else ""
     return re.sub(r"[^a-z0-9_-]", "", files[0].parent.name.lower()).lstrip("_-")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from teal.config.options import Options
+from teal.config.shape import checked
 from teal.core.stack import Tree
 from teal.errors import ConfigError, Unavailable
 
@@ -41,9 +42,19 @@ def arguments(options: Options, files: Sequence[Path] = ()) -> list[str]:
 async def resolve(options: Options, environment: dict[str, str], files: Sequence[Path] = ()) -> Resolved:
     """Return the stack's model as Compose understands it; ConfigError with Compose's own words where it doesn't."""
     output, errors = await ask(options, environment, [*arguments(options, files), "config", "--format", "json"])
-    model = msgspec.json.decode(output, type=dict[str, object])
-    unset = frozenset(_UNSET.findall(errors))
-    return Resolved(model, unset, _notes(errors))
+    return understood(output, errors)
+
+
+def understood(output: str, errors: str) -> Resolved:
+    """Return what Compose printed on its two streams as a value; ConfigError where that is no model."""
+    try:
+        model = msgspec.json.decode(output, type=dict[str, object])
+    except msgspec.DecodeError as error:
+        raise ConfigError(
+            f"what `docker compose config` prints is no JSON: {error}",
+            hint="see what it says; does another program called docker stand in its way?",
+        ) from error
+    return Resolved(checked(model), frozenset(_UNSET.findall(errors)), _notes(errors))
 
 
 async def interpolation(options: Options, environment: dict[str, str]) -> dict[str, str]:

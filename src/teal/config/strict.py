@@ -22,19 +22,63 @@ _ENUM = re.compile(r"Invalid enum value (.*)")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|(\[\.\.\.\])")
 _UNION = re.compile(r"`(\w+(?: \| \w+)+)`")
 _SPOKEN = {"`str`": "text", "`int`": "a whole number", "`float`": "a number", "`bool`": "true or false"}
+_LONE = re.compile("[\ud800-\udfff]")  # half a character, by an escape like "\\ud83d" alone
+_MOST = 100_000  # nodes of a file, each alias counted as what it stands for
+_MEND = {
+    "found character '\\t' that cannot start any token": "indent with spaces, not with tabs",
+    "found duplicate key": "write that key once",
+    "mapping values are not allowed here": "indent it like its neighbours, and quote a value that holds a colon",
+    "could not find expected ':'": "end the key above or in that line with a colon",
+    "expected <block end>": "indent it like its neighbours",
+    "did not find expected key": "indent it like its neighbours",
+}
 _SPOKEN |= {"`object`": "keys with values", "`array`": "a list", "`null`": "nothing"}
 
 
 def read_yaml(path: Path) -> object:
     """Return the content of *path* with its line numbers; duplicate keys and broken YAML are ConfigErrors."""
     try:
-        return YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+        raw = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+        _bounded(path, raw)
+        return raw
     except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        what = (error.problem or "broken YAML").split("with value")[0].strip()
-        raise ConfigError(f"{path.name}:{line}: {what}", hint="correct that line") from error
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path.name} is not YAML in UTF-8", hint=str(error)) from error
+        raise _misspelt(path, error) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path.name} is not a text in UTF-8", hint="save it as UTF-8") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path.name} is nested too deeply", hint="write it flatter") from error
+    except OSError as error:
+        raise ConfigError(f"{path} can't be read: {error.strerror}", hint="make it readable for you") from error
+    except (YAMLError, ValueError, AttributeError, TypeError, KeyError, AssertionError) as error:
+        # The reader stumbles over odd values, like a month 13, in its own ways.
+        raise ConfigError(f"{path.name} is no YAML: {_first_line(error)}", hint="correct it") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def _misspelt(path: Path, error: MarkedYAMLError) -> ConfigError:
+    line = error.problem_mark.line + 1 if error.problem_mark else 1
+    what = (error.problem or "broken YAML").split("with value")[0].strip()
+    return ConfigError(f"{path.name}:{line}: {what}", hint=_MEND.get(what.partition(",")[0], "correct that line"))
+
+
+def _bounded(path: Path, raw: object) -> None:
+    """Refuse what is in itself, or grows without end, by aliases."""
+    left = _MOST
+    ahead = [raw]
+    while ahead:
+        node = ahead.pop()
+        left -= 1
+        if left < 0:
+            raise ConfigError(f"{path.name}: its aliases (`*name`) make it endless", hint="write the values out")
+        if isinstance(node, str) and not node.isprintable() and _LONE.search(node):
+            raise ConfigError(f"{path.name}: {node[:40]!a} is no text", hint="write the character itself")
+        if isinstance(node, Mapping):
+            ahead += (*node.keys(), *node.values())
+        elif isinstance(node, Sequence) and not isinstance(node, str):
+            ahead += node
 
 
 def decode(path: Path, kind: type[T]) -> T:

@@ -54,7 +54,7 @@ def recognised(test: Sequence[str], service: Node) -> HttpProbe | None:
         return None
     port = _filled(urls[0][1] or "80", service)
     path = _filled(urls[0][2] or "/", service)
-    return HttpProbe(int(port), path) if port.isdigit() and "$" not in path else None
+    return HttpProbe(number(port), path) if 0 < number(port) < 65536 and "$" not in path else None
 
 
 def _filled(written: str, service: Node) -> str:

@@ -129,7 +129,7 @@ async def _proxy(ports: Ports, stack: Stack, observed: Observed) -> list[Finding
 
 
 def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split("-")[0].split(".")[:3] if part.isdecimal()) or CADDY
+    return tuple(int(part) for part in text.split("-")[0].split(".")[:3] if part.isdecimal() and len(part) < 9) or CADDY
 
 
 async def _room(ports: Ports, stack: Stack, observed: Observed) -> list[Finding]:

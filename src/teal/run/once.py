@@ -38,7 +38,9 @@ async def _await_shared(scene: Scene, names: frozenset[str]) -> None:
         bad = next((c for c in found if c.health == "unhealthy" or c.state in {"exited", "dead"}), None)
         if bad is not None:
             log = await scene.ports.engine.logs(bad.id, lines=20)
-            raise Unhealthy(f"the shared service {bad.service} is {bad.state}, {bad.health}", detail=log)
+            raise Unhealthy(
+                f"the shared service {bad.service} is {bad.state}, {bad.health}", detail=log, hint="mend it first"
+            )
         if found and all(c.running and c.health in {"healthy", "none"} for c in found):
             break
         if clock.monotonic() > end:

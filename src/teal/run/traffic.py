@@ -229,7 +229,7 @@ async def _count_down(scene: Scene, side: Side, routes: tuple[Service, ...], beg
         counts = await scene.ports.proxy.in_flight(proxy, places[0], scene.key)
         seen = open_on(side, routes, counts)
         if seen is None:
-            raise Unavailable("a route has no count")
+            raise Unavailable("the proxy counts nothing for a route", hint="`teal check` looks at its settings")
         scene.watch(InFlight(side, seen.requests, seen.websockets))
         elapsed = clock.monotonic() - began
         state = state.polled(seen, websockets_matter=elapsed < settings.websocket_drain)

@@ -53,7 +53,8 @@ class Probe:
             return await self._read(got)
         except (httpx.HTTPError, TimeoutError) as error:
             raise Unavailable(
-                f"the proxy gives no answer for {entry.route} at {at[0]}:{at[1]} ({_reason(error)})"
+                f"the proxy gives no answer for {entry.route} at {at[0]}:{at[1]} ({_reason(error)})",
+                hint="see its log; `teal check` looks at its settings",
             ) from error
 
     async def _read(self, got: httpx.Response) -> Answer:

@@ -92,7 +92,7 @@ def place(container: Container, entry: Entry) -> tuple[str, int]:
         return _ANY.get(published[0], published[0]), published[1]
     for address in container.addresses.values():
         return address, entry.listen
-    raise Unavailable("the proxy's container has no address: it does not run")
+    raise Unavailable("the proxy's container has no address: it does not run", hint="start it: docker start NAME")
 
 
 def _configs_in(output: str) -> Iterator[Node]:

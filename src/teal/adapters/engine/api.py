@@ -35,7 +35,7 @@ class Api:
 
     async def get(self, path: str, shape: type[Shape], params: Params | None = None) -> Shape:
         """Return the answer decoded as *shape*; ``EngineSaid`` where the engine says no."""
-        return _decoded(await self.send("GET", path, params=params), shape, path)
+        return decoded(await self.send("GET", path, params=params), shape, path)
 
     async def find(self, path: str, shape: type[Shape], params: Params | None = None) -> Shape | None:
         """Return the answer decoded as *shape*, None where there is no such thing."""
@@ -118,16 +118,19 @@ class Api:
         async with self._greeting:
             if not self._base:
                 answer = await self._http().get("http://docker/_ping", timeout=PATIENCE)
-                self._base = f"http://docker/v{_spoken(answer.headers.get('api-version', ''))}"
+                self._base = f"http://docker/v{_spoken(answer.headers.get('api-version', ''), self.socket)}"
         return self._base
 
 
-def _spoken(offered: str) -> str:
+def _spoken(offered: str, socket: str = "the socket") -> str:
     """Return the version to speak with an engine whose newest is *offered*, e.g. "1.51"."""
     try:
         major, minor = (int(part) for part in offered.split("."))
     except ValueError:
-        raise Unavailable("what answers on the socket is not a Docker Engine: it names no API version") from None
+        raise Unavailable(
+            f"what answers at {socket} is not a Docker Engine: it names no API version",
+            hint="point DOCKER_HOST to the engine's own socket, or unset it",
+        ) from None
     if (major, minor) < OLDEST:
         raise Unavailable(
             f"the Docker Engine is too old: it speaks API {offered}, teal needs {OLDEST[0]}.{OLDEST[1]} or newer",
@@ -136,8 +139,12 @@ def _spoken(offered: str) -> str:
     return ".".join(str(part) for part in min((major, minor), NEWEST))
 
 
-def _decoded(raw: bytes, shape: type[Shape], path: str) -> Shape:
+def decoded(raw: bytes | str, shape: type[Shape], path: str) -> Shape:
+    """Return *raw*, the answer to *path*, as *shape*; ``Unavailable`` where it isn't one."""
     try:
         return msgspec.json.decode(raw, type=shape)
     except msgspec.DecodeError as error:
-        raise Unavailable(f"the Docker Engine's answer to {path} can't be read: {error}") from error
+        raise Unavailable(
+            f"the Docker Engine's answer to {path} can't be read: {error}",
+            hint="see: docker version; Teal needs Engine 24 or newer",
+        ) from error

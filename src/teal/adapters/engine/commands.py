@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from teal.adapters.engine import cgroups
+from teal.adapters.engine.api import decoded
 from teal.adapters.engine.shapes import InspectedExec, Made
 from teal.adapters.engine.speaker import Speaker
 from teal.adapters.engine.streams import Frames, Raw, text, unframed
@@ -43,7 +42,8 @@ class Commands(Speaker):
     async def execute(self, id: str, command: Sequence[str], *, within: float) -> Ran:
         """Run *command* in the container; after *within* seconds it is killed and its status is 124."""
         body = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True}
-        made = msgspec.json.decode(await self._api.post(f"/containers/{id}/exec", body), type=Made)
+        path = f"/containers/{id}/exec"
+        made = decoded(await self._api.post(path, body), Made, path)
         output = bytearray()
         try:
             async with asyncio.timeout(within):

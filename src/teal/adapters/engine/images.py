@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from teal.adapters.engine.reading import port_in
 from teal.adapters.engine.shapes import HealthcheckConfig, ImageConfig, InspectedImage
 from teal.adapters.engine.speaker import Speaker
 from teal.ports import ImageInfo
@@ -22,7 +23,7 @@ class Images(Speaker):
             id=seen.id,
             tags=tuple(seen.repo_tags or ()),
             size=seen.size,
-            exposed=tuple(sorted({int(port.partition("/")[0]) for port in config.exposed_ports or ()})),
+            exposed=tuple(sorted({port for each in config.exposed_ports or () if (port := port_in(each))})),
             healthcheck=() if test[:1] == ("NONE",) else test,
             volumes=tuple(sorted(config.volumes or ())),
             health_interval=check.interval / 1e9 or 30.0,

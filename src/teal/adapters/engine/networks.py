@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
+from teal.adapters.engine.api import decoded
 from teal.adapters.engine.reading import PROJECT, side_in
 from teal.adapters.engine.shapes import Inspected, InspectedNetwork, Listed, ListedNetwork, Made
 from teal.adapters.engine.speaker import Speaker, filters
@@ -37,7 +36,7 @@ class Networks(Speaker):
         if like:
             body |= await self._copied(like, internal=internal)
         try:
-            return msgspec.json.decode(await self._api.post("/networks/create", body), type=Made).id
+            return decoded(await self._api.post("/networks/create", body), Made, "/networks/create").id
         except EngineSaid as said:
             if said.code != 409:
                 raise

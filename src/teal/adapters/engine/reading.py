@@ -19,6 +19,7 @@ TEAL_SERVICE = "teal.service"
 TEAL_RELEASE = "teal.release"
 
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _STATES = get_args(State)
 _HEALTHS = get_args(Healthy)
 
@@ -48,7 +49,7 @@ def container_in(side: Side, seen: Inspected) -> Container:
         name=seen.name.removeprefix("/"),
         service=base_name(side, labels),
         side=side,
-        release=int(release) if release.isdecimal() else None,
+        release=int(release) if _NUMBER.fullmatch(release) else None,
         image=seen.image,
         state=_state(state.status),
         health=_health(state.health.status if state.health else "none"),
@@ -76,7 +77,10 @@ def epoch(stamp: str) -> float:
     if found is None or stamp.startswith("0001-"):
         return 0.0
     seconds, fraction, zone = found.groups()
-    whole = datetime.fromisoformat(seconds + ("+00:00" if zone == "Z" else zone)).timestamp()
+    try:
+        whole = datetime.fromisoformat(seconds + ("+00:00" if zone == "Z" else zone)).timestamp()
+    except (ValueError, OverflowError):  # no such day
+        return 0.0
     return whole + float(fraction or 0)
 
 
@@ -84,10 +88,16 @@ def published(bindings: Bindings | None) -> dict[int, tuple[str, int]]:
     """Return container port -> the first (ip, port) on the host; TCP wins over UDP of the same number."""
     found: dict[int, tuple[str, int]] = {}
     for key, places in sorted((bindings or {}).items()):  # "443/tcp" sorts before "443/udp"
-        port = int(key.partition("/")[0])
-        if places and port not in found:
-            found[port] = (places[0].host_ip or "0.0.0.0", int(places[0].host_port or 0))  # noqa: S104 - what Docker means
+        port = port_in(key)
+        if places and port and port not in found:
+            found[port] = (places[0].host_ip or "0.0.0.0", port_in(places[0].host_port))  # noqa: S104 - what Docker means
     return found
+
+
+def port_in(written: str) -> int:
+    """Return the (first) port of ``80``, ``80/tcp`` or ``80-90``; 0 where it is none."""
+    digits = written.partition("/")[0].partition("-")[0]
+    return int(digits) if len(digits) < 6 and digits.isascii() and digits.isdigit() and int(digits) < 65536 else 0
 
 
 def used(memory: MemoryStats) -> int:

@@ -19,7 +19,7 @@ class EngineSaid(Failed):
 
     def __init__(self, code: int, body: bytes) -> None:
         message = _message(body) or f"the Docker Engine answered with status {code}"
-        super().__init__(message, hint=hint(message))
+        super().__init__(message, hint=hint(message) or "the Docker Engine says so; its log: journalctl -u docker")
         self.code = code
 
 

@@ -7,8 +7,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-import msgspec
-
+from teal.adapters.engine.api import decoded
 from teal.adapters.engine.reading import PROJECT, side_in
 from teal.adapters.engine.shapes import Event
 from teal.adapters.engine.speaker import Speaker, filters
@@ -56,4 +55,4 @@ class Watching(Speaker):
         async with self._api.stream("GET", "/events", params=params, within=None) as answer:
             yield None
             async for line in answer.aiter_lines():
-                yield msgspec.json.decode(line, type=Event)
+                yield decoded(line, Event, "/events")

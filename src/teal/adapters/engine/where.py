@@ -52,9 +52,9 @@ def _json(path: Path) -> object:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError as error:
-        raise ConfigError(f"{path} can't be read: {error.strerror}") from error
+        raise ConfigError(f"{path} can't be read: {error.strerror}", hint="make it readable for you") from error
     except msgspec.DecodeError as error:
-        raise ConfigError(f"{path} is not JSON: {error}") from error
+        raise ConfigError(f"{path} is not JSON: {error}", hint="mend it: docker itself reads it, too") from error
 
 
 def _text(value: object, *keys: str) -> str:

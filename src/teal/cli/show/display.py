@@ -36,7 +36,7 @@ def display(session: Session) -> Iterator[Watch]:
         yield _nothing
         return
     try:
-        yield _guarded(chosen)
+        yield _guarded(chosen, session.discreet)
     finally:
         chosen.close()
 
@@ -66,11 +66,13 @@ def _nothing(_: Event) -> None:
     return
 
 
-def _guarded(chosen: Display) -> Callable[[Event], None]:
-    """Return a watch that never raises: a fault of the presentation loses a line, never a deploy."""
+def _guarded(chosen: Display, discreet: Callable[[str], str]) -> Callable[[Event], None]:
+    """Return a watch that masks secrets and never raises: a fault of the presentation loses a line, never a deploy."""
+    from teal.cli.discretion import tame
+    from teal.core.events import Said
 
     def tell(event: Event) -> None:
         with suppress(Exception):
-            chosen.tell(event)
+            chosen.tell(Said(event.kind, tame(discreet(event.text))) if isinstance(event, Said) else event)
 
     return tell

@@ -88,7 +88,6 @@ class World:
 
     async def __aexit__(self, *error: object) -> None:
         await self.client.aclose()
-        await self.probe.aclose()
         await self._open.aclose()
         for backend in (self.blue, self.green, self.plain):
             await backend.stop()

@@ -70,9 +70,7 @@ def stand(sandbox, tmp_path: Path) -> Stand:
 
 @pytest.fixture
 async def proxy(stand: Stand, engine):
-    made = CaddyProxy(stand.mounted, engine, probe=Probe(within=5))
-    yield made
-    await made.aclose()
+    return CaddyProxy(stand.mounted, engine, probe=Probe(within=5))
 
 
 async def answering(proxy: CaddyProxy, container, entry: Entry, key: str) -> None:
@@ -173,4 +171,3 @@ async def test_without_an_admin_endpoint_the_file_is_adapted_and_nothing_is_coun
     await answering(proxy, container, entry, "k3y")
     with pytest.raises(Unavailable, match="does not say what is in flight"):
         await proxy.in_flight(container, entry, "k3y")
-    await proxy.aclose()

@@ -104,9 +104,7 @@ _talk = st.tuples(
     st.dictionaries(st.sampled_from(list(_ANSWERS)), _body, max_size=3),
     st.sampled_from([200, 200, 200, 200, 204, 304, 400, 403, 404, 409, 500, 501]),
     st.sampled_from(["1.51", "1.51", "1.51", "1.20", "", "x.y", "1", "1.51.3", "9" * 300]),
-    st.sampled_from(
-        ["info", "containers", "image", "networks", "logs", "execute", "memory", "events", "connect"]
-    ),
+    st.sampled_from(["info", "containers", "image", "networks", "logs", "execute", "memory", "events", "connect"]),
 )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
@@ -85,9 +84,6 @@ def _directory(asked: Asked) -> str:
 
 
 def _import_the_rest() -> None:
-    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # its own command line: would import rich
-    import httpx  # noqa: F401
-
     import teal.adapters.caddy.proxy
     import teal.run.commands  # noqa: F401
 
@@ -105,7 +101,6 @@ def _built(
     from teal.run.ports import Ports
 
     proxy = CaddyProxy(home.proxy, engine)
-    closing.push_async_callback(proxy.aclose)
     journal = SqliteJournal(home.journal, discreet=discreet)
     closing.callback(journal.close)
     releases = ReleaseFolders(home.releases)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
+import re
 from collections.abc import Mapping
+from contextlib import suppress
+from urllib.parse import quote
 
-import httpx
 import msgspec
 
+from teal.adapters import http
 from teal.adapters.caddy.sites import ROUTED
 from teal.core.side import Side, key_of
 from teal.errors import Unavailable
 from teal.ports import Answer, Entry
 
 _WITHIN = 10.0  # seconds for one answer
-_LARGEST = 1_000_000  # characters of a body that a check may look at
+_LARGEST = 1_000_000  # bytes of a body that a check may look at
+_PLAIN = "/:@?&=%+,;!$'()*~"  # what a path and query may have in them as it is
 
 
 class Row(msgspec.Struct):
@@ -29,66 +34,61 @@ class Probe:
 
     def __init__(self, *, within: float = _WITHIN) -> None:
         self._within = within
-        self._made: httpx.AsyncClient | None = None
-
-    async def aclose(self) -> None:
-        """Close the client."""
-        if self._made:
-            await self._made.aclose()
-            self._made = None
 
     async def ask(self, at: tuple[str, int], entry: Entry, key: str, path: str = "/", *, ask: str = "") -> Answer:
         """Send a GET to *entry* at the address *at* (host, port); *ask* puts a question to the snippet itself.
 
         Raises ``Unavailable`` where nothing comes back in time.
         """
-        url = f"{'https' if entry.tls else 'http'}://{_literal(at[0])}:{at[1]}{entry.path}{path}"
         host = host_for(entry)
-        request = self._client().build_request(
-            "GET", url, headers=_headers(host, entry, key, ask), extensions={"sni_hostname": host}, timeout=self._within
-        )
+        place = http.Place(host=at[0], port=at[1], tls=host if entry.tls else "")
+        target = quote(f"{entry.path}{path}", safe=_PLAIN)
+        connection: http.Connection | None = None
         try:
             async with asyncio.timeout(self._within):
-                got = await self._client().send(request, stream=True)
+                connection = await http.connect(place, within=None)
+                got = await connection.ask("GET", target, _headers(host, entry, key, ask), within=None)
             return await self._read(got)
-        except (httpx.HTTPError, TimeoutError) as error:
+        except (http.HttpError, TimeoutError) as error:
             raise Unavailable(
                 f"the proxy gives no answer for {entry.route} at {at[0]}:{at[1]} ({_reason(error)})",
                 hint="see its log; `teal check` looks at its settings",
             ) from error
+        finally:
+            if connection is not None:
+                connection.close()
 
-    async def _read(self, got: httpx.Response) -> Answer:
+    async def _read(self, got: http.Answer) -> Answer:
         """Return the answer with as much of its body as comes in time and may be long: it may be endless."""
-        body = ""
-        try:
+        body = bytearray()
+        with suppress(TimeoutError):
             async with asyncio.timeout(self._within):
-                async for part in got.aiter_text():
-                    body += part
+                async for piece in got.pieces():
+                    body += piece
                     if len(body) >= _LARGEST:
                         break
-        except TimeoutError:
-            pass
-        finally:
-            await got.aclose()
-        return Answer(got.status_code, got.headers.get("X-Teal-Upstream", ""), dict(got.headers), body[:_LARGEST])
+        text = body[:_LARGEST].decode(_charset(got.headers.get("content-type", "")), errors="replace")
+        return Answer(got.status, got.headers.get("x-teal-upstream", ""), got.headers, text)
 
     async def in_flight(self, at: tuple[str, int], entry: Entry, key: str) -> Mapping[str, int]:
         """Return how many requests are in flight per upstream address, with a zero for every idle one of a route."""
         answer = await self.ask(at, entry, key, ask="upstreams")
         try:
-            rows = msgspec.json.decode(answer.body if answer.status == httpx.codes.OK else "", type=list[Row])
+            rows = msgspec.json.decode(answer.body if answer.status == 200 else "", type=list[Row])
         except msgspec.DecodeError as error:
             raise _silent(answer.status) from error
         if not any(ROUTED.fullmatch(row.address) for row in rows):
             raise _silent(answer.status)
         return counts(rows)
 
-    def _client(self) -> httpx.AsyncClient:
-        """Return the client: it trusts any certificate, for it asks the stack's own proxy on this machine."""
-        if self._made is None:
-            limits = httpx.Limits(max_keepalive_connections=0)
-            self._made = httpx.AsyncClient(verify=False, trust_env=False, limits=limits)  # noqa: S501 - see above
-        return self._made
+
+def _charset(kind: str) -> str:
+    """Return the character set that a content type names, where Python knows it."""
+    named = re.search(r"charset=\"?([\w.:-]+)", kind, re.IGNORECASE)
+    try:
+        return codecs.lookup(named[1] if named else "utf-8").name
+    except LookupError:
+        return "utf-8"
 
 
 def counts(rows: list[Row]) -> dict[str, int]:
@@ -112,13 +112,10 @@ def host_for(entry: Entry) -> str:
 
 def _headers(host: str, entry: Entry, key: str, ask: str) -> dict[str, str]:
     usual = {443 if entry.tls else 80}
-    named = {"Host": host if entry.listen in usual else f"{host}:{entry.listen}", "User-Agent": "teal"}
+    address = host if entry.listen in usual else f"{host}:{entry.listen}"
+    named = {"Host": address, "User-Agent": "teal", "Accept": "*/*", "Connection": "close"}
     keyed = {"Proxy-Authorization": f"Teal {key}"} if key else {}
     return named | keyed | ({"X-Teal-Ask": ask} if ask else {})
-
-
-def _literal(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _silent(status: int) -> Unavailable:

@@ -35,10 +35,6 @@ class CaddyProxy:
         self._engine = engine
         self._probe = probe or Probe()
 
-    async def aclose(self) -> None:
-        """Close what asks the proxy."""
-        await self._probe.aclose()
-
     @property
     def folder(self) -> str:
         """Return the directory on this host that the proxy must mount."""

@@ -17,7 +17,7 @@ from teal.adapters.engine.where import socket_path
 
 
 class DockerEngine(Containers, Commands, Watching, Networks, Volumes, Images, Probes, ports.Engine):
-    """The Engine port, one file per noun; nothing is sent, nor httpx imported, before the first call."""
+    """The Engine port, one file per noun; nothing is sent before the first call."""
 
     @classmethod
     def here(cls, environ: Mapping[str, str]) -> DockerEngine:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote
+from typing import TypeVar
+from urllib.parse import quote, urlencode
 
 import msgspec
 
 from teal.adapters.engine.trouble import EngineSaid, translated
+from teal.adapters.http import Answer, Place, Pool
 from teal.errors import Unavailable
-
-if TYPE_CHECKING:
-    import httpx
 
 OLDEST = (1, 43)  # Engine 24
 NEWEST = (1, 51)  # Engine 28.3 and up: what Teal is tested with; newer engines still speak it
 PATIENCE = 60.0  # seconds for an answer where the call itself does not wait for anything
+HEADERS = {"Host": "docker", "User-Agent": "teal", "Content-Type": "application/json"}
 
 Shape = TypeVar("Shape")
 Params = Mapping[str, str | int]
@@ -29,7 +28,7 @@ class Api:
 
     def __init__(self, socket: str) -> None:
         self.socket = socket
-        self._client: httpx.AsyncClient | None = None
+        self._pool = Pool(Place(socket))
         self._base = ""
         self._greeting = asyncio.Lock()
 
@@ -61,7 +60,7 @@ class Api:
     ) -> bytes:
         """Return the whole body of the answer; an error status raises ``EngineSaid``."""
         async with self.stream(method, path, body, params=params, within=within) as answer:
-            return await answer.aread()
+            return await answer.read()
 
     @asynccontextmanager
     async def stream(
@@ -72,53 +71,36 @@ class Api:
         *,
         params: Params | None = None,
         within: float | None = PATIENCE,
-    ) -> AsyncIterator[httpx.Response]:
+    ) -> AsyncIterator[Answer]:
         """Yield the answer, its body unread; every failure on the way comes out as a ``TealError``."""
+        target = quote(path, safe="/:@") + (f"?{urlencode(params)}" if params else "")
+        content = b"" if body is None else msgspec.json.encode(body)
         with translated(self.socket, path):
             base = self._base or await self._greet()
-            request = self._http().build_request(
-                method,
-                base + quote(path, safe="/:@"),
-                params=params,
-                content=None if body is None else msgspec.json.encode(body),
-                headers={"content-type": "application/json"},
-                timeout=within,
-            )
-            answer = await self._http().send(request, stream=True)
-            try:
-                if answer.status_code >= 400:
-                    raise EngineSaid(answer.status_code, await answer.aread())
+            async with self._asked(method, base + target, content, within) as answer:
+                if answer.status >= 400:
+                    raise EngineSaid(answer.status, await answer.read())
                 yield answer
-            finally:
-                await answer.aclose()
 
     async def close(self) -> None:
         """Close the connections."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._pool.close()
 
-    def _http(self) -> httpx.AsyncClient:
-        """Return the client; made late, for httpx takes longer to import than most commands to run."""
-        if self._client is None:
-            import httpx
-
-            self._client = httpx.AsyncClient(
-                transport=httpx.AsyncHTTPTransport(
-                    uds=self.socket,
-                    verify=False,  # a unix socket has no TLS; this only spares loading certificates
-                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
-                ),
-                trust_env=False,
-            )
-        return self._client
+    @asynccontextmanager
+    async def _asked(self, method: str, target: str, content: bytes, within: float | None) -> AsyncIterator[Answer]:
+        connection = await self._pool.take(within=PATIENCE)
+        try:
+            yield await connection.ask(method, target, HEADERS, content, within=within)
+        finally:
+            self._pool.give(connection)
 
     async def _greet(self) -> str:
-        """Return the base address with the API version, asked for once."""
+        """Return the beginning of every path, with the API version, asked for once."""
         async with self._greeting:
             if not self._base:
-                answer = await self._http().get("http://docker/_ping", timeout=PATIENCE)
-                self._base = f"http://docker/v{_spoken(answer.headers.get('api-version', ''), self.socket)}"
+                async with self._asked("GET", "/_ping", b"", PATIENCE) as answer:
+                    await answer.read()
+                    self._base = f"/v{_spoken(answer.headers.get('api-version', ''), self.socket)}"
         return self._base
 
 

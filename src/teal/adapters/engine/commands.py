@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from teal.adapters.engine import cgroups
 from teal.adapters.engine.api import decoded
@@ -12,10 +11,8 @@ from teal.adapters.engine.shapes import InspectedExec, Made
 from teal.adapters.engine.speaker import Speaker
 from teal.adapters.engine.streams import Frames, Raw, text, unframed
 from teal.adapters.engine.trouble import EngineSaid
+from teal.adapters.http import Answer
 from teal.ports import Ran
-
-if TYPE_CHECKING:
-    import httpx
 
 TIMED_OUT = 124  # as timeout(1) says it
 MOST = 1 << 20  # bytes of output that are kept: the last ones
@@ -70,7 +67,7 @@ class Commands(Speaker):
             cgroups.kill(running.pid, container)
 
 
-async def _collect(answer: httpx.Response, reader: Frames | Raw, output: bytearray) -> None:
-    async for raw in answer.aiter_raw():
+async def _collect(answer: Answer, reader: Frames | Raw, output: bytearray) -> None:
+    async for raw in answer.pieces():
         output += reader.feed(raw)
         del output[:-MOST]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import grp
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from teal.adapters.hints import hint
+from teal.adapters.http import HttpError, Silent
 from teal.errors import Failed, Unavailable
 
 
@@ -32,14 +32,10 @@ def _message(body: bytes) -> str:
 
 @contextmanager
 def translated(socket: str, path: str) -> Iterator[None]:
-    """Turn what httpx and the kernel raise into ``Unavailable``."""
+    """Turn what the connection and the kernel raise into ``Unavailable``."""
     try:
         yield
-    except Exception as error:
-        # A lazily imported library's exceptions: where httpx is not loaded, it can't have raised anything.
-        httpx = sys.modules.get("httpx")
-        if httpx is None or not isinstance(error, httpx.TransportError):
-            raise
+    except HttpError as error:
         raise _unavailable(error, socket, path) from error
 
 
@@ -53,7 +49,7 @@ def _unavailable(error: Exception, socket: str, path: str) -> Unavailable:
             f"the Docker Engine does not run: {what} at {socket}",
             hint="start it: sudo systemctl start docker (or point DOCKER_HOST to its socket)",
         )
-    if type(error).__name__ == "ReadTimeout":
+    if isinstance(error, Silent):
         return Unavailable(f"the Docker Engine did not answer {path} in time", hint="see: docker info; its own log")
     return Unavailable(
         f"the Docker Engine went away while it was asked for {path}: {error or type(error).__name__}",

@@ -54,5 +54,5 @@ class Watching(Speaker):
         params = {"since": f"{seconds}.{rest:09d}", "filters": wanted}
         async with self._api.stream("GET", "/events", params=params, within=None) as answer:
             yield None
-            async for line in answer.aiter_lines():
+            async for line in answer.lines():
                 yield decoded(line, Event, "/events")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from difflib import ndiff
 from itertools import pairwise
 
 import pytest
@@ -44,6 +45,10 @@ class Story:
         assert text.count(old) == 1
         path.write_text(text.replace(old, new), encoding="utf-8")
 
+    def lines(self, file: str) -> list[str]:
+        """Return the lines of one of the owner's files."""
+        return (self.rolled.stack.folder / file).read_text(encoding="utf-8").splitlines()
+
     def deploy(self) -> dict[str, object]:
         """Deploy, and remember which release stands on which color."""
         result = self.rolled.json("deploy")
@@ -53,6 +58,7 @@ class Story:
     def demand_as_before(self, side: str) -> None:
         """Fail unless *side* serves as the plain stack did: same values, same names, same shared containers."""
         assert self.rolled.serving() == side
+        assert self.rolled.json("status")["active"] == (None if side == "plain" else side)
         assert self.rolled.stack.get("/").headers["x-color"] == side
         assert self.rolled.stack.get("/api/env").json() == ENVIRONMENT
         assert self.rolled.environment(side, ROTATING) == self.environment
@@ -82,7 +88,10 @@ def test_it_is_prepared_by_the_lines_that_check_prints(story: Story) -> None:
     """Users notice the one restart of the proxy, and nothing after it; its cost is shown."""
     rolled = story.rolled
     before = rolled.shared(("db", "redis"))
+    owners = {name: story.lines(name) for name in ("compose.yml", "caddy/Caddyfile")}
     prepare(rolled)
+    assert _added(owners["compose.yml"], story.lines("compose.yml")) == 1
+    assert _added(owners["caddy/Caddyfile"], story.lines("caddy/Caddyfile")) == 1 + 3  # the import, and each upstream
     assert not (rolled.stack.folder / "teal.yml").exists()
     assert "proxy" in str(rolled.json("check", status=1)["findings"])
     with under_load(rolled, "teal up proxy") as phase:
@@ -95,6 +104,10 @@ def test_it_is_prepared_by_the_lines_that_check_prints(story: Story) -> None:
     assert rolled.shared(("db", "redis")) == before
     story.shared = rolled.shared(SHARED)
     story.demand_as_before("plain")
+
+
+def _added(before: list[str], after: list[str]) -> int:
+    return sum(line.startswith("+ ") for line in ndiff(before, after))
 
 
 def _answered(phase: Phase) -> list[float]:
@@ -122,6 +135,7 @@ def test_the_running_stack_is_adopted(story: Story) -> None:
     phase.demand_peace()
     assert [side for _, side in phase.switches] == ["plain", "blue"]
     assert not set(story.rolled.containers()) & set(ROTATING)
+    assert story.rolled.json("check")["ready"]
     story.demand_as_before("blue")
 
 
@@ -179,9 +193,8 @@ def test_it_is_left_and_plain_compose_finds_nothing_to_do(story: Story) -> None:
 def test_a_service_killed_right_after_the_switch_mixes_nothing(story: Story) -> None:
     """What needs it fails or waits until it is back; it never gets the plain one's answer instead."""
     rolled, killed = story.rolled, f"{story.rolled.stack.project}-api-blue"
-    with under_load(rolled, "adoption, api-blue killed after the switch") as phase:
-        deploy = rolled.begin("deploy")
-        wait_until(lambda: rolled.serving() == "blue", "the switch")
+    with under_load(rolled, "adoption, api-blue killed after the switch") as phase, rolled.begin("deploy") as deploy:
+        wait_until(lambda: rolled.serving() == "blue", "the switch", within=100)
         gone = time.time()
         docker("kill", killed)
         time.sleep(2)

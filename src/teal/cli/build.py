@@ -29,7 +29,9 @@ async def opened(asked: Asked, times: Times, purpose: Purpose, discreet: Discret
         engine = DockerEngine.here(os.environ)
         closing.push_async_callback(engine.close)
         # Compose takes as long to read the files as Python to import the rest: they do it side by side.
-        stack, _ = await asyncio.gather(_stack(asked, times, engine, purpose), asyncio.to_thread(_import_the_rest))
+        stack, _ = await asyncio.gather(
+            _stack(asked, times, engine, purpose), asyncio.to_thread(_import_the_rest, purpose)
+        )
         home = home_of(asked, stack.project)
         if purpose in {Purpose.CHANGE, Purpose.RETURN}:
             home.prepare()
@@ -83,9 +85,13 @@ def _directory(asked: Asked) -> str:
     return str(config.directory(_options(asked), os.environ))
 
 
-def _import_the_rest() -> None:
+def _import_the_rest(purpose: Purpose) -> None:
     import teal.adapters.caddy.proxy
-    import teal.run.commands  # noqa: F401
+    import teal.adapters.compose
+    import teal.run.looking
+
+    if purpose is not Purpose.LOOK:
+        import teal.run.deploying  # noqa: F401
 
 
 def _built(

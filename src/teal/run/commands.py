@@ -1,16 +1,37 @@
 """Does: Teal's commands as a library; each takes the ports and what is wanted, and returns a value.
 
-Each may raise any error of ``teal.errors``; those that change anything hold the lock and heal first.
+Each may raise any error of ``teal.errors``; those that change anything hold the lock and heal first. A command's
+module is imported when the command is first named: looking must not wait for all that deploying needs.
 """
 
 from __future__ import annotations
 
-from teal.run.checking import check
-from teal.run.deploying import deploy, leave, rollback
-from teal.run.handling import down, restart, stop
-from teal.run.looking import history, status
-from teal.run.options import DeployOptions
-from teal.run.tidying import cleanup, plan_up, up
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from teal.run.checking import check
+    from teal.run.deploying import deploy, leave, rollback
+    from teal.run.handling import down, restart, stop
+    from teal.run.looking import history, status
+    from teal.run.options import DeployOptions
+    from teal.run.tidying import cleanup, plan_up, up
+
+_MODULES = {
+    "DeployOptions": "options",
+    "check": "checking",
+    "cleanup": "tidying",
+    "deploy": "deploying",
+    "down": "handling",
+    "history": "looking",
+    "leave": "deploying",
+    "plan_up": "tidying",
+    "restart": "handling",
+    "rollback": "deploying",
+    "status": "looking",
+    "stop": "handling",
+    "up": "tidying",
+}
 
 __all__ = [
     "DeployOptions",
@@ -27,3 +48,10 @@ __all__ = [
     "stop",
     "up",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import a command when it is first asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"teal.run.{_MODULES[name]}"), name)

@@ -1,6 +1,6 @@
-"""Translates: HTTP/1.1 as the engine and the proxy speak it, over a unix socket, TCP or TLS, and nothing more.
+"""Translates: HTTP/1.1 to the engine and the proxy, over a unix socket, TCP or TLS.
 
-A library for the whole of HTTP takes longer to import than most commands take to run.
+The protocol is h11's. A client library for the whole of HTTP takes longer to import than most commands take to run.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+import h11
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PIECE = 1 << 16  # bytes read at once
 HEAD = 1 << 18  # bytes that a head may have
-_EMPTY = frozenset({204, 304})  # statuses that come without a body
 
 
 class HttpError(Exception):
@@ -46,7 +47,7 @@ class Answer:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes; each piece within the time that the request gave."""
-        async for piece in self._connection.body(self):
+        async for piece in self._connection.body():
             yield piece
 
     async def lines(self) -> AsyncIterator[bytes]:
@@ -65,18 +66,19 @@ class Answer:
 
 
 class Connection:
-    """One connection; it carries one request after the other."""
+    """One connection; it carries one request after the other. The protocol is h11's, the bytes are moved here."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
         self._within: float | None = None
-        self._idle = True  # nothing of an answer is still to come
+        self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD)
 
     @property
     def usable(self) -> bool:
         """Tell whether another request may be sent."""
-        return self._idle and not self._writer.is_closing() and not self._reader.at_eof()
+        ready = self._protocol.our_state is h11.IDLE and self._protocol.their_state is h11.IDLE
+        return ready and not self._writer.is_closing() and not self._reader.at_eof()
 
     def close(self) -> None:
         """Close it, whatever is still to come."""
@@ -86,76 +88,38 @@ class Connection:
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"", *, within: float | None
     ) -> Answer:
         """Send a request; return its answer once the head is there. *within*: seconds of silence that are borne."""
-        self._within, self._idle = within, False
-        lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-        lines += [f"Content-Length: {len(body)}"] if body or method == "POST" else []
+        self._within = within
+        sized = {"Content-Length": str(len(body))} if body or method == "POST" else {}
+        request = h11.Request(method=method, target=target, headers=list({**headers, **sized}.items()))
         with _told():
+            parts = (self._protocol.send(event) for event in (request, h11.Data(data=body), h11.EndOfMessage()))
+            self._writer.write(b"".join(part or b"" for part in parts))
             async with asyncio.timeout(within):
-                self._writer.write("\r\n".join([*lines, "\r\n"]).encode("latin-1") + body)
                 await self._writer.drain()
-                return await self._head()
+            event = await self._next()
+        while isinstance(event, h11.InformationalResponse):
+            event = await self._next()
+        if not isinstance(event, h11.Response):
+            raise HttpError("the connection was closed without an answer")
+        pairs = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in event.headers)
+        return Answer(event.status_code, dict(pairs), self)
 
-    async def _head(self) -> Answer:
-        status = 100
-        while status < 200 and status != 101:  # what comes before the answer proper
-            first, *rest = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-            protocol, _, after = first.partition(" ")
-            if not protocol.startswith("HTTP/1.") or not after[:3].isdecimal():
-                raise HttpError(f"what answers does not speak HTTP: {first[:40]!r}")
-            status = int(after[:3])
-        pairs = (line.partition(":") for line in rest if line)
-        return Answer(status, {name.strip().lower(): value.strip() for name, _, value in pairs}, self)
+    async def body(self) -> AsyncIterator[bytes]:
+        """Yield the body of the last answer."""
+        while isinstance(event := await self._next(), h11.Data):
+            yield bytes(event.data)
+        if not isinstance(event, h11.EndOfMessage):
+            raise HttpError("the answer broke off")
+        if self._protocol.our_state is h11.DONE and self._protocol.their_state is h11.DONE:
+            self._protocol.start_next_cycle()
 
-    async def body(self, answer: Answer) -> AsyncIterator[bytes]:
-        """Yield the body of *answer*, the last one."""
-        length = answer.headers.get("content-length", "")
-        if answer.status in _EMPTY:
-            pieces = self._sized(0)
-        elif answer.headers.get("transfer-encoding", "").lower() == "chunked":
-            pieces = self._chunked()
-        else:
-            pieces = self._sized(int(length)) if length.isdecimal() else self._to_the_end()
-        async for piece in pieces:
-            yield piece
-        ended = answer.headers.get("connection", "").lower() == "close"
-        self._idle = not ended  # one whose end is the connection's is found out by that
-
-    async def _sized(self, left: int) -> AsyncIterator[bytes]:
-        while left > 0:
-            piece = await self._some(min(left, PIECE))
-            if not piece:
-                raise HttpError("the answer broke off")
-            left -= len(piece)
-            yield piece
-
-    async def _chunked(self) -> AsyncIterator[bytes]:
-        while size := _size(await self._line()):
-            async for piece in self._sized(size):
-                yield piece
-            await self._line()
-        while await self._line():  # trailers
-            pass
-
-    async def _to_the_end(self) -> AsyncIterator[bytes]:
-        while piece := await self._some(PIECE):
-            yield piece
-
-    async def _some(self, most: int) -> bytes:
+    async def _next(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """Return the next part of the answer, read as far as it needs."""
         with _told():
-            async with asyncio.timeout(self._within):
-                return await self._reader.read(most)
-
-    async def _line(self) -> bytes:
-        with _told():
-            async with asyncio.timeout(self._within):
-                return (await self._reader.readuntil(b"\r\n"))[:-2]
-
-
-def _size(line: bytes) -> int:
-    try:
-        return int(line.partition(b";")[0], 16)
-    except ValueError as error:
-        raise HttpError("the answer is garbled") from error
+            while (event := self._protocol.next_event()) is h11.NEED_DATA:
+                async with asyncio.timeout(self._within):
+                    self._protocol.receive_data(await self._reader.read(PIECE))
+        return event
 
 
 async def connect(place: Place, *, within: float | None) -> Connection:
@@ -187,9 +151,9 @@ def _told() -> Iterator[None]:
         yield
     except TimeoutError as error:
         raise Silent("no answer in time") from error
-    except asyncio.IncompleteReadError as error:
-        raise HttpError("the connection was closed without an answer") from error
-    except (OSError, asyncio.LimitOverrunError, ValueError) as error:
+    except h11.RemoteProtocolError as error:
+        raise HttpError(f"the answer is garbled: {error}") from error
+    except (OSError, h11.LocalProtocolError, ValueError) as error:
         raise HttpError(str(error) or type(error).__name__) from error
 
 

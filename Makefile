@@ -5,7 +5,7 @@ BIN := .venv/bin
 WITH_ENGINE := scripts/with-engine.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check engine test fuzz demo demo-down prove bench clean
+.PHONY: help venv check engine test fuzz simulate demo demo-down prove bench clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -41,6 +41,9 @@ fuzz: venv ## Feed 10,000 odd examples to each reader of Teal, print the table (
 
 bench: venv ## How fast a deploy, a switch, a rollback and the commands are
 	@$(WITH_ENGINE) $(BIN)/python -m proof.bench
+
+simulate: venv ## Every crash point and 100,000 random schedules of kills and faults (SCHEDULES=, SEED=)
+	@$(BIN)/python -m tests.simulation
 
 clean: ## Remove .venv and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

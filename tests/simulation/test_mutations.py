@@ -1,0 +1,195 @@
+"""Each promise's watch is alive: a deliberate bug, in the planner, in run/ or in an adapter, is caught by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from teal.adapters.simulated import MemoryLock
+from teal.core import plan, render_service, situation
+from teal.core.render_networks import joined
+from teal.core.roles import Role
+from teal.core.side import Side
+from teal.core.stack import Service
+from teal.core.steps import Retire
+from teal.core.traffic import to
+from teal.run import deploying, healing, looking, making, once, perform, tidying, traffic
+from tests.simulation.simulation import Simulation
+
+Patch = pytest.MonkeyPatch
+Play = Callable[[Simulation], None]
+
+
+def deploys(world: Simulation) -> None:
+    for setting in ("b", "c"):
+        world.new_source(setting)
+        world.run("deploy")
+        world.run("status")
+
+
+def comes_back(world: Simulation) -> None:
+    deploys(world)
+    world.run("cleanup")
+    world.run("rollback")
+
+
+def two_at_once(world: Simulation) -> None:
+    world.new_source()
+    one = world.begin("deploy")
+    world.sleep(2.0)
+    world.run("deploy")
+    world.finish(one)
+
+
+def killed(world: Simulation) -> None:
+    world.new_source()
+    task = world.begin("deploy")
+    world.sleep(6.0)
+    world.kill(task)
+    world.run("up")
+    world.promises.settled("up")
+
+
+def retired_before_the_drain(patch: Patch) -> None:
+    after = plan._after
+
+    def retire_first(*change: Any) -> Any:
+        return tuple(sorted(after(*change), key=lambda step: not isinstance(step, Retire)))
+
+    patch.setattr(plan, "_after", retire_first)
+
+
+def plain_names_for_everybody(patch: Patch) -> None:
+    def attached(name: str, *rest: Any) -> Any:
+        return {joined("default"): {"aliases": [name]}}
+
+    patch.setattr(render_service, "attached", attached)
+
+
+def no_gate(patch: Patch) -> None:
+    async def start(scene: Any, side: Side, _: Any, names: Any) -> bool:
+        for container in await scene.containers(side, frozenset(names)):
+            await scene.ports.engine.start(container.id)
+        return False
+
+    async def check(*_: Any) -> None: ...
+
+    patch.setattr(perform.starting, "start", start)
+    patch.setattr(traffic, "check", check)
+
+
+def jobs_before_the_switch(patch: Patch) -> None:
+    patch.setattr(Service, "opens", property(lambda self: self.role.rotates and self.role is not Role.SINGLETON))
+
+
+def two_singletons(patch: Patch) -> None:
+    async def hand_over(scene: Any, service: str, _: Any, to: Side, release: Any) -> bool:
+        return bool(await once.start(scene, to, release, (service,)))
+
+    patch.setattr(once, "hand_over", hand_over)
+
+
+def onto_the_active_color(patch: Patch) -> None:
+    patch.setattr(situation, "target_of", lambda _, source: source)
+
+
+def images_by_name(patch: Patch) -> None:
+    pinned = making.images
+
+    async def images(scene: Any, services: Any) -> Any:
+        names = {service.name: service.image for service in services}
+        return {name: replace(image, id=names[name]) for name, image in (await pinned(scene, services)).items()}
+
+    patch.setattr(making, "images", images)
+
+
+def database_restarted(patch: Patch) -> None:
+    async def start_shared(scene: Any, names: Any) -> bool:
+        for container in await scene.containers(Side.PLAIN, frozenset({"db"})):
+            await scene.ports.engine.stop(container.id, grace=1.0)
+            await scene.ports.engine.start(container.id)
+        return False
+
+    patch.setattr(once, "start_shared", start_shared)
+
+
+def no_lock(patch: Patch) -> None:
+    @contextmanager
+    def hold(*_: Any) -> Iterator[None]:
+        yield
+
+    patch.setattr(MemoryLock, "hold", hold)
+
+
+def status_by_memory(patch: Patch) -> None:
+    look = looking.observe
+
+    async def observe(ports: Any, stack: Any) -> Any:
+        return replace(await look(ports, stack), traffic=to(Side.BLUE))
+
+    patch.setattr(looking, "observe", observe)
+
+
+def talkative(patch: Patch) -> None:
+    build = making.build
+
+    async def told(scene: Any, *rest: Any) -> bool:
+        scene.note(str(scene.stack.models[Side.PLAIN]))
+        return await build(scene, *rest)
+
+    patch.setattr(making, "build", told)
+
+
+def no_healing(patch: Patch) -> None:
+    async def heal(*_: Any, **__: Any) -> str:
+        return ""
+
+    for module in (healing, deploying, tidying):
+        patch.setattr(module, "heal", heal)
+
+
+def a_bug(patch: Patch) -> None:
+    def settle(*_: Any) -> bool:
+        raise ValueError("a bug")
+
+    patch.setattr(traffic, "settle", settle)
+
+
+@pytest.mark.parametrize(
+    ("mutate", "play", "promise"),
+    [
+        (retired_before_the_drain, deploys, "lost"),
+        (plain_names_for_everybody, deploys, "mixed"),
+        (no_gate, deploys, "gate"),
+        (jobs_before_the_switch, deploys, "job"),
+        (two_singletons, deploys, "singletons"),
+        (onto_the_active_color, deploys, "touched"),
+        (images_by_name, comes_back, "exact"),
+        (database_restarted, deploys, "shared"),
+        (no_lock, two_at_once, "alone"),
+        (status_by_memory, deploys, "status"),
+        (talkative, deploys, "secret"),
+        (no_healing, killed, "settled"),
+        (a_bug, deploys, "traceback"),
+    ],
+)
+def test_a_deliberate_bug_is_caught(
+    mutate: Callable[[Patch], None], play: Play, promise: str, monkeypatch: Patch
+) -> None:
+    def played() -> set[str]:
+        world = Simulation()
+        world.plain_up()
+        world.users.flow()
+        world.run("deploy")
+        play(world)
+        broken = {each.partition("]")[0].removeprefix("[") for each in world.promises.violations}
+        world.close()
+        return broken
+
+    assert played() == set()
+    mutate(monkeypatch)
+    assert promise in played()

@@ -11,13 +11,16 @@ import pytest
 
 from teal.adapters.simulated import MemoryLock
 from teal.core import plan, render_service, situation
+from teal.core.observed import Observed
 from teal.core.render_networks import joined
 from teal.core.roles import Role
 from teal.core.side import Side
-from teal.core.stack import Service
+from teal.core.stack import Service, Stack
 from teal.core.steps import Retire
 from teal.core.traffic import to
 from teal.run import deploying, healing, looking, making, once, perform, tidying, traffic
+from teal.run.observing import observe
+from teal.run.ports import Ports
 from tests.simulation.simulation import Simulation
 
 Patch = pytest.MonkeyPatch
@@ -145,8 +148,8 @@ def talkative(patch: Patch) -> None:
 
 
 def no_healing(patch: Patch) -> None:
-    async def heal(*_: Any, **__: Any) -> str:
-        return ""
+    async def heal(ports: Ports, stack: Stack, *_: Any, **__: Any) -> tuple[str, Observed]:
+        return "", await observe(ports, stack)
 
     for module in (healing, deploying, tidying):
         patch.setattr(module, "heal", heal)

@@ -154,7 +154,8 @@ class SqliteJournal:
         """Return the kinds of steps of each of the last *limit* runs with their seconds, in one question for all."""
         rows = self._read(
             "SELECT run, name, sum(ended - started) FROM step "
-            "WHERE run IN (SELECT id FROM run ORDER BY id DESC LIMIT ?) AND ended IS NOT NULL AND NOT passed GROUP BY run, name ORDER BY min(id)",
+            "WHERE run IN (SELECT id FROM run ORDER BY id DESC LIMIT ?) AND ended IS NOT NULL AND NOT passed "
+            "GROUP BY run, name ORDER BY min(id)",
             (limit,),
         )
         found: dict[object, list[Row]] = {}

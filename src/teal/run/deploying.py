@@ -31,8 +31,7 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watc
         return await _planned_deploy(ports, stack, options)
     with ports.lock.hold("deploy"):
         began = ports.clock.monotonic()
-        healed = await heal(ports, stack, watch, go_on=True)
-        observed = await observe(ports, stack)
+        healed, observed = await heal(ports, stack, watch, go_on=True)
         change = _deploy_change(observed, stack, options)
         run = _Run(ports, stack, watch, change, began, healed)
         for problem in warnings:
@@ -94,8 +93,7 @@ async def rollback(
         return _planned(stack, change, plan.steps)
     with ports.lock.hold("rollback"):
         began = ports.clock.monotonic()
-        healed = await heal(ports, stack, watch, go_on=True)
-        observed = await observe(ports, stack)
+        healed, observed = await heal(ports, stack, watch, go_on=True)
         plan, change = _rollback_plan(observed, stack, to, keep=keep)
         run = _Run(ports, stack, watch, change, began, healed)
         phases = await execute(plan, run.scene, run.id)
@@ -112,8 +110,7 @@ async def leave(ports: Ports, stack: Stack, watch: Watch) -> Outcome:
     """Go back to the plain stack by the same switch and drain."""
     with ports.lock.hold("leave"):
         began = ports.clock.monotonic()
-        healed = await heal(ports, stack, watch)
-        observed = await observe(ports, stack)
+        healed, observed = await heal(ports, stack, watch)
         change = leaving_change(observed, stack)
         run = _Run(ports, stack, watch, change, began, healed)
         phases = await execute(plan_leave(change), run.scene, run.id)

@@ -15,18 +15,19 @@ from teal.run.scene import Scene
 ROUNDS = 3  # a restored state file may show that a command was interrupted, too
 
 
-async def heal(ports: Ports, stack: Stack, watch: Watch, *, go_on: bool = False) -> str:
-    """Repair until nothing is due; return in words what was put right, "" for nothing. The lock is held.
+async def heal(ports: Ports, stack: Stack, watch: Watch, *, go_on: bool = False) -> tuple[str, Observed]:
+    """Repair until nothing is due; return in words what was put right, "" for nothing, and how all stands then.
 
-    Raises what the repair raises. *go_on*: where it fails for good, say so and leave the rest to the command, which
-    brings the stack into a known state by itself: or else a release that is broken could never be replaced.
+    The lock is held. Raises what the repair raises. *go_on*: where it fails for good, say so and leave the rest to
+    the command, which brings the stack into a known state by itself: or else a release that is broken could never be
+    replaced.
     """
     texts: list[str] = []
     for _ in range(ROUNDS):
         observed = await observe(ports, stack)
         repair = diagnose(observed, stack)
         if repair is None:
-            break
+            return "; ".join(texts), observed
         watch(Said("note", repair.text))
         try:
             await _carry_out(ports, stack, watch, observed, repair)
@@ -38,7 +39,7 @@ async def heal(ports: Ports, stack: Stack, watch: Watch, *, go_on: bool = False)
             watch(Said("warning", error.message))
             break
         texts.append(repair.text)
-    return "; ".join(texts)
+    return "; ".join(texts), await observe(ports, stack)
 
 
 async def _carry_out(ports: Ports, stack: Stack, watch: Watch, observed: Observed, repair: Repair) -> None:

@@ -57,8 +57,7 @@ async def cleanup(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool) ->
     if dry_run:
         return _cleaned(await observe(ports, stack), stack, planned=True)
     with ports.lock.hold("cleanup"):
-        healed = await heal(ports, stack, watch)
-        observed = await observe(ports, stack)
+        healed, observed = await heal(ports, stack, watch)
         _refuse_unknown(observed)
         plan = Plan("cleanup", observed.active, None, None, _steps(observed, stack), (), ())
         if plan.steps:
@@ -105,8 +104,7 @@ async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch) -> 
     """Start the shared services *names* (all where none is named), and update those that have changed."""
     wanted = _named(stack, names)
     with ports.lock.hold("up"):
-        await heal(ports, stack, watch)
-        observed = await observe(ports, stack)
+        _, observed = await heal(ports, stack, watch)
         found = {c.service for c in observed.on(Side.PLAIN, frozenset(wanted)) if c.running}
         changed = await changed_shared(ports, observed, wanted)
         scene = Scene(ports, stack, watch, key=ports.machine.secret())

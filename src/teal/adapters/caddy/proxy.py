@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -50,8 +51,8 @@ class CaddyProxy:
 
     async def prepared(self, container: Container) -> Prepared:
         """Return how the proxy stands to Teal, by the configuration that it runs with."""
-        config = await self._config(container)
-        return Prepared(await self._version(container), entries(config), bare(config), admin(config), unfit(config))
+        config, version = await asyncio.gather(self._config(container), self._version(container))
+        return Prepared(version, entries(config), bare(config), admin(config), unfit(config))
 
     async def seen(self, container: Container) -> str | None:
         """Return the state file as the container sees it; None where it sees none."""

@@ -55,7 +55,7 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
         case s.Join(side):
             return f"join {side} to the stack's own networks"
         case s.Settle(side):
-            return f"publish {side} as the active color" if side in COLORS else "publish that no color is active"
+            return f"record {side} as the active color" if side in COLORS else "record that no color is active"
         case s.Prune(releases):
             return f"remove what the policy no longer keeps: release {_listed(releases)}"
         case _:

@@ -57,9 +57,12 @@ WHOLE: Tree = {
 }
 
 
-def use(model: Tree, environment: Mapping[str, str], overrides: Overrides = _NOTHING_SAID) -> Stack:
-    """Read the stack in ROOT as a deploy would, *model* being Compose's own answer; judge it and render it."""
-    with _answering(model):
+def use(model: Tree, environment: Mapping[str, str], overrides: Overrides = _NOTHING_SAID, **colored: Tree) -> Stack:
+    """Read the stack in ROOT as a deploy would, *model* being Compose's own answer; judge it and render it.
+
+    *colored* is what Compose says of a color's overlay.
+    """
+    with _answering(model, colored):
         stack = asyncio.run(load(Options(where=str(ROOT)), environment, overrides=overrides))
     for problem in (*problems(stack), *problems(stack, (24, 0)), *preparation(stack, "/var/lib/teal/shop/proxy")):
         assert problem.message, problem
@@ -75,13 +78,14 @@ def use(model: Tree, environment: Mapping[str, str], overrides: Overrides = _NOT
 
 
 @contextmanager
-def _answering(model: Tree) -> Iterator[None]:
+def _answering(model: Tree, colored: Mapping[str, Tree]) -> Iterator[None]:
     """Let Compose answer with *model*: the real one takes 100 ms, and has a fuzz of its own."""
     module = sys.modules["teal.config.load"]
     asked = module.resolve
 
     async def answer(options: Options, environment: dict[str, str], files: Sequence[Path] = ()) -> Resolved:
-        return understood(json.dumps(model), 'level=warning msg="The \\"X\\" variable is not set"')
+        color = files[-1].suffixes[0][1:] if files else ""
+        return understood(json.dumps(colored.get(color, model)), 'level=warning msg="The \\"X\\" variable is not set"')
 
     module.resolve = answer
     try:
@@ -265,6 +269,23 @@ _overlay = st.one_of(
 )
 
 
+def _read_colors(example: tuple[Tree, Tree, Tree]) -> None:
+    plain, blue, green = example
+    ours = blue.get("services") if isinstance(blue.get("services"), dict) else {}
+    assert isinstance(ours, dict)
+    overlay = yaml({"services": {name: {} for name in ours}})
+    _put(compose__blue__yml=overlay, compose__green__yml=overlay, Caddyfile="")
+    plain, green = ({**each, "services": {**ours, **_known(each, ours)}} for each in (plain, green))
+    with unchanged(ROOT):
+        use(plain, {}, blue=blue, green=green)
+
+
+def _known(model: Tree, names: Mapping[str, object]) -> Tree:
+    """Return those services of *model* that have one of *names*: Compose adds an overlay to the same stack."""
+    services_ = model.get("services")
+    return {name: each for name, each in services_.items() if name in names} if isinstance(services_, dict) else {}
+
+
 def _read_overlays(example: tuple[str | bytes, str | bytes]) -> None:
     blue, green = example
     _put(compose__blue__yml=blue, compose__green__yaml=green, Caddyfile="")
@@ -296,6 +317,7 @@ _overrides = st.dictionaries(
 TARGETS = (
     Target("teal.yml", _teal_yml, _read_teal_yml),
     Target("Compose's model, Caddyfile", st.tuples(_model, _caddyfile), _read_model),
+    Target("models of both colors", st.tuples(_model, _model, _model), _read_colors),
     Target("overlays", st.tuples(_overlay, _overlay), _read_overlays),
     Target(
         "environment, .env, options",

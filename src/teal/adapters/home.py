@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pwd
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from teal.errors import Refused
 
@@ -21,6 +23,26 @@ def user_name() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return str(os.getuid())
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def _sudo_uid() -> int:
+    """Return who has become root by sudo; 0 for nobody."""
+    said = os.environ.get("SUDO_UID", "")
+    return int(said) if said.isascii() and said.isdecimal() and len(said) < 12 else 0
+
+
+class _Doubt(NamedTuple):
+    """Why the state directory is not to be trusted, and what to do."""
+
+    message: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +84,44 @@ class Home:
                 if not folder.is_dir():
                     folder.mkdir(parents=True, exist_ok=True)
                     folder.chmod(mode)  # whatever the umask says: the proxy may run as another user
-        except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        except PermissionError as error:
             raise self._refusal(str(error.filename or self.folder)) from error
+        except (FileExistsError, NotADirectoryError) as error:
+            hint = "move that file away, or choose another place with TEAL_HOME"
+            raise Refused(f"{error.filename or self.folder} is in the way: it is no directory", hint=hint) from error
         except OSError as error:
             raise Refused(
                 f"the state directory {self.folder} can't be prepared: {error.strerror}",
                 hint="choose another place with TEAL_HOME",
             ) from error
+        self._judge()
+
+    def _judge(self) -> None:
+        """Raise ``Refused`` where what is there can't be written, or can be by somebody else."""
         for each in (self.folder, self.proxy, self.releases, self.lock, self.journal):
             if each.exists() and not os.access(each, os.W_OK):
                 raise self._refusal(str(each))
+        for doubt in self._doubts():
+            raise Refused(doubt.message, hint=doubt.remedy)
+
+    def _doubts(self) -> Iterator[_Doubt]:
+        """Yield why somebody else could decide what is written here, or where: each a reason to refuse."""
+        for each in (self.folder, self.proxy, self.releases, self.lock, self.journal):
+            quoted = shlex.quote(str(each))
+            if each.is_symlink():
+                remedy = f"see where it leads: ls -l {quoted}; then put the real thing in its place"
+                yield _Doubt(f"{each} is a symbolic link: Teal writes to no other place", remedy)
+            elif each.exists() and (found := each.stat()):
+                if found.st_mode & 0o002:
+                    yield _Doubt(f"everybody may write to {each}", f"run: sudo chmod o-w {quoted}")
+                if os.geteuid() == 0 and found.st_uid not in {0, _sudo_uid()}:
+                    remedy = f"run teal as that user, or: sudo chown -R root {shlex.quote(str(self.folder))}"
+                    yield _Doubt(f"{each} belongs to {_name(found.st_uid)}, who is neither root nor you", remedy)
 
     def missing(self) -> str:
         """Return the command that prepares this home for the present user, or "" where nothing is needed."""
+        for doubt in self._doubts():
+            return doubt.remedy
         for each in (self.releases, self.proxy, self.folder, self.lock, self.journal):
             if each.exists() and not os.access(each, os.W_OK):
                 return self.command()

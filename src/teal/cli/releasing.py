@@ -31,6 +31,12 @@ _TIMES = (
 )
 
 
+class _ReleaseNumber(click.IntRange):
+    """The number of a release, called so in errors."""
+
+    name = "release number"
+
+
 def _all(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def decorate(function: Any) -> Any:
         for each in reversed(decorators):
@@ -83,7 +89,7 @@ def _deploy(session: Session, options: DeployOptions) -> None:
 
 
 @click.command(cls=Command, example="teal rollback\nteal rollback 12")
-@click.argument("release", type=click.IntRange(min=1), required=False)
+@click.argument("release", type=_ReleaseNumber(min=1), required=False)
 @_all(_KEEP, _DRY)
 @click.pass_obj
 def rollback(session: Session, /, *, release: int | None, dry_run: bool, keep: bool) -> None:

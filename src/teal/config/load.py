@@ -49,6 +49,7 @@ async def load(
     overlays = {side: overlay(files, side) for side in COLORS}
     resolved = await _resolved(options, known, files, {} if only_plain else overlays)
     models = {side: await _with_values(each.model, options, known) for side, each in resolved.items()}
+    _alike(models, overlays)
     said = _teal_yml(files[0].parent)
     plain = models[Side.PLAIN]
     overlaid = frozenset(name for path in overlays.values() if path for name in named_in(path))
@@ -90,6 +91,17 @@ async def _resolved(
         resolve(options, environment), *(resolve(options, environment, chosen[side]) for side in COLORS)
     )
     return dict(zip((Side.PLAIN, *COLORS), answers, strict=True))
+
+
+def _alike(models: Mapping[Side, Tree], overlays: Mapping[Side, Path | None]) -> None:
+    """Raise ConfigError where one color has a service that the other hasn't: an overlay misspells its name."""
+    names = {side: services_in(models[side]).keys() for side in Side}
+    for side in COLORS:
+        for name in sorted(names[side] - names[side.other]):
+            file = path.name if (path := overlays[side]) else "the stack"
+            near = difflib.get_close_matches(name, names[Side.PLAIN], n=1)
+            hint = f"did you mean {near[0]}?" if near else f"name it in the overlay of {side.other}, too"
+            raise ConfigError(f"{file} names {name}, which {side.other} has not", hint=hint)
 
 
 async def _with_values(model: Tree, options: Options, environment: dict[str, str]) -> Tree:
@@ -176,7 +188,8 @@ def _content(source: str, content: str) -> bytes:
         return Path(source).read_bytes()
     except OSError as error:
         raise ConfigError(
-            f"{source} can't be read: {error.strerror}", hint="it is a secret or config of the stack"
+            f"{source} can't be read: {error.strerror}",
+            hint="it is a secret or config: create it, or take it out of the file",
         ) from error
 
 

@@ -63,8 +63,9 @@ def _absolute(options: Options, name: str) -> Path:
     try:
         there = "://" in name or path.stat()  # Compose fetches from elsewhere, too
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is no file name"
-        raise ConfigError(f"the Compose file {name!r} can't be read: {reason}", hint=f"see {source}") from error
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        reason = "is not there" if missing else f"can't be read: {getattr(error, 'strerror', '') or 'no file name'}"
+        raise ConfigError(f"the Compose file {name!r} {reason}", hint=f"check the name: {source}") from error
     assert there
     return path
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from teal.core.tree import mapping
+from teal.core.tree import mapping, text
 
 _KEY = re.compile(r"(\s+)[\"']?([\w.-]+)[\"']?\s*:")
 
@@ -27,7 +27,7 @@ def named_in(file: Path) -> frozenset[str]:
         return found
     from teal.config.strict import read_yaml
 
-    return frozenset(mapping(mapping(read_yaml(file)).get("services")))
+    return frozenset(map(text, mapping(mapping(read_yaml(file)).get("services"))))
 
 
 def _lines(path: Path) -> list[str]:

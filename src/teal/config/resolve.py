@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from teal.config.options import Options
+from teal.config.options import Options, owner_files
+from teal.config.refusals import refusal
 from teal.config.shape import checked
 from teal.core.stack import Tree
 from teal.errors import ConfigError, Unavailable
@@ -41,7 +42,8 @@ def arguments(options: Options, files: Sequence[Path] = ()) -> list[str]:
 
 async def resolve(options: Options, environment: dict[str, str], files: Sequence[Path] = ()) -> Resolved:
     """Return the stack's model as Compose understands it; ConfigError with Compose's own words where it doesn't."""
-    output, errors = await ask(options, environment, [*arguments(options, files), "config", "--format", "json"])
+    argv = [*arguments(options, files), "config", "--format", "json"]
+    output, errors = await ask(options, environment, argv, files or owner_files(options, environment))
     return understood(output, errors)
 
 
@@ -64,8 +66,13 @@ async def interpolation(options: Options, environment: dict[str, str]) -> dict[s
     return {name: value for name, _, value in pairs}
 
 
-async def ask(options: Options, environment: dict[str, str], argv: Sequence[str]) -> tuple[str, str]:
-    """Run *argv* where the owner stands, with PWD saying so; return what it printed on both streams."""
+async def ask(
+    options: Options, environment: dict[str, str], argv: Sequence[str], files: Sequence[Path] = ()
+) -> tuple[str, str]:
+    """Run *argv* where the owner stands, with PWD saying so; return what it printed on both streams.
+
+    Where it fails, ConfigError says why, and of broken YAML in which of *files* it is.
+    """
     known = {**environment, "PWD": str(options.cwd)}
     try:
         process = await asyncio.create_subprocess_exec(
@@ -82,14 +89,8 @@ async def ask(options: Options, environment: dict[str, str], argv: Sequence[str]
         ) from error
     output, errors = (part.decode(errors="replace") for part in await process.communicate())
     if process.returncode != 0:
-        raise ConfigError("Compose does not accept the stack's files", detail=errors.strip(), hint=_hint(errors))
+        raise refusal(errors, files)
     return output, errors
-
-
-def _hint(errors: str) -> str:
-    if "is not a docker command" in errors or "unknown shorthand flag" in errors:
-        return "install Compose's plugin, version 2.24 or later"
-    return "see what `docker compose config` says in that folder"
 
 
 def _notes(errors: str) -> tuple[str, ...]:

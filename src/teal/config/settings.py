@@ -72,4 +72,6 @@ def _seconds(name: str, written: str | int | float) -> float:
     try:
         return seconds(written)
     except ValueError as error:
-        raise ConfigError(f"{name}: {error}", hint=f"for example {name.split()[0]}=300s") from error
+        key, _, file = name.partition(" in ")
+        example = f"{key.rpartition('.')[2]}: 300s" if file else f"{key}=300s"
+        raise ConfigError(f"{name}: {error}", hint=f"for example `{example}`") from error

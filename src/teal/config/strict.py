@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +26,7 @@ _SPOKEN = {"`str`": "text", "`int`": "a whole number", "`float`": "a number", "`
 _LONE = re.compile("[\ud800-\udfff]")  # half a character, by an escape like "\\ud83d" alone
 _MOST = 100_000  # nodes of a file, each alias counted as what it stands for
 _MEND = {
+    "found a tab character": "indent with spaces, not with tabs",
     "found character '\\t' that cannot start any token": "indent with spaces, not with tabs",
     "found duplicate key": "write that key once",
     "mapping values are not allowed here": "indent it like its neighbours, and quote a value that holds a colon",
@@ -32,13 +34,21 @@ _MEND = {
     "expected <block end>": "indent it like its neighbours",
     "did not find expected key": "indent it like its neighbours",
 }
+_HOW = {
+    "Expected `int`, got `str`": "write the number without quotes",
+    "Expected `int` <= 65535": "a port is a number from 1 to 65535",
+    "Expected `array`": "write a list: `[a, b]`",
+    "Expected `str`": "put quotes around it",
+    "Expected `object`": "write keys with values: `name: value`",
+}
 _SPOKEN |= {"`object`": "keys with values", "`array`": "a list", "`null`": "nothing"}
 
 
 def read_yaml(path: Path) -> object:
     """Return the content of *path* with its line numbers; duplicate keys and broken YAML are ConfigErrors."""
     try:
-        raw = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+        with warnings.catch_warnings(action="ignore"):
+            raw = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
         _bounded(path, raw)
         return raw
     except MarkedYAMLError as error:
@@ -61,7 +71,11 @@ def _first_line(error: Exception) -> str:
 def _misspelt(path: Path, error: MarkedYAMLError) -> ConfigError:
     line = error.problem_mark.line + 1 if error.problem_mark else 1
     what = (error.problem or "broken YAML").split("with value")[0].strip()
-    return ConfigError(f"{path.name}:{line}: {what}", hint=_MEND.get(what.partition(",")[0], "correct that line"))
+    return ConfigError(f"{path.name}:{line}: {what}", hint=_mend(what))
+
+
+def _mend(what: str) -> str:
+    return next((advice for words, advice in _MEND.items() if what.startswith(words)), "correct that line")
 
 
 def _bounded(path: Path, raw: object) -> None:
@@ -118,12 +132,23 @@ def _explained(path: Path, raw: object, kind: type[T], message: str) -> ConfigEr
     found = _WHERE.match(message)
     what, steps = (found["what"], found["path"] or "") if found else (message, "")
     keys = _keys(raw, _STEP.findall(steps), kind, what)
+    if found and found["in"] and what.startswith("Expected `str`"):
+        return _no_name(path, raw, keys)
     wrong = _UNKNOWN.fullmatch(what) or (_ENUM.fullmatch(what) if found and found["in"] else None)
     word = wrong[1].strip("'") if wrong else ""
     place = [*keys, word] if word else keys
     spoken = ".".join(map(str, place)) or "the file"
     said = "there is no such key" if word else _spoken(what)
     return ConfigError(f"{path.name}:{line_of(raw, place) or 1}: {spoken}: {said}", hint=_hint(what, kind, steps, word))
+
+
+def _no_name(path: Path, raw: object, keys: Sequence[str | int]) -> ConfigError:
+    """Return the error for a key that YAML takes for something else than a name: a number, yes, null."""
+    at = _at(raw, keys)
+    odd = next((key for key in at if not isinstance(key, str)), "") if isinstance(at, Mapping) else ""
+    where = f"{path.name}:{line_of(raw, [*keys, odd]) or 1}: {'.'.join(map(str, keys))}"
+    hint = f"write the name of a service, or quotes around it; a port: `web: {{port: {odd}}}`"
+    return ConfigError(f"{where}: a name must stand where {str(odd)[:40]!r} stands", hint=hint)
 
 
 def _keys(raw: object, steps: Sequence[tuple[str, str, str]], kind: type[T], what: str) -> list[str | int]:
@@ -179,7 +204,21 @@ def _hint(what: str, kind: type, steps: str, key: str) -> str:
     near = difflib.get_close_matches(key or (value[1].strip("'") if value else ""), words, n=1)
     if near:
         return f"did you mean {near[0]}?"
-    return f"write one of: {', '.join(words)}" if words and (key or value) else "see docs/teal-yml.md"
+    if words and (key or value):
+        return f"write one of: {', '.join(words)}"
+    return _how(what, words)
+
+
+def _how(what: str, words: Sequence[str]) -> str:
+    """Return how to write what *what* asks for; *words* are the keys that may stand there."""
+    if what == "Expected `object`, got `int`" and "port" in words:
+        return "write it as `{port: 3000}`"
+    if what.startswith("Expected `object`") and words:
+        return f"write it with keys: {', '.join(words)}"
+    for begin, advice in _HOW.items():
+        if what.replace(" | null`", "`").startswith(begin):
+            return advice
+    return "`teal schema teal.yml` says what may stand there"
 
 
 def _known(kind: type, names: Sequence[str], *, keys: bool) -> list[str]:

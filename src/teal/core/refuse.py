@@ -75,7 +75,11 @@ def roles(stack: Stack) -> Iterator[Problem]:
     for each in stack.services:
         service = services.get(each.name, {})
         if each.name == stack.proxy and each.role is not Role.SHARED:
-            yield error(each.name, f"{each.name} is the proxy and can't be a {each.role}", "make it shared")
+            yield error(
+                each.name,
+                f"{each.name} is the proxy and can't be a {each.role}",
+                "the proxy is shared: take it out of teal.yml",
+            )
         if service and not service.get("image") and not service.get("build"):
             yield error(each.name, f"{each.name} has neither image nor build", "give it one, or make it a tool")
         if service.get("models") and (each.role.rotates or each.role is Role.ONE_SHOT):

@@ -73,7 +73,7 @@ def _finding(problem: Problem) -> Finding:
 def _home(ports: Ports) -> Iterable[Finding]:
     command = ports.machine.unprepared()
     if command:
-        yield Finding("error", "state directory", "it is not writable for you", f"prepare it once: {command}")
+        yield Finding("error", "state directory", "it is not prepared for you", f"prepare it once: {command}")
 
 
 def _mounts(stack: Stack) -> Iterable[Finding]:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from teal.config import Options, Overrides, directory, load, project_name, variable
+from teal.config import Options, Overrides, directory, project_name, variable
+from teal.config.load import load
 from teal.config.resolve import Resolved, understood
 from teal.core.preparing import preparation
 from teal.core.refuse import problems

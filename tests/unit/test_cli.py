@@ -123,7 +123,7 @@ def test_every_exit_status_that_an_error_has_is_documented():
     [
         (["depoy"], "there is no command 'depoy': did you mean 'deploy'?", "see: teal --help"),
         (["deploy", "--forc"], "no such option '--forc'", "see: teal deploy --help"),
-        (["rollback", "zero"], "'zero' is not a valid integer", "see: teal rollback --help"),
+        (["rollback", "zero"], "'zero' is not a valid release number", "see: teal rollback --help"),
         (["deploy", "--strategy", "x"], "invalid value for '--strategy'", "see: teal deploy --help"),
         (["-f"], "option '-f' requires an argument", "see: teal --help"),
     ],

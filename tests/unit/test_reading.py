@@ -1,5 +1,7 @@
 """What is read beside Compose's own model: which files, the settings, the proxy's configuration."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,7 +45,12 @@ def test_each_variable_has_its_setting() -> None:
 def test_a_duration_that_is_none_names_where_it_was_written() -> None:
     with pytest.raises(ConfigError, match="HEALTH_CHECK_TIMEOUT: '180 s' has a space in it") as refused:
         settings_of(Overrides(), {"HEALTH_CHECK_TIMEOUT": "180 s"}, TealYml())
-    assert refused.value.hint == "for example HEALTH_CHECK_TIMEOUT=300s"
+    assert refused.value.hint == "for example `HEALTH_CHECK_TIMEOUT=300s`"
+
+
+def test_the_function_that_reads_is_one_whoever_asks_for_it_again() -> None:
+    script = "from teal import config; first = config.load; assert first is config.load and callable(first)"
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -56,7 +56,7 @@ def read(tmp_path: Path, text: str) -> TealYml:
         ("hooks:\n  pre-bild: [x]\n", "2: hooks.pre-bild: there is no such key", "did you mean pre-build?"),
         ("retention:\n  releases: 0\n", "2: retention.releases: expected a whole number >= 1", ""),
         ("routes:\n  web:\n", "2: routes.web: expected keys with values, got nothing", ""),
-        ("proxy: a\nproxy: b\n", '2: found duplicate key "proxy"', "correct that line"),
+        ("proxy: a\nproxy: b\n", '2: found duplicate key "proxy"', "write that key once"),
         ("proxy: [\n", "2: expected the node content", "correct that line"),
         ("- a\n", "1: the file: expected keys with values, got a list", ""),
     ],

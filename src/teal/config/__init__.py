@@ -20,4 +20,5 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from teal.config.load import load
 
+    globals()["load"] = load  # the import has put the module of that name there, for whoever asks again
     return load

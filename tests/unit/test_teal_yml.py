@@ -28,7 +28,8 @@ safe_volumes: [media]
 ports: {web: drop}
 checks:
   - {route: web, path: /version, status: 204, contains: seven}
-  - {service: web, command: python -m smoke "one two"}
+  - {service: web, command: python -m smoke "one two" && echo fine}
+  - {service: web, command: [smoke, "one two"]}
 hooks:
   pre-build: [make assets]
   post-switch: [[notify, "#ops"]]
@@ -87,7 +88,8 @@ def test_a_full_file_becomes_the_cores_words(tmp_path: Path) -> None:
     )
     assert checks_of(said) == (
         HttpCheck("web", "/version", 204, "seven"),
-        CommandCheck("web", ("python", "-m", "smoke", "one two")),
+        CommandCheck("web", ("/bin/sh", "-c", 'python -m smoke "one two" && echo fine')),
+        CommandCheck("web", ("smoke", "one two")),
     )
     assert hooks_of(said) == (
         Hook("pre-build", ("/bin/sh", "-c", "make assets")),

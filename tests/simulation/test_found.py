@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,8 @@ from teal.adapters.simulated import Behaviour, Trouble, life
 from teal.core.side import Side
 from teal.core.traffic import to
 from teal.errors import NeedsPerson, Unhealthy
+from teal.run import traffic
+from teal.run.scene import Scene
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import JOBS, ROTATING
 
@@ -162,3 +165,36 @@ def test_a_color_that_its_adoption_left_apart_is_made_anew_when_it_comes_back() 
     world.promises.settled("rollback")
     assert world.promises.violations == []
     world.close()
+
+
+def test_a_signal_right_after_the_switch_waits_until_the_deploy_has_ended(
+    world: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = traffic.switch
+
+    async def interrupted(scene: Scene, side: Side) -> bool:
+        task = asyncio.current_task()
+        assert task is not None
+        passed = await real(scene, side)
+        task.cancel()
+        return passed
+
+    monkeypatch.setattr(traffic, "switch", interrupted)
+    world.new_source()
+    ended = world.run("deploy")
+    assert ended.ok, ended.error
+    assert ended.value.outcome == "done"
+    assert "interrupted: what must be finished is finished first" in ended.value.notes
+    assert world.run("status").value.release == ended.value.release
+
+
+def test_what_a_kill_between_pinning_and_keeping_leaves_is_pruned_later(world: Simulation) -> None:
+    for at in range(1, 40):
+        world.new_source(f"try {at}")
+        world.run("deploy", Trouble(at, "kill-before"))
+    for source in "xyz":
+        world.new_source(source)
+        assert world.run("deploy").ok
+    tags = {tag for picture in world.world.images.values() for tag in picture.tags}
+    tagged = {tag.rpartition(":")[2] for tag in tags if tag.startswith("teal/")}
+    assert tagged == {str(number) for number in world.world.disk.releases}

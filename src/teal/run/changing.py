@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from teal.core.observed import Container
 from teal.core.order import stop_waves
+from teal.core.release import Release
 from teal.core.roles import Role
 from teal.core.side import Side, key_of, project_of
 from teal.core.stack import Service
@@ -177,10 +178,10 @@ async def remove(scene: Scene, names: Iterable[str]) -> bool:
 
 
 async def prune(scene: Scene, numbers: Iterable[int]) -> bool:
-    """Drop kept releases with their image tags; what the engine still uses it keeps."""
+    """Drop kept releases with their one-shots' containers and image tags; one whose one-shot still runs stays."""
     kept = {release.number: release for release in scene.ports.releases.all()}
     for number in numbers:
-        if number not in kept:
+        if number not in kept or not await _forget_one_shots(scene, kept[number]):
             continue
         for service in kept[number].images:
             try:
@@ -189,3 +190,16 @@ async def prune(scene: Scene, numbers: Iterable[int]) -> bool:
                 scene.note(f"an image of release {number} could not be removed: {error.message}", warning=True)
         scene.ports.releases.drop(number)
     return False
+
+
+async def _forget_one_shots(scene: Scene, release: Release) -> bool:
+    """Remove what failed or killed one-shots of *release* have left; tell whether none of them runs any more."""
+    ended = True
+    for service in release.images.keys() - {service.name for service in release.rotating}:
+        name = making.one_shot_name(scene.stack.project, service, release.number)
+        container = await scene.ports.engine.container(name)
+        if container is not None and container.running:
+            ended = False
+        elif container is not None:
+            await scene.ports.engine.remove(container.id)
+    return ended

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 from teal.core.events import StepBegan, StepEnded
-from teal.core.steps import Plan, RunHook, Step
+from teal.core.steps import Plan, RunHook, Step, Switch
 from teal.core.words import name_of
 from teal.errors import Interrupted, NeedsPerson, TealError
 from teal.run.perform import perform
@@ -22,13 +22,12 @@ async def execute(plan: Plan, scene: Scene, run: int) -> dict[str, float]:
     """Execute *plan* as journal run *run*; return the seconds of each kind of step, in order.
 
     Raises what a step raised, after the undo; ``NeedsPerson`` where something after the switch failed. Cancelled
-    before the end of ``plan.before``, it undoes and raises ``Interrupted``; after it, it finishes first.
+    before the switch, it undoes and raises ``Interrupted``; after it, it finishes first.
     """
     phases: dict[str, float] = {}
     scene.users = plan.source
     try:
-        for step in plan.before:
-            await _one(step, plan, scene, run, phases)
+        await _until_confirmed(plan, scene, run, phases)
     except asyncio.CancelledError:
         left = await to_the_end(_undo(plan, scene, run), scene)
         scene.ports.journal.end(run, "interrupted", left)
@@ -47,6 +46,15 @@ async def execute(plan: Plan, scene: Scene, run: int) -> dict[str, float]:
         raise NeedsPerson(message, hint="users are served; see `teal status` and `teal logs`, or `teal rollback`")
     scene.ports.journal.end(run, "done")
     return phases
+
+
+async def _until_confirmed(plan: Plan, scene: Scene, run: int, phases: dict[str, float]) -> None:
+    """Perform what may still be undone; from the switch on a signal waits: users are on the new release already."""
+    switched = False
+    for step in plan.before:
+        work = _one(step, plan, scene, run, phases)
+        await (to_the_end(work, scene) if switched else work)
+        switched = switched or isinstance(step, Switch)
 
 
 async def prepare(steps: Sequence[Step], plan: Plan, scene: Scene, run: int) -> dict[str, float]:

@@ -88,12 +88,11 @@ async def images(scene: Scene, services: Iterable[Service]) -> dict[str, ImageIn
 
 
 async def keep(scene: Scene, number: int, side: Side) -> bool:
-    """Pin the images under Teal's tags and write the release: both renderings, its files, its record."""
+    """Write the release (both renderings, its files, its record) and pin its images under Teal's tags."""
     engine = scene.ports.engine
     found = await images(scene, pinned(scene.stack))
     stack = with_images(scene.stack, {name: image.facts for name, image in found.items()})
     ids = {name: image.id for name, image in found.items()}
-    await asyncio.gather(*(engine.tag(ids[name], repository(stack.project, name), str(number)) for name in ids))
     folder = scene.ports.releases.folder(number)
     info = await engine.info()
     made = Making(number, ids, folder, engine=engine_version(info.version))
@@ -110,7 +109,8 @@ async def keep(scene: Scene, number: int, side: Side) -> bool:
         volumes=tuple(dict.fromkeys((*rendered.volumes, *once.volumes))),
         remembered=remember(scene.stack),
     )
-    scene.ports.releases.keep(release, both, once)
+    scene.ports.releases.keep(release, both, once)  # before the tags: what a kill leaves of it, a later deploy prunes
+    await asyncio.gather(*(engine.tag(ids[name], repository(stack.project, name), str(number)) for name in ids))
     await require(scene, release)
     return False
 
@@ -146,6 +146,11 @@ def _refuse_external(volume: Required) -> None:
 def repository(project: str, service: str) -> str:
     """Return the repository under which Teal tags the images of kept releases."""
     return f"teal/{project}/{service}".lower()
+
+
+def one_shot_name(project: str, service: str, release: int) -> str:
+    """Return the name of the container in which a one-shot of a release runs; it outlives Teal, and a failure."""
+    return f"{project}-once-{service}-{release}"
 
 
 def image_tag(project: str, service: str, release: int) -> str:

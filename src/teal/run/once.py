@@ -9,6 +9,7 @@ from teal.core.observed import Container
 from teal.core.side import Side
 from teal.core.stack import Hook
 from teal.errors import CheckFailed, Failed, TealError, Unhealthy
+from teal.run import making
 from teal.run.scene import Scene
 from teal.run.starting import start
 
@@ -57,7 +58,7 @@ async def run_once(scene: Scene, service: str, release: int) -> bool:
     side = scene.release(release).side
     file = scene.ports.releases.once(release)
     project = f"{scene.stack.project}-once"
-    name = f"{project}-{service}-{release}"
+    name = making.one_shot_name(scene.stack.project, service, release)
     scene.tell(side, service, "running")
     lines: list[str] = []
     status = await scene.ports.compose.run_once(project, file, service, name=name, told=lines.append)

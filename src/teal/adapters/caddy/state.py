@@ -33,6 +33,7 @@ class StateFile:
         """Replace the file in one rename that survives a power cut; raise ``Unavailable`` where it stays as it was."""
         beside = self._path.with_name(f".{NAME}-{secrets.token_hex(4)}")
         try:
+            self._sweep()
             _write(beside, format_traffic(traffic).encode())
             beside.replace(self._path)
             _sync(self._path.parent)
@@ -40,6 +41,11 @@ class StateFile:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
             raise _unavailable("written", self._path, error) from error
+
+    def _sweep(self) -> None:
+        """Remove what a killed command wrote and never renamed; whoever writes holds the lock."""
+        for left in self._path.parent.glob(f".{NAME}-*"):
+            left.unlink(missing_ok=True)
 
 
 def _as_the_proxy_reads(content: bytes) -> str:

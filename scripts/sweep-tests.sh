@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Remove what tests left on the engine when they were killed: containers, networks, volumes and images named
-# teal-test-PID-… whose process PID is gone. What runs now is not touched.
+# teal-test-PID-… (teal/teal-test-PID-… for tags of Teal's) whose process PID is gone. What runs now is not touched.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 

@@ -72,7 +72,7 @@ def test_sighup_right_before_the_switch(tale: World) -> None:
         stopped(tale, tale.ended_at("before:switch", signal.SIGHUP, *QUICK), color)
 
 
-@pytest.mark.parametrize("point", ["done:switch", "after:switch", "before:confirm"])
+@pytest.mark.parametrize("point", ["done:switch", "before:confirm"])
 def test_ctrl_c_right_after_the_switch_goes_forward(tale: World, point: str) -> None:
     before = tale.active
     ended = tale.ended_at(point, signal.SIGINT, *QUICK)

@@ -46,7 +46,7 @@ def test_killed_before_the_switch_cleanup_undoes_it(tale: World, point: str) -> 
     assert tale.tags() == tale.kept()
 
 
-@pytest.mark.parametrize("point", ["done:switch", "after:switch", "before:drain", "before:settle"])
+@pytest.mark.parametrize("point", ["done:switch", "after:switch", "before:settle"])
 def test_killed_after_the_switch_the_next_command_finishes(tale: World, point: str) -> None:
     before = tale.active
     tale.killed_at(point, *QUICK)
@@ -74,7 +74,7 @@ def test_killed_in_the_drain_or_while_retiring_a_rollback_heals_first(tale: Worl
     assert tale.whole() == before
 
 
-@pytest.mark.parametrize("point", ["before:start", "before:switch", "done:switch"])
+@pytest.mark.parametrize("point", ["before:switch", "done:switch"])
 def test_a_killed_rollback_is_repeated(tale: World, point: str) -> None:
     tale.teal.run(*QUICK)
     before, wanted = tale.active, tale.teal.status()["rollback"]["release"]

@@ -96,3 +96,47 @@ def test_a_user_without_permission_gets_the_one_command(there, wanted):
         assert command == wanted.format(root=root).replace("nobody", user)
         assert "not writable" in message
         assert hint == f"prepare it once: {command}"
+
+
+@pytest.mark.parametrize("name", ["", "proxy", "releases"])
+def test_a_place_that_everybody_may_write_to_is_refused_with_the_way_out(tmp_path, name):
+    home = Home(tmp_path, "tale")
+    home.prepare()
+    place = home.folder / name
+    place.chmod(0o777)
+    with pytest.raises(Refused, match="everybody may write") as refused:
+        home.prepare()
+    assert refused.value.hint == f"run: sudo chmod o-w {place}"
+    assert home.missing() == refused.value.hint
+    place.chmod(0o755)
+    home.prepare()
+
+
+@pytest.mark.parametrize("name", ["proxy", "releases", "lock", "journal.db"])
+def test_a_link_out_of_the_state_directory_is_refused(tmp_path, name):
+    home = Home(tmp_path / "home", "tale")
+    home.prepare()
+    place, outside = home.folder / name, tmp_path / "outside"
+    if place.is_dir():
+        place.rmdir()
+        outside.mkdir()
+    else:
+        outside.write_text("precious")
+    place.symlink_to(outside)
+    with pytest.raises(Refused, match="is a symbolic link"):
+        home.prepare()
+    assert not outside.is_file() or outside.read_text() == "precious"
+
+
+def test_root_does_not_trust_a_directory_of_somebody_else_unless_they_called_sudo(tmp_path, monkeypatch):
+    home = Home(tmp_path, "tale")
+    home.prepare()
+    if os.geteuid() == 0:
+        os.chown(home.folder, 65534, 65534)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    with pytest.raises(Refused, match="who is neither root nor you"):
+        home.prepare()
+    monkeypatch.setenv("SUDO_UID", str(home.folder.stat().st_uid))
+    home.folder.chmod(0o755)
+    home.prepare()

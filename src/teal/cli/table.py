@@ -40,6 +40,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "schema": Entry("teal.cli.about", "Print the JSON Schema of an output or of teal.yml."),
         "snippet": Entry("teal.cli.about", "Print the snippet that the stack's Caddyfile imports."),
         "plugin": Entry("teal.cli.about", "Make `docker teal` work."),
+        "support": Entry("teal.cli.support", "Write what a bug report needs into one file, secrets masked."),
         "help": Entry("teal.cli.about", "Explain Teal or one of its commands."),
         "version": Entry("teal.cli.about", "Print the version."),
     },

@@ -219,7 +219,7 @@ def test_json_lines_of_a_rollback_end_in_the_result(mini):
     assert (result["outcome"], result["target"]) == ("done", "blue")
     assert mini.stack.get("/").text.startswith("one ")
     history = json.loads(mini.teal("history", "--json").stdout)
-    assert history[0]["command"] == "rollback"
+    assert history["runs"][0]["command"] == "rollback"
 
 
 def test_down_takes_all_down_and_keeps_the_volumes(mini):

@@ -20,7 +20,7 @@ def stopped(tale: World, ended: Ended, color: str) -> None:
     assert ended.status == 130, ended.told
     assert ended.error["message"].startswith("interrupted before")
     assert ended.error["hint"] == f"{color} still serves, untouched"
-    assert tale.teal.run("history", "--limit", "1").result[0]["outcome"] == "interrupted"
+    assert tale.teal.run("history", "--limit", "1").result["runs"][0]["outcome"] == "interrupted"
 
 
 def test_ctrl_c_during_the_build(tale: World) -> None:

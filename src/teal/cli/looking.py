@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from teal.cli.library import Library
     from teal.core.stack import Stack
     from teal.run.ports import Ports
-    from teal.run.results import HistoryRow
+    from teal.run.results import History
 
 
 @click.command(cls=Command, example="teal status --json")
@@ -36,8 +36,10 @@ def history(session: Session, /, *, limit: int) -> None:
     """List what has changed this stack: outcome and duration, the latest first."""
     from teal.cli.show.looks import history as show
 
-    async def rows(library: Library, ports: Ports, _: Stack) -> tuple[HistoryRow, ...]:
-        return library.history(ports, limit)
+    async def rows(library: Library, ports: Ports, _: Stack) -> History:
+        from teal.run.results import History
+
+        return History(library.history(ports, limit))
 
     answer(session, look(session, Purpose.LOOK, rows), show)
 

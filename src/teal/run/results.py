@@ -178,3 +178,10 @@ class HistoryRow:
     outcome: str
     message: str
     phases: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Past runs, the latest first."""
+
+    runs: tuple[HistoryRow, ...]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from teal.cli.show.text import age, paint, seconds, stamp, table
 from teal.core.side import Side
-from teal.run.results import Checked, ColorStatus, Finding, HistoryRow, RollbackStatus, ServiceStatus, Status
+from teal.run.results import Checked, ColorStatus, Finding, History, HistoryRow, RollbackStatus, ServiceStatus, Status
 
 _INK = {"blue": "bright_blue", "green": "green"}
 _LEVELS = {"error": "red", "warning": "yellow", "note": ""}
@@ -117,12 +117,12 @@ def _problems(result: Status) -> list[str]:
     return ["", *(paint(f"! {problem}", "yellow") for problem in result.problems)] if result.problems else []
 
 
-def history(rows: Sequence[HistoryRow]) -> str:
+def history(past: History) -> str:
     """Return the past runs, the latest first."""
-    if not rows:
+    if not past.runs:
         return "no command has changed this stack yet"
     head = ("#", "WHEN", "COMMAND", "RELEASE", "FROM → TO", "OUTCOME", "TOOK", "")
-    return table(head, [_past(row) for row in rows])
+    return table(head, [_past(row) for row in past.runs])
 
 
 def _past(row: HistoryRow) -> tuple[str, ...]:

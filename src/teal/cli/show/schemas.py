@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from teal import config
-from teal.run.results import ByHand, Checked, Cleaned, HistoryRow, Outcome, Status, Upped
+from teal.run.results import ByHand, Checked, Cleaned, History, Outcome, Status, Upped
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _RESULTS: dict[str, tuple[Any, str]] = {
@@ -16,7 +16,7 @@ _RESULTS: dict[str, tuple[Any, str]] = {
     "cleanup": (Cleaned, "the last line of teal cleanup --json"),
     "by-hand": (ByHand, "the last line of teal restart, stop or down --json"),
     "up": (Upped, "the last line of teal up --json"),
-    "history": (tuple[HistoryRow, ...], "teal history --json"),
+    "history": (History, "teal history --json"),
     "check": (Checked, "teal check --json"),
 }
 

@@ -104,6 +104,9 @@ class ReleaseFolders:
         except PermissionError:
             self._notes.append(f"the kept releases in {self._root} are closed to this user")
             return ()
+        except OSError as error:
+            self._notes.append(f"the kept releases in {self._root} can't be read: {error.strerror}")
+            return ()
 
     def _load(self, folder: Path) -> Release | None:
         """Return the release kept in *folder*; None where there is only a log, or nothing that can be read."""

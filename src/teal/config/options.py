@@ -11,7 +11,7 @@ from pathlib import Path
 from teal.errors import ConfigError
 
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
-PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")  # what Compose takes as a project's name
+PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")  # what Compose takes as a project's name, and folders may be called
 _NAME = re.compile(r"^name:[ \t]*[\"']?([^\"'#\s]+)", re.MULTILINE)
 _OVERRIDES = (
     "compose.override.yml",

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from teal.config.options import PROJECT
 from teal.core.stack import Tree
 from teal.core.tree import mapping, sequence, services_in, text
 from teal.errors import ConfigError
 
 _Duration = Annotated[str, Meta(pattern=r"^((\d+(\.\d*)?(ns|us|µs|ms|s|m|h|d))+|\d+(\.\d+)?)?$")]
-_Project = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 _NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")
 
 
@@ -28,7 +28,7 @@ class _Service(Struct):
 
 
 class _Model(Struct):
-    name: _Project
+    name: str
     services: dict[str, _Service]
 
 
@@ -38,6 +38,9 @@ def checked(model: dict[str, Any]) -> Tree:
         msgspec.convert(model, _Model)
     except msgspec.ValidationError as error:
         raise ConfigError(f"Compose's answer is not understood: {error}", hint=_HINT) from error
+    if not PROJECT.fullmatch(model["name"]):
+        hint = "at most 100 lower-case letters, digits, dashes and underscores: -p, or `name:` in the file"
+        raise ConfigError(f"{model['name'][:60]!r} can't be the name of a project", hint=hint)
     for name, service in services_in(model).items():
         if not _NAME.fullmatch(name):
             hint = "rename it: letters, digits, dots, dashes and underscores, no dash first"

@@ -8,22 +8,30 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.fuzz import raw
 from tests.fuzz.running import fuzz
 from tests.fuzz.targets import TARGETS
+
+SLOW = 2.0  # seconds after which an example is shown
 
 
 def main(arguments: list[str]) -> int:
     """Fuzz what *arguments* name, everything where they name nothing; return 1 where anything failed."""
     examples = int(arguments[0]) if arguments else 10_000
-    wanted = [each for each in TARGETS if not arguments[1:] or any(word in each.name for word in arguments[1:])]
+    wanted = [
+        each for each in (*TARGETS, raw.TARGET) if not arguments[1:] or any(word in each.name for word in arguments[1:])
+    ]
     failed = 0
-    print(f"{'what':34} {'examples':>9} {'seconds':>8}  outcome", flush=True)
+    print(f"{'what':34} {'examples':>9} {'seconds':>8} {'slowest':>8}  outcome", flush=True)
     for target in wanted:
         began = time.monotonic()
-        ran, error = fuzz(target, examples)
-        print(f"{target.name:34} {ran:9} {time.monotonic() - began:8.1f}  {'failed' if error else 'ok'}", flush=True)
-        failed += error is not None
-        for each in _each(error):
+        found = fuzz(target, examples // raw.SHARE if target is raw.TARGET else examples)
+        times = f"{time.monotonic() - began:8.1f} {found.slowest:8.2f}"
+        print(f"{target.name:34} {found.ran:9} {times}  {'failed' if found.error else 'ok'}", flush=True)
+        if found.slowest > SLOW:
+            print(f"    slow: {found.slow}", flush=True)
+        failed += found.error is not None
+        for each in _each(found.error):
             print(_said(each), flush=True)
     return min(failed, 1)
 

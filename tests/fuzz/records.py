@@ -30,7 +30,8 @@ from teal.run.looking import history
 from tests.fuzz.judging import CONTROL, Target, unchanged
 from tests.fuzz.text import damaged, mapping_of, scalars, services, values, words
 
-ROOT = Path(tempfile.mkdtemp(prefix="teal-fuzz-records-"))
+_MEMORY = Path("/dev/shm")  # the journal waits for the disk at each line: here there is none
+ROOT = Path(tempfile.mkdtemp(prefix="teal-fuzz-records-", dir=_MEMORY if _MEMORY.is_dir() else None))
 lock._PAUSE = 0.0  # it waits for a name that will never be written
 atexit.register(shutil.rmtree, ROOT, ignore_errors=True)
 

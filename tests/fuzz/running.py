@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.fuzz.judging import Target, judge
@@ -9,9 +16,19 @@ from tests.fuzz.judging import Target, judge
 PHASES = (Phase.explicit, Phase.generate, Phase.shrink)
 
 
-def fuzz(target: Target, examples: int, *, always_the_same: bool = False) -> tuple[int, BaseException | None]:
-    """Give *target* that many *examples*; return how many it read, and the error of the smallest that failed."""
-    ran = 0
+@dataclass
+class Found:
+    """How many examples were read, the seconds of the slowest, and the error of the smallest that failed."""
+
+    ran: int = 0
+    slowest: float = 0.0
+    slow: str = ""
+    error: BaseException | None = None
+
+
+def fuzz(target: Target, examples: int, *, always_the_same: bool = False) -> Found:
+    """Give *target* that many *examples*."""
+    found = Found()
 
     @settings(
         max_examples=examples,
@@ -24,12 +41,33 @@ def fuzz(target: Target, examples: int, *, always_the_same: bool = False) -> tup
     )
     @given(target.examples)
     def every(example: object) -> None:
-        nonlocal ran
-        ran += 1
-        judge(target, example)
+        found.ran += 1
+        began = time.monotonic()
+        try:
+            judge(target, example)
+        finally:
+            took = time.monotonic() - began
+            if took > found.slowest:
+                found.slowest, found.slow = took, repr(example)[:200]
 
+    with _unraisable() as heard:
+        try:
+            every()
+        except Exception as error:
+            found.error = error
+        gc.collect()
+    if heard and not found.error:
+        found.error = AssertionError(f"something was left open: {heard[0]}")
+    return found
+
+
+@contextmanager
+def _unraisable() -> Iterator[list[str]]:
+    """Collect what Python can only print to the terminal: of tasks and children that nobody waited for."""
+    heard: list[str] = []
+    before = sys.unraisablehook
+    sys.unraisablehook = lambda what: heard.append(f"{what.exc_value!r} in {what.object!r}")
     try:
-        every()
-    except Exception as error:
-        return ran, error
-    return ran, None
+        yield heard
+    finally:
+        sys.unraisablehook = before

@@ -87,10 +87,15 @@ async def _resolved(
         one = await resolve(options, environment)
         return dict.fromkeys(Side, one)
     chosen = {side: (*files, path) if path else files for side, path in overlays.items()}
-    answers = await asyncio.gather(
-        resolve(options, environment), *(resolve(options, environment, chosen[side]) for side in COLORS)
-    )
-    return dict(zip((Side.PLAIN, *COLORS), answers, strict=True))
+    asked = (resolve(options, environment), *(resolve(options, environment, chosen[side]) for side in COLORS))
+    answers = await asyncio.gather(*asked, return_exceptions=True)  # all end before any failure is told
+    return {side: _answer(each) for side, each in zip((Side.PLAIN, *COLORS), answers, strict=True)}
+
+
+def _answer(answer: Resolved | BaseException) -> Resolved:
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
 
 
 def _alike(models: Mapping[Side, Tree], overlays: Mapping[Side, Path | None]) -> None:

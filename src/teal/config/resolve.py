@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +88,13 @@ async def ask(
         raise Unavailable(
             "there is no docker command", hint="install the Docker Engine with its Compose plugin"
         ) from error
-    output, errors = (part.decode(errors="replace") for part in await process.communicate())
+    try:
+        output, errors = (part.decode(errors="replace") for part in await process.communicate())
+    except asyncio.CancelledError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        raise
     if process.returncode != 0:
         raise refusal(errors, files)
     return output, errors

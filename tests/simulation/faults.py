@@ -7,6 +7,7 @@ from collections.abc import Callable
 from teal.adapters.simulated import Box, Picture, life
 from teal.adapters.simulated.compose import build_image, make
 from teal.core.side import COLORS, Side
+from teal.core.traffic import PLAIN, Mode
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import OPENING, ROTATING, SETTINGS
 
@@ -41,9 +42,9 @@ def restart_database(sim: Simulation) -> None:
 
 def _state(text: str | None) -> Callable[[Simulation], None]:
     def fault(sim: Simulation) -> None:
-        was = _active(sim)
+        was, held = _active(sim), (sim.users.traffic() or PLAIN).users is Mode.HOLD
         sim.world.disk.state = text
-        if _active(sim) is not was:  # users are held, until a command restores it or their 30 s are over
+        if _active(sim) is not was or held:  # users are held, until a command restores it or their 30 s are over
             sim.promises.lost_state()
 
     return fault
@@ -195,7 +196,7 @@ def make_good(sim: Simulation) -> None:
     """Take the lasting faults away, as the hints of Teal's errors tell people to."""
     sim.world.disk.full = False
     sim.world.behaviours.clear()
-    if sim.promises.stray and _active(sim) in COLORS:
+    if sim.promises.side in COLORS:  # a stray copy, or what an adoption that needs a person could not stop
         for box in sim.world.on(Side.PLAIN, ROTATING):
             life.remove(sim.world, box)
     sim.sleep(SETTINGS.health_timeout)

@@ -33,6 +33,7 @@ class Promises:
         self.side: Side | None = None  # where users were last sent
         self.before: Side | None = None  # where they were sent before that
         self.going: Side | None = None  # as ``side``, but None while users are held
+        self.held_until = 0.0  # when users were last held by a recreate, which has a gap by design
         self.moved_at = 0.0  # when users last ceased to be sent where they were: a switch, or a hold
         self.confirmer = ""  # the process that last sent users where they are
         self.served: set[Part] = set()
@@ -75,7 +76,11 @@ class Promises:
         self.checked["mixed"] += 1
         if request.outcome == "mixed" and not self.stray:
             self.broken("mixed", f"request {request.number} ({request.kind}) was answered by {request.parts}")
-        excused = self.world.loop.time() <= self.excused_until or (self.stateless and request.box is None) or self.sick
+        excused = self.world.loop.time() <= self.excused_until or self.sick or self.stray
+        if request.why.endswith("by itself") and request.box and self.world.behaviour(request.box) != Behaviour():
+            excused = True  # what answered it was a release that fails
+        if request.box is None:  # it was held: nobody has restored the state, or ended a recreate, in its 30 s
+            excused = excused or self.stateless or self.going is None or request.began < self.held_until
         if request.outcome == "lost" and not excused and not self._may_be_cut(request):
             self.broken("lost", f"request {request.number} ({request.kind}, {request.row}): {request.why}")
 
@@ -103,11 +108,13 @@ class Promises:
 
     def _owner(self) -> Side | None:
         """Return the side that users belong to, a lost state file or not."""
-        return self.side if self.stateless else self._users()
+        return self.going if self.stateless else self._users()
 
     def _state(self, happening: Happening) -> None:
         traffic = parse_traffic(happening.what)
         side = traffic.side if traffic else None
+        if self.going is None:
+            self.held_until = self.world.loop.time()
         if side is not self.going:
             self.going, self.moved_at = side, self.world.loop.time()
         if side is None or traffic is None:
@@ -116,11 +123,14 @@ class Promises:
         if side is not self.side:
             if side.is_color:
                 self._gate(side, happening.by)
-            self.before, self.side, self.sick = self.side, side, False
+            self.before, self.side, self.sick = self.side, side, self._fallen(side)
             self.confirmer = happening.by
         elif traffic.asked is side and traffic.key:
             self.confirmer = happening.by
         self.served |= {(side, self.world.release(box)) for box in self.world.on(side, ROTATING)}
+
+    def _fallen(self, side: Side) -> bool:
+        return not all(box.ready for box in self.world.on(side, OPENING))
 
     def _gate(self, side: Side, by: str) -> None:
         """Look whether everything that a route needs is ready on *side*, whole and of one release."""

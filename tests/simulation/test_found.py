@@ -198,3 +198,54 @@ def test_what_a_kill_between_pinning_and_keeping_leaves_is_pruned_later(world: S
     tags = {tag for picture in world.world.images.values() for tag in picture.tags}
     tagged = {tag.rpartition(":")[2] for tag in tags if tag.startswith("teal/")}
     assert tagged == {str(number) for number in world.world.disk.releases}
+
+
+@pytest.mark.parametrize("after", [2.0, 3.0, 4.0, 5.0, 6.0])
+def test_a_state_file_that_is_lost_while_requests_are_held_lets_nobody_onto_the_color_that_stops(
+    world: Simulation, after: float
+) -> None:
+    world.new_source()
+    task = world.begin("deploy", strategy="recreate")
+    world.sleep(after)
+    world.world.disk.state = None
+    world.promises.lost_state()
+    assert world.finish(task).ok
+    world.promises.settled("deploy")
+
+
+def test_a_color_that_a_forgotten_leave_left_running_ends_before_the_next_release_begins_its_jobs(
+    world: Simulation,
+) -> None:
+    world.new_source()
+    assert world.run("deploy").ok
+    task = world.begin("leave")
+    while world.users.traffic().side is Side.GREEN:  # type: ignore[union-attr]
+        world.sleep(0.001)
+    world.sleep(0.1)
+    world.kill(task)
+    world.world.disk.runs.clear()  # the journal is lost, too: nobody knows why green runs
+    world.world.disk.steps.clear()
+    assert all(box.up for box in world.world.on(Side.GREEN))
+    world.new_source()
+    assert world.run("deploy").ok
+    world.promises.settled("deploy")
+
+
+def test_a_state_file_that_is_lost_while_healing_fails_is_restored_all_the_same(world: Simulation) -> None:
+    source = world.new_source()
+    world.world.behaviours[("web", source)] = Behaviour(flaps=1.0)
+    task = world.begin("deploy")
+    while world.users.traffic().side is Side.BLUE:  # type: ignore[union-attr]
+        world.sleep(0.001)
+    world.sleep(5.0)
+    world.kill(task)
+    world.new_source()
+    task = world.begin("deploy")
+    world.sleep(3.0)  # it asks in vain whether green answers
+    world.world.disk.state = "garbage"
+    world.promises.lost_state()
+    told: list[str] = []
+    world.world.watchers.append(lambda it: told.append(it.what.split()[0]) if it.kind == "state" else None)
+    assert world.finish(task).ok
+    assert told[0] == "green"
+    world.promises.settled("deploy")

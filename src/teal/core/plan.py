@@ -55,6 +55,7 @@ class Change:
     hooks: frozenset[str] = frozenset()  # moments that have a hook
     held: bool = False  # users' requests are held or turned away, and are so again where it fails
     spared: tuple[str, ...] = ()  # jobs that still run plainly beside the source, since its own failed
+    idle: Side | None = None  # a third side that stands there and serves nobody: its jobs must not run beside the new
     left: tuple[str, ...] = ()  # stopped plain containers that an adoption could not remove
 
 
@@ -156,6 +157,8 @@ def _after(change: Change, prune: Step | None) -> tuple[Step, ...]:
     steps: list[Step] = []
     if "post-switch" in change.hooks:
         steps.append(RunHook("post-switch", target, release))
+    if change.idle is not None:
+        steps += [Drain(change.idle), Clear(change.idle)]
     following = tuple(s.name for s in change.coming if s.role is Role.WORKER and not s.opens)
     if following:
         steps.append(Start(target, release, following))

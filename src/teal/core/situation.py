@@ -23,9 +23,12 @@ def plainly_running(observed: Observed, stack: Stack) -> tuple[str, ...]:
 
 
 def source_of(observed: Observed, stack: Stack) -> Side | None:
-    """Return the side that serves: the active color, plain where rotating services run plainly, else None."""
+    """Return the side that serves: a color, its state file lost or not, else plain where that runs, else None."""
     if observed.active is not None:
         return observed.active
+    lost = _lost_traffic(observed, stack)  # in the instant after healing has looked
+    if lost is not None:
+        return lost
     held = observed.traffic is not None and observed.traffic.users in {Mode.HOLD, Mode.MAINTENANCE}
     return Side.PLAIN if plainly_running(observed, stack) and not held else None
 
@@ -69,10 +72,11 @@ def change_to(
             hint=f"end them: docker compose -p {stack.project} rm -sf {' '.join(stray)}",
         )
     number = release.number if release else observed.next_release
+    target = target_of(observed, source)
     return Change(
         command=command,
         source=source,
-        target=target_of(observed, source),
+        target=target,
         release=number,
         leaving=services_on(observed, stack, source),
         coming=release.rotating if release else stack.rotating,
@@ -82,6 +86,7 @@ def change_to(
         checks=bool(stack.proxy),
         hooks=frozenset(hook.when for hook in stack.hooks),
         spared=spared,
+        idle=target.other if source not in COLORS and observed.on(target.other) else None,
         left=_left_plainly(observed, stack) if source in COLORS else (),
         held=observed.traffic is not None and observed.traffic.side is None,
     )

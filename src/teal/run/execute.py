@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 from teal.core.events import StepBegan, StepEnded
+from teal.core.side import Side
 from teal.core.steps import Plan, RunHook, Step, Switch
+from teal.core.traffic import Mode
 from teal.core.words import name_of
 from teal.errors import Interrupted, NeedsPerson, TealError
 from teal.run.perform import perform
@@ -25,7 +27,7 @@ async def execute(plan: Plan, scene: Scene, run: int) -> dict[str, float]:
     before the switch, it undoes and raises ``Interrupted``; after it, it finishes first.
     """
     phases: dict[str, float] = {}
-    scene.users = plan.source
+    scene.users = Mode(plan.source or Side.PLAIN)
     try:
         await _until_confirmed(plan, scene, run, phases)
     except asyncio.CancelledError:
@@ -60,7 +62,7 @@ async def _until_confirmed(plan: Plan, scene: Scene, run: int, phases: dict[str,
 async def prepare(steps: Sequence[Step], plan: Plan, scene: Scene, run: int) -> dict[str, float]:
     """Execute *steps*, which come before anything of the plan needs an undo."""
     phases: dict[str, float] = {}
-    scene.users = plan.source
+    scene.users = Mode(plan.source or Side.PLAIN)
     try:
         for step in steps:
             await _one(step, plan, scene, run, phases)

@@ -37,7 +37,8 @@ async def heal(ports: Ports, stack: Stack, watch: Watch, *, go_on: bool = False)
             if not go_on:
                 raise
             watch(Said("warning", error.message))
-            break
+            if repair.text in texts:
+                break
         texts.append(repair.text)
     return "; ".join(texts), await observe(ports, stack)
 

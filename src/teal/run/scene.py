@@ -10,6 +10,7 @@ from teal.core.release import Release
 from teal.core.roles import Role
 from teal.core.side import COLORS, Side
 from teal.core.stack import Service, Stack
+from teal.core.traffic import Mode
 from teal.errors import Refused
 from teal.ports import Entry
 from teal.run.ports import Ports, Watch
@@ -24,7 +25,7 @@ class Scene:
     stack: Stack
     watch: Watch
     key: str  # opens the standby color, and the proxy's counts, to Teal alone, while a state names it
-    users: Side | None = None  # where this run knows that users belong, should the state file be lost meanwhile
+    users: Mode = Mode.PLAIN  # where this run knows that users belong, should the state file be lost meanwhile
     drained: Drained | None = None
     live_at: float | None = None  # monotonic, when the switch was done
     held_at: float | None = None  # monotonic, since when the proxy holds users' requests

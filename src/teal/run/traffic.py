@@ -9,7 +9,7 @@ from contextlib import suppress
 from teal.core.drain import Draining, Open, open_on
 from teal.core.events import InFlight
 from teal.core.roles import Role
-from teal.core.side import COLORS, Side, key_of
+from teal.core.side import Side, key_of
 from teal.core.stack import CommandCheck, HttpCheck, HttpProbe, Service
 from teal.core.traffic import Mode, Traffic, to
 from teal.errors import CheckFailed, Failed, Refused, TealError, Unavailable
@@ -28,14 +28,14 @@ GATEWAY_ERRORS = {502, 503, 504}  # the proxy's own, or an application's that is
 
 def _now(scene: Scene) -> Traffic:
     """Return what the proxy does now, or, where its state file is lost, what it did as far as this run knows."""
-    return scene.ports.proxy.read() or to(scene.users or Side.PLAIN)
+    return scene.ports.proxy.read() or Traffic(scene.users)
 
 
 def keep_users(scene: Scene) -> None:
     """Write the state file anew where it was lost while this run works: until then requests are held."""
-    if scene.users in COLORS and scene.ports.proxy.read() is None:
-        scene.ports.proxy.write(to(scene.users))
-        scene.note(f"the proxy's state file was lost: users go to {scene.users} again", warning=True)
+    if scene.users is not Mode.PLAIN and scene.ports.proxy.read() is None:
+        scene.ports.proxy.write(Traffic(scene.users))
+        scene.note(f"the proxy's state file was lost while this ran: it says {scene.users} again", warning=True)
 
 
 async def prove_reading(scene: Scene) -> None:
@@ -142,7 +142,7 @@ async def switch(scene: Scene, side: Side) -> bool:
     """Send all users to *side* in one rename; Teal's key stays for the confirmation and the drain."""
     passed = _now(scene).users == to(side).users
     scene.ports.proxy.write(to(side).keyed(side, scene.key))
-    scene.users, scene.live_at = side, scene.ports.clock.monotonic()
+    scene.users, scene.live_at = Mode(side), scene.ports.clock.monotonic()
     if scene.held_at is not None:
         _tell_held(scene, scene.live_at - scene.held_at)
     return passed
@@ -194,6 +194,7 @@ async def hold(scene: Scene) -> None:
     """Let users' new requests wait at the proxy."""
     now = _now(scene)
     scene.held_at = scene.ports.clock.monotonic()
+    scene.users = Mode.HOLD
     scene.ports.proxy.write(Traffic(Mode.HOLD).keyed(now.side or Side.PLAIN, scene.key))
 
 
@@ -250,6 +251,7 @@ async def _wait_out(scene: Scene, began: float, why: str) -> None:
 async def settle(scene: Scene, side: Side | None) -> bool:
     """Write *side* into the state file without any key, and publish it; tell whether both said so already."""
     wanted = to(side or Side.PLAIN)
+    scene.users = wanted.users
     passed = scene.ports.proxy.read() == wanted
     if not passed:
         scene.ports.proxy.write(wanted)

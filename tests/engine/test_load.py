@@ -178,7 +178,7 @@ def test_what_compose_does_not_accept_is_told_in_its_words(tmp_path: Path):
     write(tmp_path, compose__yml="services: {web: {imag: app}}\n")
     with pytest.raises(ConfigError, match="Compose does not accept") as refused:
         read(tmp_path)
-    assert "imag" in refused.value.detail
+    assert "imag" in refused.value.message
 
 
 def test_a_service_that_teal_yml_names_and_the_stack_lacks_is_refused(tmp_path: Path):

@@ -27,6 +27,7 @@ from teal.core.stack import Health, HttpProbe, Service
 from teal.core.steps import Start, Switch
 from teal.core.traffic import format_traffic
 from teal.run.looking import history
+from teal.run.results import History
 from tests.fuzz.judging import CONTROL, Target, unchanged
 from tests.fuzz.text import damaged, mapping_of, scalars, services, values, words
 
@@ -118,7 +119,7 @@ def _ask_all(path: Path, *, writing: bool) -> None:
         assert journal.next_release() >= 1
         rows = history(type("Ports", (), {"journal": journal, "lock": FileLock(path.with_name("lock"))})(), 20)  # type: ignore[arg-type]
         msgspec.json.encode(rows)
-        shown = tame(show_history(rows))
+        shown = tame(show_history(History(rows)))
         assert not CONTROL.search(shown), shown
 
 

@@ -19,6 +19,7 @@ from teal.ports import Holder
 _TRIES = 5  # whoever only looks holds a shared lock for an instant: that must not refuse a command
 _PAUSE = 0.02
 _LONGEST = 4096
+_LATEST = 1e11  # seconds since the epoch: what a calendar can show
 
 
 class FileLock:
@@ -85,7 +86,9 @@ def _read(fd: int, changed: float) -> Holder:
     for attempt in range(_TRIES):  # it may be about to write its name
         time.sleep(_PAUSE * bool(attempt))
         with suppress(msgspec.DecodeError, OSError):
-            return msgspec.json.decode(os.pread(fd, _LONGEST, 0), type=Holder)
+            holder = msgspec.json.decode(os.pread(fd, _LONGEST, 0), type=Holder)
+            if 0 <= holder.since < _LATEST:
+                return holder
     return Holder("another command", "somebody", "this machine", 0, changed)
 
 

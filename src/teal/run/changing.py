@@ -18,6 +18,7 @@ from teal.run.scene import Scene
 
 GUEST = -1  # a lower priority than any network of the stack: else the engine moves published ports over, with a gap
 EDGE = "edge"  # the network on which only the proxy and the routes of a color meet, while plain containers run
+APART = 0.1, 1.0  # seconds between two stops of a wave, and at most in all: each keeps a processor busy for a while
 LAST_LINES = 2000  # log lines kept of a service that is removed after a failure
 
 
@@ -150,7 +151,9 @@ async def _stop_waves(scene: Scene, side: Side, found: Iterable[Container], *, a
     rest = frozenset(container.service for container in running) - known.keys()
     for wave in [rest.union(*waves)] if at_once else [*waves, rest]:
         mine = [container for container in running if container.service in wave]
-        await asyncio.gather(*(_stop(scene, side, each, known.get(each.service)) for each in mine))
+        apart = 0.0 if at_once else min(APART[0], APART[1] / max(1, len(mine)))
+        stops = (_stop(scene, side, c, known.get(c.service), after=n * apart) for n, c in enumerate(mine))
+        await asyncio.gather(*stops)
 
 
 def _known(scene: Scene, containers: Iterable[Container]) -> dict[str, Service]:
@@ -164,7 +167,8 @@ def _known(scene: Scene, containers: Iterable[Container]) -> dict[str, Service]:
     return {name: service for name, service in known.items() if name in names}
 
 
-async def _stop(scene: Scene, side: Side, container: Container, service: Service | None) -> None:
+async def _stop(scene: Scene, side: Side, container: Container, service: Service | None, *, after: float) -> None:
+    await scene.ports.clock.sleep(after)
     scene.tell(side, container.service, "stopping")
     await scene.ports.engine.stop(container.id, grace=service.grace if service else 10.0)
     scene.tell(side, container.service, "stopped")

@@ -50,8 +50,9 @@ class Containers(Speaker):
         return container_in(side or side_of((seen.config.labels or {}).get(PROJECT, "")), seen)
 
     async def start(self, id: str) -> None:
-        """Start it; one that runs is left alone."""
-        await self._api.post(f"/containers/{id}/start")
+        """Start it, when its turn has come; one that runs is left alone."""
+        async with self._api.starts:
+            await self._api.post(f"/containers/{id}/start")
 
     async def stop(self, id: str, *, grace: float) -> None:
         """Stop it and wait until it has stopped: SIGTERM (or the image's signal), SIGKILL *grace* seconds later."""

@@ -249,3 +249,23 @@ def test_a_state_file_that_is_lost_while_healing_fails_is_restored_all_the_same(
     assert world.finish(task).ok
     assert told[0] == "green"
     world.promises.settled("deploy")
+
+
+def test_a_singleton_that_was_taken_back_ends_before_another_side_starts_its_own(world: Simulation) -> None:
+    source = world.new_source()
+    world.world.behaviours[("clock", source)] = Behaviour(exits_after=2.0)
+    assert isinstance(world.run("deploy").error, NeedsPerson)  # green serves, and blue's clock goes on
+    world.world.behaviours.clear()
+    assert world.run("leave").ok
+    world.promises.settled("leave")
+
+
+def test_with_state_file_and_journal_lost_the_only_whole_color_serves_on(world: Simulation) -> None:
+    world.world.disk.runs.clear()
+    world.world.disk.steps.clear()
+    world.world.disk.state = None
+    world.promises.lost_state()
+    world.new_source()
+    outcome = world.run("deploy").value
+    assert outcome.source is Side.BLUE
+    world.promises.settled("deploy")

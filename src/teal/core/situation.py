@@ -184,13 +184,27 @@ def _let_go(observed: Observed, stack: Stack) -> Repair:
 
 def _lost_traffic(observed: Observed, stack: Stack) -> Side | None:
     """Return the color that users belong to while the state file doesn't name it."""
-    known = observed.switched[0] if observed.switched else None
+    known = observed.switched[0] if observed.switched else _only_whole(observed)
     if known not in COLORS or not any(container.running for container in observed.on(known)):
         return None
     if observed.traffic is None:
         return known
     plain = observed.traffic.users is Mode.PLAIN and not plainly_running(observed, stack)
     return known if plain and not _is_first_steps(observed) else None
+
+
+def _only_whole(observed: Observed) -> Side | None:
+    """Return the only color that could serve, where neither state file nor journal knows anything any more."""
+    if observed.traffic is not None or observed.unfinished is not None:
+        return None
+    whole = [color for color in COLORS if _could_serve(observed, color)]
+    return whole[0] if len(whole) == 1 else None
+
+
+def _could_serve(observed: Observed, color: Side) -> bool:
+    kept = observed.kept(observed.release_on(color))
+    up = {container.service for container in observed.on(color) if container.running}
+    return kept is not None and {service.name for service in kept.rotating} <= up
 
 
 def _is_first_steps(observed: Observed) -> bool:

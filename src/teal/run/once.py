@@ -74,8 +74,13 @@ async def run_once(scene: Scene, service: str, release: int) -> bool:
 
 
 async def hand_over(scene: Scene, service: str, source: Side | None, to: Side, release: int | None) -> bool:
-    """Stop singleton *service* on *source*, then start it on *to*; undone where the new one isn't healthy."""
-    old = await scene.containers(source, frozenset({service})) if source else ()
+    """Stop singleton *service* wherever it runs but on *to*, start it there; undone where the new one isn't healthy.
+
+    It may run on a third side: where an earlier release's own failed, the one before it went on.
+    """
+    others = {side: await scene.containers(side, frozenset({service})) for side in Side if side is not to}
+    running = tuple(c for found in others.values() for c in found if c.state in {"running", "restarting", "paused"})
+    old = running or (others.get(source, ()) if source else ())
     for container in old:
         await _stop_singleton(scene, container)
     try:

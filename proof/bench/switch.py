@@ -13,7 +13,7 @@ from proof.load import Load, Mix
 from proof.managed import Managed
 
 EACH_MILLISECOND = Mix(get=1000, post=0, chain=0, slow=0, upload=0, events=0, ws=0, plain_only=True, kept_only=True)
-NEAR = 1.0  # seconds around the rename in which stamps are looked at
+CLEAR = 0.1  # seconds before the next switch, after which stamps are no longer this one's
 LIMIT = 0.005
 LOG = "/data/bench.log"
 TALE = "(tale) {\n"
@@ -40,10 +40,10 @@ def switch(stack: Managed, times: int) -> Iterator[Row]:
     sent = [Stamp(each.begun, each.color) for each in load.samples if not each.fault]
     probed = f"{report.sent} probes, p99 {report.fast.p99 * 1000:.1f} ms"
     for name, stamps in (("proxy", proxy), ("application", application)):
-        lasts = [_last(stamps, each) for each in switches]
+        lasts = [_last(_between(stamps, switches, n), each) for n, each in enumerate(switches)]
         against = f"median {median(lasts) * 1000:+.2f} ms of {times} switches"
         yield bound(f"last request of the old release, the {name}'s stamp", max(lasts), limit=LIMIT, against=against)
-    firsts = [_first(sent, each) for each in switches]
+    firsts = [_first(_between(sent, switches, n), each) for n, each in enumerate(switches)]
     yield Row("  first request of the new one, the client's", f"{max(firsts) * 1000:+.2f} ms", probed)
     yield Row("  failed meanwhile", str(report.failed), "", "", "0", report.failed == 0)
 
@@ -57,13 +57,20 @@ def _one(stack: Managed) -> Rename:
     return Rename(run.switched, "green" if now["active"] == "blue" else "blue")
 
 
+def _between(stamps: Sequence[Stamp], switches: Sequence[Rename], n: int) -> list[Stamp]:
+    """Return the stamps from the switch before the one with index *n* to shortly before the one after it."""
+    since = switches[n - 1].at if n else 0.0
+    until = switches[n + 1].at - CLEAR if n + 1 < len(switches) else time.time()
+    return [each for each in stamps if since < each.at < until]
+
+
 def _last(stamps: Sequence[Stamp], to: Rename) -> float:
     """Return the seconds after the rename at which the last request of the old release began; below 0 before it."""
-    return max(each.at for each in stamps if each.color != to.users and abs(each.at - to.at) < NEAR) - to.at
+    return max(each.at for each in stamps if each.color != to.users) - to.at
 
 
 def _first(stamps: Sequence[Stamp], to: Rename) -> float:
-    return min(each.at for each in stamps if each.color == to.users and abs(each.at - to.at) < NEAR) - to.at
+    return min(each.at for each in stamps if each.color == to.users and each.at > to.at - CLEAR) - to.at
 
 
 @contextmanager

@@ -156,7 +156,7 @@ class _Run:
             source=change.source,
             target=change.target,
             live=None if scene.live_at is None else scene.live_at - self._began,
-            done=scene.ports.clock.monotonic() - self._began,
+            done=(scene.done_at or scene.ports.clock.monotonic()) - self._began,
             phases=phases,
             drained=scene.drained,
             healed=self._healed,

@@ -47,6 +47,7 @@ async def execute(plan: Plan, scene: Scene, run: int) -> dict[str, float]:
         scene.ports.journal.end(run, "needs-person", message)
         raise NeedsPerson(message, hint="users are served; see `teal status` and `teal logs`, or `teal rollback`")
     scene.ports.journal.end(run, "done")
+    scene.done_at = scene.ports.clock.monotonic()
     return phases
 
 

@@ -27,6 +27,7 @@ class Scene:
     key: str  # opens the standby color, and the proxy's counts, to Teal alone, while a state names it
     users: Mode = Mode.PLAIN  # where this run knows that users belong, should the state file be lost meanwhile
     drained: Drained | None = None
+    done_at: float | None = None  # monotonic, when the plan's last step was done
     live_at: float | None = None  # monotonic, when the switch was done
     held_at: float | None = None  # monotonic, since when the proxy holds users' requests
     worries: list[str] = field(default_factory=list)  # what went wrong after the switch
@@ -77,7 +78,7 @@ class Scene:
         """
         if self.found is None:
             proxy = await self.proxy()
-            self.found = proxy, (await self.ports.proxy.prepared(proxy)).entries
+            self.found = proxy, await self.ports.proxy.entries(proxy)
         return self.found
 
     async def proxy(self) -> Container:

@@ -49,6 +49,10 @@ class CaddyProxy:
         """Replace the state file in one rename, durably."""
         self._state.write(traffic)
 
+    async def entries(self, container: Container) -> tuple[Entry, ...]:
+        """Return the places where users reach the routes through the snippet."""
+        return entries(await self._config(container))
+
     async def prepared(self, container: Container) -> Prepared:
         """Return how the proxy stands to Teal, by the configuration that it runs with."""
         config, version = await asyncio.gather(self._config(container), self._version(container))

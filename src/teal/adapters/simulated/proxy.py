@@ -44,6 +44,10 @@ class SimulatedProxy(ports.Proxy):
         self.world.tell("state", self.world.disk.state, by=self.process.name)
 
     @asks
+    async def entries(self, container: Container) -> tuple[Entry, ...]:
+        """Return the places where users reach the routes."""
+        return (await self.prepared(container)).entries
+
     async def prepared(self, container: Container) -> Prepared:
         self._box(container)
         entries = tuple(Entry(name, port, 80, tls=False, host="") for name, port in self._users.routes.items())

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.fuzz import raw
-from tests.fuzz.running import fuzz
+from tests.fuzz.running import fuzz_long
 from tests.fuzz.targets import TARGETS
 
 SLOW = 2.0  # seconds after which an example is shown
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     print(f"{'what':34} {'examples':>9} {'seconds':>8} {'slowest':>8}  outcome", flush=True)
     for target in wanted:
         began = time.monotonic()
-        found = fuzz(target, examples // raw.SHARE if target is raw.TARGET else examples)
+        found = fuzz_long(target, examples // raw.SHARE if target is raw.TARGET else examples)
         times = f"{time.monotonic() - began:8.1f} {found.slowest:8.2f}"
         print(f"{target.name:34} {found.ran:9} {times}  {'failed' if found.error else 'ok'}", flush=True)
         if found.slowest > SLOW:

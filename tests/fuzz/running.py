@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.fuzz.judging import Target, judge
 
+BATCH = 2000
 PHASES = (Phase.explicit, Phase.generate, Phase.shrink)
 
 
@@ -59,6 +60,16 @@ def fuzz(target: Target, examples: int, *, always_the_same: bool = False) -> Fou
     if heard and not found.error:
         found.error = AssertionError(f"something was left open: {heard[0]}")
     return found
+
+
+def fuzz_long(target: Target, examples: int) -> Found:
+    """Give *target* that many *examples*, in batches: what hypothesis remembers of them grows to gigabytes."""
+    whole = Found()
+    while whole.ran < examples and not whole.error:
+        found = fuzz(target, min(BATCH, examples - whole.ran))
+        slow, slowest = max((whole, found), key=lambda each: each.slowest).slow, max(whole.slowest, found.slowest)
+        whole = Found(whole.ran + found.ran, slowest, slow, found.error)
+    return whole
 
 
 @contextmanager

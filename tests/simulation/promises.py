@@ -38,6 +38,7 @@ class Promises:
         self.confirmer = ""  # the process that last sent users where they are
         self.served: set[Part] = set()
         self.made: dict[tuple[int, str], object] = {}  # (release, service) -> image and configuration at first
+        self.stopped: set[tuple[str, str]] = set()  # (process, container) that it has stopped: it may take it back
         self.commands: dict[str, str] = {}  # process -> command
         self.cut = 0
         world.watchers.insert(0, self._happened)  # before the users: they judge by what it knows
@@ -152,7 +153,11 @@ class Promises:
         side, by = self.world.side(box), happening.by
         if by not in self.commands or side is self._owner():
             return
-        taken_back = by == self.confirmer and side is self.before and (side, self.world.release(box)) in self.served
+        taken_back = (
+            by == self.confirmer
+            and (side is self.before or (by, box.id) in self.stopped)
+            and (side, self.world.release(box)) in self.served
+        )
         held = self._users() is None and side is self.side
         if not taken_back and not held:
             self.broken("job", f"{by} started {box.name} while users belong to {self._users()}")
@@ -252,5 +257,6 @@ class Promises:
             if self.world.service(box) in JOBS:
                 self._job(happening, box)
         if by_teal and happening.kind in {"stopping", "removed"}:
+            self.stopped.add((happening.by, box.id))
             self._touched(happening, box)
             self._shared(happening, box)

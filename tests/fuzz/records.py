@@ -160,7 +160,7 @@ def _read_release(content: str | bytes) -> None:
     assert len(found) <= 1
     for release in found:
         assert release.number in {1, 2}
-        assert (release.opening, release.following, release.singletons) is not None
+        assert (release.opening, release.rotating) is not None
     for note in folders.notes:
         assert not CONTROL.search(note), note
         assert len(note) < 400, note

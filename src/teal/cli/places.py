@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from teal.cli.compose_words import Place
 from teal.cli.session import Asked, Opened, Session
-from teal.core.side import COLORS, Side, project_of
+from teal.core.side import COLORS, Side, once_project, project_of
 from teal.errors import Refused
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _of_color(opened: Opened, side: Side, release: int) -> tuple[Place, ...]:
     once = Path(ports.releases.once(release))
     if not once.is_file():
         return (color,)
-    return color, Place(f"{stack.project}-once", {each: each for each in _keys(once)}, file=str(once))
+    return color, Place(once_project(stack.project), {each: each for each in _keys(once)}, file=str(once))
 
 
 def _keys(file: Path) -> tuple[str, ...]:

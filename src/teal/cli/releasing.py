@@ -100,7 +100,7 @@ def rollback(session: Session, /, *, release: int | None, dry_run: bool, keep: b
         result = look(
             session,
             Purpose.LOOK,
-            lambda library, ports, stack: library.rollback(ports, stack, release, nobody, dry_run=True),
+            lambda library, ports, stack: library.rollback(ports, stack, release, nobody, dry_run=True, keep=keep),
         )
     else:
         result = perform(

@@ -11,7 +11,7 @@ from teal.core.steps import Step
 
 @dataclass(frozen=True, slots=True)
 class StepBegan:
-    """*step* is being performed; *text* says it in the words of the design."""
+    """*step* is being performed."""
 
     step: Step
 

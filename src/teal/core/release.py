@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from teal.core.rendered import Required
-from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.stack import CommandCheck, Hook, HttpCheck, Service, Settings, Stack
 
@@ -64,14 +63,6 @@ class Release:
     volumes: tuple[Required, ...] = ()  # those that it mounts
     remembered: Remembered | None = None  # the stack around it
 
-    def service(self, name: str) -> Service:
-        """Return the service called *name* (KeyError where there is none)."""
-        return {each.name: each for each in self.services}[name]
-
-    def having(self, *roles: Role) -> tuple[Service, ...]:
-        """Return the services of these roles, in the file's order."""
-        return tuple(each for each in self.services if each.role in roles)
-
     @property
     def rotating(self) -> tuple[Service, ...]:
         """Return the services that stand in a color."""
@@ -81,13 +72,3 @@ class Release:
     def opening(self) -> tuple[str, ...]:
         """Return the names of what starts before the switch: routes and what they need."""
         return tuple(each.name for each in self.services if each.opens)
-
-    @property
-    def following(self) -> tuple[str, ...]:
-        """Return the names of the workers that start after the switch."""
-        return tuple(s.name for s in self.services if s.role is Role.WORKER and not s.opens)
-
-    @property
-    def singletons(self) -> tuple[str, ...]:
-        """Return the names of the services that change hands after the switch."""
-        return tuple(each.name for each in self.having(Role.SINGLETON))

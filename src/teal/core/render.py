@@ -14,7 +14,7 @@ from teal.core.render_networks import declared, meeting, name_of, private_name
 from teal.core.render_service import one_shot, rotating
 from teal.core.rendered import Making, Rendered, Required
 from teal.core.roles import Role
-from teal.core.side import COLORS, Side, key_of, project_of
+from teal.core.side import COLORS, Side, key_of, once_project, project_of
 from teal.core.stack import Stack, Tree
 from teal.core.tree import Node, mapping, networks_of, sequence, services_in, text
 
@@ -54,11 +54,6 @@ def render(stack: Stack, side: Side, making: Making) -> Rendered:
             for each in stack.rotating
         },
     )
-
-
-def once_project(stack: str) -> str:
-    """Return the Compose project in which one-shots run: never a color's."""
-    return f"{stack}-once"
 
 
 def render_once(stack: Stack, side: Side, making: Making) -> Rendered:

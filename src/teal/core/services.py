@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from teal.core.choosing import listens, propose
 from teal.core.duration import compose_seconds
-from teal.core.health import facts_of, health_of, patience, retries_of, test_of
+from teal.core.health import facts_of, health_of, patience, test_of
 from teal.core.needed import needed
 from teal.core.roles import Assigned, Role
 from teal.core.side import Side
@@ -47,7 +47,6 @@ def _service(name: str, service: Node, assigned: Assigned, evidence: Evidence, b
         },
         grace=compose_seconds(service.get("stop_grace_period"), 10.0),
         replicas=replicas_of(service),
-        retries=retries_of(service, facts),
         patience=patience(service, facts) if test_of(service, facts) else 0.0,
     )
 

@@ -34,3 +34,8 @@ def project_of(stack: str, side: Side) -> str:
 def key_of(service: str, side: Side) -> str:
     """Return the service's key, which is also its name on shared networks, on *side*."""
     return f"{service}-{side}" if side.is_color else service
+
+
+def once_project(stack: str) -> str:
+    """Return the Compose project in which one-shots run: never a color's."""
+    return f"{stack}-once"

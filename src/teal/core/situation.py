@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from teal.core.observed import Observed, Unfinished
@@ -111,17 +111,7 @@ def leaving_change(observed: Observed, stack: Stack) -> Change:
     if observed.active is None:
         raise Refused("no color is active: there is nothing to leave", hint="`teal status` shows what runs")
     change = change_to(observed, stack, command="leave")
-    return Change(
-        command="leave",
-        source=change.source,
-        target=Side.PLAIN,
-        release=None,
-        leaving=change.leaving,
-        coming=stack.rotating,
-        source_release=change.source_release,
-        checks=change.checks,
-        hooks=change.hooks,
-    )
+    return replace(change, target=Side.PLAIN, release=None, coming=stack.rotating, keep=False)
 
 
 def rollback_release(observed: Observed, wanted: int | None) -> Release:
@@ -190,7 +180,7 @@ def _lost_traffic(observed: Observed, stack: Stack) -> Side | None:
     if observed.traffic is None:
         return known
     plain = observed.traffic.users is Mode.PLAIN and not plainly_running(observed, stack)
-    return known if plain and not _is_first_steps(observed) else None
+    return known if plain and not _is_leaving(observed) else None
 
 
 def _only_whole(observed: Observed) -> Side | None:
@@ -207,7 +197,7 @@ def _could_serve(observed: Observed, color: Side) -> bool:
     return kept is not None and {service.name for service in kept.rotating} <= up
 
 
-def _is_first_steps(observed: Observed) -> bool:
+def _is_leaving(observed: Observed) -> bool:
     """Tell whether an unfinished leave explains that users go to the plain side."""
     return observed.unfinished is not None and observed.unfinished.target is Side.PLAIN
 

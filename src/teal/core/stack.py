@@ -57,7 +57,6 @@ class Service:
     after: Mapping[str, str] = field(default_factory=dict)  # depends_on: service -> Compose's condition
     grace: float = 10.0  # seconds between SIGTERM and SIGKILL
     replicas: int = 1
-    retries: int = 3  # the healthcheck's own
     patience: float = 0.0  # seconds from its start until its own healthcheck would have given up; 0 for none
 
     @property
@@ -133,7 +132,6 @@ class Settings:
     health_interval: float = 3.0
     drain_timeout: float = 30.0
     websocket_drain: float = 10.0
-    bake: float = 0.0
     keep_releases: int = 2  # previous releases kept beside the active one
     retire: Literal["stop", "keep"] = "stop"
 

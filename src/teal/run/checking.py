@@ -16,6 +16,7 @@ from teal.core.situation import diagnose, plainly_running, source_of
 from teal.core.stack import HttpProbe, Service, Stack
 from teal.core.traffic import format_traffic
 from teal.errors import Refused, TealError
+from teal.ports import Prepared
 from teal.run.making import engine_version, room
 from teal.run.observing import observe
 from teal.run.ports import Ports
@@ -27,7 +28,8 @@ CADDY = (2, 11, 2)  # older ones do not count what is in flight at an address th
 
 async def check(ports: Ports, stack: Stack) -> Checked:
     """Return the roles with their reasons, and everything that would stop or trouble a deploy."""
-    found = [_finding(problem) for problem in (*problems(stack), *preparation(stack, ports.proxy.folder))]
+    engine = engine_version((await ports.engine.info()).version)
+    found = [_finding(problem) for problem in (*problems(stack, engine), *preparation(stack, ports.proxy.folder))]
     found += _home(ports)
     found += _mounts(stack)
     observed = await observe(ports, stack)
@@ -110,22 +112,29 @@ async def _proxy(ports: Ports, stack: Stack, observed: Observed) -> list[Finding
         seen = await ports.proxy.seen(proxy)
     except TealError as error:
         return [Finding("error", stack.proxy, error.message, error.hint)]
-    found = []
-    if _version(prepared.version) < CADDY:
-        found.append(Finding("error", stack.proxy, f"Caddy {prepared.version} is too old", "use Caddy 2.11.2 or newer"))
-    reached = {entry.route for entry in prepared.entries}
-    for route in stack.having(Role.ROUTE):
-        if route.name not in reached:
-            remedy = f"`import teal {route.name} {route.port}`, then `docker compose restart {stack.proxy}`"
-            found.append(Finding("error", route.name, "the running proxy does not switch it", remedy))
-    for name in prepared.unfit:
-        remedy = "take `health_uri`, `fail_duration` and the like out of its import: Teal's own gate watches health"
-        found.append(Finding("warning", name, "after one color failed, Caddy may refuse the other for a while", remedy))
+    found = list(_configured(prepared, stack))
     written = ports.proxy.read()
     if written is not None and (seen or "").strip() != format_traffic(written):
         message = f"it sees another directory at {MOUNT} than {ports.proxy.folder}: that was removed and made anew"
         found.append(Finding("error", stack.proxy, message, f"docker compose restart {stack.proxy}"))
     return found
+
+
+def _configured(prepared: Prepared, stack: Stack) -> Iterable[Finding]:
+    """Yield what is wrong with the configuration that the proxy runs with."""
+    if _version(prepared.version) < CADDY:
+        yield Finding("error", stack.proxy, f"Caddy {prepared.version} is too old", "use Caddy 2.11.2 or newer")
+    reached = {entry.route for entry in prepared.entries}
+    for route in stack.having(Role.ROUTE):
+        if route.name not in reached:
+            remedy = f"`import teal {route.name} {route.port}`, then `docker compose restart {stack.proxy}`"
+            yield Finding("error", route.name, "the running proxy does not switch it", remedy)
+    if not prepared.admin:
+        message = "its admin endpoint is off: what is in flight can't be counted, each drain takes its whole timeout"
+        yield Finding("warning", stack.proxy, message, "take `admin off` out of the Caddyfile")
+    for name in prepared.unfit:
+        remedy = "take `health_uri`, `fail_duration` and the like out of its import: Teal's own gate watches health"
+        yield Finding("warning", name, "after one color failed, Caddy may refuse the other for a while", remedy)
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from teal.core.observed import Container
-from teal.core.side import Side
+from teal.core.side import Side, once_project
 from teal.core.stack import Hook
 from teal.errors import CheckFailed, Failed, TealError, Unhealthy
 from teal.run import making
@@ -57,7 +57,7 @@ async def run_once(scene: Scene, service: str, release: int) -> bool:
         return True
     side = scene.release(release).side
     file = scene.ports.releases.once(release)
-    project = f"{scene.stack.project}-once"
+    project = once_project(scene.stack.project)
     name = making.one_shot_name(scene.stack.project, service, release)
     scene.tell(side, service, "running")
     lines: list[str] = []

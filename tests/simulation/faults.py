@@ -196,7 +196,12 @@ def make_good(sim: Simulation) -> None:
     """Take the lasting faults away, as the hints of Teal's errors tell people to."""
     sim.world.disk.full = False
     sim.world.behaviours.clear()
-    if sim.promises.side in COLORS:  # a stray copy, or what an adoption that needs a person could not stop
-        for box in sim.world.on(Side.PLAIN, ROTATING):
-            life.remove(sim.world, box)
+    if sim.promises.stray and sim.promises.side in COLORS:
+        remove_plainly(sim)
     sim.sleep(SETTINGS.health_timeout)
+
+
+def remove_plainly(sim: Simulation) -> None:
+    """Remove the plain copy, as the refusal of a deploy says."""
+    for box in sim.world.on(Side.PLAIN, ROTATING):
+        life.remove(sim.world, box)

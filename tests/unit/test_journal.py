@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -128,13 +129,15 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _foreign(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE bookmark (url TEXT)")
 
 
 def _newer(path: Path) -> None:
-    deploy(journal(path), 1)
-    with sqlite3.connect(path) as connection:
+    written = journal(path)
+    deploy(written, 1)
+    written.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA user_version = 99")
 
 
@@ -149,7 +152,7 @@ def _scrambled(path: Path) -> None:
 
 
 def _tableless(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(f"PRAGMA application_id = {0x7EA1}")
         connection.execute("PRAGMA user_version = 1")
 

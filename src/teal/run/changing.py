@@ -18,7 +18,7 @@ from teal.run.scene import Scene
 
 GUEST = -1  # a lower priority than any network of the stack: else the engine moves published ports over, with a gap
 EDGE = "edge"  # the network on which only the proxy and the routes of a color meet, while plain containers run
-APART = 0.1, 1.0  # seconds between two stops of a wave, and at most in all: each keeps a processor busy for a while
+APART = 0.2, 1.0  # seconds between two stops of a wave, and at most in all: each keeps a processor busy for a while
 LAST_LINES = 2000  # log lines kept of a service that is removed after a failure
 
 

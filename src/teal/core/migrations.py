@@ -1,0 +1,54 @@
+"""Decides: what a stack's owner says of schema changes, and what is known of those that are open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from teal.core.phase import Phase
+
+Words = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseAt:
+    """Where the database is: a shared service, and the variable of some service that says how to reach it.
+
+    The value (it holds a password) is read when it is needed, from the resolved model, and kept nowhere.
+    """
+
+    service: str  # the shared service that is the server
+    of: str = ""  # whose environment has the URL; empty: the server's own POSTGRES_USER, _PASSWORD, _DB
+    variable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Migrations:
+    """The section ``migrations`` of teal.yml, resolved; a stack without one has no such value."""
+
+    service: str = ""  # whose new image runs the commands, in an environment and on networks like its own
+    one_shot: str = ""  # the one-shot service of the stack that is the expand phase as it stands
+    files: str = ""  # directory (absolute) of NNNN_name.PHASE.sql for Teal's own runner; then no commands
+    commands: Mapping[Phase, Words] = field(default_factory=dict)
+    pending: Words = ()  # exits 0: all done, 2: an expand is next, 4: a contract is pending; a name per line
+    prints: Mapping[Phase, Words] = field(default_factory=dict)  # commands that print the SQL to judge
+    database: DatabaseAt | None = None
+    contract_delay: float = 0.0  # seconds between the deploy that brought a contract and its gate
+    backfill: Literal["before", "after"] = "before"  # the switch
+
+
+@dataclass(frozen=True, slots=True)
+class OpenChange:
+    """A contract that a release brought: open until it has been run, then a floor for rollbacks."""
+
+    name: str  # of the contract: "0007_writer" or a revision of the owner's tool
+    release: int  # the first release that brought it, which so no longer needs what it removes: its minimum
+    opened: float  # seconds since the epoch
+    closed: float | None = None  # when the contract had been run
+    reason: str = ""
+
+    @property
+    def floor(self) -> int:
+        """Return the lowest release that can serve once this contract has been run; 0 while it is open."""
+        return self.release if self.closed is not None else 0

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from teal.core.migrations import OpenChange
 from teal.core.observed import Container, Unfinished
 from teal.core.release import Release
 from teal.core.rendered import Rendered
@@ -297,6 +298,17 @@ class Journal(Protocol):
 
     def next_release(self) -> int: ...
     def history(self, limit: int) -> tuple[RunRecord, ...]: ...
+    def open_contract(self, name: str, release: int) -> None:
+        """Record that contract *name* is open since *release*; one that is so already moves to a later release only."""
+        ...
+
+    def close_contract(self, name: str, reason: str) -> None:
+        """Record that an open contract has been run: the floor rises to its release."""
+        ...
+
+    def contracts(self) -> tuple[OpenChange, ...]:
+        """Return every contract that a release ever brought, by release and name, closed ones too."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,8 @@ _WRITES = st.one_of(
     st.tuples(st.just("begin"), st.sampled_from(["deploy", "rollback"]), _SIDES, _SIDES, _RELEASES),
     st.tuples(st.just("started"), st.integers(0, 3), _STEPS),
     st.tuples(st.just("finished"), st.integers(0, 8), st.booleans()),
+    st.tuples(st.just("open"), st.sampled_from(["0007_writer", "contract"]), st.integers(1, 4)),
+    st.tuples(st.just("close"), st.sampled_from(["0007_writer", "contract"]), st.sampled_from(["", "by hand"])),
     st.tuples(st.just("end"), st.integers(0, 3), st.sampled_from(["done", "failed"]), st.sampled_from(["", "why"])),
 )
 
@@ -60,6 +62,10 @@ def _write(journal: Journal, write: tuple[Any, ...], runs: list[int], entries: l
     match write:
         case ("begin", *facts):
             runs.append(journal.begin(*facts))
+        case ("open", name, release):
+            journal.open_contract(name, release)
+        case ("close", name, reason):
+            journal.close_contract(name, reason)
         case ("started", at, step) if runs:
             entries.append(journal.started(runs[at % len(runs)], step))
         case ("finished", at, passed) if entries:
@@ -77,6 +83,7 @@ def _answers(journal: Journal) -> tuple[object, ...]:
         journal.next_release(),
         journal.history(100),
         journal.history(1),
+        journal.contracts(),
         once,
     )
 

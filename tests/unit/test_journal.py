@@ -106,6 +106,48 @@ def test_a_one_shot_ran_once_its_end_is_known(path):
     assert not written.ran_once("seed", 4)
 
 
+def test_a_contract_is_open_since_the_first_release_that_brought_it_until_it_was_run(path):
+    written = journal(path)
+    written.open_contract("0007_writer", 3)
+    written.open_contract("0007_writer", 3)
+    written.open_contract("0009_kind", 5)
+    written.close_contract("0007_writer", "run by hand")
+    written.close_contract("0007_writer", "twice")
+    other = journal(path).contracts()
+    assert [(each.name, each.release, each.opened, each.reason, each.floor) for each in other] == [
+        ("0007_writer", 3, 1001.0, "run by hand", 3),
+        ("0009_kind", 5, 1003.0, "", 0),
+    ]
+
+
+def test_an_open_contract_moves_to_a_later_release_only(path):
+    written = journal(path)
+    for release in (3, 5, 4):
+        written.open_contract("0007_writer", release)
+    (moved,) = written.contracts()
+    assert (moved.release, moved.opened) == (5, 1002.0)
+
+
+def test_a_contract_that_is_pending_again_is_open_again(path):
+    written = journal(path)
+    written.open_contract("0007_writer", 3)
+    written.close_contract("0007_writer", "")
+    written.open_contract("0007_writer", 2)
+    (again,) = written.contracts()
+    assert (again.release, again.closed, again.floor) == (2, None, 0)
+
+
+def test_a_journal_of_an_older_teal_knows_no_contracts_until_one_is_written(path):
+    written = journal(path)
+    deploy(written, 1)
+    written.close()
+    assert journal(path).contracts() == ()
+    assert journal(path).notes == ()
+    journal(path).open_contract("0007_writer", 2)
+    assert [each.name for each in journal(path).contracts()] == ["0007_writer"]
+    assert journal(path).switched() == (Side.BLUE, 1)
+
+
 def test_a_killed_run_is_unfinished_with_its_last_step(path):
     script = f"""
 import os, signal

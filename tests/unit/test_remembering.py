@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from teal.adapters.releases import ReleaseFolders
 from teal.config import Options, Overrides, again, project_name
+from teal.core.migrations import DatabaseAt, Migrations
+from teal.core.phase import Phase
 from teal.core.release import remember
 from teal.core.rendered import Rendered
 from teal.core.side import Side
@@ -22,6 +25,12 @@ def test_a_kept_release_remembers_its_stack(tmp_path: Path) -> None:
         checks=(HttpCheck("web", "/health"), CommandCheck("api", ("true",))),
         hooks=(Hook("pre-switch", ("./look", "twice")),),
         settings=Settings(drain_timeout=7.0, retire="keep"),
+        migrations=Migrations(
+            service="api",
+            commands={Phase.EXPAND: ("sh", "-c", "expand"), Phase.CONTRACT: ("contract",)},
+            database=DatabaseAt("db", "api", "DATABASE_URL"),
+            contract_delay=60.0,
+        ),
     )
     folders = ReleaseFolders(tmp_path)
     empty = Rendered("shop-blue", Side.BLUE, {}, (), (), (), (), {})
@@ -29,6 +38,18 @@ def test_a_kept_release_remembers_its_stack(tmp_path: Path) -> None:
     (found,) = folders.all()
     assert found.remembered is not None
     assert found.remembered.stack == stack
+
+
+def test_a_release_that_an_older_teal_kept_is_read(tmp_path: Path) -> None:
+    folders = ReleaseFolders(tmp_path)
+    empty = Rendered("shop-blue", Side.BLUE, {}, (), (), (), (), {})
+    folders.keep(replace(release(3, Side.BLUE), remembered=remember(STACK)), {Side.BLUE: empty}, empty)
+    record = tmp_path / "3" / "release.json"
+    written = json.loads(record.read_bytes())
+    del written["remembered"]["migrations"]
+    record.write_text(json.dumps(written))
+    (found,) = folders.all()
+    assert found.remembered == remember(STACK)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -14,6 +13,10 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
+from teal.adapters.journal_file import APPLICATION, VERSION, WAIT, connect, damage, ours, sound, sync_folder
+from teal.adapters.journal_file import text as read_text
+from teal.adapters.journal_file import version as version_of
+from teal.core.migrations import OpenChange
 from teal.core.observed import Unfinished
 from teal.core.side import Side
 from teal.core.steps import RunOnce, Step, Switch
@@ -21,9 +24,6 @@ from teal.core.words import name_of
 from teal.errors import Unavailable
 from teal.ports import RunRecord
 
-_APPLICATION = 0x7EA1
-_VERSION = 1
-_WAIT = 5.0  # seconds for another process's write to end
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE run (
@@ -34,10 +34,18 @@ CREATE TABLE step (
     payload TEXT NOT NULL, started REAL NOT NULL, ended REAL, passed INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX step_by_run ON step (run);
 CREATE INDEX step_by_name ON step (name);
-PRAGMA application_id = {_APPLICATION};
-PRAGMA user_version = {_VERSION};
+PRAGMA application_id = {APPLICATION};
+PRAGMA user_version = {VERSION};
 COMMIT;
 """
+# Made when it is first written to, beside the others: an older Teal goes on reading the file.
+_CONTRACTS = """
+CREATE TABLE IF NOT EXISTS contract (
+    name TEXT PRIMARY KEY, release INTEGER NOT NULL, opened REAL NOT NULL, closed REAL, reason TEXT NOT NULL)"""
+_OPEN = """
+INSERT INTO contract VALUES (:name, :release, :now, NULL, '') ON CONFLICT (name) DO UPDATE SET
+    release = excluded.release, opened = excluded.opened, closed = NULL, reason = ''
+    WHERE closed IS NOT NULL OR release < excluded.release"""
 _RUN = "id, command, source, target, release, started, ended, outcome, message"
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -57,6 +65,16 @@ class _Run(msgspec.Struct, array_like=True):
     ended: _Stamp | None
     outcome: str
     message: str
+
+
+class _Contract(msgspec.Struct, array_like=True):
+    """A row of the table ``contract``."""
+
+    name: str
+    release: _Number
+    opened: _Stamp
+    closed: _Stamp | None
+    reason: str
 
 
 class SqliteJournal:
@@ -146,6 +164,25 @@ class SqliteJournal:
             for run in self._runs(rows)
         )
 
+    def open_contract(self, name: str, release: int) -> None:
+        """Record that contract *name* is open since *release*; one that is so already moves to a later release only."""
+        self._write(_CONTRACTS, ())
+        self._write(_OPEN, {"name": name, "release": release, "now": self._now()})
+
+    def close_contract(self, name: str, reason: str) -> None:
+        """Record that an open contract has been run: the floor rises to its release."""
+        self._write(_CONTRACTS, ())
+        sql = "UPDATE contract SET closed = ?, reason = ? WHERE name = ? AND closed IS NULL"
+        self._write(sql, (self._now(), self._discreet(reason), name))
+
+    def contracts(self) -> tuple[OpenChange, ...]:
+        """Return every contract that a release ever brought, by release and name, closed ones too."""
+        if not self._read("SELECT 1 FROM sqlite_master WHERE name = 'contract'"):
+            return ()
+        rows = self._read("SELECT name, release, opened, closed, reason FROM contract ORDER BY release, name")
+        found = (self._understood(partial(msgspec.convert, row, _Contract)) for row in rows)
+        return tuple(OpenChange(**msgspec.structs.asdict(each)) for each in found if each)
+
     def _runs(self, rows: list[Row]) -> list[_Run]:
         """Return those rows that are runs; one that somebody has edited into something else is passed over."""
         return [run for row in rows if (run := self._understood(partial(msgspec.convert, row, _Run)))]
@@ -179,7 +216,7 @@ class SqliteJournal:
         read = (self._understood(partial(msgspec.json.decode, p, type=Switch)) for (p,) in self._read(sql))
         return [switch for switch in read if switch]
 
-    def _write(self, sql: str, values: Row) -> int:
+    def _write(self, sql: str, values: Row | dict[str, Any]) -> int:
         try:
             if self._writer is None:
                 self._writer = self._open_for_writing()
@@ -204,14 +241,14 @@ class SqliteJournal:
         return []
 
     def _read_at(self, uri: str, sql: str, values: Row) -> list[Row]:
-        connection = sqlite3.connect(uri, uri=True, timeout=_WAIT)
-        connection.text_factory = _text
+        connection = sqlite3.connect(uri, uri=True, timeout=WAIT)
+        connection.text_factory = read_text
         try:
-            if not _ours(connection):
+            if not ours(connection):
                 raise sqlite3.DatabaseError("not this version's journal")
             return connection.execute(sql, values).fetchall()
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            if not _damage(error):
+            if not damage(error):
                 raise
             self._notes.append(
                 f"the journal {self._path} is damaged; the next deploy sets it aside and begins a new one"
@@ -221,12 +258,12 @@ class SqliteJournal:
             connection.close()
 
     def _open_for_writing(self) -> sqlite3.Connection:
-        if self._path.exists() and self._path.stat().st_size and not _sound(self._path):
+        if self._path.exists() and self._path.stat().st_size and not sound(self._path):
             self._set_aside()
-        connection = _connect(self._path)
-        if not _version(connection):
+        connection = connect(self._path)
+        if not version_of(connection):
             connection.executescript(_SCHEMA)
-            _sync_folder(self._path.parent)
+            sync_folder(self._path.parent)
         return connection
 
     def _set_aside(self) -> None:
@@ -238,54 +275,3 @@ class SqliteJournal:
             with suppress(FileNotFoundError):
                 Path(f"{self._path}{suffix}").rename(f"{bad}{suffix}")
         self._notes.append(f"the journal could not be used and was set aside as {bad}; a new one begins")
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None)
-    connection.text_factory = _text
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    return connection
-
-
-def _sound(path: Path) -> bool:
-    """Tell whether the file is this version's journal and undamaged; raise OperationalError where it can't be asked."""
-    connection = sqlite3.connect(path, timeout=_WAIT)
-    connection.text_factory = _text
-    try:
-        connection.execute("SELECT count(*) FROM run, step WHERE run.id < 0")
-        return _ours(connection) and connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        if not _damage(error):
-            raise
-        return False
-    finally:
-        connection.close()
-
-
-def _damage(error: Exception) -> bool:
-    """Tell a file that is no journal from one that can't be reached just now."""
-    return not isinstance(error, sqlite3.OperationalError) or "no such" in str(error)
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _ours(connection: sqlite3.Connection) -> bool:
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    return application == _APPLICATION and _version(connection) == _VERSION
-
-
-def _text(raw: bytes) -> str:
-    """Return text of the file, whatever a fault has made of it."""
-    return raw.decode(errors="replace")
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

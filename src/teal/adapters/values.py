@@ -27,7 +27,7 @@ def _build(value: object, wanted: Any) -> object:
     if origin is tuple:
         return _tuple(value, typing.get_args(wanted))
     if origin in {Mapping, dict}:
-        return _mapping(value, typing.get_args(wanted)[1])
+        return _mapping(value, *typing.get_args(wanted))
     return _plain(value, wanted)
 
 
@@ -52,10 +52,11 @@ def _fields(wanted: Any) -> dict[str, Any]:
 
 
 def _union(value: object, choices: tuple[Any, ...]) -> object:
+    several = sum(map(_is_dataclass, choices)) > 1
     for choice in choices:
         try:
-            # Of two dataclasses the one that has exactly these fields is meant.
-            if _is_dataclass(choice) and isinstance(value, dict) and value.keys() != _fields(choice).keys():
+            # Of two dataclasses the one that has exactly these fields is meant; of one, an older Teal knew fewer.
+            if several and _is_dataclass(choice) and isinstance(value, dict) and value.keys() != _fields(choice).keys():
                 continue
             return _build(value, choice)
         except ValueError:
@@ -71,10 +72,10 @@ def _tuple(value: object, items: tuple[Any, ...]) -> object:
     return tuple(_build(each, item) for each, item in zip(value, items, strict=True))
 
 
-def _mapping(value: object, item: Any) -> object:
+def _mapping(value: object, key: Any, item: Any) -> object:
     if not isinstance(value, dict):
         raise ValueError("not an object")
-    return {name: _build(each, item) for name, each in value.items()}
+    return {_build(name, key): _build(each, item) for name, each in value.items()}
 
 
 def _plain(value: object, wanted: Any) -> object:

@@ -51,7 +51,7 @@ def _check(number: int, check: Check) -> HttpCheck | CommandCheck:
     if check.route and not check.service and check.command is None:
         return HttpCheck(check.route, check.path or "/", check.status, check.contains)
     if check.service and check.command and not check.route:
-        return CommandCheck(check.service, _shell(check.command))
+        return CommandCheck(check.service, shell(check.command))
     raise ConfigError(
         f"teal.yml: check {number} is neither a request nor a command",
         hint="give it a route (and a path), or a service and a command",
@@ -60,8 +60,9 @@ def _check(number: int, check: Check) -> HttpCheck | CommandCheck:
 
 def hooks_of(said: TealYml) -> tuple[Hook, ...]:
     """Return the owner's commands at moments of a deploy."""
-    return tuple(Hook(when, _shell(command)) for when, commands in said.hooks.items() for command in commands)
+    return tuple(Hook(when, shell(command)) for when, commands in said.hooks.items() for command in commands)
 
 
-def _shell(command: str | list[str]) -> tuple[str, ...]:
+def shell(command: str | list[str]) -> tuple[str, ...]:
+    """Return the words that run *command*: a line goes through the shell."""
     return ("/bin/sh", "-c", command) if isinstance(command, str) else tuple(command)

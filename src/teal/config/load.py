@@ -12,6 +12,7 @@ from pathlib import Path
 
 from teal.config.caddyfile import find_proxy, named_by_proxy
 from teal.config.declared import checks_of, evidence_of, hooks_of
+from teal.config.migrating import digest_of, migrations_of
 from teal.config.options import Options, directory, overlay, owner_files
 from teal.config.places import named_in, places
 from teal.config.resolve import Resolved, interpolation, resolve
@@ -74,6 +75,7 @@ async def load(
         unset=frozenset().union(*(each.unset for each in resolved.values())),
         notes=tuple(dict.fromkeys(note for each in resolved.values() for note in each.notes)),
     )
+    stack = replace(stack, migrations=migrations_of(said, stack, plain, files[0].parent))
     stack = replace(stack, copies=_copies(stack))
     stack = stack if only_plain else replace(stack, fingerprint=_fingerprint(stack))
     return with_images(stack, await _facts(stack, look)) if look else stack
@@ -183,6 +185,7 @@ def _fingerprint(stack: Stack) -> str:
             digest.update(file.name.encode() + b"\0" + _content(file.source, file.content) + b"\0")
     ours = [each for each in stack.services if each.role not in {Role.SHARED, Role.TOOL}]
     digest.update(repr([(each.name, each.role, each.port, each.needed) for each in ours]).encode())
+    digest.update(digest_of(stack.migrations))
     return digest.hexdigest()
 
 

@@ -59,6 +59,41 @@ class Check(Struct, forbid_unknown_fields=True, frozen=True):
     command: Command | None = None
 
 
+class PhaseCommands(Struct, forbid_unknown_fields=True, frozen=True):
+    """Commands that print the SQL of a phase, to be judged before it is run."""
+
+    expand: Command | None = None
+    backfill: Command | None = None
+    contract: Command | None = None
+
+
+class Database(Struct, forbid_unknown_fields=True, frozen=True):
+    """The database that the migrations change: its service, and which variable holds its address (web.DATABASE_URL)."""
+
+    service: str = ""
+    url: str = ""
+
+
+class Migrations(Struct, forbid_unknown_fields=True, frozen=True):
+    """How the schema changes with a deploy: commands of a service's new image, files, or a one-shot."""
+
+    service: str = ""
+    expand: Command | None = None
+    backfill: Command | None = None
+    contract: Command | None = None
+    pending: Annotated[
+        Command | None, Meta(description="its status: 0 all done, 2 an expand is next, 4 a contract is pending")
+    ] = None
+    sql: PhaseCommands = PhaseCommands()
+    files: Annotated[str, Meta(description="directory of NNNN_name.expand.sql, .backfill.sql, .contract.sql")] = ""
+    one_shot: Annotated[str, Meta(description="the one-shot service that is the expand phase as it stands")] = ""
+    database: Database = Database()
+    contract_delay: Annotated[
+        Duration | None, Meta(description="between the deploy that brought a contract and its gate")
+    ] = None
+    backfill_when: Annotated[Literal["before", "after"], Meta(description="the switch")] = "before"
+
+
 class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
     """What the owner of a stack tells Teal beyond the Compose files."""
 
@@ -82,6 +117,9 @@ class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
     ] = {}
     checks: list[Check] = []
     hooks: Annotated[dict[Moment, list[Command]], Meta(description="commands at moments of a deploy")] = {}
+    migrations: Annotated[
+        Migrations | None, Meta(description="how the schema of the database changes with a deploy")
+    ] = None
 
 
 def schema() -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from teal.core.migrations import Migrations
 from teal.core.rendered import Required
 from teal.core.side import Side
 from teal.core.stack import CommandCheck, Hook, HttpCheck, Service, Settings, Stack
@@ -21,6 +22,7 @@ class Remembered:
     settings: Settings
     checks: tuple[HttpCheck | CommandCheck, ...] = ()
     hooks: tuple[Hook, ...] = ()
+    migrations: Migrations | None = None
 
     @property
     def stack(self) -> Stack:
@@ -35,13 +37,21 @@ class Remembered:
             settings=self.settings,
             checks=self.checks,
             hooks=self.hooks,
+            migrations=self.migrations,
         )
 
 
 def remember(stack: Stack) -> Remembered:
     """Return what of *stack* outlives its files."""
     return Remembered(
-        stack.project, stack.directory, stack.proxy, stack.services, stack.settings, stack.checks, stack.hooks
+        stack.project,
+        stack.directory,
+        stack.proxy,
+        stack.services,
+        stack.settings,
+        stack.checks,
+        stack.hooks,
+        stack.migrations,
     )
 
 

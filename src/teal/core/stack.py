@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from teal.core.migrations import Migrations
 from teal.core.roles import Assigned, Role
 from teal.core.side import Side
 
@@ -149,6 +150,7 @@ class Stack:
     settings: Settings = field(default=Settings())
     checks: tuple[HttpCheck | CommandCheck, ...] = ()
     hooks: tuple[Hook, ...] = ()
+    migrations: Migrations | None = None
     safe_volumes: frozenset[str] = frozenset()
     fingerprint: str = ""  # changes when anything that a release is made of changes, builds excepted
     evidence: Evidence = field(default=Evidence())

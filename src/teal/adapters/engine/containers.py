@@ -18,6 +18,7 @@ from teal.ports import EngineInfo
 
 REST = 0.15  # seconds after a start in which no other one begins: requests that waited for a processor catch up
 
+
 class Containers(Speaker):
     """Containers, and the engine that holds them."""
 

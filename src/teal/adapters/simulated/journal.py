@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from teal import ports
 from teal.adapters.simulated.process import Process, reads, writes
 from teal.adapters.simulated.world import World
+from teal.core.migrations import OpenChange
 from teal.core.observed import Unfinished
 from teal.core.side import Side
 from teal.core.steps import RunOnce, Step, Switch
@@ -80,6 +82,24 @@ class MemoryJournal(ports.Journal):
     @reads
     def history(self, limit: int) -> tuple[RunRecord, ...]:
         return tuple(self._record(run) for run in reversed(self.world.disk.runs))[:limit]
+
+    @writes
+    def open_contract(self, name: str, release: int) -> None:
+        self._room()
+        known = self.world.disk.contracts.get(name)
+        if known is None or known.closed is not None or known.release < release:
+            self.world.disk.contracts[name] = OpenChange(name, release, self.world.now)
+
+    @writes
+    def close_contract(self, name: str, reason: str) -> None:
+        self._room()
+        known = self.world.disk.contracts.get(name)
+        if known is not None and known.closed is None:
+            self.world.disk.contracts[name] = replace(known, closed=self.world.now, reason=reason)
+
+    @reads
+    def contracts(self) -> tuple[OpenChange, ...]:
+        return tuple(sorted(self.world.disk.contracts.values(), key=lambda each: (each.release, each.name)))
 
     def _record(self, run: dict[str, Any]) -> RunRecord:
         phases: dict[str, float] = {}

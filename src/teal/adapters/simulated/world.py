@@ -10,6 +10,7 @@ from typing import Any
 from teal.adapters.engine.reading import base_name, side_in
 from teal.adapters.simulated.behaviour import Behaviour
 from teal.adapters.simulated.loop import VirtualLoop
+from teal.core.migrations import OpenChange
 from teal.core.observed import Container, Healthy, State
 from teal.core.release import Release
 from teal.core.side import Side
@@ -92,6 +93,7 @@ class Disk:
     texts: dict[str, str] = field(default_factory=dict)  # path -> content
     runs: list[dict[str, Any]] = field(default_factory=list)  # the journal
     steps: list[dict[str, Any]] = field(default_factory=list)
+    contracts: dict[str, OpenChange] = field(default_factory=dict)
     asides: list[str] = field(default_factory=list)  # journals that were set aside
 
 

@@ -1,0 +1,32 @@
+"""The edges of Teal as protocols: what run/ asks of the world, what adapters/ answer, what a fake must do.
+
+Every method may raise ``Unavailable`` where the world does not answer. Times are seconds; stamps are seconds
+since the epoch; names are the real Docker names.
+"""
+
+from teal.ports.compose import Compose
+from teal.ports.engine import Engine, EngineInfo, ImageInfo, Network, Ran
+from teal.ports.machine import Clock, Machine, Told
+from teal.ports.proxy import Answer, Entry, Prepared, Proxy
+from teal.ports.stores import Holder, Journal, Lock, Releases, RunRecord
+
+__all__ = [
+    "Answer",
+    "Clock",
+    "Compose",
+    "Engine",
+    "EngineInfo",
+    "Entry",
+    "Holder",
+    "ImageInfo",
+    "Journal",
+    "Lock",
+    "Machine",
+    "Network",
+    "Prepared",
+    "Proxy",
+    "Ran",
+    "Releases",
+    "RunRecord",
+    "Told",
+]

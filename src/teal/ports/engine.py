@@ -1,0 +1,129 @@
+"""The Docker Engine as ``run`` asks it, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from teal.core.observed import Container
+from teal.core.stack import HttpProbe, ImageFacts, TcpProbe
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What the engine says of itself and its machine."""
+
+    id: str
+    version: str
+    cpus: int
+    memory: int  # bytes
+    local: bool  # this machine's own
+    rootless: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What an image brings of its own."""
+
+    id: str
+    tags: tuple[str, ...]
+    size: int
+    exposed: tuple[int, ...]
+    healthcheck: tuple[str, ...]
+    volumes: tuple[str, ...]
+    health_interval: float = 30.0  # seconds, as the engine reads them
+    health_start_period: float = 0.0
+    health_retries: int = 3
+
+    @property
+    def facts(self) -> ImageFacts:
+        """Return what of it tells roles, ports and gates."""
+        return ImageFacts(
+            exposed=self.exposed,
+            volumes=self.volumes,
+            healthcheck=self.healthcheck,
+            interval=self.health_interval,
+            start_period=self.health_start_period,
+            retries=self.health_retries,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command in a container ended."""
+
+    status: int
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network as it is now."""
+
+    id: str
+    name: str
+    project: str  # Compose's label, or ""
+    label: str  # the key in the Compose file, or ""
+    driver: str
+    internal: bool
+    containers: tuple[str, ...]  # ids of those attached and running
+
+
+class Engine(Protocol):
+    """The Docker Engine, over its API."""
+
+    async def info(self) -> EngineInfo: ...
+    async def containers(self, stack: str) -> tuple[Container, ...]:
+        """Return all containers, stopped too, of the stack's three projects, one-off runs left out."""
+        ...
+
+    async def container(self, id: str) -> Container | None: ...
+    async def start(self, id: str) -> None: ...
+    async def stop(self, id: str, *, grace: float) -> None: ...
+    async def remove(self, id: str) -> None: ...
+    async def logs(self, id: str, *, lines: int) -> str: ...
+    async def execute(self, id: str, command: Sequence[str], *, within: float) -> Ran:
+        """Run *command* in the container; after *within* seconds it is killed and its status is 124."""
+        ...
+
+    def events(self, stack: str) -> AsyncIterator[str]:
+        """Yield a container's id whenever the engine reports something about it, from this call on."""
+        ...
+
+    async def memory(self, ids: Iterable[str]) -> int:
+        """Return the bytes that these containers use together now, page cache left out."""
+        ...
+
+    async def networks(self, stack: str) -> tuple[Network, ...]: ...
+    async def create_network(
+        self, name: str, *, labels: Mapping[str, str], internal: bool = False, like: str = ""
+    ) -> str:
+        """Create a network (options copied from the one called *like*, addresses left out); return its id."""
+        ...
+
+    async def remove_network(self, name: str) -> None:
+        """Remove it, stopped containers taken off it before; fails where containers run on it."""
+        ...
+
+    async def connect(self, network: str, id: str, aliases: Sequence[str], *, priority: int = 0) -> None:
+        """Put a container on *network*; of its networks the one of highest *priority* answers a name first."""
+        ...
+
+    async def disconnect(self, network: str, id: str) -> None: ...
+    async def volumes(self, names: Iterable[str]) -> frozenset[str]:
+        """Return those of *names* that exist."""
+        ...
+
+    async def create_volume(
+        self, name: str, *, labels: Mapping[str, str], driver: str = "", options: Mapping[str, str] | None = None
+    ) -> None: ...
+    async def image(self, reference: str) -> ImageInfo | None: ...
+    async def tag(self, image: str, repository: str, tag: str) -> None: ...
+    async def untag(self, reference: str) -> None:
+        """Remove a tag, and the image when nothing else names it or uses it."""
+        ...
+
+    async def listening(self, address: str, probe: HttpProbe | TcpProbe) -> bool:
+        """Tell whether *probe* passes at *address* within a second."""
+        ...

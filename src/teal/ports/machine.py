@@ -1,0 +1,42 @@
+"""The machine as ``run`` asks it: time, what is free, the owner's hooks, the published color."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+Told = Callable[[str], None]  # a line of a tool's output, as it comes
+
+
+class Clock(Protocol):
+    """Time: *now* for people, *monotonic* for waiting."""
+
+    def now(self) -> float: ...
+    def monotonic(self) -> float: ...
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Machine(Protocol):
+    """The host: what is free, the owner's hooks, the published color."""
+
+    def memory(self) -> tuple[int, int]:
+        """Return (total, available) bytes."""
+        ...
+
+    def unprepared(self) -> str:
+        """Return the one command that prepares the state directory for this user, "" where nothing is missing."""
+        ...
+
+    def disk(self) -> int:
+        """Return the bytes that are free under the state directory."""
+        ...
+
+    async def hook(self, command: Sequence[str], facts: Mapping[str, str], *, told: Told) -> int: ...
+    def publish(self, color: str) -> None:
+        """Write ``.deployment-color`` in the checkout; raise OSError where that can't be done."""
+        ...
+
+    def published(self) -> str | None: ...
+    def secret(self) -> str:
+        """Return a new random key for the proxy, letters and digits only."""
+        ...

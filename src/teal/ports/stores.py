@@ -1,0 +1,106 @@
+"""What Teal keeps, as ``run`` asks for it: releases, the journal, and the lock on all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from teal.core.migrations import OpenChange
+from teal.core.observed import Unfinished
+from teal.core.release import Release
+from teal.core.rendered import Rendered
+from teal.core.side import Side
+from teal.core.steps import Step
+
+
+class Releases(Protocol):
+    """The kept releases on disk."""
+
+    def all(self) -> tuple[Release, ...]: ...
+    def keep(self, release: Release, colors: Mapping[Side, Rendered], once: Rendered) -> None:
+        """Write a release whole or not at all: its record, its renderings, the files that they mount."""
+        ...
+
+    def rendering(self, number: int, side: Side) -> str:
+        """Return the path of the rendered Compose file."""
+        ...
+
+    def once(self, number: int) -> str:
+        """Return the path of the Compose file that holds the release's one-shots."""
+        ...
+
+    def folder(self, number: int) -> str:
+        """Return the release's own folder, where copied files lie below ``files/``."""
+        ...
+
+    def drop(self, number: int) -> None: ...
+    def keep_log(self, number: int, service: str, text: str) -> str:
+        """Keep the last log of a service that is removed; return the path."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run as the journal tells it later."""
+
+    id: int
+    command: str
+    source: Side | None
+    target: Side | None
+    release: int | None
+    started: float
+    ended: float | None
+    outcome: str  # done, failed, aborted, interrupted, needs-person, healed; "" while it runs
+    message: str
+    phases: Mapping[str, float] = field(default_factory=dict)  # step name -> seconds
+
+
+class Journal(Protocol):
+    """The durable record of runs and steps."""
+
+    def begin(self, command: str, source: Side | None, target: Side | None, release: int | None) -> int: ...
+    def started(self, run: int, step: Step) -> int: ...
+    def finished(self, entry: int, *, passed: bool = False) -> None: ...
+    def end(self, run: int, outcome: str, message: str = "") -> None: ...
+    def unfinished(self) -> Unfinished | None: ...
+    def switched(self) -> tuple[Side, int | None] | None: ...
+    def served(self) -> tuple[int, ...]: ...
+    def ran_once(self, service: str, release: int) -> bool:
+        """Tell whether that one-shot of that release is known to have ended well."""
+        ...
+
+    def next_release(self) -> int: ...
+    def history(self, limit: int) -> tuple[RunRecord, ...]: ...
+    def open_contract(self, name: str, release: int) -> None:
+        """Record that contract *name* is open since *release*; one that is so already moves to a later release only."""
+        ...
+
+    def close_contract(self, name: str, reason: str) -> None:
+        """Record that an open contract has been run: the floor rises to its release."""
+        ...
+
+    def contracts(self) -> tuple[OpenChange, ...]:
+        """Return every contract that a release ever brought, by release and name, closed ones too."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds the lock."""
+
+    command: str
+    user: str
+    host: str
+    pid: int
+    since: float
+
+
+class Lock(Protocol):
+    """One mutating command at a time; the kernel frees it when its holder dies."""
+
+    def holder(self) -> Holder | None: ...
+    def hold(self, command: str) -> AbstractContextManager[None]:
+        """Take it or raise ``Locked`` at once, naming the holder."""
+        ...

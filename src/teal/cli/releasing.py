@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -11,6 +11,7 @@ from teal.cli.answer import answer, confirm
 from teal.cli.group import Command
 from teal.cli.running import look, nobody, perform
 from teal.cli.session import Purpose, Session, Times
+from teal.core.choices import Strategy
 from teal.run.options import DeployOptions
 
 _BUILDS = (
@@ -18,7 +19,7 @@ _BUILDS = (
     click.option("--no-build", "build", flag_value="none", help="Take the images that are there."),
     click.option("--force", is_flag=True, help="Deploy although nothing changed."),
     click.option("--force-memory", is_flag=True, help="Deploy although memory looks too small for two colors."),
-    click.option("--strategy", type=click.Choice(["blue-green", "recreate"]), default="blue-green", show_default=True),
+    click.option("--strategy", type=click.Choice(get_args(Strategy)), default="blue-green", show_default=True),
 )
 _KEEP = click.option("--keep", is_flag=True, help="Leave the old color running, for an instant rollback.")
 _DRY = click.option("--dry-run", is_flag=True, help="Print the steps and change nothing.")

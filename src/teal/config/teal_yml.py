@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from teal.core.choices import Moment
+
 Duration = Annotated[str | int | float, Meta(description="300, 300s, 5m or 1h30m", examples=["300s", "5m"])]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 RoleName = Literal["shared", "route", "worker", "singleton", "one-shot", "tool"]
-Moment = Literal["pre-build", "pre-deploy", "pre-switch", "post-switch", "post-deploy", "on-failure"]
 Command = Annotated[str | list[str], Meta(description="a line for the shell, or a list of words")]
 
 

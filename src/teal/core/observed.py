@@ -41,6 +41,11 @@ class Container:
         """Tell whether its process runs now."""
         return self.state == "running"
 
+    @property
+    def alive(self) -> bool:
+        """Tell whether it must be stopped to be still: it runs, is paused, or is about to run again."""
+        return self.state in {"running", "restarting", "paused"}
+
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:

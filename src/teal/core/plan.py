@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from teal.core.choices import Images, Strategy
 from teal.core.observed import Observed
 from teal.core.policy import superfluous
 from teal.core.release import Release
@@ -35,8 +35,6 @@ from teal.core.steps import (
     Switch,
 )
 
-Strategy = Literal["blue-green", "recreate"]
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -59,9 +57,7 @@ class Change:
     left: tuple[str, ...] = ()  # stopped plain containers that an adoption could not remove
 
 
-def plan_prepare(
-    stack: Stack, *, build: Literal["build", "pull", "none"], force_memory: bool = False
-) -> tuple[Step, ...]:
+def plan_prepare(stack: Stack, *, build: Images, force_memory: bool = False) -> tuple[Step, ...]:
     """Return the steps that come before it is known whether anything changed: shared services, images."""
     hooks = {hook.when for hook in stack.hooks}
     shared = tuple(service.name for service in stack.having(Role.SHARED))

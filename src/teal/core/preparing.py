@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from teal.core.problem import Problem, error
 from teal.core.side import Side
 from teal.core.stack import Stack
+from teal.core.traffic import MOUNT
 from teal.core.tree import mapping, sequence, services_in, text, unescaped
-
-MOUNT = "/etc/teal"  # where the snippet finds the state file, inside the proxy
 
 
 def preparation(stack: Stack, folder: str) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ from teal.core.health import facts_of, health_of, patience, test_of
 from teal.core.needed import needed
 from teal.core.roles import Assigned, Role
 from teal.core.side import Side
-from teal.core.stack import Evidence, ImageFacts, Service, Stack, Tree
+from teal.core.stack import GRACE, Evidence, ImageFacts, Service, Stack, Tree
 from teal.core.tree import Node, mapping, replicas_of, services_in, text
 
 
@@ -45,7 +45,7 @@ def _service(name: str, service: Node, assigned: Assigned, evidence: Evidence, b
         after={
             target: text(mapping(how).get("condition")) for target, how in mapping(service.get("depends_on")).items()
         },
-        grace=compose_seconds(service.get("stop_grace_period"), 10.0),
+        grace=compose_seconds(service.get("stop_grace_period"), GRACE),
         replicas=replicas_of(service),
         patience=patience(service, facts) if test_of(service, facts) else 0.0,
     )

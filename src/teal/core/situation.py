@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from teal.core.choices import Strategy
 from teal.core.observed import Observed, Unfinished
-from teal.core.plan import Change, Strategy, plan_forward
+from teal.core.plan import Change, plan_forward
 from teal.core.policy import missing_images, previous
 from teal.core.release import Release
 from teal.core.side import COLORS, Side

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from teal.core.choices import Moment
 from teal.core.migrations import Migrations
 from teal.core.roles import Assigned, Role
 from teal.core.side import Side
+
+GRACE = 10.0  # seconds between SIGTERM and SIGKILL where nothing else is said: Compose's own default
 
 # A resolved Compose model as ``docker compose config --format json`` prints it ($ is $$: see the render rules).
 Tree = dict[str, object]
@@ -56,7 +59,7 @@ class Service:
     needed: bool = False  # routes can't answer without it: started and gated before the switch
     health: Health = field(default=Health("running"))
     after: Mapping[str, str] = field(default_factory=dict)  # depends_on: service -> Compose's condition
-    grace: float = 10.0  # seconds between SIGTERM and SIGKILL
+    grace: float = GRACE  # seconds between SIGTERM and SIGKILL
     replicas: int = 1
     patience: float = 0.0  # seconds from its start until its own healthcheck would have given up; 0 for none
 
@@ -121,7 +124,7 @@ class CommandCheck:
 class Hook:
     """The owner's command at a moment of the deploy, run in the project directory with the facts in its environment."""
 
-    when: Literal["pre-build", "pre-deploy", "pre-switch", "post-switch", "post-deploy", "on-failure"]
+    when: Moment
     command: tuple[str, ...]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from teal.core.choices import Moment
 from teal.core.side import Side
 
 
@@ -84,7 +84,7 @@ class Check:
 class RunHook:
     """The owner's commands for this moment ended with status 0."""
 
-    when: Literal["pre-build", "pre-deploy", "pre-switch", "post-switch", "post-deploy", "on-failure"]
+    when: Moment
     side: Side
     release: int | None
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from teal.core.side import Side
 
+MOUNT = "/etc/teal"  # where the snippet finds the state file, inside the proxy's container
 _KEYED = re.compile(r"(\w+) (blue|green|plain) ([A-Za-z0-9]+)")
 
 

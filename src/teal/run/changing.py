@@ -10,7 +10,7 @@ from teal.core.order import stop_waves
 from teal.core.release import Release
 from teal.core.roles import Role
 from teal.core.side import Side, key_of, project_of
-from teal.core.stack import Service
+from teal.core.stack import GRACE, Service
 from teal.errors import TealError
 from teal.ports import Network
 from teal.run import making
@@ -145,7 +145,7 @@ async def retire(scene: Scene, side: Side, names: Iterable[str]) -> bool:
 
 async def _stop_waves(scene: Scene, side: Side, found: Iterable[Container], *, at_once: bool = False) -> None:
     """Stop *found* wave by wave, or *at_once*; what Teal knows nothing about is stopped last."""
-    running = [c for c in found if c.state in {"running", "restarting", "paused"}]
+    running = [c for c in found if c.alive]
     known = _known(scene, running)
     waves = [frozenset(s.name for s in wave) for wave in stop_waves(known.values())]
     rest = frozenset(container.service for container in running) - known.keys()
@@ -170,7 +170,7 @@ def _known(scene: Scene, containers: Iterable[Container]) -> dict[str, Service]:
 async def _stop(scene: Scene, side: Side, container: Container, service: Service | None, *, after: float) -> None:
     await scene.ports.clock.sleep(after)
     scene.tell(side, container.service, "stopping")
-    await scene.ports.engine.stop(container.id, grace=service.grace if service else 10.0)
+    await scene.ports.engine.stop(container.id, grace=service.grace if service else GRACE)
     scene.tell(side, container.service, "stopped")
 
 

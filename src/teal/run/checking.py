@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from teal.core.observed import Observed
 from teal.core.preflight import check_room
-from teal.core.preparing import MOUNT, preparation
+from teal.core.preparing import preparation
 from teal.core.problem import Problem
 from teal.core.refuse import demand, problems
 from teal.core.render_files import live_mounts
@@ -14,7 +14,7 @@ from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.situation import diagnose, plainly_running, source_of
 from teal.core.stack import HttpProbe, Service, Stack
-from teal.core.traffic import format_traffic
+from teal.core.traffic import MOUNT, format_traffic
 from teal.errors import Refused, TealError
 from teal.ports import Prepared
 from teal.run.making import engine_version, room

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
+from teal.core.choices import BEFORE_SWITCH, Moment
 from teal.core.observed import Container
 from teal.core.side import Side, once_project
-from teal.core.stack import Hook
+from teal.core.stack import GRACE, Hook
 from teal.errors import CheckFailed, Failed, TealError, Unhealthy
 from teal.run import making
 from teal.run.scene import Scene
 from teal.run.starting import start
-
-BEFORE_SWITCH = frozenset({"pre-build", "pre-deploy", "pre-switch"})
 
 
 async def start_shared(scene: Scene, names: Iterable[str]) -> bool:
@@ -79,7 +77,7 @@ async def hand_over(scene: Scene, service: str, source: Side | None, to: Side, r
     It may run on a third side: where an earlier release's own failed, the one before it went on.
     """
     others = {side: await scene.containers(side, frozenset({service})) for side in Side if side is not to}
-    running = tuple(c for found in others.values() for c in found if c.state in {"running", "restarting", "paused"})
+    running = tuple(c for found in others.values() for c in found if c.alive)
     old = running or (others.get(source, ()) if source else ())
     for container in old:
         await _stop_singleton(scene, container)
@@ -101,7 +99,7 @@ async def _stop_singleton(scene: Scene, container: Container) -> None:
 async def _take_back(scene: Scene, service: str, old: tuple[Container, ...], to: Side, error: TealError) -> None:
     """Stop the new singleton, start the old one again, and leave the rest to a person."""
     for container in await scene.containers(to, frozenset({service})):
-        await scene.ports.engine.stop(container.id, grace=10.0)
+        await scene.ports.engine.stop(container.id, grace=GRACE)
     for container in old:
         await scene.ports.engine.start(container.id)
     scene.spared.add(service)
@@ -115,14 +113,11 @@ async def follow(scene: Scene, side: Side, release: int | None, names: tuple[str
         return await start(scene, side, release, names)
     except TealError as error:
         for container in await scene.containers(side, frozenset(names)):
-            await scene.ports.engine.stop(container.id, grace=10.0)
+            await scene.ports.engine.stop(container.id, grace=GRACE)
         scene.spared.update(names)
         scene.worries.append(f"{error.message}; the old {', '.join(names)} go on")
         scene.note(f"{error.message}\n{error.detail}".rstrip(), warning=True)
         return False
-
-
-Moment = Literal["pre-build", "pre-deploy", "pre-switch", "post-switch", "post-deploy", "on-failure"]
 
 
 async def run_hooks(scene: Scene, when: Moment, facts: dict[str, str]) -> bool:

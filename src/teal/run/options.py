@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+
+from teal.core.choices import Images, Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,5 +15,5 @@ class DeployOptions:
     force: bool = False
     force_memory: bool = False
     keep: bool = False  # the old color stays up for an instant rollback
-    strategy: Literal["blue-green", "recreate"] = "blue-green"
-    build: Literal["build", "pull", "none"] = "build"
+    strategy: Strategy = "blue-green"
+    build: Images = "build"

@@ -12,12 +12,11 @@ from teal.adapters.caddy.probe import Probe
 from teal.adapters.caddy.sites import admin, bare, entries, unfit
 from teal.adapters.caddy.state import StateFile
 from teal.core.observed import Container
-from teal.core.traffic import Traffic
+from teal.core.traffic import MOUNT, Traffic
 from teal.core.tree import Node
 from teal.errors import Unavailable
 from teal.ports import Answer, Engine, Entry, Prepared
 
-MOUNT = "/etc/teal"
 _WITHIN = 10.0  # seconds for a command inside the container
 _ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - published everywhere: asked on loopback
 _CONFIGS = (

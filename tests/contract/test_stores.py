@@ -149,8 +149,8 @@ def _release(number: int, fingerprint: str = "") -> Release:
 
 
 def _keep(releases: Releases, release: Release) -> None:
-    colors = {side: Rendered(f"tale-{side}", side, {"services": {}}, (), (), (), (), {}) for side in COLORS}
-    releases.keep(release, colors, Rendered("tale-once", Side.BLUE, {}, (), (), (), (), {}))
+    colors = {side: Rendered(f"tale-{side}", side, {"services": {}}, (), (), {}) for side in COLORS}
+    releases.keep(release, colors, Rendered("tale-once", Side.BLUE, {}, (), (), {}))
 
 
 def test_releases_come_back_the_oldest_first_and_dropped_ones_do_not(releases: Releases) -> None:

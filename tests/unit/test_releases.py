@@ -41,7 +41,7 @@ def release(number: int) -> Release:
 
 
 def rendered(name: str, *files: ReleaseFile) -> Rendered:
-    return Rendered(f"tale-{name}", Side.BLUE, {"name": f"tale-{name}", "services": {}}, files, (), (), (), {})
+    return Rendered(f"tale-{name}", Side.BLUE, {"name": f"tale-{name}", "services": {}}, files, (), {})
 
 
 def keep(releases: ReleaseFolders, number: int, *files: ReleaseFile) -> None:

@@ -33,7 +33,7 @@ def test_a_kept_release_remembers_its_stack(tmp_path: Path) -> None:
         ),
     )
     folders = ReleaseFolders(tmp_path)
-    empty = Rendered("shop-blue", Side.BLUE, {}, (), (), (), (), {})
+    empty = Rendered("shop-blue", Side.BLUE, {}, (), (), {})
     folders.keep(replace(release(3, Side.BLUE), remembered=remember(stack)), {Side.BLUE: empty}, empty)
     (found,) = folders.all()
     assert found.remembered is not None

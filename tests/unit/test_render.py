@@ -76,8 +76,10 @@ def test_a_network_of_rotating_services_alone_is_not_shared_and_an_external_one_
     top = {"networks": {"front": {"name": "f"}, "own": {"name": "o"}, "other": {"name": "x", "external": True}}}
     rendered = render(stack_of(services, **top), Side.BLUE, making(stack_of(services, **top)))
     assert rendered.meets["web"] == {"f": ("web-blue",), "x": ("web-blue",)}
-    assert rendered.private == ("shop-blue_front", "shop-blue_other", "shop-blue_own")
-    assert [(each.name, each.external) for each in rendered.networks] == [("f", False), ("x", True)]
+    networks = [mapping(each) for each in mapping(rendered.tree["networks"]).values()]
+    own = [each["name"] for each in networks if not each.get("external")]
+    assert own == ["shop-blue_front", "shop-blue_other", "shop-blue_own"]
+    assert [each["name"] for each in networks if each.get("external")] == ["f", "x"]
 
 
 def test_a_private_network_keeps_what_was_asked_for_and_not_what_only_one_can_have() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from teal.core.render_files import Folder, by_value, named
 from teal.core.render_health import probed
-from teal.core.render_networks import declared, meeting, name_of, private_name
+from teal.core.render_networks import declared, meeting, name_of
 from teal.core.render_service import one_shot, rotating
 from teal.core.rendered import Making, Rendered, Required
 from teal.core.roles import Role
@@ -44,9 +44,7 @@ def render(stack: Stack, side: Side, making: Making) -> Rendered:
         side=side,
         tree=tree,
         files=tuple(folder.files.values()),
-        networks=_networks(model, keys & meets),
         volumes=_volumes(model, own),
-        private=tuple(private_name(stack, side, key) for key in sorted(keys)),
         meets={
             each.name: {
                 name_of(model, key): (key_of(each.name, side),) for key in networks_of(own[each.name]) if key in meets
@@ -74,9 +72,7 @@ def render_once(stack: Stack, side: Side, making: Making) -> Rendered:
         side=side,
         tree=tree,
         files=tuple(folder.files.values()),
-        networks=_networks(model, keys),
         volumes=_volumes(model, own),
-        private=(),
         meets={name: {name_of(model, k): () for k in networks_of(own[name]) if k in keys} for name in own},
     )
 
@@ -93,12 +89,6 @@ def _project(name: str, stack: Stack, own: Mapping[str, Node], made: Tree, folde
     return tree
 
 
-def _networks(model: Node, keys: frozenset[str]) -> tuple[Required, ...]:
-    return tuple(
-        _required(name_of(model, key), key, mapping(mapping(model.get("networks")).get(key))) for key in sorted(keys)
-    )
-
-
 def _volumes(model: Node, services: Mapping[str, Node]) -> tuple[Required, ...]:
     mounts = (mapping(volume) for service in services.values() for volume in sequence(service.get("volumes")))
     keys = {text(m.get("source")) for m in mounts if m.get("type") == "volume" and m.get("source")}
@@ -108,9 +98,5 @@ def _volumes(model: Node, services: Mapping[str, Node]) -> tuple[Required, ...]:
 def _volume(model: Node, key: str) -> Required:
     volume = mapping(mapping(model.get("volumes")).get(key))
     name = text(volume.get("name")) or f"{text(model.get('name'))}_{key}"
-    return _required(name, key, volume)
-
-
-def _required(name: str, key: str, said: Node) -> Required:
-    options = {option: text(value) for option, value in mapping(said.get("driver_opts")).items()}
-    return Required(name, key, bool(said.get("external")), text(said.get("driver")), options)
+    options = {option: text(value) for option, value in mapping(volume.get("driver_opts")).items()}
+    return Required(name, key, bool(volume.get("external")), text(volume.get("driver")), options)

@@ -39,7 +39,7 @@ class ReleaseFile:
 
 @dataclass(frozen=True, slots=True)
 class Required:
-    """A network or volume of the stack that must exist before the color is created; *key* as in its files."""
+    """A volume of the stack that must exist before the color is created; *key* as in its files."""
 
     name: str
     key: str
@@ -56,9 +56,7 @@ class Rendered:
     side: Side
     tree: Tree
     files: tuple[ReleaseFile, ...]
-    networks: tuple[Required, ...]  # the stack's own that the project joins
     volumes: tuple[Required, ...]
-    private: tuple[str, ...]  # names of the networks that the project makes for itself
     meets: Mapping[str, Mapping[str, tuple[str, ...]]]
     # ^ service -> {name of a stack's network that it joins: aliases there}; in adoption it must not be on these
 

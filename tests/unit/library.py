@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, cast
 
 from teal.cli.library import Library
-from teal.cli.session import Opened, Purpose, Session
+from teal.cli.asked import Opened, Purpose
+from teal.cli.session import Session
 from teal.core.roles import Assigned, Role
 from teal.core.side import Side
 from teal.core.stack import Service, Stack

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from teal import config
 from teal.adapters.engine import DockerEngine
 from teal.adapters.home import DEFAULT, Home
-from teal.cli.session import Asked, Opened, Purpose, Times
+from teal.cli.asked import Asked, Opened, Purpose, Times
 from teal.core.stack import Stack, Tree
 
 if TYPE_CHECKING:

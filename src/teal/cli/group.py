@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import click
 
-from teal.cli.session import Asked, Session
+from teal.cli.asked import Asked
+from teal.cli.session import Session
 from teal.cli.table import COMMANDS, ENTRIES, EXITS
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

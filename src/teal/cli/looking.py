@@ -10,7 +10,8 @@ import click
 from teal.cli.answer import answer
 from teal.cli.group import Command
 from teal.cli.running import look
-from teal.cli.session import Purpose, Session
+from teal.cli.asked import Purpose
+from teal.cli.session import Session
 
 if TYPE_CHECKING:
     from teal.cli.library import Library

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from teal.cli.compose_words import Place
-from teal.cli.session import Asked, Opened, Session
+from teal.cli.asked import Asked, Opened
+from teal.cli.session import Session
 from teal.core.side import COLORS, Side, once_project, project_of
 from teal.errors import Refused
 

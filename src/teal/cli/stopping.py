@@ -14,7 +14,8 @@ from teal.cli.everyday import COLOR, environment, hand_on, places, told
 from teal.cli.group import Command
 from teal.cli.output import interactive
 from teal.cli.running import look, perform
-from teal.cli.session import Purpose, Session
+from teal.cli.asked import Purpose
+from teal.cli.session import Session
 from teal.core.side import Side
 from teal.errors import Failed, Refused
 

@@ -20,7 +20,8 @@ from teal.cli.discretion import tame
 from teal.cli.failing import explain
 from teal.cli.group import Command
 from teal.cli.running import look, nobody
-from teal.cli.session import Purpose, Session
+from teal.cli.asked import Purpose
+from teal.cli.session import Session
 from teal.errors import Refused
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from teal.cli.compose_words import Place
 from teal.cli.asked import Asked, Opened
 from teal.cli.session import Session
-from teal.core.side import COLORS, Side, once_project, project_of
+from teal.core.observed import active_of
+from teal.core.side import Side, once_project, project_of
 from teal.errors import Refused
 
 if TYPE_CHECKING:
@@ -35,9 +36,7 @@ async def find(session: Session, opened: Opened, color: str | None) -> Places:
     """Return the places for *color*, or for the side that serves where it is None."""
     ports, stack = opened.ports, opened.stack
     containers = await ports.engine.containers(stack.project)
-    traffic = ports.proxy.read()
-    users = traffic.side if traffic else Side.PLAIN
-    active = users if users in COLORS and any(c.side is users for c in containers) else Side.PLAIN
+    active = active_of(ports.proxy.read(), containers) or Side.PLAIN
     side = Side(color) if color else active
     plain = _plain(session.asked, opened)
     if side is Side.PLAIN:

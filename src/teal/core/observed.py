@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -90,7 +90,10 @@ class Observed:
     @property
     def active(self) -> Side | None:
         """Return the side that users are sent to, where something of this stack stands there."""
-        side = self.traffic.side if self.traffic else Side.PLAIN
-        if side in COLORS:
-            return side if self.on(side) else None
-        return None
+        return active_of(self.traffic, self.containers)
+
+
+def active_of(traffic: Traffic | None, containers: Iterable[Container]) -> Side | None:
+    """Return the color that *traffic* sends users to, where any of *containers* stands there."""
+    side = traffic.side if traffic else None
+    return side if side in COLORS and any(container.side is side for container in containers) else None

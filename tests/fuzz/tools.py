@@ -26,8 +26,7 @@ from teal.core.observed import Container
 from teal.core.side import Side
 from teal.errors import Failed
 from teal.ports import Ran
-from teal.run.checking import _version
-from teal.run.making import engine_version
+from teal.core.versions import engine_version, is_old_caddy
 from tests.fuzz.files import ROOT
 from tests.fuzz.judging import Target
 from tests.fuzz.text import damaged, values, words
@@ -251,7 +250,7 @@ def _ask_caddy(example: tuple[object, str, list[tuple[str, int]], int]) -> None:
     text = json.dumps(config) if not isinstance(config, str) else config
     proxy = CaddyProxy(ROOT, _Container(status, text, version))  # type: ignore[arg-type]
     prepared = asyncio.run(proxy.prepared(_WEB))
-    _version(prepared.version)
+    is_old_caddy(prepared.version)
     for each in prepared.entries:
         assert 0 < each.port <= 65535, each
         assert 0 < each.listen <= 65535, each

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from teal.cli.compose_words import Place
 from teal.cli.asked import Asked, Opened
 from teal.cli.session import Session
-from teal.core.observed import active_of
+from teal.core.observed import Container, active_of
 from teal.core.side import Side, once_project, project_of
 from teal.errors import Refused
-
-if TYPE_CHECKING:
-    from teal.core.observed import Container
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,9 +65,8 @@ def plan_prepare(stack: Stack, *, build: Images, force_memory: bool = False) -> 
     steps.append(Preflight(force_memory=force_memory))
     if "pre-build" in hooks:
         steps.append(RunHook("pre-build", Side.PLAIN, None))
-    wanted = (*stack.rotating, *stack.having(Role.ONE_SHOT))
-    builds = tuple(service.name for service in wanted if service.builds)
-    pulls = tuple(service.name for service in wanted if not service.builds) if build == "pull" else ()
+    builds = tuple(service.name for service in stack.pinned if service.builds)
+    pulls = tuple(service.name for service in stack.pinned if not service.builds) if build == "pull" else ()
     if build != "none" and (builds or pulls):
         steps.append(Build(builds, pulls))
     return tuple(steps)

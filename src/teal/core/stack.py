@@ -175,3 +175,8 @@ class Stack:
     def rotating(self) -> tuple[Service, ...]:
         """Return the services of which each color has its own."""
         return tuple(each for each in self.services if each.role.rotates)
+
+    @property
+    def pinned(self) -> tuple[Service, ...]:
+        """Return the services whose images a release pins."""
+        return (*self.rotating, *self.having(Role.ONE_SHOT))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from teal.core.names import image_tag, one_shot_name
 from teal.core.observed import Container
 from teal.core.order import stop_waves
 from teal.core.release import Release
@@ -189,7 +190,7 @@ async def prune(scene: Scene, numbers: Iterable[int]) -> bool:
             continue
         for service in kept[number].images:
             try:
-                await scene.ports.engine.untag(making.image_tag(scene.stack.project, service, number))
+                await scene.ports.engine.untag(image_tag(scene.stack.project, service, number))
             except TealError as error:
                 scene.note(f"an image of release {number} could not be removed: {error.message}", warning=True)
         scene.ports.releases.drop(number)
@@ -200,7 +201,7 @@ async def _forget_one_shots(scene: Scene, release: Release) -> bool:
     """Remove what failed or killed one-shots of *release* have left; tell whether none of them runs any more."""
     ended = True
     for service in release.images.keys() - {service.name for service in release.rotating}:
-        name = making.one_shot_name(scene.stack.project, service, release.number)
+        name = one_shot_name(scene.stack.project, service, release.number)
         container = await scene.ports.engine.container(name)
         if container is not None and container.running:
             ended = False

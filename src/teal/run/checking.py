@@ -15,15 +15,14 @@ from teal.core.side import Side
 from teal.core.situation import diagnose, plainly_running, source_of
 from teal.core.stack import HttpProbe, Service, Stack
 from teal.core.traffic import MOUNT, format_traffic
+from teal.core.versions import engine_version, is_old_caddy
 from teal.errors import Refused, TealError
 from teal.ports import Prepared
-from teal.run.making import engine_version, room
+from teal.run.making import room
 from teal.run.observing import observe
 from teal.run.ports import Ports
 from teal.run.results import Checked, Finding, RoleRow
 from teal.run.tidying import changed_shared
-
-CADDY = (2, 11, 2)  # older ones do not count what is in flight at an address that is chosen per request
 
 
 async def check(ports: Ports, stack: Stack) -> Checked:
@@ -122,7 +121,7 @@ async def _proxy(ports: Ports, stack: Stack, observed: Observed) -> list[Finding
 
 def _configured(prepared: Prepared, stack: Stack) -> Iterable[Finding]:
     """Yield what is wrong with the configuration that the proxy runs with."""
-    if _version(prepared.version) < CADDY:
+    if is_old_caddy(prepared.version):
         yield Finding("error", stack.proxy, f"Caddy {prepared.version} is too old", "use Caddy 2.11.2 or newer")
     reached = {entry.route for entry in prepared.entries}
     for route in stack.having(Role.ROUTE):
@@ -135,10 +134,6 @@ def _configured(prepared: Prepared, stack: Stack) -> Iterable[Finding]:
     for name in prepared.unfit:
         remedy = "take `health_uri`, `fail_duration` and the like out of its import: Teal's own gate watches health"
         yield Finding("warning", name, "after one color failed, Caddy may refuse the other for a while", remedy)
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split("-")[0].split(".")[:3] if part.isdecimal() and len(part) < 9) or CADDY
 
 
 async def _room(ports: Ports, stack: Stack, observed: Observed) -> list[Finding]:

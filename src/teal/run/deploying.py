@@ -80,7 +80,7 @@ async def _unchanged(observed: Observed, stack: Stack, scene: Scene) -> bool:
     up = {container.service for container in observed.on(observed.active) if container.running}
     if up != {service.name for service in kept.rotating}:
         return False
-    return kept.images == await making.image_ids(scene, making.pinned(stack))
+    return kept.images == await making.image_ids(scene, stack.pinned)
 
 
 async def rollback(

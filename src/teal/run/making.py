@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterable
 
+from teal.core.names import repository
 from teal.core.preflight import Room, check_room
 from teal.core.release import Release, remember
 from teal.core.render import render_both, render_once
 from teal.core.rendered import Making, Required
-from teal.core.roles import Role
 from teal.core.services import with_images
 from teal.core.side import Side
-from teal.core.stack import Service, Stack
+from teal.core.stack import Service
+from teal.core.versions import engine_version
 from teal.errors import Refused
 from teal.ports import ImageInfo
 from teal.run import traffic
@@ -49,18 +49,13 @@ async def build(scene: Scene, side: Side, names: tuple[str, ...], pull: tuple[st
         await scene.ports.compose.build(names, told=scene.tool)
     for name in names:
         scene.tell(side, name, "built")
-    missing = [s.name for s in pinned(scene.stack) if s.name not in names and not await _present(scene, s)]
+    missing = [s.name for s in scene.stack.pinned if s.name not in names and not await _present(scene, s)]
     wanted = tuple(dict.fromkeys([*pull, *missing]))
     for name in wanted:
         scene.tell(side, name, "pulling")
     if wanted:
         await scene.ports.compose.pull(wanted, told=scene.tool)
     return not names and not wanted
-
-
-def pinned(stack: Stack) -> tuple[Service, ...]:
-    """Return the services whose images a release pins."""
-    return (*stack.rotating, *stack.having(Role.ONE_SHOT))
 
 
 async def _present(scene: Scene, service: Service) -> bool:
@@ -90,7 +85,7 @@ async def images(scene: Scene, services: Iterable[Service]) -> dict[str, ImageIn
 async def keep(scene: Scene, number: int, side: Side) -> bool:
     """Write the release (both renderings, its files, its record) and pin its images under Teal's tags."""
     engine = scene.ports.engine
-    found = await images(scene, pinned(scene.stack))
+    found = await images(scene, scene.stack.pinned)
     stack = with_images(scene.stack, {name: image.facts for name, image in found.items()})
     ids = {name: image.id for name, image in found.items()}
     folder = scene.ports.releases.folder(number)
@@ -115,12 +110,6 @@ async def keep(scene: Scene, number: int, side: Side) -> bool:
     return False
 
 
-def engine_version(version: str) -> tuple[int, int]:
-    """Return the engine's version as rendering asks for it; 0.0 where it is not of the usual form."""
-    found = re.match(r"(\d+)\.(\d+)", version)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
-
-
 async def require(scene: Scene, release: Release) -> None:
     """Make sure of the volumes that *release* mounts; the networks that it joins came with the shared services.
 
@@ -141,18 +130,3 @@ def _refuse_external(volume: Required) -> None:
             f"the external volume {volume.name} does not exist",
             hint=f"create it (docker volume create {volume.name}), or mend `volumes` in the Compose file",
         )
-
-
-def repository(project: str, service: str) -> str:
-    """Return the repository under which Teal tags the images of kept releases."""
-    return f"teal/{project}/{service}".lower()
-
-
-def one_shot_name(project: str, service: str, release: int) -> str:
-    """Return the name of the container in which a one-shot of a release runs; it outlives Teal, and a failure."""
-    return f"{project}-once-{service}-{release}"
-
-
-def image_tag(project: str, service: str, release: int) -> str:
-    """Return the tag that keeps a release's image from being pruned."""
-    return f"{repository(project, service)}:{release}"

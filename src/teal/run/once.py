@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from teal.core.choices import BEFORE_SWITCH, Moment
+from teal.core.names import one_shot_name
 from teal.core.observed import Container
 from teal.core.side import Side, once_project
 from teal.core.stack import GRACE, Hook
 from teal.errors import CheckFailed, Failed, TealError, Unhealthy
-from teal.run import making
 from teal.run.scene import Scene
 from teal.run.starting import start
 
@@ -56,7 +56,7 @@ async def run_once(scene: Scene, service: str, release: int) -> bool:
     side = scene.release(release).side
     file = scene.ports.releases.once(release)
     project = once_project(scene.stack.project)
-    name = making.one_shot_name(scene.stack.project, service, release)
+    name = one_shot_name(scene.stack.project, service, release)
     scene.tell(side, service, "running")
     lines: list[str] = []
     status = await scene.ports.compose.run_once(project, file, service, name=name, told=lines.append)

@@ -1,0 +1,18 @@
+"""Decides: what is called how in Docker beside the colors' projects: images of kept releases, containers of one-shots."""
+
+from __future__ import annotations
+
+
+def repository(project: str, service: str) -> str:
+    """Return the repository under which Teal tags the images of kept releases."""
+    return f"teal/{project}/{service}".lower()
+
+
+def image_tag(project: str, service: str, release: int) -> str:
+    """Return the tag that keeps a release's image from being pruned."""
+    return f"{repository(project, service)}:{release}"
+
+
+def one_shot_name(project: str, service: str, release: int) -> str:
+    """Return the name of the container in which a one-shot of a release runs; it outlives Teal, and a failure."""
+    return f"{project}-once-{service}-{release}"

@@ -9,6 +9,7 @@ from enum import StrEnum
 from teal.core.side import Side
 
 MOUNT = "/etc/teal"  # where the snippet finds the state file, inside the proxy's container
+HELD = 30.0  # seconds for which the snippet keeps a request that it can't pass on
 _KEYED = re.compile(r"(\w+) (blue|green|plain) ([A-Za-z0-9]+)")
 
 

@@ -1,4 +1,4 @@
-"""Decides: how a step is said, and what the phase that it belongs to is called."""
+"""Decides: how things are said that people and programs read alike: steps, readiness, how long users waited."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from teal.core import steps as s
+from teal.core.roles import Role
 from teal.core.side import COLORS, Side
+from teal.core.stack import HttpProbe, Service
+from teal.core.traffic import HELD
 
 
 def name_of(step: s.Step) -> str:
@@ -73,3 +76,21 @@ def _what(side: Side, release: int | None) -> str:
 
 def _listed(names: Sequence[object]) -> str:
     return ", ".join(str(each) for each in names) or "nothing"
+
+
+def ready_by(service: Service) -> str:
+    """Return how it is known that *service* is ready."""
+    if service.role in {Role.ONE_SHOT, Role.TOOL}:
+        return "its end" if service.role is Role.ONE_SHOT else "-"
+    if service.health.kind == "engine":
+        return "healthcheck"
+    if service.health.kind == "probe":
+        probe = service.health.probe
+        return f"GET {probe.path}" if isinstance(probe, HttpProbe) else "TCP probe"
+    return "running" if service.role is Role.SHARED else f"{service.health.steady:.0f} s without a restart"
+
+
+def held(seconds: float) -> str:
+    """Return for how long users' new requests waited, and whether that was longer than the proxy waits."""
+    late = f"; it gives up on a request after {HELD:.0f} s, so that some have failed" if seconds > HELD else ""
+    return f"the proxy held requests for {seconds:.0f} s{late}"

@@ -13,9 +13,10 @@ from teal.core.render_files import live_mounts
 from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.situation import diagnose, plainly_running, source_of
-from teal.core.stack import HttpProbe, Service, Stack
+from teal.core.stack import Service, Stack
 from teal.core.traffic import MOUNT, format_traffic
 from teal.core.versions import engine_version, is_old_caddy
+from teal.core.words import ready_by
 from teal.errors import Refused, TealError
 from teal.ports import Prepared
 from teal.run.making import room
@@ -52,19 +53,7 @@ async def refuse(ports: Ports, stack: Stack) -> tuple[Problem, ...]:
 
 
 def _row(service: Service) -> RoleRow:
-    return RoleRow(service.name, str(service.role), service.assigned.reason, _health(service), service.needed)
-
-
-def _health(service: Service) -> str:
-    """Return in words how it is known that *service* is ready."""
-    if service.role in {Role.ONE_SHOT, Role.TOOL}:
-        return "its end" if service.role is Role.ONE_SHOT else "-"
-    if service.health.kind == "engine":
-        return "healthcheck"
-    if service.health.kind == "probe":
-        probe = service.health.probe
-        return f"GET {probe.path}" if isinstance(probe, HttpProbe) else "TCP probe"
-    return "running" if service.role is Role.SHARED else f"{service.health.steady:.0f} s without a restart"
+    return RoleRow(service.name, str(service.role), service.assigned.reason, ready_by(service), service.needed)
 
 
 def _finding(problem: Problem) -> Finding:

@@ -11,7 +11,8 @@ from teal.core.events import InFlight
 from teal.core.roles import Role
 from teal.core.side import Side, key_of
 from teal.core.stack import CommandCheck, HttpCheck, HttpProbe, Service
-from teal.core.traffic import Mode, Traffic, to
+from teal.core.traffic import HELD, Mode, Traffic, to
+from teal.core.words import held
 from teal.errors import CheckFailed, Failed, Refused, TealError, Unavailable
 from teal.ports import Entry
 from teal.run.results import Drained
@@ -19,7 +20,6 @@ from teal.run.scene import Scene
 
 SETTLED_IN = 0.5  # seconds after the rename before counts mean anything
 POLL = 0.1
-HELD = 30.0  # seconds for which the snippet keeps a request that it can't pass on
 YOUNG = 10.0  # seconds within which a proxy that was just started may not answer yet
 PATIENCE = 15.0  # seconds within which a route must have answered from the side that is asked
 ANSWER = 5.0  # seconds for one answer
@@ -144,14 +144,9 @@ async def switch(scene: Scene, side: Side) -> bool:
     scene.ports.proxy.write(to(side).keyed(side, scene.key))
     scene.users, scene.live_at = Mode(side), scene.ports.clock.monotonic()
     if scene.held_at is not None:
-        _tell_held(scene, scene.live_at - scene.held_at)
+        waited = scene.live_at - scene.held_at
+        scene.note(held(waited), warning=waited > HELD)
     return passed
-
-
-def _tell_held(scene: Scene, seconds: float) -> None:
-    """Say for how long users' new requests waited, and whether that was longer than the proxy waits."""
-    late = f"; it gives up on a request after {HELD:.0f} s, so that some have failed" if seconds > HELD else ""
-    scene.note(f"the proxy held requests for {seconds:.0f} s{late}", warning=bool(late))
 
 
 async def confirm(scene: Scene, side: Side, release: int | None) -> None:

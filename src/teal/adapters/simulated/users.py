@@ -12,10 +12,9 @@ from typing import Literal
 from teal.adapters.simulated import life
 from teal.adapters.simulated.world import Box, Happening, World
 from teal.core.side import Side, key_of
-from teal.core.traffic import Mode, Traffic, parse_traffic
+from teal.core.traffic import HELD, Mode, Traffic, parse_traffic
 
 TRY = 0.25  # seconds between two tries of a request that can't be dialled
-HELD = 30.0  # seconds for which it is held
 Kind = Literal["short", "slow", "stream", "websocket", "chain"]
 LASTS: Mapping[str, float] = {"short": 0.03, "slow": 1.5, "stream": 4.0, "websocket": 25.0, "chain": 0.4}
 MIX: tuple[Kind, ...] = ("short", "chain", "slow", "short", "chain", "stream", "short", "chain", "slow", "websocket")

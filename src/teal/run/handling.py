@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from teal.core.observed import Container
 from teal.core.side import COLORS, Side
 from teal.core.stack import Service, Stack
-from teal.core.steps import Clear, Plan, Settle, Step
+from teal.core.tidying import plan_down
 from teal.errors import ConfigError, Refused
 from teal.run import changing, starting
 from teal.run.execute import execute
@@ -64,10 +64,8 @@ async def down(ports: Ports, stack: Stack, watch: Watch) -> ByHand:
         while (unfinished := ports.journal.unfinished()) is not None:
             ports.journal.end(unfinished.run, "aborted", "the stack was taken down")
         observed = await observe(ports, stack)
-        order = sorted(COLORS, key=lambda color: color is observed.active)  # what serves goes last
-        steps: tuple[Step, ...] = (*(Clear(color) for color in order), Settle(None))
         run = ports.journal.begin("down", observed.active, None, None)
-        await execute(Plan("down", observed.active, None, None, steps, (), ()), _scene(ports, stack, watch), run)
+        await execute(plan_down(observed), _scene(ports, stack, watch), run)
         services = {c.service: None for color in COLORS for c in observed.on(color)}
         return ByHand(stack.project, "down", observed.active, tuple(services))
 

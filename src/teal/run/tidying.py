@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from teal.core.observed import Observed
-from teal.core.policy import superfluous
 from teal.core.roles import Role
-from teal.core.side import COLORS, Side, project_of
+from teal.core.side import Side
 from teal.core.stack import Stack
-from teal.core.steps import Clear, Plan, Step
+from teal.core.steps import Plan
+from teal.core.tidying import plan_cleanup, refuse_unknown, removal
 from teal.core.traffic import PLAIN
 from teal.core.words import say
-from teal.errors import ConfigError, Refused, TealError
+from teal.errors import ConfigError, TealError
 from teal.run.execute import execute
 from teal.run.healing import heal
 from teal.run.observing import observe
@@ -23,57 +24,27 @@ from teal.run.scene import Scene
 from teal.run.traffic import prove_reading
 
 
-def _steps(observed: Observed, stack: Stack) -> tuple[Step, ...]:
-    """Return what cleanup does: the color that doesn't serve, then the releases beyond the policy."""
-    idle = [color for color in COLORS if color is not observed.active and _stands(observed, stack, color)]
-    active = observed.release_on(observed.active) if observed.active else None
-    prune = superfluous(observed, active=active, keep=stack.settings.keep_releases)
-    return (*(Clear(color) for color in idle), *([prune] if prune else []))
-
-
-def _stands(observed: Observed, stack: Stack, color: Side) -> bool:
-    """Tell whether containers of *color* exist, or networks that a killed command left of it."""
-    own = f"{project_of(stack.project, color)}_"
-    return bool(observed.on(color)) or any(name.startswith(own) for name in observed.networks)
-
-
-def _cleaned(observed: Observed, stack: Stack, *, planned: bool, healed: str = "") -> Cleaned:
-    steps = _steps(observed, stack)
-    sides = {step.side for step in steps if isinstance(step, Clear)}
-    active = observed.release_on(observed.active) if observed.active else None
-    prune = superfluous(observed, active=active, keep=stack.settings.keep_releases)
-    return Cleaned(
-        stack.project,
-        "planned" if planned else "done",
-        tuple(sorted(c.name for c in observed.containers if c.side in sides)),
-        prune.releases if prune else (),
-        steps=tuple(say(step) for step in steps),
-        healed=healed,
-    )
-
-
 async def cleanup(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool) -> Cleaned:
     """Remove inactive containers, failed colors and releases beyond the policy; never what serves or is shared."""
     if dry_run:
-        return _cleaned(await observe(ports, stack), stack, planned=True)
+        observed = await observe(ports, stack)
+        return _cleaned(plan_cleanup(observed, stack), observed, stack, "planned")
     with ports.lock.hold("cleanup"):
         healed, observed = await heal(ports, stack, watch)
-        _refuse_unknown(observed)
-        plan = Plan("cleanup", observed.active, None, None, _steps(observed, stack), (), ())
+        refuse_unknown(observed)
+        plan = plan_cleanup(observed, stack)
         if plan.steps:
             run = ports.journal.begin("cleanup", observed.active, None, None)
             await execute(plan, Scene(ports, stack, watch, key=ports.machine.secret()), run)
-        return _cleaned(observed, stack, planned=False, healed=healed)
+        return _cleaned(plan, observed, stack, "done", healed=healed)
 
 
-def _refuse_unknown(observed: Observed) -> None:
-    """Refuse while nobody can say which color serves, though one runs."""
-    runs = any(c.running for color in COLORS for c in observed.on(color))
-    if observed.active is None and runs:
-        raise Refused(
-            "a color runs, but the proxy's state file names none: nothing is removed",
-            hint="`teal deploy` brings the stack into a known state",
-        )
+def _cleaned(
+    plan: Plan, observed: Observed, stack: Stack, outcome: Literal["done", "planned"], *, healed: str = ""
+) -> Cleaned:
+    gone = removal(plan, observed, stack)
+    said = tuple(say(step) for step in plan.steps)
+    return Cleaned(stack.project, outcome, gone.containers, gone.releases, gone.networks, said, healed)
 
 
 def _named(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:

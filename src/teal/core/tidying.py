@@ -1,0 +1,68 @@
+"""Decides: what cleanup and down remove."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from teal.core.observed import Observed
+from teal.core.policy import superfluous
+from teal.core.side import COLORS, Side, project_of
+from teal.core.stack import Stack
+from teal.core.steps import Clear, Plan, Prune, Settle, Step
+from teal.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What a plan takes away, by name and number."""
+
+    containers: tuple[str, ...]
+    releases: tuple[int, ...]
+    networks: tuple[str, ...]
+
+
+def plan_cleanup(observed: Observed, stack: Stack) -> Plan:
+    """Return the plan that removes the color that doesn't serve, then the releases beyond the policy."""
+    idle = [color for color in COLORS if color is not observed.active and _stands(observed, stack, color)]
+    active = observed.release_on(observed.active) if observed.active else None
+    prune = superfluous(observed, active=active, keep=stack.settings.keep_releases)
+    steps: tuple[Step, ...] = (*(Clear(color) for color in idle), *([prune] if prune else []))
+    return Plan("cleanup", observed.active, None, None, steps, (), ())
+
+
+def plan_down(observed: Observed) -> Plan:
+    """Return the plan that removes both colors, what serves last, and forgets which one was active."""
+    order = sorted(COLORS, key=lambda color: color is observed.active)
+    steps: tuple[Step, ...] = (*(Clear(color) for color in order), Settle(None))
+    return Plan("down", observed.active, None, None, steps, (), ())
+
+
+def removal(plan: Plan, observed: Observed, stack: Stack) -> Removal:
+    """Return what *plan* removes of what stands there."""
+    sides = [step.side for step in plan.steps if isinstance(step, Clear)]
+    return Removal(
+        containers=tuple(sorted(c.name for c in observed.containers if c.side in sides)),
+        releases=tuple(number for step in plan.steps if isinstance(step, Prune) for number in step.releases),
+        networks=tuple(sorted(name for side in sides for name in _networks(observed, stack, side))),
+    )
+
+
+def refuse_unknown(observed: Observed) -> None:
+    """Refuse while nobody can say which color serves, though one runs."""
+    runs = any(c.running for color in COLORS for c in observed.on(color))
+    if observed.active is None and runs:
+        raise Refused(
+            "a color runs, but the proxy's state file names none: nothing is removed",
+            hint="`teal deploy` brings the stack into a known state",
+        )
+
+
+def _stands(observed: Observed, stack: Stack, color: Side) -> bool:
+    """Tell whether containers of *color* exist, or networks that a killed command left of it."""
+    return bool(observed.on(color) or _networks(observed, stack, color))
+
+
+def _networks(observed: Observed, stack: Stack, color: Side) -> tuple[str, ...]:
+    """Return the names of the networks that are *color*'s own."""
+    own = f"{project_of(stack.project, color)}_"
+    return tuple(name for name in observed.networks if name.startswith(own))

@@ -1,8 +1,6 @@
-"""Decides: which kept releases stay, which one a rollback returns to, and how fast that would be."""
+"""Decides: which kept releases stay and which one a rollback returns to."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 from teal.core.observed import Observed
 from teal.core.release import Release
@@ -31,15 +29,3 @@ def previous(observed: Observed, active: int | None) -> Release | None:
 def missing_images(observed: Observed, release: Release) -> tuple[str, ...]:
     """Return the services of *release* whose image the engine no longer has."""
     return tuple(s.name for s in release.rotating if release.images.get(s.name) not in observed.images)
-
-
-def way_back(
-    observed: Observed, release: Release, *, whole: bool, up: bool
-) -> Literal["kept", "stopped", "re-created", "gone"]:
-    """Return by which of the three ways *release* would come back.
-
-    *whole*: its containers still stand and can be started by id; *up*: they still run.
-    """
-    if whole:
-        return "kept" if up else "stopped"
-    return "gone" if missing_images(observed, release) else "re-created"

@@ -10,6 +10,7 @@ from teal.core.plan import Change, plan_deploy, plan_leave, plan_prepare, plan_r
 from teal.core.roles import Role
 from teal.core.situation import change_to, leaving_change, rollback_release
 from teal.core.stack import Stack
+from teal.core.standing import same_release
 from teal.core.steps import Plan, Step
 from teal.core.words import say
 from teal.run import making
@@ -72,15 +73,8 @@ async def _planned_deploy(ports: Ports, stack: Stack, options: DeployOptions) ->
 
 async def _unchanged(observed: Observed, stack: Stack, scene: Scene) -> bool:
     """Tell whether the active release is whole, up, and just what a deploy would bring."""
-    if observed.active is None:
-        return False
-    kept = observed.kept(observed.release_on(observed.active))
-    if kept is None or kept.fingerprint != stack.fingerprint:
-        return False
-    up = {container.service for container in observed.on(observed.active) if container.running}
-    if up != {service.name for service in kept.rotating}:
-        return False
-    return kept.images == await making.image_ids(scene, stack.pinned)
+    kept = same_release(observed, stack)
+    return kept is not None and kept.images == await making.image_ids(scene, stack.pinned)
 
 
 async def rollback(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from teal.core.side import Side
+from teal.core.standing import Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class RollbackStatus:
     """What ``teal rollback`` would return to, and how."""
 
     release: int
-    how: Literal["kept", "stopped", "re-created", "gone"]
+    how: Way
     seconds: float | None  # about how long until it answers; None where nothing is known
     reason: str = ""  # where it is gone: why
 

@@ -1,0 +1,97 @@
+"""Decides: what status says of a stack as it stands: its worst containers, the way back, what a person should know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from teal.core.observed import Container, Observed
+from teal.core.plan import reusable
+from teal.core.policy import missing_images
+from teal.core.release import Release
+from teal.core.side import Side
+from teal.core.situation import plainly_running
+from teal.core.stack import Stack
+
+Way = Literal["kept", "stopped", "re-created", "gone"]  # by which a release comes back
+AT_ONCE = 0.5  # seconds until a rollback to what still runs has answered
+_BADNESS = {"running": 0, "created": 1, "paused": 2, "exited": 3, "restarting": 4, "dead": 5, "removing": 5}
+_SICKNESS = {"healthy": 0, "none": 0, "starting": 1, "unhealthy": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """By which way a release would come back, in about how many seconds, and where it can't: why."""
+
+    way: Way
+    seconds: float | None  # None where nothing is known
+    reason: str = ""
+
+
+def standing_of(observed: Observed, color: Side) -> Literal["active", "standby", "empty"]:
+    """Return the role of *color* now."""
+    if color is observed.active:
+        return "active"
+    return "standby" if observed.on(color) else "empty"
+
+
+def worst(containers: Iterable[Container]) -> Container | None:
+    """Return the container that fares worst, None for none."""
+    return max(containers, key=lambda c: (_BADNESS[c.state], _SICKNESS[c.health]), default=None)
+
+
+def coming_back(observed: Observed, release: Release, measured: Iterable[Mapping[str, float]]) -> Return:
+    """Return how *release* would come back; *measured* are the seconds of each step of earlier deploys, latest first."""
+    side = observed.active.other if observed.active else Side.BLUE
+    way = _way(observed, release, side)
+    reason = f"the image of {', '.join(missing_images(observed, release))} was removed" if way == "gone" else ""
+    return Return(way, _seconds(way, measured), reason)
+
+
+def _way(observed: Observed, release: Release, side: Side) -> Way:
+    """Return the quickest way: what still runs, else what still stands, else from the kept images."""
+    if not reusable(observed, side, release):
+        return "gone" if missing_images(observed, release) else "re-created"
+    up = all(container.running for container in observed.on(side, frozenset(release.opening)))
+    return "kept" if up else "stopped"
+
+
+def _seconds(way: Way, measured: Iterable[Mapping[str, float]]) -> float | None:
+    """Return the seconds until a rollback answers: nothing to start, or the last start as it was measured."""
+    if way == "kept":
+        return AT_ONCE
+    for phases in measured:
+        if "start" in phases:
+            return phases["start"] + (phases.get("create", 0.0) if way == "re-created" else 0.0)
+    return None
+
+
+def troubles(observed: Observed, stack: Stack) -> Iterator[str]:
+    """Yield what a person should know of what was seen."""
+    if observed.traffic is None and observed.switched is not None:
+        yield "the proxy's state file is missing or unreadable: it sends users to the plain names"
+    if observed.active is None:
+        return
+    stray = plainly_running(observed, stack)
+    if stray:
+        yield f"{', '.join(stray)} also run plainly, outside of any color"
+    down = [c.name for c in observed.on(observed.active) if not c.running]
+    if down:
+        yield f"of the active color {', '.join(sorted(down))} do not run"
+
+
+def misread(observed: Observed, stack: Stack, published: str | None) -> Iterator[str]:
+    """Yield where ``.deployment-color`` says something else than what is so; None for no such file."""
+    shown = str(observed.active or ("plain" if plainly_running(observed, stack) else ""))
+    if published is not None and published != shown:
+        yield f".deployment-color says {published or 'nothing'}, but users go to {shown or 'no side'}"
+
+
+def same_release(observed: Observed, stack: Stack) -> Release | None:
+    """Return the active release where it is whole, up, and was made from just what *stack* is today, builds aside."""
+    kept = observed.kept(observed.release_on(observed.active)) if observed.active else None
+    if observed.active is None or kept is None or kept.fingerprint != stack.fingerprint:
+        return None
+    up = {container.service for container in observed.on(observed.active) if container.running}
+    return kept if up == {service.name for service in kept.rotating} else None

@@ -46,7 +46,7 @@ class Answer:
 
 
 class Proxy(Protocol):
-    """Caddy with Teal's snippet, and the state file that it reads."""
+    """The proxy with Teal's snippet, and the state file that it reads."""
 
     @property
     def folder(self) -> str:
@@ -75,5 +75,8 @@ class Proxy(Protocol):
         ...
 
     async def in_flight(self, container: Container, entry: Entry, key: str) -> Mapping[str, int]:
-        """Return Caddy's count of requests in flight per upstream address; raise where it can't be had."""
+        """Return the count of requests in flight per upstream, ``web-blue:3000``; raise where it can't be had.
+
+        WebSockets are counted apart, under the same name with a dot at its end: ``web-blue.:3000``.
+        """
         ...

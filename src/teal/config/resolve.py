@@ -88,16 +88,22 @@ async def ask(
         raise Unavailable(
             "there is no docker command", hint="install the Docker Engine with its Compose plugin"
         ) from error
+    output, errors = await _printed(process)
+    if process.returncode != 0:
+        raise refusal(errors, files)
+    return output, errors
+
+
+async def _printed(process: asyncio.subprocess.Process) -> tuple[str, str]:
+    """Return what *process* has printed at its end; cancelled, it is killed."""
     try:
-        output, errors = (part.decode(errors="replace") for part in await process.communicate())
+        output, errors = await process.communicate()
     except asyncio.CancelledError:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
         raise
-    if process.returncode != 0:
-        raise refusal(errors, files)
-    return output, errors
+    return output.decode(errors="replace"), errors.decode(errors="replace")
 
 
 def _notes(errors: str) -> tuple[str, ...]:

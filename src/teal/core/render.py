@@ -15,7 +15,7 @@ from teal.core.render_service import one_shot, rotating
 from teal.core.rendered import Making, Rendered, Required
 from teal.core.roles import Role
 from teal.core.side import COLORS, Side, key_of, once_project, project_of
-from teal.core.stack import Stack, Tree
+from teal.core.stack import Service, Stack, Tree
 from teal.core.tree import Node, mapping, networks_of, sequence, services_in, text
 
 
@@ -45,13 +45,14 @@ def render(stack: Stack, side: Side, making: Making) -> Rendered:
         tree=tree,
         files=tuple(folder.files.values()),
         volumes=_volumes(model, own),
-        meets={
-            each.name: {
-                name_of(model, key): (key_of(each.name, side),) for key in networks_of(own[each.name]) if key in meets
-            }
-            for each in stack.rotating
-        },
+        meets={each.name: _met(each, side, model, meets) for each in stack.rotating},
     )
+
+
+def _met(service: Service, side: Side, model: Node, meets: frozenset[str]) -> dict[str, tuple[str, ...]]:
+    """Return the stack's networks that *service* joins, each with its aliases there."""
+    own = networks_of(services_in(model)[service.name])
+    return {name_of(model, key): (key_of(service.name, side),) for key in own if key in meets}
 
 
 def render_once(stack: Stack, side: Side, making: Making) -> Rendered:

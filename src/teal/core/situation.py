@@ -66,12 +66,7 @@ def change_to(
     """
     source = source_of(observed, stack)
     spared = spared_plainly(observed, stack, source)
-    stray = tuple(name for name in plainly_running(observed, stack) if name not in spared)
-    if stray and source is not Side.PLAIN:
-        raise Refused(
-            f"{', '.join(stray)} run plainly beside the active {source or 'stack'}: a third copy with the plain names",
-            hint=f"end them: docker compose -p {stack.project} rm -sf {' '.join(stray)}",
-        )
+    _refuse_strays(observed, stack, source, spared)
     number = release.number if release else observed.next_release
     target = target_of(observed, source)
     return Change(
@@ -91,6 +86,16 @@ def change_to(
         left=_left_plainly(observed, stack) if source in COLORS else (),
         held=observed.traffic is not None and observed.traffic.side is None,
     )
+
+
+def _refuse_strays(observed: Observed, stack: Stack, source: Side | None, spared: tuple[str, ...]) -> None:
+    """Refuse while plain containers run beside an active color, those of *spared* excepted."""
+    stray = tuple(name for name in plainly_running(observed, stack) if name not in spared)
+    if stray and source is not Side.PLAIN:
+        raise Refused(
+            f"{', '.join(stray)} run plainly beside the active {source or 'stack'}: a third copy with the plain names",
+            hint=f"end them: docker compose -p {stack.project} rm -sf {' '.join(stray)}",
+        )
 
 
 def spared_plainly(observed: Observed, stack: Stack, source: Side | None) -> tuple[str, ...]:

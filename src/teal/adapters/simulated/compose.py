@@ -149,26 +149,15 @@ def make(
     """Create the container of *service*, or return the one that stands there: with the same definition, or anyway."""
     definition = services_in(model)[service]
     called = name or text(definition.get("container_name")) or f"{project}-{service}-1"
-    mark = fingerprint(definition)
     picture = world.image_of(text(definition.get("image")) or f"{project}-{service}")
     if picture is None:
         raise Failed(f"No such image: {definition.get('image')}")
     old = world.called(called)
-    if old is not None and (keep or (old.definition, old.image) == (mark, picture.id)):
+    if old is not None and (keep or (old.definition, old.image) == (fingerprint(definition), picture.id)):
         return old
     if old is not None:
         life.remove(world, old, by=by)
-    box = Box(
-        id=world.id("box"),
-        name=called,
-        labels=_labels(definition, project, service, one_off=one_off),
-        image=picture.id,
-        definition=mark,
-        environment=environment_of(definition),
-        checked=bool(mapping(definition.get("healthcheck")).get("test")),
-        restart=text(definition.get("restart")) or "no",
-        aliases={},
-    )
+    box = _box(world, definition, called, _labels(definition, project, service, one_off=one_off), picture)
     for key, options in networks_of(definition).items():
         net = _network(world, model, project, key)
         names = (service, *(text(alias) for alias in sequence(mapping(options).get("aliases"))))
@@ -176,6 +165,20 @@ def make(
     world.boxes[box.id] = box
     world.tell("created", box.name, by=by, box=box)
     return box
+
+
+def _box(world: World, definition: Node, name: str, labels: dict[str, str], picture: Picture) -> Box:
+    return Box(
+        id=world.id("box"),
+        name=name,
+        labels=labels,
+        image=picture.id,
+        definition=fingerprint(definition),
+        environment=environment_of(definition),
+        checked=bool(mapping(definition.get("healthcheck")).get("test")),
+        restart=text(definition.get("restart")) or "no",
+        aliases={},
+    )
 
 
 def _labels(definition: Node, project: str, service: str, *, one_off: bool) -> dict[str, str]:

@@ -24,9 +24,9 @@ from teal.adapters.machine import read_memory
 from teal.config.resolve import understood
 from teal.core.observed import Container
 from teal.core.side import Side
+from teal.core.versions import engine_version, is_old_caddy
 from teal.errors import Failed
 from teal.ports import Ran
-from teal.core.versions import engine_version, is_old_caddy
 from tests.fuzz.files import ROOT
 from tests.fuzz.judging import Target
 from tests.fuzz.text import damaged, values, words

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, cast
 
-from teal.cli.library import Library
 from teal.cli.asked import Opened, Purpose
+from teal.cli.library import Library
 from teal.cli.session import Session
 from teal.core.roles import Assigned, Role
 from teal.core.side import Side

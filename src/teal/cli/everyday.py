@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import click
 
+from teal.cli.asked import Purpose
 from teal.cli.compose_words import Place, Words, split, take_apart, unknown
 from teal.cli.group import Command, PassingCommand
 from teal.cli.places import Places, find
 from teal.cli.running import run
-from teal.cli.asked import Purpose
 from teal.cli.session import Session
 from teal.core.side import COLORS
 from teal.errors import ConfigError

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from teal.cli.answer import answer
+from teal.cli.asked import Purpose
 from teal.cli.group import Command
 from teal.cli.running import look
-from teal.cli.asked import Purpose
 from teal.cli.session import Session
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from teal.cli.compose_words import Place
 from teal.cli.asked import Asked, Opened
+from teal.cli.compose_words import Place
 from teal.cli.session import Session
 from teal.core.observed import Container, active_of
 from teal.core.side import Side, once_project, project_of

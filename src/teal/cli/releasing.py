@@ -8,9 +8,9 @@ from typing import Any, get_args
 import click
 
 from teal.cli.answer import answer, confirm
+from teal.cli.asked import Purpose, Times
 from teal.cli.group import Command
 from teal.cli.running import look, nobody, perform
-from teal.cli.asked import Purpose, Times
 from teal.cli.session import Session
 from teal.core.choices import Strategy
 from teal.run.options import DeployOptions

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from teal.cli.discretion import message
 from teal.cli.asked import Opened, Purpose
+from teal.cli.discretion import message
 from teal.cli.session import Session
 from teal.cli.signals import signals
 

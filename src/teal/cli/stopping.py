@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from teal.cli.answer import answer, confirm
+from teal.cli.asked import Purpose
 from teal.cli.compose_words import Words
 from teal.cli.everyday import COLOR, environment, hand_on, places, told
 from teal.cli.group import Command
 from teal.cli.output import interactive
 from teal.cli.running import look, perform
-from teal.cli.asked import Purpose
 from teal.cli.session import Session
 from teal.core.side import Side
 from teal.errors import Failed, Refused

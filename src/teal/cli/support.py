@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import click
 
 from teal.cli.about import teal_version
+from teal.cli.asked import Purpose
 from teal.cli.discretion import tame
 from teal.cli.failing import explain
 from teal.cli.group import Command
 from teal.cli.running import look, nobody
-from teal.cli.asked import Purpose
 from teal.cli.session import Session
 from teal.errors import Refused
 

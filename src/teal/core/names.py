@@ -1,4 +1,4 @@
-"""Decides: what is called how in Docker beside the colors' projects: images of kept releases, containers of one-shots."""
+"""Decides: what is called how in Docker beside the colors: images of kept releases, containers of one-shots."""
 
 from __future__ import annotations
 

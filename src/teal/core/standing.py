@@ -42,7 +42,7 @@ def worst(containers: Iterable[Container]) -> Container | None:
 
 
 def coming_back(observed: Observed, release: Release, measured: Iterable[Mapping[str, float]]) -> Return:
-    """Return how *release* would come back; *measured* are the seconds of each step of earlier deploys, latest first."""
+    """Return how *release* would come back; *measured*: seconds of each step in earlier deploys, the latest first."""
     side = observed.active.other if observed.active else Side.BLUE
     way = _way(observed, release, side)
     reason = f"the image of {', '.join(missing_images(observed, release))} was removed" if way == "gone" else ""

@@ -42,7 +42,7 @@ def test_a_kept_release_remembers_its_stack(tmp_path: Path) -> None:
 
 def test_a_release_that_an_older_teal_kept_is_read(tmp_path: Path) -> None:
     folders = ReleaseFolders(tmp_path)
-    empty = Rendered("shop-blue", Side.BLUE, {}, (), (), (), (), {})
+    empty = Rendered("shop-blue", Side.BLUE, {}, (), (), {})
     folders.keep(replace(release(3, Side.BLUE), remembered=remember(STACK)), {Side.BLUE: empty}, empty)
     record = tmp_path / "3" / "release.json"
     written = json.loads(record.read_bytes())

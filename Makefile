@@ -5,7 +5,7 @@ BIN := .venv/bin
 WITH_ENGINE := scripts/with-engine.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check engine test fuzz simulate demo demo-down prove bench clean
+.PHONY: help venv check engine test fuzz faults simulate demo demo-down prove bench clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +38,10 @@ prove: venv ## 20 deploys and 5 rollbacks under load: 0 failed, 0 mixed
 
 fuzz: venv ## Feed 10,000 odd examples to each reader of Teal, print the table (N=… for another number)
 	@$(BIN)/python -m tests.fuzz $(or $(N),10000)
+
+faults: venv ## Every fault on the real engine under load, print what users noticed (ROW=engine for one row)
+	@$(WITH_ENGINE) scripts/sweep-tests.sh
+	@$(WITH_ENGINE) $(BIN)/python -m tests.faults $(ROW); status=$$?; $(WITH_ENGINE) scripts/sweep-tests.sh; exit $$status
 
 bench: venv ## How fast a deploy, a switch, a rollback and the commands are
 	@$(WITH_ENGINE) $(BIN)/python -m proof.bench

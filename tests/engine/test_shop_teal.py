@@ -114,6 +114,7 @@ def _answered(phase: Phase) -> list[float]:
     return [one.ended for one in phase.samples if one.action is Action.GET and not one.fault]
 
 
+@pytest.mark.row("exits")
 def test_a_service_killed_right_before_the_switch_ends_the_adoption_unnoticed(story: Story) -> None:
     rolled = story.rolled
     file = rolled.stack.folder / "teal.yml"
@@ -190,6 +191,7 @@ def test_it_is_left_and_plain_compose_finds_nothing_to_do(story: Story) -> None:
     assert rolled.shared((*ROTATING, *SHARED)) == running
 
 
+@pytest.mark.row("exits")
 def test_a_service_killed_right_after_the_switch_mixes_nothing(story: Story) -> None:
     """What needs it fails or waits until it is back; it never gets the plain one's answer instead."""
     rolled, killed = story.rolled, f"{story.rolled.stack.project}-api-blue"

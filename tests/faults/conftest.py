@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.engine.stack import wait_until
+from tests.faults.rows import record
 from tests.faults.world import SERVICES, Users, World, new_world, remove
 
 
@@ -36,5 +37,6 @@ def tale(stack_under_load: tuple[World, Users], request: pytest.FixtureRequest) 
     yield world
     world.restore()
     report = users.judge(request.node.name)
+    record(request.node, report)
     assert report.clean, report.table()
     assert world.life() == shared, "shared services were touched"

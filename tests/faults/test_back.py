@@ -120,6 +120,7 @@ def test_recreate_holds_requests_while_one_color_goes_and_the_other_comes(tale: 
     assert tale.whole() != before
 
 
+@pytest.mark.row("exits")
 def test_recreate_brings_the_old_color_back_where_the_new_one_fails(tale: World) -> None:
     before, release = tale.active, tale.release_on(tale.active)
     ids = {name: one for name, (one, _) in tale.life(before).items()}

@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.load]
 PATIENCE = {"HEALTH_CHECK_TIMEOUT": "8"}
 
 
+@pytest.mark.row("build")
 def test_a_failed_build_shows_the_tools_own_words(tale: World) -> None:
     dockerfile = tale.stack.folder / "search" / "Dockerfile"
     tale.write("search/Dockerfile", dockerfile.read_text(encoding="utf-8") + "RUN echo no such duck >&2; exit 9\n")
@@ -23,6 +24,7 @@ def test_a_failed_build_shows_the_tools_own_words(tale: World) -> None:
         assert "exit code: 9" in ended.error["detail"]
 
 
+@pytest.mark.row("build")
 def test_a_missing_dockerfile_is_named(tale: World) -> None:
     tale.override(search={"build": {"context": ".", "dockerfile": "search/Nowhere"}})
     with tale.untouched():
@@ -30,6 +32,7 @@ def test_a_missing_dockerfile_is_named(tale: World) -> None:
         assert "target search: failed to solve: failed to read dockerfile: open Nowhere" in ended.error["detail"]
 
 
+@pytest.mark.row("unhealthy")
 def test_a_service_that_never_gets_healthy_is_named_with_its_log(tale: World) -> None:
     tale.override(rag={"command": ["sh", "-c", "echo waiting for spring; exec sleep 100"]})
     with tale.untouched() as color:
@@ -40,6 +43,7 @@ def test_a_service_that_never_gets_healthy_is_named_with_its_log(tale: World) ->
         assert not ended.error["message"].startswith(color)
 
 
+@pytest.mark.row("exits")
 def test_a_service_that_exits_at_once_ends_the_wait_at_once(tale: World) -> None:
     tale.override(rag={"command": ["sh", "-c", "echo the key is missing; exit 3"], "restart": "no"})
     with tale.untouched():
@@ -50,6 +54,7 @@ def test_a_service_that_exits_at_once_ends_the_wait_at_once(tale: World) -> None
         assert time.monotonic() - began < 90  # of 180
 
 
+@pytest.mark.row("exits")
 def test_a_crash_loop_ends_the_wait(tale: World) -> None:
     tale.override(search={"command": ["sh", "-c", "echo the index is gone; exit 4"]})
     with tale.untouched():
@@ -58,6 +63,7 @@ def test_a_crash_loop_ends_the_wait(tale: World) -> None:
         assert "the index is gone" in ended.error["detail"]
 
 
+@pytest.mark.row("exits")
 def test_a_service_that_was_healthy_and_then_fell_is_seen_before_the_switch(tale: World) -> None:
     falling = "python main.py & sleep 5; echo out of luck; exit 5"
     tale.override(
@@ -71,6 +77,7 @@ def test_a_service_that_was_healthy_and_then_fell_is_seen_before_the_switch(tale
         assert any(line.get("service") == "rag" and line["state"] == "healthy" for line in ended.lines)
 
 
+@pytest.mark.row("unhealthy")
 def test_a_hopeless_healthcheck_ends_the_wait_by_its_own_retries(tale: World) -> None:
     check = {"test": ["CMD-SHELL", "exit 1"], "interval": "1s", "retries": 2, "start_period": "1s", "timeout": "2s"}
     tale.override(graph_db={"healthcheck": check})
@@ -83,6 +90,7 @@ def test_a_hopeless_healthcheck_ends_the_wait_by_its_own_retries(tale: World) ->
         assert time.monotonic() - began < 90  # of 180
 
 
+@pytest.mark.row("checks")
 @pytest.mark.parametrize(
     ("check", "message"),
     [
@@ -99,6 +107,7 @@ def test_a_check_that_fails_stops_the_deploy(tale: World, check: str, message: s
         assert "command" not in check or "the ducks are off" in ended.error["detail"]
 
 
+@pytest.mark.row("checks")
 def test_a_pre_switch_hook_that_fails_stops_the_deploy_and_the_failure_hook_hears_of_it(tale: World) -> None:
     hooks = "hooks:\n  pre-switch: ['echo not today; exit 7']\n  on-failure: ['echo $TEAL_COLOR > heard']\n"
     tale.write("teal.yml", hooks)

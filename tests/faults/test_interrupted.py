@@ -10,7 +10,7 @@ import pytest
 from tests.engine.teal import Ended
 from tests.faults.world import QUICK, World
 
-pytestmark = [pytest.mark.engine, pytest.mark.load]
+pytestmark = [pytest.mark.engine, pytest.mark.load, pytest.mark.row("signals")]
 SLOW_BOOT = {"BOOT_SECONDS": "4"}
 ASLEEP = "checks: [{service: rag, command: sleep 30}]\n"
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.world import QUICK, World
 
-pytestmark = [pytest.mark.engine, pytest.mark.load]
+pytestmark = [pytest.mark.engine, pytest.mark.load, pytest.mark.row("killed")]
 
 
 def interrupted(tale: World, active: str, how: str) -> None:

@@ -1,0 +1,1 @@
+"""Schema changes while two releases write: see ``python -m proof.migrations --help``."""

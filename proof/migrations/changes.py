@@ -1,0 +1,44 @@
+"""The four changes, each on a plain table and on a hypertable, with what the application is told of it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from proof.managed import Managed
+from proof.migrations.writers import TABLES
+
+HYPERTABLES = {"visits"}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of the table: *sentence* with ``{table}`` in it, and the variables of the release that knows it."""
+
+    name: str
+    sentence: str
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+CHANGES = (
+    Change("add a column", "add {table}.helpful integer not null default 0", {"RATED": "yes"}),
+    Change("rename a column", "rename {table}.author to writer text not null", {"AUTHOR": "writer"}),
+    Change(
+        "change a type",
+        "change {table}.stars to numeric(8,2) as score not null using stars::numeric(8,2) back round(score)::integer",
+        {"STARS": "score"},
+    ),
+    Change("remove a column", "remove {table}.source not null", {"SOURCED": ""}),
+)
+
+
+def write_files(stack: Managed, change: Change) -> None:
+    """Write the series of *change* for each table as a developer would: by ``teal migrate plan``."""
+    folder = stack.folder / "migrations"
+    folder.mkdir(exist_ok=True)
+    for table in TABLES:
+        hyper = ["--hypertable"] if table in HYPERTABLES else []
+        stack.teal("migrate", "plan", change.sentence.format(table=table), *hyper, "--write", str(folder))
+
+
+def migrations(stack: Managed) -> list[str]:
+    """Return the names of the files that are there."""
+    return sorted(path.name for path in Path(stack.folder, "migrations").glob("*.sql"))

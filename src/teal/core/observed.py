@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from teal.core.migrations import OpenChange
 from teal.core.release import Release
 from teal.core.side import COLORS, Side
 from teal.core.traffic import Traffic
@@ -73,6 +74,7 @@ class Observed:
     switched: tuple[Side, int | None] | None = None  # the last switch in the journal: side, release
     served: tuple[int, ...] = ()  # releases that served users once, latest last, from the journal
     next_release: int = 1
+    contracts: tuple[OpenChange, ...] = ()  # those that releases have brought, open ones and those that were run
 
     def on(self, side: Side, services: frozenset[str] | None = None) -> tuple[Container, ...]:
         """Return the containers on *side*, of *services* only where given."""

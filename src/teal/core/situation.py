@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from teal.core.choices import Strategy
+from teal.core.floor import floor_of, refuse_below, sinks
 from teal.core.observed import Observed, Unfinished
 from teal.core.plan import Change, plan_forward
 from teal.core.policy import missing_images, previous
@@ -123,11 +124,14 @@ def leaving_change(observed: Observed, stack: Stack) -> Change:
 def rollback_release(observed: Observed, wanted: int | None) -> Release:
     """Return the release that a rollback brings back, or raise ``Refused`` with the reason."""
     active = observed.release_on(observed.active) if observed.active else None
+    refuse_below(observed, wanted)
     release = observed.kept(wanted) if wanted is not None else previous(observed, active)
+    refuse_below(observed, release.number if release else None)
     if release is None:
         kept = ", ".join(str(each.number) for each in observed.releases if each.number != active) or "none"
         what = f"release {wanted} is not kept" if wanted is not None else "there is no earlier release to return to"
-        raise Refused(what, hint=f"kept releases besides the active one: {kept}")
+        floor = floor_of(observed.contracts)
+        raise Refused(f"{what}; {floor.why}" if floor else what, hint=f"kept releases besides the active one: {kept}")
     if release.number == active:
         raise Refused(f"release {active} is the active one", hint="`teal status` shows what rollback would return to")
     gone = missing_images(observed, release)
@@ -154,7 +158,19 @@ class Repair:
 
 
 def diagnose(observed: Observed, stack: Stack) -> Repair | None:
-    """Return the repair that is due before any other command, or None where all is well."""
+    """Return the repair that is due before any other command, or None where all is well.
+
+    A repair never brings back a release below the rollback floor: then nothing is done, and the text says why.
+    """
+    repair = _due(observed, stack)
+    below = sinks(repair.plan, observed.contracts) if repair else None
+    floor = floor_of(observed.contracts)
+    if repair is None or below is None or floor is None:
+        return repair
+    return Repair("note", f"{repair.text}; but release {below} stays away: {floor.why}", _only("heal", None))
+
+
+def _due(observed: Observed, stack: Stack) -> Repair | None:
     lost = _lost_traffic(observed, stack)
     if lost is not None:
         text = f"the proxy's state file was lost: users go to {lost} again, as the journal knows"

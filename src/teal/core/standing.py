@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from teal.core.floor import floor_of
 from teal.core.observed import Container, Observed
 from teal.core.plan import reusable
 from teal.core.policy import missing_images
@@ -43,6 +44,9 @@ def worst(containers: Iterable[Container]) -> Container | None:
 
 def coming_back(observed: Observed, release: Release, measured: Iterable[Mapping[str, float]]) -> Return:
     """Return how *release* would come back; *measured*: seconds of each step in earlier deploys, the latest first."""
+    floor = floor_of(observed.contracts)
+    if floor and release.number < floor.release:
+        return Return("gone", None, floor.why)
     side = observed.active.other if observed.active else Side.BLUE
     way = _way(observed, release, side)
     reason = f"the image of {', '.join(missing_images(observed, release))} was removed" if way == "gone" else ""

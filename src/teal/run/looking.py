@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from teal.core.floor import floor_of
 from teal.core.observed import Container, Observed
 from teal.core.policy import previous
 from teal.core.release import Release
@@ -15,7 +16,7 @@ from teal.core.standing import coming_back, misread, standing_of, troubles, wors
 from teal.errors import TealError
 from teal.run.observing import observe
 from teal.run.ports import Ports
-from teal.run.results import ColorStatus, HistoryRow, LockStatus, RollbackStatus, ServiceStatus, Status
+from teal.run.results import ColorStatus, FloorStatus, HistoryRow, LockStatus, RollbackStatus, ServiceStatus, Status
 
 RUNS = 50  # how many past runs are asked for times
 
@@ -43,12 +44,18 @@ async def status(ports: Ports, stack: Stack) -> Status:
         rollback=_rollback(observed, back, rows) if back else None,
         interrupted="" if lock else _interrupted(observed, stack),
         problems=tuple(_problems(ports, stack, observed)),
+        floor=_floor(observed),
     )
 
 
 def _lock(ports: Ports) -> LockStatus | None:
     holder = ports.lock.holder()
     return LockStatus(holder.command, holder.user, holder.host, holder.pid, holder.since) if holder else None
+
+
+def _floor(observed: Observed) -> FloorStatus | None:
+    floor = floor_of(observed.contracts)
+    return FloorStatus(floor.release, floor.contract, floor.since, floor.reason) if floor else None
 
 
 def _since(rows: Iterable[HistoryRow], release: int | None) -> float | None:

@@ -26,6 +26,7 @@ async def observe(ports: Ports, stack: Stack) -> Observed:
         unfinished=ports.journal.unfinished(),
         switched=ports.journal.switched(),
         served=ports.journal.served(),
+        contracts=ports.journal.contracts(),
         next_release=max([ports.journal.next_release(), *numbers]),
     )
 

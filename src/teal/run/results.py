@@ -53,6 +53,16 @@ class RollbackStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class FloorStatus:
+    """The rollback floor: no release below it comes back, since a contract has removed what they need."""
+
+    release: int
+    contract: str
+    since: float  # when the contract was run, seconds since the epoch
+    reason: str = ""  # the contract's own
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The stack as engine and proxy show it at this moment."""
 
@@ -69,6 +79,7 @@ class Status:
     rollback: RollbackStatus | None
     interrupted: str = ""  # what an interrupted command left, and what the next one does about it
     problems: tuple[str, ...] = ()  # what a person should know: published color disagrees, proxy blind, …
+    floor: FloorStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +123,7 @@ class Cleaned:
     networks: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     healed: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from teal.core.floor import freed
 from teal.core.observed import Observed
 from teal.core.roles import Role
 from teal.core.side import Side
@@ -44,7 +45,11 @@ def _cleaned(
 ) -> Cleaned:
     gone = removal(plan, observed, stack)
     said = tuple(say(step) for step in plan.steps)
-    return Cleaned(stack.project, outcome, gone.containers, gone.releases, gone.networks, said, healed)
+    notes = tuple(
+        f"contract {name} waits for no older release any more: teal migrate contract {name}"
+        for name in freed(observed, frozenset(gone.releases))
+    )
+    return Cleaned(stack.project, outcome, gone.containers, gone.releases, gone.networks, said, healed, notes)
 
 
 def _named(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:

@@ -6,7 +6,17 @@ from collections.abc import Iterator, Mapping
 
 from teal.cli.show.text import age, paint, seconds, stamp, table
 from teal.core.side import Side
-from teal.run.results import Checked, ColorStatus, Finding, History, HistoryRow, RollbackStatus, ServiceStatus, Status
+from teal.run.results import (
+    Checked,
+    ColorStatus,
+    Finding,
+    FloorStatus,
+    History,
+    HistoryRow,
+    RollbackStatus,
+    ServiceStatus,
+    Status,
+)
 
 _INK = {"blue": "bright_blue", "green": "green"}
 _LEVELS = {"error": "red", "warning": "yellow", "note": ""}
@@ -53,6 +63,8 @@ def _up(result: Status) -> str:
 def _below(result: Status, now: float) -> Iterator[str]:
     if result.rollback:
         yield f"  {_rollback(result.rollback)}"
+    if result.floor:
+        yield f"  {_floor(result.floor)}"
     if result.lock:
         lock = result.lock
         yield paint(
@@ -69,6 +81,12 @@ def _rollback(way: RollbackStatus) -> str:
     how = {"kept": "its containers still run", "stopped": "its containers are started", "re-created": "re-created"}
     takes = f", about {seconds(way.seconds)}" if way.seconds is not None else ""
     return f"`teal rollback` returns to release {way.release}: {how[way.how]}{takes}"
+
+
+def _floor(floor: FloorStatus) -> str:
+    reason = f" ({floor.reason})" if floor.reason else ""
+    since = stamp(floor.since)
+    return f"rollback floor: release {floor.release}, since contract {floor.contract} was run at {since}{reason}"
 
 
 def _rows(result: Status, now: float) -> Iterator[tuple[str, ...]]:

@@ -45,7 +45,7 @@ def cleaned(result: Cleaned) -> str:
     listed = [f"  {word}: {', '.join(str(each) for each in found)}" for word, found in parts if found]
     verb = "would remove" if result.outcome == "planned" else "removed"
     head = f"{result.project}: cleanup {verb}" if listed else f"{result.project}: nothing to clean up"
-    return _lines(*_healed(result.healed), head + ":" * bool(listed), *listed)
+    return _lines(*_healed(result.healed), head + ":" * bool(listed), *listed, *_notes(result.notes))
 
 
 def upped(result: Upped) -> str:

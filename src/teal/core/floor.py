@@ -1,0 +1,85 @@
+"""Decides: the rollback floor: the lowest release that can live with what contracts have removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from teal.core.migrations import OpenChange
+from teal.core.observed import Observed
+from teal.core.policy import missing_images
+from teal.core.release import Release
+from teal.core.steps import Create, Plan, Start, Step, Switch
+from teal.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """No release below *release* comes back, since *contract* has removed what it needs."""
+
+    release: int
+    contract: str
+    since: float  # seconds since the epoch
+    reason: str = ""
+
+    @property
+    def why(self) -> str:
+        """Return the reason in words."""
+        said = f" ({self.reason})" if self.reason else ""
+        return f"contract {self.contract}{said} has removed what releases before {self.release} need"
+
+
+def floor_of(contracts: Iterable[OpenChange]) -> Floor | None:
+    """Return the floor that the contracts which have been run leave, None where none has."""
+    run = [each for each in contracts if each.closed is not None]
+    highest = max(run, key=lambda each: (each.floor, each.closed or 0.0), default=None)
+    return Floor(highest.release, highest.name, highest.closed or 0.0, highest.reason) if highest else None
+
+
+def refuse_below(observed: Observed, release: int | None) -> None:
+    """Raise ``Refused`` where *release* is below the floor, with the nearest one that can come back."""
+    floor = floor_of(observed.contracts)
+    if floor is None or release is None or release >= floor.release:
+        return
+    raise Refused(f"release {release} can't come back: {floor.why}", hint=_nearest(observed, floor))
+
+
+def _nearest(observed: Observed, floor: Floor) -> str:
+    """Return which kept release is the nearest to what was asked for, or what to do where there is none."""
+    active = observed.release_on(observed.active) if observed.active else None
+    able = [r for r in observed.releases if r.number >= floor.release and r.number != active and _whole(observed, r)]
+    if able:
+        nearest = min(each.number for each in able)
+        return f"the nearest release that can come back is {nearest}: teal rollback {nearest}"
+    serving = f"release {active} serves; " if active is not None else ""
+    return f"{serving}no kept release from {floor.release} on is left besides: go forward with `teal deploy`"
+
+
+def _whole(observed: Observed, release: Release) -> bool:
+    standing = any(container.release == release.number for container in observed.containers)
+    return standing or not missing_images(observed, release)
+
+
+def sinks(plan: Plan, contracts: Iterable[OpenChange]) -> int | None:
+    """Return the release below the floor that *plan* would bring back, None where it keeps above."""
+    floor = floor_of(contracts)
+    if floor is None:
+        return None
+    wanted = (number for step in (*plan.steps, *plan.undo) if (number := _brings(step)) is not None)
+    return next((number for number in wanted if number < floor.release), None)
+
+
+def _brings(step: Step) -> int | None:
+    """Return the release that *step* starts or sends users to."""
+    return step.release if isinstance(step, Create | Start | Switch) else None
+
+
+def freed(observed: Observed, gone: frozenset[int]) -> tuple[str, ...]:
+    """Return the open contracts of which every older release goes, were the releases *gone* removed."""
+    there = {release.number for release in observed.releases}
+    open_ = (each for each in observed.contracts if each.closed is None)
+    return tuple(each.name for each in open_ if _frees(each.release, there, gone))
+
+
+def _frees(minimum: int, there: set[int], gone: frozenset[int]) -> bool:
+    return any(number < minimum for number in there & gone) and all(number >= minimum for number in there - gone)

@@ -95,9 +95,10 @@ class Writers:
 
     async def _insert(self, session: aiohttp.ClientSession, number: int) -> None:
         row = Row(TABLES[number % 2], f"author-{number}", number % 1000, busy=True)
-        said = {"key": f"w-{number}", "author": row.author, "stars": row.stars}
+        key = f"w-{number}"
+        said = {"key": key, "author": row.author, "stars": row.stars}
         if await self._send(session, "POST", f"/{row.table}", said) is not None:
-            self.rows[said["key"]] = row
+            self.rows[key] = row
         row.busy = False
 
     async def _change(self, session: aiohttp.ClientSession, key: str, row: Row, number: int) -> None:

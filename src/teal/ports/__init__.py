@@ -5,6 +5,7 @@ since the epoch; names are the real Docker names.
 """
 
 from teal.ports.compose import Compose
+from teal.ports.database import Database, Databases, Login
 from teal.ports.engine import Engine, EngineInfo, ImageInfo, Network, Ran
 from teal.ports.machine import Clock, Machine, Told
 from teal.ports.proxy import Answer, Entry, Prepared, Proxy
@@ -14,6 +15,8 @@ __all__ = [
     "Answer",
     "Clock",
     "Compose",
+    "Database",
+    "Databases",
     "Engine",
     "EngineInfo",
     "Entry",
@@ -21,6 +24,7 @@ __all__ = [
     "ImageInfo",
     "Journal",
     "Lock",
+    "Login",
     "Machine",
     "Network",
     "Prepared",

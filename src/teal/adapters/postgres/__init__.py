@@ -1,0 +1,5 @@
+"""Translates: the PostgreSQL database of a stack, over asyncpg, which the extra ``migrations`` installs."""
+
+from teal.adapters.postgres.opening import PostgresDatabases
+
+__all__ = ["PostgresDatabases"]

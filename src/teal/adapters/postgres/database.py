@@ -1,0 +1,230 @@
+"""Translates: one database: what is in it, what is asked of it, what is applied to it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from teal.adapters.postgres import trouble
+from teal.adapters.postgres.ledger import Ledger
+from teal.adapters.postgres.wire import Connection
+from teal.core.scripts import Applied, ScriptFile
+from teal.core.sessions import Session
+from teal.core.sql import Statement
+from teal.errors import Failed, Locked, Unavailable
+from teal.ports import Login, Told
+
+TRIES = 10  # for a lock; between two of them a moment at random, so that the queue behind can pass
+LONGEST_PAUSE = 1.5  # seconds
+UNHURRIED = "30s"  # for the locks of what runs CONCURRENTLY: no reader and no writer waits behind it
+ORPHAN = 5.0  # seconds within which the server has noticed that a runner died
+_CLASS = 0x7EA1  # of the advisory locks
+T = TypeVar("T")
+
+_SESSIONS = """
+SELECT coalesce(host(client_addr), '') AS address, coalesce(application_name, '') AS application, pid
+FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND coalesce(backend_type, 'client backend') =
+    'client backend' ORDER BY pid"""
+_BLOCKERS = """
+SELECT format('pid %s%s, in a transaction for %s s', pid, nullif(' of ' || application_name, ' of '),
+    extract(epoch FROM now() - xact_start)::int) AS said
+FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+    AND now() - xact_start > interval '1 s' AND backend_type = 'client backend' ORDER BY xact_start LIMIT 3"""
+_HOLDER = """
+SELECT coalesce(nullif(a.application_name, ''), 'pid ' || a.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND l.classid = $1::bigint::oid AND l.objid = $2::bigint::oid AND l.granted LIMIT 1"""
+_INVALID = """
+SELECT c.oid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE c.oid = to_regclass($1) AND NOT i.indisvalid"""
+
+
+class PostgresDatabase:
+    """A database over one connection."""
+
+    def __init__(self, connection: Connection, login: Login) -> None:
+        self._connection = connection
+        self._name = login.name
+        self._ledger = Ledger(connection)
+
+    # --- asking
+
+    async def sessions(self) -> tuple[Session, ...]:
+        """Return the sessions of clients in this database, this one left out."""
+        rows = await self._asked(lambda: self._connection.fetch(_SESSIONS))
+        return tuple(Session(row["address"], row["application"], row["pid"]) for row in rows)
+
+    async def count(self, sql: str) -> int:
+        """Return the number that *sql* selects, asked in a read-only transaction; as long as it takes."""
+
+        async def ask() -> object:
+            async with self._connection.transaction(readonly=True):
+                await self._connection.execute("SET LOCAL statement_timeout = 0")
+                return await self._connection.fetchval(sql)
+
+        found = await self._asked(ask)
+        if not isinstance(found, int):
+            raise Failed("an assertion must select one number", hint="for example: SELECT count(*) FROM …", detail=sql)
+        return found
+
+    async def applied(self) -> tuple[Applied, ...]:
+        """Return what is known of files that were applied, or begun."""
+        return await self._asked(self._ledger.all)
+
+    # --- changing
+
+    async def apply(self, file: ScriptFile, *, told: Told) -> None:
+        """Apply *file* and record it."""
+        try:
+            await self._ledger.prepare()
+            await (self._whole if file.transaction else self._one_by_one)(file, told)
+        except Exception as error:
+            raise self._translated(error) from error
+
+    async def batch(self, sql: str, *, told: Told) -> int:
+        """Run one statement in a transaction of its own; return how many rows it has changed."""
+        statement = Statement(1, sql, ())
+
+        async def once() -> int:
+            async with self._connection.transaction():
+                await self._connection.execute("SET LOCAL statement_timeout = 0")
+                return _rows(await self._connection.execute(sql))
+
+        return await self._patiently(once, "the backfill", statement, told)
+
+    async def record(self, file: ScriptFile) -> None:
+        """Record that *file* is applied, whose statements were run one by one."""
+
+        async def write() -> None:
+            await self._ledger.prepare()
+            await self._ledger.finished(file)
+
+        await self._asked(write)
+
+    @asynccontextmanager
+    async def exclusively(self, stack: str) -> AsyncIterator[None]:
+        """Hold the session's advisory lock for *stack*; ``Locked`` where somebody else does."""
+        key = zlib.crc32(stack.encode()) - (1 << 31)
+        await self._take(key)
+        try:
+            yield
+        finally:
+            if not self._connection.is_closed():
+                await self._asked(lambda: self._connection.fetchval("SELECT pg_advisory_unlock($1, $2)", _CLASS, key))
+
+    # --- how
+
+    async def _take(self, key: int) -> None:
+        """Take the lock; of a runner that has just died the server may not know yet."""
+        end = asyncio.get_running_loop().time() + ORPHAN
+        while not await self._asked(
+            lambda: self._connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _CLASS, key)
+        ):
+            holder = await self._asked(lambda: self._connection.fetchval(_HOLDER, _CLASS, key & 0xFFFFFFFF))
+            if not _is_dead(holder or "") or asyncio.get_running_loop().time() > end:
+                raise Locked(
+                    f"another runner migrates this database now: {holder or 'it has just begun'}",
+                    hint="wait for its end; `teal status` on its machine says what it does",
+                )
+            await asyncio.sleep(0.25)
+
+    async def _whole(self, file: ScriptFile, told: Told) -> None:
+        """Apply all statements and the record in one transaction, again as a whole where a lock was not to be had."""
+        at = file.statements[0] if file.statements else Statement(1, "", ())
+
+        async def once() -> None:
+            nonlocal at
+            async with self._connection.transaction():
+                for at in file.statements:
+                    await self._connection.execute(f"SET LOCAL statement_timeout = '{'0' if at.unhurried else '5s'}'")
+                    await self._connection.execute(at.sql)
+                await self._ledger.finished(file)
+
+        await self._patiently(once, f"{file.name}.sql", lambda: at, told)
+
+    async def _one_by_one(self, file: ScriptFile, told: Told) -> None:
+        """Apply each statement by itself, from the first that isn't known to be done."""
+        done = next((each.done for each in await self._ledger.all() if each.name == file.name), 0)
+        for number, statement in enumerate(file.statements, 1):
+            if number > done:
+                await self._patiently(lambda s=statement: self._alone(s), f"{file.name}.sql", statement, told)  # type: ignore[misc]
+                await self._ledger.begun(file, number)
+        await self._ledger.finished(file)
+
+    async def _alone(self, statement: Statement) -> None:
+        """Run *statement* outside of a transaction; what a failed attempt has left of its index is dropped first."""
+        if statement.index:
+            left = await self._connection.fetchval(_INVALID, statement.index)
+            if left:
+                await self._connection.execute(f"DROP INDEX CONCURRENTLY {left}")
+        await self._connection.execute(f"SET statement_timeout = '{'0' if statement.unhurried else '5s'}'")
+        if statement.blocks_nobody:
+            await self._connection.execute(f"SET lock_timeout = '{UNHURRIED}'")
+        try:
+            await self._connection.execute(statement.sql)
+        finally:
+            if not self._connection.is_closed():
+                await self._connection.execute("RESET statement_timeout; RESET lock_timeout")
+
+    async def _patiently(
+        self, once: Callable[[], Awaitable[T]], where: str, at: Statement | Callable[[], Statement], told: Told
+    ) -> T:
+        """Return what *once* returns; tried again where a lock was not to be had."""
+        for tries in range(1, TRIES + 1):
+            try:
+                return await once()
+            except Exception as error:
+                statement = at() if callable(at) else at
+                if not trouble.is_busy(error):
+                    raise self._translated(error, where, statement) from error
+                if tries == TRIES:
+                    blockers = "; ".join(row["said"] for row in await self._connection.fetch(_BLOCKERS))
+                    raise trouble.explained(error, where, statement, tries=tries, blockers=blockers) from error
+                told(f"{where}:{statement.line} did not get its lock within 1 s: try {tries + 1} of {TRIES}")
+                await asyncio.sleep(random.uniform(0.1, LONGEST_PAUSE))  # noqa: S311 (no secret)
+        raise AssertionError("the last try returns or raises")
+
+    async def _asked(self, ask: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await ask()
+        except Exception as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: Exception, where: str = "", statement: Statement | None = None) -> Exception:
+        """Return *error* in Teal's words; one that isn't the server's stays as it is."""
+        if not trouble.is_of_server(error):
+            return error
+        gone = trouble.lost(error, self._name)
+        if gone is not None:
+            return gone
+        if statement is not None:
+            return trouble.explained(error, where, statement)
+        message = str(getattr(error, "message", "") or type(error).__name__)
+        return Unavailable(f"the database {self._name} says: {message}", hint="see the log of its service")
+
+
+def _rows(tag: str) -> int:
+    """Return the number of rows in a command tag; 0 for a command that changes none."""
+    verb, _, number = tag.rpartition(" ")
+    return int(number) if number.isdecimal() and verb.split(" ")[0] in {"UPDATE", "INSERT", "DELETE", "MERGE"} else 0
+
+
+def _is_dead(holder: str) -> bool:
+    """Tell whether *holder*, as a runner calls itself, was a process of this machine that is no more."""
+    import os
+
+    host, _, pid = holder.rpartition(" ")[2].rpartition(":")
+    if host != os.uname().nodename or not pid.isdecimal():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

@@ -1,0 +1,67 @@
+"""The database that both colors share, where schema changes are carried through a deploy."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from teal.core.scripts import Applied, ScriptFile
+from teal.core.sessions import Session
+from teal.ports.machine import Told
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to reach a database; nothing of it but *name* and *said* may ever be shown."""
+
+    addresses: tuple[str, ...] = field(repr=False)  # of the server's container, one for each of its networks
+    port: int = field(repr=False)
+    user: str = field(repr=False)
+    password: str = field(repr=False)
+    name: str
+    said: str  # where it was read: "web.DATABASE_URL"
+    password_file: str = field(default="", repr=False)  # on this host, in place of *password*
+
+
+class Database(Protocol):
+    """One database over one connection; where that breaks, ``Unavailable``."""
+
+    async def sessions(self) -> tuple[Session, ...]:
+        """Return the sessions of clients in this database, this one left out."""
+        ...
+
+    async def count(self, sql: str) -> int:
+        """Return the number that *sql* selects, asked in a read-only transaction."""
+        ...
+
+    async def applied(self) -> tuple[Applied, ...]:
+        """Return what is known of files that were applied, or begun."""
+        ...
+
+    async def apply(self, file: ScriptFile, *, told: Told) -> None:
+        """Apply *file* and record it, both in one transaction unless it says otherwise.
+
+        A lock that can't be had is tried for again; ``Failed`` names file, line and the database's own words.
+        """
+        ...
+
+    async def batch(self, sql: str, *, told: Told) -> int:
+        """Run one statement of a backfill in a transaction of its own; return how many rows it has changed."""
+        ...
+
+    async def record(self, file: ScriptFile) -> None:
+        """Record that *file* is applied, whose statements were run by ``batch``."""
+        ...
+
+    def exclusively(self, stack: str) -> AbstractAsyncContextManager[None]:
+        """Let nobody else migrate for *stack*; ``Locked`` at once where somebody does, with their name."""
+        ...
+
+
+class Databases(Protocol):
+    """The way to databases."""
+
+    def open(self, login: Login, *, application: str) -> AbstractAsyncContextManager[Database]:
+        """Connect as *application*; ``Unavailable`` where nothing answers, ``ConfigError`` without the library."""
+        ...

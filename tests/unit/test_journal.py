@@ -10,12 +10,15 @@ import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from teal.adapters import forgetting
 from teal.adapters.journal import SqliteJournal
 from teal.core.side import Side
-from teal.core.steps import Drain, RunOnce, Start, StartShared, Switch
+from teal.core.steps import Build, Drain, Keep, RunOnce, Start, StartShared, Step, Switch
+from teal.core.words import name_of
 from teal.errors import Unavailable
 
 
@@ -146,6 +149,57 @@ def test_a_journal_of_an_older_teal_knows_no_contracts_until_one_is_written(path
     journal(path).open_contract("0007_writer", 2)
     assert [each.name for each in journal(path).contracts()] == ["0007_writer"]
     assert journal(path).switched() == (Side.BLUE, 1)
+
+
+def test_of_old_runs_only_the_switches_by_which_releases_served_last_are_remembered(path, monkeypatch):
+    monkeypatch.setattr(forgetting, "WHOLE", 4)
+    monkeypatch.setattr(forgetting, "SWITCHES", 3)
+    written = journal(path)
+    for release in (1, 2, 1, 3, 4, 5, 6, 7, 8, 9):
+        deploy(written, release)
+    assert [run.id for run in written.history(100)] == [10, 9, 8, 7]
+    assert written.served() == (6, 7, 8, 9)
+    for _ in range(5):
+        written.end(written.begin("deploy", Side.BLUE, Side.GREEN, None), "unchanged")
+    assert [run.id for run in written.history(100)] == [15, 14, 13, 12, 10, 9, 8]
+    assert written.switched() == (Side.BLUE, 9)
+    assert written.served() == (7, 8, 9)
+    assert dict(written.history(100)[4].phases) == {"switch": 1.0}
+
+
+def test_a_forgotten_run_gives_its_number_to_no_other(path, monkeypatch):
+    monkeypatch.setattr(forgetting, "WHOLE", 2)
+    written = journal(path)
+    written.end(written.begin("deploy", Side.BLUE, Side.GREEN, 7), "aborted")
+    for _ in range(5):
+        written.end(written.begin("cleanup", Side.BLUE, None, None), "done")
+    assert written.next_release() == 8
+    assert [run.id for run in written.history(100)] == [6, 5, 1]
+
+
+def test_what_a_run_that_did_not_end_has_done_is_not_forgotten(path, monkeypatch):
+    monkeypatch.setattr(forgetting, "WHOLE", 1)
+    written = journal(path)
+    written.finished(written.started(written.begin("deploy", None, Side.BLUE, 1), RunOnce("migrate", 1)))
+    for _ in range(3):
+        written.end(written.begin("up", None, None, None), "done")
+    assert written.ran_once("migrate", 1)
+    assert written.unfinished().run == 1
+
+
+def test_the_journal_knows_every_kind_of_step_that_it_forgets():
+    assert set(forgetting.ORDINARY) <= {name_of(object.__new__(kind)) for kind in get_args(Step)}
+
+
+def test_a_number_is_taken_by_the_release_that_is_kept_and_by_nothing_before(path):
+    written = journal(path)
+    run = written.begin("deploy", None, Side.BLUE, None)
+    written.started(run, Build(("web",)))
+    assert written.next_release() == 1
+    written.started(run, Keep(1, Side.BLUE))
+    written.end(run, "aborted")
+    assert written.next_release() == 2
+    assert written.history(1)[0].release == 1
 
 
 def test_a_killed_run_is_unfinished_with_its_last_step(path):

@@ -13,13 +13,14 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
+from teal.adapters.forgetting import forget
 from teal.adapters.journal_file import APPLICATION, VERSION, WAIT, connect, damage, ours, sound, sync_folder
 from teal.adapters.journal_file import text as read_text
 from teal.adapters.journal_file import version as version_of
 from teal.core.migrations import OpenChange
 from teal.core.observed import Unfinished
 from teal.core.side import Side
-from teal.core.steps import RunOnce, Step, Switch
+from teal.core.steps import Keep, RunOnce, Step, Switch
 from teal.core.words import name_of
 from teal.errors import Unavailable
 from teal.ports import RunRecord
@@ -109,7 +110,9 @@ class SqliteJournal:
         )
 
     def started(self, run: int, step: Step) -> int:
-        """Record that *step* is about to be performed; return the entry's id."""
+        """Record that *step* is about to be performed; return the entry's id. Keeping a release takes its number."""
+        if isinstance(step, Keep):
+            self._write("UPDATE run SET release = ? WHERE id = ?", (step.release, run))
         return self._write(
             "INSERT INTO step (run, name, payload, started) VALUES (?, ?, ?, ?)",
             (run, name_of(step), msgspec.json.encode(step).decode(), self._now()),
@@ -125,6 +128,9 @@ class SqliteJournal:
             "UPDATE run SET ended = ?, outcome = ?, message = ? WHERE id = ?",
             (self._now(), outcome, self._discreet(message), run),
         )
+        with suppress(sqlite3.Error):  # the next run's end tries again
+            if self._writer:
+                forget(self._writer, run)
 
     def unfinished(self) -> Unfinished | None:
         """Return the latest run that did not end, None where every one did."""
@@ -148,7 +154,8 @@ class SqliteJournal:
     def ran_once(self, service: str, release: int) -> bool:
         """Tell whether that one-shot of that release is known to have ended well."""
         payload = msgspec.json.encode(RunOnce(service, release)).decode()
-        return bool(self._read("SELECT 1 FROM step WHERE payload = ? AND ended IS NOT NULL LIMIT 1", (payload,)))
+        asked = "SELECT 1 FROM step WHERE name = 'run-once' AND payload = ? AND ended IS NOT NULL LIMIT 1"
+        return bool(self._read(asked, (payload,)))
 
     def next_release(self) -> int:
         """Return the number that no run of this journal has used yet."""

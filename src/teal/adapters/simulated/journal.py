@@ -11,7 +11,7 @@ from teal.adapters.simulated.world import World
 from teal.core.migrations import OpenChange
 from teal.core.observed import Unfinished
 from teal.core.side import Side
-from teal.core.steps import RunOnce, Step, Switch
+from teal.core.steps import Keep, RunOnce, Step, Switch
 from teal.core.words import name_of
 from teal.errors import Unavailable
 from teal.ports import RunRecord
@@ -36,6 +36,8 @@ class MemoryJournal(ports.Journal):
     def started(self, run: int, step: Step) -> int:
         self._room()
         steps = self.world.disk.steps
+        if isinstance(step, Keep):
+            self._row(self.world.disk.runs, run).update(release=step.release)
         steps.append({"run": run, "step": step, "started": self.world.now, "ended": None, "passed": False})
         return len(steps)
 

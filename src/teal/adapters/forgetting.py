@@ -1,0 +1,35 @@
+"""Translates: what the journal forgets, so that years of deploys neither fill the disk nor slow a command down.
+
+The latest runs stay whole. Of older ones stay the switches by which releases served last, since a rollback asks for
+them, and every kind of step that is not known here: whoever adds one that must be remembered need not think of this.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+WHOLE = 200  # runs that stay as they are
+SWITCHES = 100  # switches that stay of older runs, one for each release and color
+ORDINARY = (
+    "start-shared", "preflight", "build", "keep", "clear", "run-once", "create", "start", "check", "run-hook", "hold",
+    "confirm", "hand-over", "drain", "retire", "remove", "join", "settle", "prune",
+)  # fmt: skip
+_NAMES = ", ".join(f"'{name}'" for name in ORDINARY)
+_STEPS = f"""
+DELETE FROM step WHERE run IN (SELECT id FROM run WHERE id <= :old AND ended IS NOT NULL) AND (
+    name IN ({_NAMES}) OR name = 'switch' AND id NOT IN (
+        SELECT max(id) FROM step WHERE name = 'switch' AND ended IS NOT NULL
+        GROUP BY payload ORDER BY max(id) DESC LIMIT :switches))
+"""  # noqa: S608
+_RUNS = """
+DELETE FROM run WHERE id <= :old AND ended IS NOT NULL AND NOT EXISTS (SELECT 1 FROM step WHERE run = run.id)
+    AND id <> (SELECT id FROM run WHERE typeof(release) = 'integer' ORDER BY release DESC LIMIT 1)
+"""  # the highest number stays known: none is used twice
+
+
+def forget(connection: sqlite3.Connection, latest: int) -> None:
+    """Forget what is older than the last runs before run *latest*; raises ``sqlite3.Error`` where that can't be."""
+    bounds = {"old": latest - WHOLE, "switches": SWITCHES}
+    if bounds["old"] > 0:
+        connection.execute(_STEPS, bounds)
+        connection.execute(_RUNS, {"old": bounds["old"]})

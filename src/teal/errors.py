@@ -71,6 +71,7 @@ class NeedsPerson(TealError):
     """Users are served, but something did not end as it should: a person must look."""
 
     status = 4
+    report: object = None  # the command's result, where there is one: traffic has changed hands all the same
 
 
 class Unavailable(TealError):

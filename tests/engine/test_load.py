@@ -152,6 +152,7 @@ def test_an_unset_variable_is_remembered_and_warned_of(tmp_path: Path):
     write(tmp_path, compose__yml="name: s\nservices: {web: {image: app, environment: {A: $GONE, B: '${ELSE:-x}'}}}\n")
     stack = read(tmp_path)
     assert stack.unset == {"GONE"}
+    assert "GONE" in stack.variables
     assert "GONE is not set, and the files give it no default: it is empty" in [p.message for p in problems(stack)]
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from teal.adapters.simulated.behaviour import Behaviour
 from teal.core.side import Side
+from teal.errors import Refused
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import OPENING, ROTATING
 
@@ -63,6 +65,27 @@ def test_up_returns_when_the_proxy_answers(world: Simulation) -> None:
     ok(world, "up")
     (proxy,) = [box for box in world.world.boxes.values() if world.world.service(box) == "proxy"]
     assert proxy.ready
+
+
+def test_only_a_release_that_is_kept_takes_a_number(world: Simulation) -> None:
+    world.plain_up()
+    ok(world, "deploy")
+    assert ok(world, "deploy").outcome == "unchanged"  # type: ignore[attr-defined]
+    world.new_source()
+    assert ok(world, "deploy").release == 2  # type: ignore[attr-defined]
+    assert [run["release"] for run in world.world.disk.runs] == [1, None, 2]
+
+
+def test_a_variable_that_is_gone_since_the_last_release_stops_a_deploy(world: Simulation) -> None:
+    world.plain_up()
+    world.stack = replace(world.stack, variables=frozenset({"KEY"}))
+    ok(world, "deploy")
+    world.new_source()
+    world.stack = replace(world.stack, variables=frozenset({"KEY"}), unset=frozenset({"KEY"}))
+    refused = world.run("deploy").error
+    assert isinstance(refused, Refused)
+    assert refused.message == "KEY is not set any more: release 1 had it"
+    assert world.run("status").value.release == 1
 
 
 def test_a_deploy_without_a_change_changes_nothing(world: Simulation) -> None:

@@ -12,6 +12,7 @@ from teal.core.side import Side
 from teal.core.traffic import to
 from teal.errors import NeedsPerson, Unhealthy
 from teal.run import traffic
+from teal.run.results import Outcome
 from teal.run.scene import Scene
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import JOBS, ROTATING
@@ -57,7 +58,10 @@ def test_a_plain_worker_that_went_on_since_the_new_one_failed_is_taken_over_by_t
     world.users.flow()
     source = world.new_source()
     world.world.behaviours = {(name, source): Behaviour(exits_after=2.0) for name in JOBS}
-    assert isinstance(world.run("deploy").error, NeedsPerson)
+    error = world.run("deploy").error
+    assert isinstance(error, NeedsPerson)
+    assert isinstance(error.report, Outcome)
+    assert (error.report.outcome, error.report.target, error.report.release) == ("needs-person", Side.BLUE, 1)
     assert sorted(world.world.service(box) for box in world.world.on(Side.PLAIN, ROTATING) if box.up) == sorted(JOBS)
     world.world.behaviours.clear()
     world.new_source()

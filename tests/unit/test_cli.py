@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -267,6 +268,21 @@ def test_an_error_is_its_detail_then_what_then_what_to_do(capsys, error, status)
     assert last["error"].get("detail", "") == error.detail
 
 
+def test_a_deploy_that_needs_a_person_says_what_it_has_done_all_the_same(capsys):
+    error = NeedsPerson("the scheduler did not start", hint="look")
+    error.report = replace(DONE, outcome="needs-person")
+    assert run(["deploy"], session(FakeLibrary(deploy=error))) == 4
+    shown = capsys.readouterr()
+    assert shown.out.startswith("! deploy tale: release 8 blue → green, live after")
+    assert "to go back: teal rollback (release 7)" in shown.out
+    assert shown.err == "✗ the scheduler did not start\n  look\n"
+    assert run(["deploy", "--json"], session(FakeLibrary(deploy=error))) == 4
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    jsonschema.validate(last, schemas()["error"])
+    jsonschema.validate(last["error"]["report"], schemas()["deploy"])
+    assert last["error"]["report"]["outcome"] == "needs-person"
+
+
 def test_a_bug_is_said_to_be_one_and_its_traceback_is_kept_apart(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("TEAL_HOME", str(tmp_path))
     assert run(["deploy"], session(FakeLibrary(deploy=KeyError("s3cret")))) == 1
@@ -325,12 +341,23 @@ def test_a_cleanup_with_nothing_to_do_says_so_once(capsys):
 
 def test_up_names_what_will_restart(capsys):
     library = FakeLibrary(plan_up=("proxy",), up=Upped("tale", (), ("proxy",), ("db",)))
-    assert run(["up", "proxy"], session(library)) == 0
+    assert run(["up", "proxy"], session(library)) == 1
     shown = capsys.readouterr()
     assert "will restart, since they have changed: proxy" in shown.err
     assert "they fail for about a second" in shown.err
-    assert "updated: proxy; as they were: db" in shown.out
-    assert library.words == ["plan_up", "up"]
+    assert "`up` would restart proxy, and nobody is here to be asked\n  add --yes" in shown.err
+    assert run(["up", "proxy", "--json"], session(library)) == 1
+    assert library.words == ["plan_up", "plan_up"]
+    capsys.readouterr()
+    assert run(["up", "proxy", "--yes"], session(library)) == 0
+    assert "updated: proxy; as they were: db" in capsys.readouterr().out
+    assert library.words == ["plan_up", "plan_up", "up"]
+
+
+def test_up_asks_nothing_where_nothing_restarts(capsys):
+    library = FakeLibrary(plan_up=(), up=Upped("tale", ("proxy", "db"), (), ()))
+    assert run(["up"], session(library)) == 0
+    assert "started: proxy, db" in capsys.readouterr().out
 
 
 def test_down_asks_and_without_anybody_to_answer_wants_yes(capsys):

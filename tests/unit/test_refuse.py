@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from teal.core.refuse import demand, problems
+from teal.core.refuse import demand, lost, problems
 from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.stack import Evidence, ImageFacts, Stack, Tree
 from teal.errors import Refused
+from tests.unit import worlds
 from tests.unit.stacks import stack_of
 
 SOUND: Tree = {
@@ -28,6 +29,13 @@ def said(stack: Stack) -> list[tuple[str, str]]:
 
 def volume(source: str, kind: str = "volume", **more: object) -> dict[str, object]:
     return {"type": kind, "source": source, "target": f"/data/{source}", **more}
+
+
+def test_a_variable_that_the_last_release_had_and_nobody_sets_now_is_an_error() -> None:
+    stack = replace(stack_of(SOUND), unset=frozenset({"GONE", "NEW"}))
+    last = replace(worlds.release(7, Side.BLUE), variables=("GONE", "THERE"))
+    assert [problem.message for problem in lost(stack, last)] == ["GONE is not set any more: release 7 had it"]
+    assert list(lost(stack, None)) == []
 
 
 def test_a_sound_stack_has_no_problem() -> None:

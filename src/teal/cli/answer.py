@@ -10,6 +10,7 @@ import click
 from teal.cli.discretion import tame
 from teal.cli.output import interactive
 from teal.cli.session import Session
+from teal.errors import Refused
 
 T = TypeVar("T")
 
@@ -22,6 +23,16 @@ def answer(session: Session, result: T, show: Callable[[T], str]) -> None:
         click.echo(session.discreet(msgspec.json.encode(result).decode()))
     else:
         click.echo(tame(session.discreet(show(result))))
+
+
+def consent(session: Session, question: str, *, refusal: str, default: bool = True) -> None:
+    """Ask a person before users lose something; where nobody can answer, or for JSON, raise ``Refused``.
+
+    A command's ``--yes`` is the answer given beforehand: then this is not called.
+    """
+    if session.json or not interactive():
+        raise Refused(f"{refusal}, and nobody is here to be asked", hint="add --yes")
+    click.confirm(question, default=default, abort=True)
 
 
 def confirm(question: str, *, default: bool = True) -> None:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import click
 
-from teal.cli.discretion import Discretion, message
-from teal.errors import Interrupted, TealError, Usage
+from teal.cli.discretion import Discretion, message, tame
+from teal.errors import Interrupted, NeedsPerson, TealError, Usage
 
 
 class Shown(NamedTuple):
@@ -36,12 +36,30 @@ def fail(error: BaseException, *, json: bool, discreet: Discretion) -> int:
         click.echo(error.format_message())
         return 0
     shown = masked(explain(error), discreet)
+    report = error.report if isinstance(error, NeedsPerson) else None
     if json:
         content = {key: value for key, value in shown._asdict().items() if key != "detail" or value}
+        content |= {"report": _builtins(report, discreet)} if report else {}
         sys.stdout.write(json_.dumps({"error": content}, ensure_ascii=False) + "\n")
     else:
+        _print_report(report, discreet)
         _print(shown)
     return shown.status
+
+
+def _print_report(report: object, discreet: Discretion) -> None:
+    """Print what was done all the same."""
+    from teal.cli.show.outcome import outcome
+    from teal.run.results import Outcome
+
+    if isinstance(report, Outcome):
+        click.echo(tame(discreet(outcome(report))))
+
+
+def _builtins(report: object, discreet: Discretion) -> object:
+    import msgspec
+
+    return json_.loads(discreet(msgspec.json.encode(report).decode()))
 
 
 def masked(shown: Shown, discreet: Discretion) -> Shown:

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from teal.cli.answer import answer, confirm
+from teal.cli.answer import answer, consent
 from teal.cli.asked import Purpose
 from teal.cli.compose_words import Words
 from teal.cli.everyday import COLOR, environment, hand_on, places, told
 from teal.cli.group import Command
-from teal.cli.output import interactive
 from teal.cli.running import look, perform
 from teal.cli.session import Session
 from teal.core.side import Side
-from teal.errors import Failed, Refused
+from teal.errors import Failed
 
 if TYPE_CHECKING:
     from teal.cli.library import Library
@@ -40,16 +39,22 @@ def up(session: Session, /, *, services: tuple[str, ...], yes: bool) -> None:
     """
     from teal.cli.show.outcome import upped
 
-    if not yes and not session.json:
+    if not yes:
         due, proxy = look(session, Purpose.JUDGE, lambda library, ports, stack: _due(library, ports, stack, services))
         if due:
-            click.echo(f"will restart, since they have changed: {', '.join(due)}", err=True)
-            if proxy in due:
-                click.echo(f"{proxy} takes users' requests: they fail for about a second meanwhile", err=True)
-            confirm("Go on?")
+            _ask_before_restart(session, due, proxy)
     answer(
         session, perform(session, lambda library, ports, stack, watch: library.up(ports, stack, services, watch)), upped
     )
+
+
+def _ask_before_restart(session: Session, due: tuple[str, ...], proxy: str) -> None:
+    """Ask a person before running services restart."""
+    if not session.json:
+        click.echo(f"will restart, since they have changed: {', '.join(due)}", err=True)
+        if proxy in due:
+            click.echo(f"{proxy} takes users' requests: they fail for about a second meanwhile", err=True)
+    consent(session, "Go on?", refusal=f"`up` would restart {', '.join(due)}")
 
 
 async def _due(library: Library, ports: Ports, stack: Stack, services: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
@@ -126,11 +131,10 @@ def down(session: Session, /, *, volumes: bool, yes: bool) -> None:
 
 
 def _ask_before_down(session: Session, *, volumes: bool) -> None:
-    """Ask a person; without one, or for JSON, ``--yes`` must have said so."""
-    if session.json or not interactive():
-        raise Refused("`down` takes the whole stack down and asks first; nobody is here to answer", hint="add --yes")
+    """Ask a person before the whole stack goes."""
     data = ", and REMOVE ITS DATA" if volumes else ""
-    confirm(f"Take both colors and the shared services down{data}?", default=False)
+    question = f"Take both colors and the shared services down{data}?"
+    consent(session, question, refusal="`down` takes the whole stack down", default=False)
 
 
 def _compose(session: Session, argv: list[str], environment: dict[str, str]) -> None:

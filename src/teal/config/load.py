@@ -15,7 +15,7 @@ from teal.config.declared import checks_of, evidence_of, hooks_of
 from teal.config.migrating import digest_of, migrations_of
 from teal.config.options import Options, directory, overlay, owner_files
 from teal.config.places import named_in, places
-from teal.config.resolve import Resolved, interpolation, resolve
+from teal.config.resolve import Resolved, interpolation, mentioned, resolve
 from teal.config.settings import Overrides, settings_of
 from teal.config.teal_yml import TealYml
 from teal.core.render import render_both
@@ -72,6 +72,7 @@ async def load(
         evidence=evidence,
         places=where,
         left_out=tuple(name for name in where if name not in services_in(plain) and name not in overlaid),
+        variables=mentioned(path for path in (*files, *overlays.values()) if path),
         unset=frozenset().union(*(each.unset for each in resolved.values())),
         notes=tuple(dict.fromkeys(note for each in resolved.values() for note in each.notes)),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from teal.core.stack import Tree
 from teal.errors import ConfigError, Unavailable
 
 _UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
+_NAMED = re.compile(r"(?<!\$)\$\{?([A-Za-z_]\w*)")
 _MESSAGE = re.compile(r'level=(\w+) msg="((?:[^"\\]|\\.)*)"')
 
 
@@ -28,6 +29,12 @@ class Resolved:
     model: Tree
     unset: frozenset[str]
     notes: tuple[str, ...]
+
+
+def mentioned(files: Iterable[Path]) -> frozenset[str]:
+    """Return the variables that *files* name; those of files that they include are not looked for."""
+    texts = (file.read_text(encoding="utf-8", errors="replace") for file in files)
+    return frozenset(name for text in texts for name in _NAMED.findall(text))
 
 
 def arguments(options: Options, files: Sequence[Path] = ()) -> list[str]:

@@ -10,6 +10,7 @@ from teal.core.refuse_networks import addresses, names_decide, neighbours, publi
 from teal.core.refuse_overlays import collisions, overlays
 from teal.core.refuse_starting import healthchecks, one_shots, starting, stopping
 from teal.core.refuse_volumes import mounts
+from teal.core.release import Release
 from teal.core.roles import Role
 from teal.core.stack import Stack
 from teal.core.tree import services_in
@@ -63,6 +64,14 @@ def whole(stack: Stack) -> Iterator[Problem]:
         yield warning(name, f"{name} has a profile that isn't active: it is left out", "name it with --profile")
     for note in stack.notes:
         yield warning("", f"Compose says: {note}", "see `docker compose config`")
+
+
+def lost(stack: Stack, last: Release | None) -> Iterator[Problem]:
+    """Say which variables the *last* release had and the next one would find empty: an ``.env`` may be gone."""
+    for variable in sorted(stack.unset & set(last.variables if last else ())):
+        message = f"{variable} is not set any more: release {last.number if last else 0} had it"
+        remedy = f"set {variable}, in the environment or in .env; where it may be empty, write ${{{variable}:-}}"
+        yield error("", message, remedy)
 
 
 _ROUTE = "name what users reach in teal.yml: `routes: {web: {port: 3000}}`"

@@ -18,6 +18,12 @@ from teal.core.traffic import Mode
 from teal.errors import Refused
 
 
+def last_release(observed: Observed) -> Release | None:
+    """Return the active release, or the newest kept one where no color is active."""
+    active = observed.kept(observed.release_on(observed.active)) if observed.active else None
+    return active or next(reversed(observed.releases), None)
+
+
 def plainly_running(observed: Observed, stack: Stack) -> tuple[str, ...]:
     """Return the names of rotating services that run outside of any color."""
     names = frozenset(service.name for service in stack.rotating)

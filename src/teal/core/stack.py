@@ -160,7 +160,8 @@ class Stack:
     copies: frozenset[str] = frozenset()  # host files whose read-only mounts become copies in a release
     places: Mapping[str, str] = field(default_factory=dict)  # service -> "compose.yml:12", as far as it was found
     left_out: tuple[str, ...] = ()  # services of a profile that isn't active
-    unset: frozenset[str] = frozenset()  # variables that the files name, without default, and nobody set
+    variables: frozenset[str] = frozenset()  # that the files name
+    unset: frozenset[str] = frozenset()  # of these, or of files that they include: without default, and nobody set them
     notes: tuple[str, ...] = ()  # what Compose and Teal remarked while reading
 
     def service(self, name: str) -> Service:

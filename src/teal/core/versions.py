@@ -13,7 +13,7 @@ def engine_version(text: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
-def is_old_caddy(text: str) -> bool:
-    """Tell whether *text* is the version of a Caddy that can't be drained; one in no usual form is let be."""
-    parts = (part for part in text.split("-")[0].split(".")[:3] if part.isdecimal() and len(part) < 9)
-    return (tuple(map(int, parts)) or CADDY) < CADDY
+def is_old_caddy(text: str) -> bool | None:
+    """Tell whether *text* is the version of a Caddy that can't be drained; None where it is in no usual form."""
+    found = re.match(r"v?(\d{1,8})\.(\d{1,8})(?:\.(\d{1,8}))?(?![\d.])", text)
+    return tuple(int(part or 0) for part in found.groups()) < CADDY if found else None

@@ -8,11 +8,11 @@ from teal.core.observed import Observed
 from teal.core.preflight import check_room
 from teal.core.preparing import preparation
 from teal.core.problem import Problem
-from teal.core.refuse import demand, problems
+from teal.core.refuse import demand, lost, problems
 from teal.core.render_files import live_mounts
 from teal.core.roles import Role
 from teal.core.side import Side
-from teal.core.situation import diagnose, plainly_running, source_of
+from teal.core.situation import diagnose, last_release, plainly_running, source_of
 from teal.core.stack import Service, Stack
 from teal.core.traffic import MOUNT, format_traffic
 from teal.core.versions import engine_version, is_old_caddy
@@ -33,6 +33,7 @@ async def check(ports: Ports, stack: Stack) -> Checked:
     found += _home(ports)
     found += _mounts(stack)
     observed = await observe(ports, stack)
+    found += [_finding(problem) for problem in lost(stack, last_release(observed))]
     found += _standing(observed, stack)
     found += await _shared(ports, stack, observed)
     found += await _proxy(ports, stack, observed)
@@ -110,7 +111,11 @@ async def _proxy(ports: Ports, stack: Stack, observed: Observed) -> list[Finding
 
 def _configured(prepared: Prepared, stack: Stack) -> Iterable[Finding]:
     """Yield what is wrong with the configuration that the proxy runs with."""
-    if is_old_caddy(prepared.version):
+    old = is_old_caddy(prepared.version)
+    if old is None:
+        message = f"its version ({prepared.version or 'it says none'}) can't be read: older ones than 2.11.2 won't do"
+        yield Finding("warning", stack.proxy, message, f"see: docker compose exec {stack.proxy} caddy version")
+    elif old:
         yield Finding("error", stack.proxy, f"Caddy {prepared.version} is too old", "use Caddy 2.11.2 or newer")
     reached = {entry.route for entry in prepared.entries}
     for route in stack.having(Role.ROUTE):

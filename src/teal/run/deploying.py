@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 from teal.core.observed import Observed
 from teal.core.plan import Change, plan_deploy, plan_leave, plan_prepare, plan_rollback
+from teal.core.refuse import lost
 from teal.core.roles import Role
-from teal.core.situation import change_to, leaving_change, rollback_release
+from teal.core.situation import change_to, last_release, leaving_change, rollback_release
 from teal.core.stack import Stack
 from teal.core.standing import same_release
 from teal.core.steps import Plan, Step
 from teal.core.words import say
+from teal.errors import NeedsPerson, Refused
 from teal.run import making
 from teal.run.checking import refuse
 from teal.run.execute import execute, prepare
@@ -33,18 +34,19 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watc
     with ports.lock.hold("deploy"):
         began = ports.clock.monotonic()
         healed, observed = await heal(ports, stack, watch, go_on=True)
+        _refuse_lost(observed, stack)
         change = _deploy_change(observed, stack, options)
         run = _Run(ports, stack, watch, change, began, healed)
         for problem in warnings:
             run.scene.note(problem.text, warning=True)
         first = plan_prepare(stack, build=options.build, force_memory=options.force_memory or _needs_no_room(change))
-        phases = await prepare(first, _bare(change), run.scene, run.id)
+        await prepare(first, _bare(change), run.scene, run.id)
         if not options.force and await _unchanged(observed, stack, run.scene):
             ports.journal.end(run.id, "unchanged")
-            return run.outcome("unchanged", observed.release_on(change.source) if change.source else None, phases)
-        phases |= await execute(plan_deploy(observed, stack, change), run.scene, run.id)
+            return run.outcome("unchanged", observed.release_on(change.source) if change.source else None)
+        await run.through(plan_deploy(observed, stack, change))
         await _tell_shared_changes(run.scene)
-        return run.outcome("done", change.release, phases)
+        return run.outcome("done", change.release)
 
 
 async def _tell_shared_changes(scene: Scene) -> None:
@@ -52,6 +54,12 @@ async def _tell_shared_changes(scene: Scene) -> None:
     names = tuple(service.name for service in scene.stack.having(Role.SHARED))
     for name in await changed_shared(scene.ports, await observe(scene.ports, scene.stack), names):
         scene.note(f"{name} is defined otherwise now: `teal up {name}` applies it, with a restart", warning=True)
+
+
+def _refuse_lost(observed: Observed, stack: Stack) -> None:
+    """Raise ``Refused`` where a variable that the last release had is empty now."""
+    for problem in lost(stack, last_release(observed)):
+        raise Refused(problem.message, hint=problem.remedy)
 
 
 def _needs_no_room(change: Change) -> bool:
@@ -66,6 +74,7 @@ def _deploy_change(observed: Observed, stack: Stack, options: DeployOptions) -> 
 async def _planned_deploy(ports: Ports, stack: Stack, options: DeployOptions) -> Outcome:
     """Return what a deploy would do; nothing is changed."""
     observed = await observe(ports, stack)
+    _refuse_lost(observed, stack)
     change = _deploy_change(observed, stack, options)
     first = plan_prepare(stack, build=options.build, force_memory=options.force_memory)
     return _planned(stack, change, (*first, *plan_deploy(observed, stack, change).steps))
@@ -90,8 +99,8 @@ async def rollback(
         healed, observed = await heal(ports, stack, watch, go_on=True)
         plan, change = _rollback_plan(observed, stack, to, keep=keep)
         run = _Run(ports, stack, watch, change, began, healed)
-        phases = await execute(plan, run.scene, run.id)
-        return run.outcome("done", change.release, phases)
+        await run.through(plan)
+        return run.outcome("done", change.release)
 
 
 def _rollback_plan(observed: Observed, stack: Stack, to: int | None, *, keep: bool) -> tuple[Plan, Change]:
@@ -107,8 +116,8 @@ async def leave(ports: Ports, stack: Stack, watch: Watch) -> Outcome:
         healed, observed = await heal(ports, stack, watch)
         change = leaving_change(observed, stack)
         run = _Run(ports, stack, watch, change, began, healed)
-        phases = await execute(plan_leave(change), run.scene, run.id)
-        return run.outcome("done", None, phases)
+        await run.through(plan_leave(change))
+        return run.outcome("done", None)
 
 
 def _bare(change: Change) -> Plan:
@@ -135,10 +144,20 @@ class _Run:
 
     def __init__(self, ports: Ports, stack: Stack, watch: Watch, change: Change, began: float, healed: str) -> None:
         self.scene = Scene(ports, stack, watch, key=ports.machine.secret())
-        self.id = ports.journal.begin(change.command, change.source, change.target, change.release)
+        # A deploy's number is taken once its release is kept: one that brings nothing, or can't be built, takes none.
+        number = None if change.command == "deploy" else change.release
+        self.id = ports.journal.begin(change.command, change.source, change.target, number)
         self._change, self._began, self._healed = change, began, healed
 
-    def outcome(self, how: Literal["done", "unchanged"], release: int | None, phases: Mapping[str, float]) -> Outcome:
+    async def through(self, plan: Plan) -> None:
+        """Execute *plan*; ``NeedsPerson`` bears the report of what was done all the same."""
+        try:
+            await execute(plan, self.scene, self.id)
+        except NeedsPerson as error:
+            error.report = self.outcome("needs-person", plan.release)
+            raise
+
+    def outcome(self, how: Literal["done", "unchanged", "needs-person"], release: int | None) -> Outcome:
         """Return the report; times count from the moment at which the lock was taken."""
         change, scene = self._change, self.scene
         return Outcome(
@@ -151,7 +170,7 @@ class _Run:
             target=change.target,
             live=None if scene.live_at is None else scene.live_at - self._began,
             done=(scene.done_at or scene.ports.clock.monotonic()) - self._began,
-            phases=phases,
+            phases=scene.phases,
             drained=scene.drained,
             healed=self._healed,
             notes=tuple(scene.notes),

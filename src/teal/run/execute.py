@@ -20,13 +20,13 @@ from teal.run.traffic import keep_users
 T = TypeVar("T")
 
 
-async def execute(plan: Plan, scene: Scene, run: int) -> dict[str, float]:
-    """Execute *plan* as journal run *run*; return the seconds of each kind of step, in order.
+async def execute(plan: Plan, scene: Scene, run: int) -> None:
+    """Execute *plan* as journal run *run*; the scene keeps the seconds of each kind of step, in order.
 
     Raises what a step raised, after the undo; ``NeedsPerson`` where something after the switch failed. Cancelled
     before the switch, it undoes and raises ``Interrupted``; after it, it finishes first.
     """
-    phases: dict[str, float] = {}
+    phases = scene.phases
     scene.users = Mode(plan.source or Side.PLAIN)
     try:
         await _until_confirmed(plan, scene, run, phases)
@@ -48,7 +48,6 @@ async def execute(plan: Plan, scene: Scene, run: int) -> dict[str, float]:
         raise NeedsPerson(message, hint="users are served; see `teal status` and `teal logs`, or `teal rollback`")
     scene.ports.journal.end(run, "done")
     scene.done_at = scene.ports.clock.monotonic()
-    return phases
 
 
 async def _until_confirmed(plan: Plan, scene: Scene, run: int, phases: dict[str, float]) -> None:
@@ -60,9 +59,9 @@ async def _until_confirmed(plan: Plan, scene: Scene, run: int, phases: dict[str,
         switched = switched or isinstance(step, Switch)
 
 
-async def prepare(steps: Sequence[Step], plan: Plan, scene: Scene, run: int) -> dict[str, float]:
+async def prepare(steps: Sequence[Step], plan: Plan, scene: Scene, run: int) -> None:
     """Execute *steps*, which come before anything of the plan needs an undo."""
-    phases: dict[str, float] = {}
+    phases = scene.phases
     scene.users = Mode(plan.source or Side.PLAIN)
     try:
         for step in steps:
@@ -73,7 +72,6 @@ async def prepare(steps: Sequence[Step], plan: Plan, scene: Scene, run: int) -> 
     except TealError as error:
         scene.ports.journal.end(run, "aborted", error.message)
         raise
-    return phases
 
 
 async def _rest(plan: Plan, scene: Scene, run: int, phases: dict[str, float]) -> None:

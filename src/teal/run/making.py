@@ -103,6 +103,7 @@ async def keep(scene: Scene, number: int, side: Side) -> bool:
         meets=rendered.meets,
         volumes=tuple(dict.fromkeys((*rendered.volumes, *once.volumes))),
         remembered=remember(scene.stack),
+        variables=tuple(sorted(scene.stack.variables - scene.stack.unset)),
     )
     scene.ports.releases.keep(release, both, once)  # before the tags: what a kill leaves of it, a later deploy prunes
     await asyncio.gather(*(engine.tag(ids[name], repository(stack.project, name), str(number)) for name in ids))

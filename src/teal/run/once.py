@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 
 from teal.core.choices import BEFORE_SWITCH, Moment
@@ -11,7 +12,24 @@ from teal.core.side import Side, once_project
 from teal.core.stack import GRACE, Hook
 from teal.errors import CheckFailed, Failed, TealError, Unhealthy
 from teal.run.scene import Scene
-from teal.run.starting import start
+from teal.run.starting import TAIL, start
+
+
+class _Last:
+    """Shows what a command of the owner's says, line by line as it comes, and keeps the last lines."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._lines: deque[str] = deque(maxlen=TAIL)
+
+    def __call__(self, line: str) -> None:
+        self._lines.append(line)
+        self._scene.tool(line)
+
+    @property
+    def text(self) -> str:
+        """Return the last lines."""
+        return "\n".join(self._lines)
 
 
 async def start_shared(scene: Scene, names: Iterable[str]) -> bool:
@@ -58,14 +76,12 @@ async def run_once(scene: Scene, service: str, release: int) -> bool:
     project = once_project(scene.stack.project)
     name = one_shot_name(scene.stack.project, service, release)
     scene.tell(side, service, "running")
-    lines: list[str] = []
-    status = await scene.ports.compose.run_once(project, file, service, name=name, told=lines.append)
-    for line in lines:
-        scene.tool(line)
+    last = _Last(scene)
+    status = await scene.ports.compose.run_once(project, file, service, name=name, told=last)
     if status != 0:
         raise Failed(
             f"one-shot {service} ended with status {status}",
-            detail="\n".join(lines[-20:]),
+            detail=last.text,
             hint="the active release was not touched",
         )
     return False
@@ -129,14 +145,12 @@ async def run_hooks(scene: Scene, when: Moment, facts: dict[str, str]) -> bool:
 
 
 async def _run_hook(scene: Scene, hook: Hook, facts: dict[str, str]) -> None:
-    lines: list[str] = []
-    status = await scene.ports.machine.hook(hook.command, facts, told=lines.append)
-    for line in lines:
-        scene.tool(line)
+    last = _Last(scene)
+    status = await scene.ports.machine.hook(hook.command, facts, told=last)
     if status == 0:
         return
     message = f"hook {hook.when} `{' '.join(hook.command)}` ended with status {status}"
     if hook.when in BEFORE_SWITCH:
-        raise CheckFailed(message, detail="\n".join(lines[-20:]), hint="the active release was not touched")
+        raise CheckFailed(message, detail=last.text, hint="the active release was not touched")
     scene.worries.append(message)
     scene.note(message, warning=True)

@@ -98,7 +98,7 @@ class Outcome:
 
     command: str
     project: str
-    outcome: Literal["done", "unchanged", "planned"]
+    outcome: Literal["done", "unchanged", "planned", "needs-person"]
     release: int | None
     previous: int | None
     source: Side | None

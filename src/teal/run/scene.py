@@ -32,6 +32,7 @@ class Scene:
     held_at: float | None = None  # monotonic, since when the proxy holds users' requests
     worries: list[str] = field(default_factory=list)  # what went wrong after the switch
     spared: set[str] = field(default_factory=set)  # services of the source that go on, since the new one failed
+    phases: dict[str, float] = field(default_factory=dict)  # step name -> seconds
     notes: list[str] = field(default_factory=list)
     found: tuple[Container, tuple[Entry, ...]] | None = None  # the proxy and its entries, looked up once a run
 

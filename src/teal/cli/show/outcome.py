@@ -20,7 +20,7 @@ def outcome(result: Outcome) -> str:
         )
     return _lines(
         *_healed(result.healed),
-        paint(f"✓ {_title(result)}", "green", bold=True) + _times(result),
+        _headline(result) + _times(result),
         *([f"  {_phases(result.phases)}"] if result.phases else []),
         *([f"  {_drained(result.drained)}"] if result.drained else []),
         *([f"  to go back: {_way_back(result)}"] if _way_back(result) else []),
@@ -53,6 +53,12 @@ def upped(result: Upped) -> str:
     parts = (("started", result.started), ("updated", result.updated), ("as they were", result.untouched))
     said = "; ".join(f"{word}: {', '.join(names)}" for word, names in parts if names)
     return f"{result.project}: {said or 'there are no shared services'}"
+
+
+def _headline(result: Outcome) -> str:
+    if result.outcome == "needs-person":  # users are where they should be; what went wrong is said after this
+        return paint(f"! {_title(result)}", "yellow", bold=True)
+    return paint(f"✓ {_title(result)}", "green", bold=True)
 
 
 def _title(result: Outcome) -> str:

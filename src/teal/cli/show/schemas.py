@@ -64,6 +64,7 @@ def _error() -> dict[str, Any]:
         "hint": {"type": "string", "description": "what to do"},
         "status": {"type": "integer", "description": "the exit status"},
         "detail": {"type": "string", "description": "a tool's or a service's own last lines"},
+        "report": {"type": "object", "description": "with status 4: what was done all the same, as of a deploy"},
     }
     error = {"type": "object", "properties": fields, "required": ["message", "hint", "status"]}
     return _object("the last line of any failed command with --json", {"error": error}, ["error"])

@@ -46,6 +46,9 @@ faults: venv ## Every fault on the real engine under load, print what users noti
 bench: venv ## How fast a deploy, a switch, a rollback and the commands are
 	@$(WITH_ENGINE) $(BIN)/python -m proof.bench
 
+soak: venv ## 500 deploys and rollbacks under light load: nothing grows, slows down or is lost (N=… for another number)
+	@$(WITH_ENGINE) $(BIN)/python -m proof.soak $(N)
+
 simulate: venv ## Every crash point and 100,000 random schedules of kills and faults (SCHEDULES=, SEED=)
 	@$(BIN)/python -m tests.simulation
 

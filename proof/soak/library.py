@@ -16,10 +16,10 @@ from typing import Self
 import msgspec
 
 from proof.managed import Managed, ProofFailed
+from teal.cli.asked import Asked, Purpose, Times
 from teal.cli.build import opened
 from teal.cli.discretion import Discretion
 from teal.cli.running import nobody
-from teal.cli.session import Asked, Purpose, Times
 from teal.run.commands import DeployOptions, deploy, history, status
 
 

@@ -30,5 +30,7 @@ def test_the_engines_version_is_its_first_two_numbers(text: str, version: tuple[
         ("9.123456789.1", None),
     ],
 )
-def test_a_caddy_that_cannot_count_is_old_and_of_one_that_says_nothing_nobody_can_tell(text: str, old: bool | None) -> None:
+def test_a_caddy_that_cannot_count_is_old_and_of_one_that_says_nothing_nobody_can_tell(
+    text: str, old: bool | None
+) -> None:
     assert is_old_caddy(text) is old

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 from proof.managed import Managed, ProofFailed
-from proof.migrations.changes import CHANGES, Change, write_files
+from proof.migrations.changes import CHANGES, TABLES, Change, write_files
 from proof.migrations.reading import read_back
 from proof.migrations.stack import ledger
 from proof.migrations.writers import Writers
@@ -39,7 +39,7 @@ def _prove(stack: Managed, change: Change) -> tuple[str, Writers, int, list[str]
     """Carry *change* through under writers; return them, how many writes were read back, which differ, and seconds."""
     began = time.monotonic()
     compared, wrong = 0, []
-    with Writers(stack.http) as writers:
+    with Writers(stack.http, TABLES) as writers:
         for _ in _walk(stack, change):
             time.sleep(2)
             count, differing = read_back(stack, writers)

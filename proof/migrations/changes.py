@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from proof.managed import Managed
-from proof.migrations.writers import TABLES
 
+TABLES = ("reviews", "visits")
 HYPERTABLES = {"visits"}
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from proof.managed import Managed
-from proof.migrations.writers import TABLES, Writers
+from proof.migrations.writers import Writers
 
 NAMES = {"author": ("author", "writer"), "stars": ("stars", "score")}  # what is written: columns that may hold it
 
@@ -12,7 +12,7 @@ NAMES = {"author": ("author", "writer"), "stars": ("stars", "score")}  # what is
 def read_back(stack: Managed, writers: Writers) -> tuple[int, list[str]]:
     """Return how many acknowledged writes were compared, and those that differ, while writers go on."""
     before = writers.settled()
-    found = {name: dict(_rows(stack, name)) for name in TABLES}
+    found = {name: dict(_rows(stack, name)) for name in writers.tables}
     now = writers.settled()
     still = {key: row for key, row in before.items() if key in now and now[key].version == row.version}
     wrong = []
@@ -55,6 +55,6 @@ def _rows(stack: Managed, table: str) -> Iterator[tuple[str, dict[str, object]]]
 
 
 def sql(stack: Managed, text: str) -> str:
-    """Return what psql prints for *text*, unaligned."""
-    argv = ["docker", "compose", "exec", "-T", "db", "psql", "-h", "127.0.0.1", "-U", "ledger", "-d", "ledger"]
-    return stack.run([*argv, "-v", "ON_ERROR_STOP=1", "-XAtqc", text]).stdout
+    """Return what psql prints for *text*, unaligned; in its container the server lets its own user in."""
+    line = 'psql -h 127.0.0.1 -U "$POSTGRES_USER" -d "$POSTGRES_DB" -v ON_ERROR_STOP=1 -XAtqc "$0"'
+    return stack.run(["docker", "compose", "exec", "-T", "db", "sh", "-c", line, text]).stdout

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 
 import aiohttp
 
-TABLES = ("reviews", "visits")
 WITHIN = 20.0  # seconds for an answer
 
 
@@ -39,7 +38,8 @@ class Tally:
 class Writers:
     """Open-loop inserts, updates and reads at *url*, *rate* writes a second and half as many reads, in a thread."""
 
-    def __init__(self, url: str, rate: float = 120.0, seed: int = 1) -> None:
+    def __init__(self, url: str, tables: tuple[str, str], rate: float = 120.0, seed: int = 1) -> None:
+        self.tables = tables
         self.tally = Tally()
         self.rows: dict[str, Row] = {}
         self._url, self._pause = url, 1 / rate
@@ -94,7 +94,7 @@ class Writers:
         return None
 
     async def _insert(self, session: aiohttp.ClientSession, number: int) -> None:
-        row = Row(TABLES[number % 2], f"author-{number}", number % 1000, busy=True)
+        row = Row(self.tables[number % 2], f"author-{number}", number % 1000, busy=True)
         key = f"w-{number}"
         said = {"key": key, "author": row.author, "stars": row.stars}
         if await self._send(session, "POST", f"/{row.table}", said) is not None:

@@ -5,6 +5,8 @@ GET /site/…    the field guide   GET /chain    everyone who takes part in an a
 """
 
 import asyncio
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,8 @@ def main() -> None:
     app.router.add_get("/{name:style.css|app.js}", asset)
     app.router.add_get("/site/{page:[a-z]*}", site)
     app.router.add_get("/ask", answer)
+    if find_spec("notes"):  # they come with the history of the schema: see history/
+        import_module("notes").use_notes(app)
     run(app, PORTS["platform"])
 
 

@@ -1,0 +1,73 @@
+"""`teal migrate plan`: writes the files of one change of a column, from a sentence."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import click
+
+from teal.cli.group import Command
+from teal.cli.session import Session
+from teal.core.series import Draft, read_sentence, series
+from teal.errors import ConfigError, Usage
+
+_NUMBER = re.compile(r"(\d{4,})_.*\.sql")
+_EXAMPLE = """
+teal migrate plan "rename reviews.author to reviews.writer text not null"
+teal migrate plan "add reviews.stars integer not null default 0" --write migrations
+"""
+
+
+@click.command("plan", cls=Command, example=_EXAMPLE)
+@click.argument("sentence", metavar="CHANGE")
+@click.option("--hypertable", is_flag=True, help="The table is a hypertable of TimescaleDB.")
+@click.option(
+    "--write", "folder", type=click.Path(path_type=Path), metavar="FOLDER", help="Write the files, don't print them."
+)
+@click.pass_obj
+def plan(session: Session, /, *, sentence: str, hypertable: bool, folder: Path | None) -> None:
+    """Print the files that carry one CHANGE of a column through expand, backfill and contract, losing no write.
+
+    All are committed with the release that uses the new shape. The release before it may come back at any time until
+    the contract has run: while the change is open, a trigger keeps both columns in step.
+    """
+    change = read_sentence(sentence)
+    if change.kind == "rename" and not change.type:
+        raise ConfigError(
+            f"the type of {change.table}.{change.new} isn't said",
+            hint=f'say it, and "not null" where it is: "{sentence.strip()} text not null"',
+        )
+    drafts = series(change, _next_number(folder), hypertable=hypertable)
+    if folder is not None:
+        _write(folder, drafts)
+    if session.json:
+        click.echo(json.dumps({"files": [_as_json(draft) for draft in drafts]}))
+    else:
+        click.echo("\n".join(_said(draft, written=folder is not None) for draft in drafts).rstrip())
+
+
+def _next_number(folder: Path | None) -> int:
+    there = sorted(folder.glob("*.sql")) if folder is not None and folder.is_dir() else []
+    return 1 + max((int(found[1]) for path in there if (found := _NUMBER.fullmatch(path.name))), default=0)
+
+
+def _write(folder: Path, drafts: tuple[Draft, ...]) -> None:
+    """Write the files, none of them over one that is there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for draft in drafts:
+            with (folder / draft.name).open("x", encoding="utf-8") as file:
+                file.write(draft.text)
+    except OSError as error:
+        raise Usage(f"the files can't be written to {folder}: {error.strerror}", hint="name another folder") from error
+
+
+def _as_json(draft: Draft) -> dict[str, str]:
+    return {"name": draft.name, "phase": str(draft.phase), "sql": draft.text, "why": draft.why}
+
+
+def _said(draft: Draft, *, written: bool) -> str:
+    head = f"{draft.name}: {draft.why}"
+    return head if written else f"-- {head}\n\n{draft.text}"

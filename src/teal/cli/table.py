@@ -27,6 +27,9 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "logs": Entry("teal.cli.everyday", "Show the logs of a color."),
         "ps": Entry("teal.cli.everyday", "List the containers of the active color and the shared services."),
     },
+    "Schema": {
+        "migrate": Entry("teal.cli.migrating", "Plan, judge and carry on changes of the database's schema."),
+    },
     "Everyday": {
         "exec": Entry("teal.cli.everyday", "Run a command in a running container of the active color."),
         "run": Entry("teal.cli.everyday", "Run a command in a new container of the active release."),

@@ -13,7 +13,7 @@ from proof.load import Load, Report
 from proof.managed import Managed, ProofFailed
 from proof.soak.holdings import Holdings, Looking
 from proof.soak.library import Library
-from proof.soak.stack import CYCLE, MIX, Round, last_switch, perform, soak_stack
+from proof.soak.stack import CYCLE, MIX, Kind, Round, kind_of, last_switch, perform, soak_stack
 from proof.soak.verdict import WARM_UP, rows
 
 ROUNDS = 500
@@ -30,13 +30,19 @@ def main() -> int:
         parser.error(f"{2 * WARM_UP} rounds at least: the first {WARM_UP} are the warm-up")
     began = time.monotonic()
     found = soak(wanted)
-    print(f"{wanted} rounds ({', '.join(CYCLE)}, in turn) at {RATE:g} requests/s\n\n{HEAD}")
+    minutes = (time.monotonic() - began) / 60
+    kinds = ", ".join(f"{sum(each == kind for each in _kinds(wanted))} {kind}" for kind in dict.fromkeys(CYCLE))
+    print(f"{wanted} rounds in {minutes:.1f} min ({kinds}) at {RATE:g} requests/s\n\n{HEAD}")
     for row in found:
         print(row.line)
     missed = [row.name for row in found if row.met is False]
     verdict = f"NOT met: {'; '.join(missed)}" if missed else "every limit is met"
-    print(f"\n{(time.monotonic() - began) / 60:.1f} min; {verdict}")
+    print(f"\n{verdict}")
     return 1 if missed else 0
+
+
+def _kinds(rounds: int) -> list[Kind]:
+    return [kind_of(number) for number in range(1, rounds + 1)]
 
 
 def soak(wanted: int) -> list[Row]:

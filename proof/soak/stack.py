@@ -1,6 +1,7 @@
 """The small stack that is deployed over and over, and the commands that one round of its life is made of."""
 
 import os
+import resource
 import shutil
 import sqlite3
 import tempfile
@@ -11,13 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from proof.bench.drive import drive
 from proof.load import Mix, Switch
 from proof.managed import ROOT, Managed, ProofFailed, free_port
 from proof.soak.library import Library
 
 Kind = Literal["deploy", "rollback", "library", "failure"]
-CYCLE: tuple[Kind, ...] = ("deploy", "rollback", "library", "deploy", "failure", "deploy")
+CYCLE: tuple[Kind, ...] = (
+    "deploy", "rollback", "library", "deploy", "failure", "deploy",
+    "rollback", "deploy", "rollback", "library", "deploy", "deploy",
+)  # fmt: skip
 MIX = Mix(
     get=500, post=380, chain=100, slow=20, upload=0, events=0, ws=0, participants=2, plain_only=True, slow_seconds=0.3
 )
@@ -25,12 +28,16 @@ MIX = Mix(
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One command: its kind, the seconds from its start to its end, and those of each kind of step."""
+    """One command: its kind, the seconds from its start to its end, those of each kind of step, and of CPU.
+
+    The CPU is that of the command and of what it ran; it tells a slow machine from a command that has more to do.
+    """
 
     number: int
     kind: Kind
     seconds: float
     phases: dict[str, float] = field(default_factory=dict)
+    cpu: float = 0.0
 
 
 @contextmanager
@@ -51,22 +58,33 @@ def soak_stack() -> Iterator[Managed]:
         shutil.rmtree(work, ignore_errors=True)
 
 
+def kind_of(number: int) -> Kind:
+    """Return what round *number* is for, the first being 1."""
+    return CYCLE[(number - 1) % len(CYCLE)]
+
+
 def perform(stack: Managed, library: Library, number: int) -> Round:
     """Do what round *number* is for; a failure is one that the stack itself makes, and must cost nothing."""
-    kind = CYCLE[(number - 1) % len(CYCLE)]
-    began = time.monotonic()
+    kind = kind_of(number)
+    began, used = time.monotonic(), _cpu()
     phases: dict[str, float] = {}
     match kind:
         case "deploy":
             stack.write_env(ROUND=str(number))  # a new image
-            phases = drive(stack, "deploy").outcome["phases"]
+            phases = stack.result("deploy")["phases"]
         case "rollback":
-            phases = drive(stack, "rollback").outcome["phases"]
+            phases = stack.result("rollback")["phases"]
         case "library":
             library.deploy()
         case "failure":
             _fail(stack, number)
-    return Round(number, kind, time.monotonic() - began, phases)
+    return Round(number, kind, time.monotonic() - began, phases, _cpu() - used)
+
+
+def _cpu() -> float:
+    """Return the seconds of CPU of all children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _fail(stack: Managed, number: int) -> None:

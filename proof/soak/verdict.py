@@ -94,6 +94,8 @@ def _phases(rounds: Sequence[Round]) -> Iterator[Row]:
     for name in names[:8]:
         before, after = _median(first, name), _median(last, name)
         yield Row(f"  of this: {name}", seconds(after), f"the first {len(first)} {seconds(before)}")
+    used = [statistics.median(each.cpu for each in part) for part in (first, last)]
+    yield Row("  CPU of the command", seconds(used[1]), f"the first {len(first)} {seconds(used[0])}")
     rest = [statistics.median(each.seconds - sum(each.phases.values()) for each in part) for part in (first, last)]
     yield Row("  of this: all besides the steps", seconds(rest[1]), f"the first {len(first)} {seconds(rest[0])}")
 

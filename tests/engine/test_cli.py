@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -220,6 +222,38 @@ def test_json_lines_of_a_rollback_end_in_the_result(mini):
     assert mini.stack.get("/").text.startswith("one ")
     history = json.loads(mini.teal("history", "--json").stdout)
     assert history["runs"][0]["command"] == "rollback"
+
+
+@contextmanager
+def override(mini, **services):
+    """Let the owner change *services* in the meantime."""
+    file = mini.stack.folder / "compose.override.yml"
+    file.write_text(json.dumps({"services": services}), encoding="utf-8")
+    yield
+    file.unlink()
+
+
+def test_a_one_shot_is_heard_while_it_runs_and_its_last_lines_again_where_it_fails(mini):
+    with override(mini, migrate={"command": ["sh", "-c", "echo first; sleep 2; echo second; exit 3"]}):
+        ended = mini.teal("deploy", status=1)
+    at = {line: float(seconds) for seconds, line in re.findall(r"([\d.]+)s +\| (first|second)", ended.stdout)}
+    assert at["second"] - at["first"] > 1.5
+    assert "first\nsecond\n✗ one-shot migrate ended with status 3\n" in ended.stderr
+
+
+def test_a_variable_that_got_lost_stops_a_deploy_until_the_file_says_that_it_may_be_empty(mini):
+    with override(mini, web={"environment": {"KEY": "${KEY}"}}):
+        mini.teal("deploy", "--quiet", KEY="kept")
+        number = mini.status()["release"]
+        for words in (("deploy",), ("plan",)):
+            said = mini.teal(*words, status=1).stderr
+            assert (
+                f"✗ KEY is not set any more: release {number} had it\n  set KEY, in the environment or in .env" in said
+            )
+        assert "KEY is not set any more" in mini.teal("check", status=1).stdout
+    with override(mini, web={"environment": {"KEY": "${KEY:-}"}}):
+        mini.teal("deploy", "--quiet")
+    assert mini.status()["release"] == number + 1
 
 
 def test_down_takes_all_down_and_keeps_the_volumes(mini):

@@ -97,6 +97,14 @@ def test_the_same_files_have_the_same_fingerprint_and_a_changed_one_another(tmp_
     assert len({first, second, third}) == 3
 
 
+def test_another_command_of_a_one_shot_alone_makes_a_new_release(tmp_path: Path):
+    file = "name: s\nservices:\n  web: {image: app, expose: [3000]}\n  migrate: {image: app, command: [migrate, %s]}\n"
+    write(tmp_path, compose__yml=file % "up")
+    first = read(tmp_path).fingerprint
+    write(tmp_path, compose__yml=file % "head")
+    assert read(tmp_path).fingerprint != first
+
+
 def test_a_change_of_a_shared_service_alone_makes_no_new_release(tmp_path: Path):
     folder = tmp_path / "shop"
     shutil.copytree(SHOP, folder)

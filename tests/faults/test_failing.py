@@ -19,7 +19,7 @@ def test_a_failed_build_shows_the_tools_own_words(tale: World) -> None:
     tale.write("search/Dockerfile", dockerfile.read_text(encoding="utf-8") + "RUN echo no such duck >&2; exit 9\n")
     with tale.untouched():
         ended = tale.teal.run("deploy", status=1)
-        assert "the build of" in ended.error["message"]
+        assert ended.error["message"] == "the build of search failed"
         assert "no such duck" in ended.error["detail"]
         assert "exit code: 9" in ended.error["detail"]
 
@@ -118,3 +118,22 @@ def test_a_pre_switch_hook_that_fails_stops_the_deploy_and_the_failure_hook_hear
         assert "not today" in ended.error["detail"]
         heard = (tale.stack.folder / "heard").read_text(encoding="utf-8").strip()
         assert heard == ("green" if color == "blue" else "blue")
+
+
+CUT_OFF = (
+    "docker network disconnect ${TEAL_PROJECT}_default $(docker ps --quiet "
+    "--filter label=com.docker.compose.project=$TEAL_PROJECT-$TEAL_COLOR --filter label=teal.service=platform)"
+)
+
+
+@pytest.mark.row("by-hand")
+def test_a_switch_that_the_proxy_does_not_confirm_is_taken_back(tale: World) -> None:
+    """Between the last check and the switch somebody takes the new route off the network; requests wait meanwhile."""
+    tale.write("teal.yml", f"hooks:\n  pre-switch: ['{CUT_OFF}']\n")
+    with tale.untouched() as color:
+        ended = tale.teal.run(*QUICK, status=1)
+        other = "green" if color == "blue" else "blue"
+        assert f"after the switch {other}/platform did not answer: status 50" in ended.error["message"]
+        steps = [line["step"] for line in ended.lines if line.get("event") == "step-began"]
+        assert steps[steps.index("confirm") :] == ["confirm", "settle", "drain", "clear", "settle"]
+        tale.went_back(color)

@@ -145,6 +145,13 @@ class World:
         known = [Switch(ended, str(payload["release"]), payload["to"]) for payload, ended in rows]
         return sorted([*known, *self.moves], key=lambda switch: switch.at)
 
+    def went_back(self, color: str) -> None:
+        """Tell the load that users were sent back to *color* by the undo of the last run, which is no switch."""
+        query = "SELECT min(ended) FROM step WHERE name = 'settle' AND run = (SELECT max(id) FROM run)"
+        with sqlite3.connect(f"{(self.teal.home / self.project / 'journal.db').as_uri()}?mode=ro", uri=True) as journal:
+            (at,) = journal.execute(query).fetchone()
+        self.moves.append(Switch(at, self.release_on(color), color))
+
     @contextmanager
     def untouched(self) -> Iterator[str]:
         """Yield the active color; it and the shared services must be the same containers, started when they were.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from proof.soak.holdings import Holdings
-from proof.soak.stack import CYCLE, Round
+from proof.soak.stack import Round, kind_of
 from proof.soak.verdict import MB, rows
 
 STEADY = Holdings(
@@ -28,7 +28,7 @@ STEADY = Holdings(
     library_threads=2,
     engine_fds=90,
 )
-ROUNDS = [Round(number, CYCLE[(number - 1) % 6], 3.0, {"start": 1.0}) for number in range(1, 501)]
+ROUNDS = [Round(number, kind_of(number), 3.0, {"start": 1.0}) for number in range(1, 501)]
 
 
 def missed(holdings: Iterable[Holdings], rounds: list[Round] = ROUNDS) -> list[str]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 _PORT = "see who holds it: docker ps; sudo ss -ltnp"
-_POOL = "remove networks that nothing needs: docker network ls, docker network rm NAME"
+_POOL = (
+    "the engine has no address left for another network. Remove those that nothing needs (docker network ls, "
+    "docker network rm NAME), or give it more: default-address-pools in /etc/docker/daemon.json"
+)
 _KNOWN = {
     "port is already allocated": _PORT,
     "address already in use": _PORT,

@@ -18,7 +18,7 @@ from teal.config.places import named_in, places
 from teal.config.resolve import Resolved, interpolation, mentioned, resolve
 from teal.config.settings import Overrides, settings_of
 from teal.config.teal_yml import TealYml
-from teal.core.render import render_both
+from teal.core.render import render_both, render_once
 from teal.core.rendered import Making
 from teal.core.roles import Role
 from teal.core.services import services_of, with_images
@@ -180,7 +180,8 @@ def _fingerprint(stack: Stack) -> str:
     """Return a digest of all that a release is made of, the contents of built images excepted."""
     named = {each.name: each.image for each in stack.services}
     digest = sha256()
-    for rendered in render_both(stack, Making(number=0, images=named, folder="/")).values():
+    making = Making(number=0, images=named, folder="/")
+    for rendered in (*render_both(stack, making).values(), render_once(stack, Side.BLUE, making)):
         digest.update(rendered.text.encode())
         for file in rendered.files:
             digest.update(file.name.encode() + b"\0" + _content(file.source, file.content) + b"\0")

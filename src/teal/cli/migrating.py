@@ -1,4 +1,4 @@
-"""`teal migrate`: what is done about the schema beside the deploys."""
+"""The command migrate: what is done about the schema beside the deploys."""
 
 from __future__ import annotations
 

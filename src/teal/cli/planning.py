@@ -1,4 +1,4 @@
-"""`teal migrate plan`: writes the files of one change of a column, from a sentence."""
+"""The command that plans a migration: writes the files of one change of a column, from a sentence."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from teal.adapters.simulated import (
     Process,
     SimulatedClock,
     SimulatedCompose,
+    SimulatedDatabases,
     SimulatedEngine,
     SimulatedMachine,
     SimulatedProxy,
@@ -111,6 +112,7 @@ class Simulation:
             lock=MemoryLock(self.world, process),
             clock=SimulatedClock(self.world, process),
             machine=SimulatedMachine(self.world, process),
+            databases=SimulatedDatabases(self.world, process),
         )
 
     def begin(self, name: str, *troubles: Trouble, **options: Any) -> asyncio.Task[Result]:

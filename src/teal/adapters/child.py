@@ -34,15 +34,19 @@ class Ended:
         return "\n".join(self.lines)
 
 
-async def run(argv: Sequence[str], *, cwd: str, env: Mapping[str, str], told: Told | None = None) -> Ended:
+async def run(
+    argv: Sequence[str], *, cwd: str, env: Mapping[str, str], told: Told | None = None, errors: bool = True
+) -> Ended:
     """Run *argv* to its end, out of reach of the terminal's Ctrl-C; cancelled, it is interrupted, then killed.
+
+    Without *errors* its standard error is let go.
 
     It gets no input, and is killed when Teal dies, or the thread that began it. Raises OSError where it can't start.
     """
     reading, writing = os.pipe()
     output = Output(told)
     try:
-        process = await _spawn(argv, cwd, env, writing)
+        process = await _spawn(argv, cwd, env, writing, writing if errors else asyncio.subprocess.DEVNULL)
     except BaseException:
         os.close(reading)
         raise
@@ -96,14 +100,16 @@ class Output:
             self._told(line)
 
 
-async def _spawn(argv: Sequence[str], cwd: str, env: Mapping[str, str], output: int) -> asyncio.subprocess.Process:
+async def _spawn(
+    argv: Sequence[str], cwd: str, env: Mapping[str, str], output: int, errors: int
+) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *argv,
         cwd=cwd,
         env=env,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=output,
-        stderr=output,
+        stderr=errors,
         start_new_session=True,
         preexec_fn=_dying_with(os.getpid()),
     )

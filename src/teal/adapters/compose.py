@@ -74,7 +74,9 @@ class DockerCompose(ports.Compose):
         failure = BuildFailed(f"the images of {', '.join(services)} can't be pulled", hint="see: docker login")
         await self._owners("--progress", "plain", "pull", *services, told=told, failure=failure)
 
-    async def run_once(self, project: str, file: str, service: str, *, name: str, told: Told) -> int:
+    async def run_once(
+        self, project: str, file: str, service: str, *, name: str, told: Told, only_output: bool = False
+    ) -> int:
         """Run a one-shot of a rendered file to its end in a container of its own; return its exit status.
 
         The container *name* outlives Teal: one that a killed run left of the same definition is waited for, or
@@ -82,7 +84,11 @@ class DockerCompose(ports.Compose):
         """
         await self._checked()
         whole, definition = rendered(project, file), one_shot.digest(file)
-        return await one_shot.run(self._docker, whole, service, name=name, definition=definition, told=told)
+        docker = self._output if only_output else self._docker
+        status = await one_shot.run(docker, whole, service, name=name, definition=definition, told=told)
+        if status != 0 and only_output:
+            await self._docker(("logs", "--tail", str(SHOWN), name), told=told)
+        return status
 
     async def version(self) -> tuple[int, ...]:
         """Return Compose's version; ``Unavailable`` where there is none, or one that is too old."""
@@ -112,6 +118,13 @@ class DockerCompose(ports.Compose):
     ) -> child.Ended:
         """Run a docker command away from the owner's environment; without *failure* its status is for the caller."""
         return await _run(("docker", *argv), cwd="/", env=self._clean, told=told, failure=failure)
+
+    async def _output(
+        self, argv: Sequence[str], *, told: Told | None = None, failure: TealError | None = None
+    ) -> child.Ended:
+        """Run a docker command of whose streams only the standard output is told; the others keep both."""
+        errors = told is None
+        return await _run(("docker", *argv), cwd="/", env=self._clean, told=told, failure=failure, errors=errors)
 
 
 def read_version(text: str) -> tuple[int, ...]:
@@ -143,11 +156,17 @@ def clean(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 async def _run(
-    argv: Sequence[str], *, cwd: str, env: Mapping[str, str], told: Told | None, failure: TealError | None
+    argv: Sequence[str],
+    *,
+    cwd: str,
+    env: Mapping[str, str],
+    told: Told | None,
+    failure: TealError | None,
+    errors: bool = True,
 ) -> child.Ended:
     """Run *argv*; where it fails, raise *failure* with its last lines, or what is behind it."""
     try:
-        ended = await child.run(argv, cwd=cwd, env=env, told=told)
+        ended = await child.run(argv, cwd=cwd, env=env, told=told, errors=errors)
     except FileNotFoundError as error:
         if error.filename == cwd:
             raise ConfigError(f"the directory {cwd} does not exist", hint="go to the stack's folder") from error

@@ -14,7 +14,7 @@ from pathlib import Path
 from teal import ports
 from teal.adapters import child
 from teal.adapters.home import Home
-from teal.errors import CheckFailed, Unavailable
+from teal.errors import CheckFailed, ConfigError, Unavailable
 from teal.ports import Told
 
 _KILOBYTES = re.compile(r"^(\w+):\s*(\d{1,18})\b", re.MULTILINE)
@@ -42,6 +42,15 @@ class Host(ports.Machine):
         """Return the bytes that are free under the state directory, or where it will be."""
         there = next(folder for folder in (self._state, *self._state.absolute().parents) if folder.is_dir())
         return shutil.disk_usage(there).free
+
+    def texts(self, folder: str, suffix: str) -> Mapping[str, str]:
+        """Return the contents of the files in *folder* whose names end so, by name."""
+        try:
+            found = sorted(each for each in Path(folder).iterdir() if each.name.endswith(suffix))
+            return {each.name: each.read_text(encoding="utf-8") for each in found}
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise ConfigError(f"the files in {folder} can't be read: {reason}", hint="make them readable") from error
 
     async def hook(self, command: Sequence[str], facts: Mapping[str, str], *, told: Told) -> int:
         """Run *command* in the checkout, *facts* in its environment, and return its status."""

@@ -45,21 +45,29 @@ class ReleaseFolders:
         """Keep *release* with its renderings and the files that they mount, whole or not at all."""
         files = {file.name: file for rendered in (*colors.values(), once) for file in rendered.files}
         texts = {**{str(side): rendered.text for side, rendered in colors.items()}, "once": once.text}
+        record = msgspec.json.format(msgspec.json.encode(release), indent=1).decode()
+        self._keep(release.number, {**texts, "release": f"{record}\n"}, files)
+
+    def keep_once(self, number: int, once: Rendered) -> None:
+        """Keep nothing but one-shots under *number*, whole or not at all; without a record it is no release."""
+        self._keep(number, {"once": once.text}, {file.name: file for file in once.files})
+
+    def _keep(self, number: int, texts: Mapping[str, str], files: Mapping[str, ReleaseFile]) -> None:
         for path in files:
             if not _inside(path):
                 raise Refused(f"{path!r} can't be kept in a release", hint="name it relative to the project directory")
-        folder = self._folder(release.number)
-        half = self._root / f"{_HALF}{release.number}-{secrets.token_hex(4)}"
+        folder = self._folder(number)
+        half = self._root / f"{_HALF}{number}-{secrets.token_hex(4)}"
         try:
             self._sweep()
-            _fill(half, release, texts, files.values())
+            _fill(half, texts, files.values())
             if (folder / "logs").is_dir():
                 shutil.copytree(folder / "logs", half / "logs", dirs_exist_ok=True)
             self._replace(folder, half)
         except OSError as error:
             shutil.rmtree(half, ignore_errors=True)
             raise Unavailable(
-                f"release {release.number} can't be kept in {self._root}: {error.strerror}",
+                f"release {number} can't be kept in {self._root}: {error.strerror}",
                 hint="make room on the disk or repair its permissions, then run the command again",
             ) from error
 
@@ -135,14 +143,13 @@ class ReleaseFolders:
             shutil.rmtree(half, ignore_errors=True)
 
 
-def _fill(half: Path, release: Release, texts: Mapping[str, str], files: Iterable[ReleaseFile]) -> None:
+def _fill(half: Path, texts: Mapping[str, str], files: Iterable[ReleaseFile]) -> None:
     half.mkdir(mode=0o700, parents=True)
     (half / "logs").mkdir(mode=0o700)
     for file in files:
         _write_file(half / "files", file)
     for name, text in texts.items():
         _write(half / f"{name}.json", text.encode(), 0o600)
-    _write(half / "release.json", msgspec.json.format(msgspec.json.encode(release), indent=1) + b"\n", 0o600)
     for folder in (*(each for each in half.rglob("*") if each.is_dir()), half):
         _sync(folder)
 

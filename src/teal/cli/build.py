@@ -103,6 +103,7 @@ def _built(
     from teal.adapters.journal import SqliteJournal
     from teal.adapters.lock import FileLock
     from teal.adapters.machine import Host
+    from teal.adapters.postgres import PostgresDatabases
     from teal.adapters.releases import ReleaseFolders
     from teal.run.ports import Ports
 
@@ -120,5 +121,6 @@ def _built(
         lock=FileLock(home.lock),
         clock=SystemClock(),
         machine=Host(stack.directory, home, os.environ),
+        databases=PostgresDatabases(),
     )
     return Opened(ports, stack, lambda: (*journal.notes, *releases.notes))

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from teal.core.side import Side
 from teal.core.stack import Stack
+from teal.run.migrate_results import Migrated, MigrateStatus
 from teal.run.options import DeployOptions
 from teal.run.ports import Ports, Watch
 from teal.run.results import ByHand, Checked, Cleaned, HistoryRow, Outcome, Status, Upped
@@ -55,6 +56,18 @@ class Library(Protocol):
 
     async def down(self, ports: Ports, stack: Stack, watch: Watch) -> ByHand:
         """Remove both colors."""
+        ...
+
+    async def migrate_status(self, ports: Ports, stack: Stack, watch: Watch) -> MigrateStatus:
+        """Say how the schema stands."""
+        ...
+
+    async def migrate_expand(self, ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False) -> Migrated:
+        """Run the expand phase alone."""
+        ...
+
+    async def migrate_backfill(self, ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False) -> Migrated:
+        """Run the backfills that are due."""
         ...
 
     async def status(self, ports: Ports, stack: Stack) -> Status:

@@ -1,18 +1,75 @@
-"""The command migrate: what is done about the schema beside the deploys."""
+"""The group migrate: the schema's own commands, for what a deploy does not do by itself."""
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import click
 
-from teal.cli.group import HELP
+from teal.cli.answer import answer
+from teal.cli.asked import Purpose
+from teal.cli.group import HELP, Command
 from teal.cli.planning import plan
+from teal.cli.running import look, nobody, perform
+from teal.cli.session import Session
+
+_DRY = click.option("--dry-run", is_flag=True, help="Print the steps and what is due, and change nothing.")
 
 
-@click.group(context_settings=HELP)
+@click.group("migrate", context_settings=HELP)
 def migrate() -> None:
-    """Look at schema changes, judge them, carry them on."""
+    """Change the schema of the database in phases that no release suffers from.
+
+    A deploy judges, expands and backfills by itself; `contract` comes later, through its gate.
+    """
+
+
+@migrate.command("status", cls=Command, example="teal migrate status\nteal migrate status --exit-code")
+@click.option("--exit-code", is_flag=True, help="Exit with 0: all done, 1: broken, 2: expand is next, 4: contract.")
+@click.pass_obj
+def status(session: Session, /, *, exit_code: bool) -> int:
+    """Say which files or revisions are pending, which changes are open and what their gate waits for."""
+    from teal.cli.show.migrating import status as show
+
+    result = look(session, Purpose.CHANGE, lambda library, ports, stack: library.migrate_status(ports, stack, nobody))
+    answer(session, result, lambda found: show(found, now=time.time()))
+    return result.status if exit_code else int(result.state == "broken")
+
+
+@migrate.command("expand", cls=Command, example="teal migrate expand")
+@_DRY
+@click.pass_obj
+def expand(session: Session, /, *, dry_run: bool) -> None:
+    """Judge and run the expand phase from a newly built image, then check the release that serves on the new schema.
+
+    A deploy does the same; this is for whoever wants to migrate first and deploy later.
+    """
+    _alone(session, "migrate_expand", dry_run=dry_run)
+
+
+@migrate.command("backfill", cls=Command, example="teal migrate backfill")
+@_DRY
+@click.pass_obj
+def backfill(session: Session, /, *, dry_run: bool) -> None:
+    """Fill rows in batches beside the traffic; one that was interrupted goes on where it was."""
+    _alone(session, "migrate_backfill", dry_run=dry_run)
+
+
+def _alone(session: Session, name: str, *, dry_run: bool) -> None:
+    from teal.cli.show.migrating import migrated
+
+    result: Any
+    if dry_run:
+        result = look(
+            session,
+            Purpose.JUDGE,
+            lambda library, ports, stack: getattr(library, name)(ports, stack, nobody, dry_run=True),
+        )
+    else:
+        result = perform(session, lambda library, ports, stack, watch: getattr(library, name)(ports, stack, watch))
+    answer(session, result, migrated)
 
 
 migrate.add_command(plan)
-
 COMMANDS = {"migrate": migrate}

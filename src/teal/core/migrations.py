@@ -37,6 +37,28 @@ class Migrations:
     contract_delay: float = 0.0  # seconds between the deploy that brought a contract and its gate
     backfill: Literal["before", "after"] = "before"  # the switch
 
+    @property
+    def jobs(self) -> Mapping[str, Words]:
+        """Return the commands by the name of their container's service: ``teal-migrate-expand`` and so on."""
+        found = {job(str(phase)): words for phase, words in self.commands.items()}
+        found |= {job(f"sql-{phase}"): words for phase, words in self.prints.items()}
+        return found | ({job("pending"): self.pending} if self.pending else {})
+
+    def how(self, phase: Phase) -> str:
+        """Return in words what carries *phase* out, "" where nothing does."""
+        if self.files:
+            return f"the files of {self.files.rpartition('/')[2]}"
+        if phase is Phase.EXPAND and self.one_shot:
+            return f"the one-shot {self.one_shot}"
+        words = self.commands.get(phase, ())
+        said = words[-1] if words[:2] == ("/bin/sh", "-c") else " ".join(words)
+        return f"`{said}` in {self.service}" if words else ""
+
+
+def job(what: str) -> str:
+    """Return the name of the service that *what* is run as."""
+    return f"teal-migrate-{what}"
+
 
 @dataclass(frozen=True, slots=True)
 class OpenChange:

@@ -16,3 +16,8 @@ def image_tag(project: str, service: str, release: int) -> str:
 def one_shot_name(project: str, service: str, release: int) -> str:
     """Return the name of the container in which a one-shot of a release runs; it outlives Teal, and a failure."""
     return f"{project}-once-{service}-{release}"
+
+
+def job_name(project: str, job: str) -> str:
+    """Return the name of the container in which a command of the migrations runs: one at a time, of any release."""
+    return f"{project}-once-{job}"

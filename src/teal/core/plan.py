@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from teal.core.choices import Images, Strategy
+from teal.core.migrations import Migrations
 from teal.core.observed import Observed
+from teal.core.phase import Phase
 from teal.core.policy import superfluous
 from teal.core.release import Release
 from teal.core.roles import Role
 from teal.core.side import COLORS, Side
 from teal.core.stack import Service, Stack
 from teal.core.steps import (
+    Backfill,
     Build,
     Check,
     Clear,
     Confirm,
     Create,
     Drain,
+    Expand,
     HandOver,
     Hold,
     Join,
+    Judge,
     Keep,
     Plan,
     Preflight,
+    Recheck,
+    RecordContracts,
     Remove,
     Retire,
     RunHook,
@@ -80,10 +87,33 @@ def plan_deploy(observed: Observed, stack: Stack, change: Change) -> Plan:
     if "pre-deploy" in change.hooks:
         fill.append(RunHook("pre-deploy", change.target, release))
     fill.append(Clear(change.target))
-    fill += [RunOnce(service.name, release) for service in stack.having(Role.ONE_SHOT)]
+    expand = stack.migrations.one_shot if stack.migrations else ""
+    fill += [RunOnce(service.name, release) for service in stack.having(Role.ONE_SHOT) if service.name != expand]
+    fill += _expansion(stack.migrations, change, release)
     fill.append(Create(change.target, release, apart=change.source is Side.PLAIN))
     prune = superfluous(observed, active=release, keep=stack.settings.keep_releases)
-    return _take_over(change, tuple(fill), undo=(Clear(change.target, logs=True),), prune=prune)
+    plan = _take_over(change, tuple(fill), undo=(Clear(change.target, logs=True),), prune=prune)
+    return plan if stack.migrations is None else _with_migrations(plan, stack.migrations, release)
+
+
+def _expansion(migrations: Migrations | None, change: Change, release: int) -> list[Step]:
+    """Return how the schema is changed before anything of the new release starts."""
+    if migrations is None:
+        return []
+    steps: list[Step] = [Judge(release), Expand(release, migrations.how(Phase.EXPAND))]
+    if change.source is not None and change.checks:
+        steps.append(Recheck(change.source, change.source_release))
+    backfill = migrations.how(Phase.BACKFILL)
+    return [*steps, Backfill(release, backfill)] if backfill and migrations.backfill == "before" else steps
+
+
+def _with_migrations(plan: Plan, migrations: Migrations, release: int) -> Plan:
+    """Return *plan* with what is owed noted before its switch, and with a backfill that comes last of all."""
+    at = next(n for n, step in enumerate(plan.before) if isinstance(step, Switch))
+    before = (*plan.before[:at], RecordContracts(release), *plan.before[at:])
+    how = migrations.how(Phase.BACKFILL)
+    last = (Backfill(release, how),) if how and migrations.backfill == "after" else ()
+    return replace(plan, before=before, after=(*plan.after, *last))
 
 
 def plan_rollback(observed: Observed, stack: Stack, change: Change, release: Release) -> Plan:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from teal.core.render_files import Folder, by_value, named
 from teal.core.render_health import probed
 from teal.core.render_networks import declared, meeting, name_of
-from teal.core.render_service import one_shot, rotating
+from teal.core.render_service import job, one_shot, rotating
 from teal.core.rendered import Making, Rendered, Required
 from teal.core.roles import Role
 from teal.core.side import COLORS, Side, key_of, once_project, project_of
@@ -56,14 +56,42 @@ def _met(service: Service, side: Side, model: Node, meets: frozenset[str]) -> di
 
 
 def render_once(stack: Stack, side: Side, making: Making) -> Rendered:
-    """Return the one-shots of *stack*, each to be run by itself from the new images, on the stack's own networks."""
-    model = stack.models[side]
-    services = services_in(model)
+    """Return the one-shots of *stack*, each to be run by itself from the new images, on the stack's own networks.
+
+    The commands of its migrations are among them.
+    """
+    folder, meets = Folder(making.folder, side), meeting(stack, side)
     shots = stack.having(Role.ONE_SHOT)
-    own = {each.name: services[each.name] for each in shots}
-    folder = Folder(making.folder, side)
-    meets = meeting(stack, side)
     made: Tree = {each.name: one_shot(each, stack, making, folder, meets) for each in shots}
+    jobs = _jobs(stack, making, folder, meets)
+    return _run_once(stack, folder, meets, {**made, **jobs}, {each.name: each.name for each in shots})
+
+
+def render_jobs(stack: Stack, side: Side, making: Making) -> Rendered:
+    """Return nothing but what migrates *stack*, to be run by itself outside of a deploy."""
+    folder, meets = Folder(making.folder, side), meeting(stack, side)
+    named = stack.migrations.one_shot if stack.migrations else ""
+    shots = [each for each in stack.having(Role.ONE_SHOT) if each.name == named]
+    made: Tree = {each.name: one_shot(each, stack, making, folder, meets) for each in shots}
+    return _run_once(
+        stack, folder, meets, {**made, **_jobs(stack, making, folder, meets)}, {each.name: each.name for each in shots}
+    )
+
+
+def _jobs(stack: Stack, making: Making, folder: Folder, meets: frozenset[str]) -> Tree:
+    if stack.migrations is None or not stack.migrations.jobs:
+        return {}
+    service = stack.service(stack.migrations.service)
+    jobs = stack.migrations.jobs.items()
+    return {name: job(name, words, service, stack, making, folder, meets) for name, words in jobs}
+
+
+def _run_once(stack: Stack, folder: Folder, meets: frozenset[str], made: Tree, of: Mapping[str, str]) -> Rendered:
+    """Return the project of what is *made*; *of* says whose definition each is, else that of the migrations."""
+    side, model = folder.side, stack.models[folder.side]
+    services = services_in(model)
+    others = stack.migrations.service if stack.migrations else ""
+    own = {name: services[of.get(name, others)] for name in made}
     keys = frozenset(key for service in own.values() for key in networks_of(service)) & meets
     tree = _project(once_project(stack.project), stack, own, made, folder)
     if keys:

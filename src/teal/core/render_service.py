@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from teal.core.health import facts_of
 from teal.core.render_files import Folder, copied_volumes, mounted
@@ -12,7 +12,7 @@ from teal.core.render_networks import attached
 from teal.core.rendered import Making
 from teal.core.side import Side, key_of
 from teal.core.stack import Service, Stack, Tree
-from teal.core.tree import Node, mapping, networks_of, sequence, services_in, text
+from teal.core.tree import Node, escaped, mapping, networks_of, sequence, services_in, text
 
 # Two colors can't both have it.
 _ONE_OWNER = frozenset({"ports", "hostname", "container_name", "mac_address"})
@@ -66,6 +66,29 @@ def one_shot(wanted: Service, stack: Stack, making: Making, folder: Folder, meet
     elif networks_of(service):
         made["network_mode"] = "bridge"  # its own networks hold nobody that it could meet
     return made
+
+
+def job(
+    name: str,
+    words: Sequence[str],
+    wanted: Service,
+    stack: Stack,
+    making: Making,
+    folder: Folder,
+    meets: frozenset[str],
+) -> Tree:
+    """Return the command *words* as a service called *name* that runs once, in all else like *wanted*."""
+    made = one_shot(wanted, stack, making, folder, meets)
+    made = {key: value for key, value in made.items() if key not in _NAMESPACES or "service:" not in text(value)}
+    labels, environment = mapping(made["labels"]), mapping(made["environment"])
+    options = f"{text(environment.get('PGOPTIONS'))} -c lock_timeout=1000".strip()
+    return {
+        **made,
+        "command": [escaped(word) for word in words],
+        "labels": {**labels, "teal.service": name},
+        "environment": {**environment, "PGOPTIONS": options},  # heeded by all clients that are built on libpq
+        "healthcheck": {"disable": True},
+    }
 
 
 def _common(name: str, service: Node, stack: Stack, making: Making, folder: Folder) -> Tree:

@@ -242,6 +242,8 @@ def _finish_or_undo(observed: Observed, stack: Stack, unfinished: Unfinished) ->
         )
     steps = _undo_steps(observed, stack, unfinished)
     kind: Literal["undo", "note"] = "undo" if steps else "note"
+    if unfinished.command.startswith("migrate-"):
+        return Repair(kind, f"{what} was interrupted: what it had applied stays", _only("heal", source, *steps))
     return Repair(kind, f"{what} was interrupted before its switch: undone", _only("heal", source, *steps))
 
 

@@ -25,7 +25,7 @@ class Statement:
 
     line: int
     sql: str
-    words: tuple[str, ...]  # its first words in capitals, those within quotes left out
+    words: tuple[str, ...]  # in capitals, those within quotes left out
 
     @property
     def alone(self) -> bool:
@@ -43,9 +43,10 @@ class Statement:
         return self.alone and "CONCURRENTLY" in self.words
 
     @property
-    def counts(self) -> bool:
-        """Tell whether it changes rows, so that it can be repeated until there are none left."""
-        return self.words[:1] in {("UPDATE",), ("INSERT",), ("DELETE",), ("MERGE",), ("WITH",)}
+    def batched(self) -> bool:
+        """Tell whether it changes a limited number of rows, and so is repeated until there are none left."""
+        changes = self.words[:1] in {("UPDATE",), ("INSERT",), ("DELETE",), ("MERGE",), ("WITH",)}
+        return changes and not {"LIMIT", "FETCH"}.isdisjoint(self.words)
 
     @property
     def index(self) -> str:
@@ -94,7 +95,7 @@ def _statements(text: str) -> Iterator[Statement]:
 
 
 def _statement(text: str, begin: int, end: int, words: list[str]) -> Statement:
-    return Statement(text.count("\n", 0, begin) + 1, text[begin:end], tuple(words[:40]))
+    return Statement(text.count("\n", 0, begin) + 1, text[begin:end], tuple(words))
 
 
 def _deeper(words: list[str], depth: int) -> int:

@@ -55,6 +55,44 @@ class RunOnce:
 
 
 @dataclass(frozen=True, slots=True)
+class Judge:
+    """The SQL that *release* brings hurts neither the release that serves nor anybody who waits for a lock."""
+
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expand:
+    """The expand phase of *release* is in the database: both releases can live with it. *how* in words."""
+
+    release: int
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """The release that serves passes its own checks on the expanded schema, too."""
+
+    side: Side
+    release: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """The rows are as the new schema wants them; *how* in words."""
+
+    release: int
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordContracts:
+    """The journal knows which contracts *release* brings: open from here on."""
+
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
 class Create:
     """The containers of *release* exist on *side*, not started; *apart*: on no network with plain containers."""
 
@@ -170,6 +208,11 @@ Step = (
     | Keep
     | Clear
     | RunOnce
+    | Judge
+    | Expand
+    | Recheck
+    | Backfill
+    | RecordContracts
     | Create
     | Start
     | Check

@@ -33,6 +33,16 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
             return f"remove what stands on {side}" + (", keeping its last logs" if logs else "")
         case s.RunOnce(service, release):
             return f"run {service} of release {release} to its end"
+        case s.Judge(release):
+            return f"judge the schema changes of release {release}"
+        case s.Expand(_, how):
+            return f"expand the schema: {how}"
+        case s.Recheck(side, release):
+            return f"check {_what(side, release)} once more, on the expanded schema"
+        case s.Backfill(_, how):
+            return f"backfill: {how}"
+        case s.RecordContracts(release):
+            return f"record the contracts that release {release} brings"
         case s.Create(side, release, apart):
             return f"create {_what(side, release)}" + (", apart from the plain containers" if apart else "")
         case s.Start(side, _, services):

@@ -29,9 +29,12 @@ class Compose(Protocol):
 
     async def build(self, services: Sequence[str], *, told: Told) -> None: ...
     async def pull(self, services: Sequence[str], *, told: Told) -> None: ...
-    async def run_once(self, project: str, file: str, service: str, *, name: str, told: Told) -> int:
+    async def run_once(
+        self, project: str, file: str, service: str, *, name: str, told: Told, only_output: bool = False
+    ) -> int:
         """Run a one-shot of a rendered file to its end in a container of its own; return its exit status.
 
-        The container *name* outlives Teal: one that a killed run left is waited for, or its success taken.
+        The container *name* outlives Teal: one that a killed run left is waited for, or its success taken. Of what
+        it says *told* gets both streams, or the standard output alone.
         """
         ...

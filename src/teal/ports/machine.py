@@ -31,6 +31,10 @@ class Machine(Protocol):
         """Return the bytes that are free under the state directory."""
         ...
 
+    def texts(self, folder: str, suffix: str) -> Mapping[str, str]:
+        """Return the contents of the files in *folder* whose names end so, by name."""
+        ...
+
     async def hook(self, command: Sequence[str], facts: Mapping[str, str], *, told: Told) -> int: ...
     def publish(self, color: str) -> None:
         """Write ``.deployment-color`` in the checkout; raise OSError where that can't be done."""

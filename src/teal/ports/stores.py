@@ -23,6 +23,10 @@ class Releases(Protocol):
         """Write a release whole or not at all: its record, its renderings, the files that they mount."""
         ...
 
+    def keep_once(self, number: int, once: Rendered) -> None:
+        """Write nothing but one-shots under *number*, that of no release, in place of those that were there."""
+        ...
+
     def rendering(self, number: int, side: Side) -> str:
         """Return the path of the rendered Compose file."""
         ...

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from teal.run.deploying import deploy, leave, rollback
     from teal.run.handling import down, restart, stop
     from teal.run.looking import history, status
+    from teal.run.migrate import migrate_backfill, migrate_expand, migrate_status
     from teal.run.options import DeployOptions
     from teal.run.tidying import cleanup, plan_up, up
 
@@ -25,6 +26,9 @@ _MODULES = {
     "down": "handling",
     "history": "looking",
     "leave": "deploying",
+    "migrate_backfill": "migrate",
+    "migrate_expand": "migrate",
+    "migrate_status": "migrate",
     "plan_up": "tidying",
     "restart": "handling",
     "rollback": "deploying",
@@ -41,6 +45,9 @@ __all__ = [
     "down",
     "history",
     "leave",
+    "migrate_backfill",
+    "migrate_expand",
+    "migrate_status",
     "plan_up",
     "restart",
     "rollback",

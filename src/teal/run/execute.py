@@ -133,6 +133,7 @@ async def to_the_end(work: Awaitable[T], scene: Scene) -> T:
         except asyncio.CancelledError:
             if task.cancelled():
                 raise
+            scene.interrupted = True
             scene.note("interrupted: what must be finished is finished first", warning=True)
 
 

@@ -7,19 +7,24 @@ from typing import assert_never
 from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.steps import (
+    Backfill,
     Build,
     Check,
     Clear,
     Confirm,
     Create,
     Drain,
+    Expand,
     HandOver,
     Hold,
     Join,
+    Judge,
     Keep,
     Plan,
     Preflight,
     Prune,
+    Recheck,
+    RecordContracts,
     Remove,
     Retire,
     RunHook,
@@ -30,7 +35,7 @@ from teal.core.steps import (
     Step,
     Switch,
 )
-from teal.run import changing, making, once, starting, traffic
+from teal.run import backfilling, changing, judging, making, migrating, once, starting, traffic
 from teal.run.scene import Scene
 
 
@@ -49,6 +54,16 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
             return await changing.clear(scene, side, logs=logs)
         case RunOnce(service, release):
             return await once.run_once(scene, service, release)
+        case Judge(release):
+            return await judging.judge(scene, release)
+        case Expand(release, _):
+            return await migrating.expand(scene, release, _recheck_of(plan))
+        case Recheck():
+            return await migrating.recheck(scene, step)
+        case Backfill(release, _):
+            return await backfilling.backfill(scene, release)
+        case RecordContracts(release):
+            return await migrating.record(scene, release)
         case Create(side, release, apart):
             return await changing.create(scene, side, release, apart=apart)
         case Start(side, release, services):
@@ -80,6 +95,11 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
         case _:
             assert_never(step)
     return False
+
+
+def _recheck_of(plan: Plan) -> Recheck | None:
+    """Return the step that checks the release that serves again, where the plan has one."""
+    return next((step for step in plan.before if isinstance(step, Recheck)), None)
 
 
 async def _start(scene: Scene, plan: Plan, step: Start) -> bool:

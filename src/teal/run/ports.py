@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from teal.core.events import Event
-from teal.ports import Clock, Compose, Engine, Journal, Lock, Machine, Proxy, Releases
+from teal.ports import Clock, Compose, Databases, Engine, Journal, Lock, Machine, Proxy, Releases
 
 Watch = Callable[[Event], None]  # is told what happens; must not raise or block
 
@@ -23,3 +23,4 @@ class Ports:
     lock: Lock
     clock: Clock
     machine: Machine
+    databases: Databases

@@ -30,6 +30,8 @@ class Scene:
     done_at: float | None = None  # monotonic, when the plan's last step was done
     live_at: float | None = None  # monotonic, when the switch was done
     held_at: float | None = None  # monotonic, since when the proxy holds users' requests
+    sick: str = ""  # why the release that serves failed its checks before the schema was touched
+    interrupted: bool = False  # a signal came that what must be finished waits out
     worries: list[str] = field(default_factory=list)  # what went wrong after the switch
     spared: set[str] = field(default_factory=set)  # services of the source that go on, since the new one failed
     phases: dict[str, float] = field(default_factory=dict)  # step name -> seconds

@@ -75,18 +75,27 @@ async def _answers(scene: Scene, *, patient: bool) -> bool:
     return True
 
 
-async def check(scene: Scene, side: Side, release: int | None) -> None:
-    """Send a request per route to *side* through the real proxy, then run the owner's checks."""
+async def check(
+    scene: Scene, side: Side, release: int | None, checks: tuple[HttpCheck | CommandCheck, ...] | None = None
+) -> None:
+    """Send a request per route to *side* through the real proxy, then run the owner's checks (those of today)."""
     scene.ports.proxy.write(_now(scene).keyed(side, scene.key))
     routes = [service for service in scene.services(release) if service.role is Role.ROUTE]
     for route in routes:
         await _reach(scene, side, route)
-    for each in scene.stack.checks:
+    for each in scene.stack.checks if checks is None else checks:
         match each:
             case HttpCheck():
                 await _check_http(scene, side, each)
             case CommandCheck():
                 await _check_command(scene, side, each)
+
+
+def unkey(scene: Scene) -> None:
+    """Take the key of a check out of the state file."""
+    now = scene.ports.proxy.read()
+    if now is not None and now.key:
+        scene.ports.proxy.write(now.settled)
 
 
 async def _reach(scene: Scene, side: Side, route: Service) -> None:

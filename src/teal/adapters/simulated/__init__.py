@@ -7,6 +7,7 @@ from teal.adapters.simulated import life
 from teal.adapters.simulated.behaviour import Behaviour
 from teal.adapters.simulated.clock import SimulatedClock
 from teal.adapters.simulated.compose import SimulatedCompose
+from teal.adapters.simulated.database import SimulatedDatabases
 from teal.adapters.simulated.engine import SimulatedEngine
 from teal.adapters.simulated.journal import MemoryJournal
 from teal.adapters.simulated.lock import MemoryLock
@@ -31,6 +32,7 @@ __all__ = [
     "Request",
     "SimulatedClock",
     "SimulatedCompose",
+    "SimulatedDatabases",
     "SimulatedEngine",
     "SimulatedMachine",
     "SimulatedProxy",

@@ -77,7 +77,9 @@ class SimulatedCompose(ports.Compose):
                 raise BuildFailed(f"{name} can't be pulled", detail="no such host")
 
     @acts
-    async def run_once(self, project: str, file: str, service: str, *, name: str, told: Told) -> int:
+    async def run_once(
+        self, project: str, file: str, service: str, *, name: str, told: Told, only_output: bool = False
+    ) -> int:
         model = self._read(file)
         box = self.world.called(name)
         if box is not None and box.up:

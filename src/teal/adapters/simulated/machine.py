@@ -28,6 +28,11 @@ class SimulatedMachine(ports.Machine):
     def disk(self) -> int:
         return 0 if self.world.disk.full else 50 * GIB
 
+    @reads
+    def texts(self, folder: str, suffix: str) -> Mapping[str, str]:
+        found = {path.removeprefix(f"{folder}/"): text for path, text in self.world.disk.texts.items()}
+        return {name: text for name, text in sorted(found.items()) if "/" not in name and name.endswith(suffix)}
+
     @acts
     async def hook(self, command: Sequence[str], facts: Mapping[str, str], *, told: Told) -> int:
         return 0

@@ -34,6 +34,11 @@ class MemoryReleases(ports.Releases):
         for name, text in texts.items():
             self.world.disk.texts[f"{ROOT}/{release.number}/{name}.json"] = text
 
+    @writes
+    def keep_once(self, number: int, once: Rendered) -> None:
+        self._room()
+        self.world.disk.texts[f"{ROOT}/{number}/once.json"] = once.text
+
     @reads
     def rendering(self, number: int, side: Side) -> str:
         return f"{ROOT}/{number}/{side}.json"

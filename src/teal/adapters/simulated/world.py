@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from teal.adapters.engine.reading import base_name, side_in
 from teal.adapters.simulated.behaviour import Behaviour
@@ -13,9 +13,17 @@ from teal.adapters.simulated.loop import VirtualLoop
 from teal.core.migrations import OpenChange
 from teal.core.observed import Container, Healthy, State
 from teal.core.release import Release
+from teal.core.scripts import Applied
 from teal.core.side import Side
 
 BIRTH = 1_750_000_000.0  # seconds since the epoch at which the world begins
+
+
+class Migrating(Protocol):
+    """A process that migrates."""
+
+    name: str
+    alive: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,9 @@ class World:
         self.images: dict[str, Picture] = {}
         self.volumes: set[str] = set()
         self.disk = Disk()
+        self.applied: dict[str, Applied] = {}  # in the database
+        self.rows = 0  # that a backfill has still to fill
+        self.migrating: Migrating | None = None  # who holds the database's lock
         self.mounted = True  # the proxy sees the state directory
         self.source = 1  # the version of the checkout
         self.behaviours: dict[tuple[str, int], Behaviour] = {}

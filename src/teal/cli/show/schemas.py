@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from teal import config
+from teal.run.migrate_results import Migrated, MigrateStatus
 from teal.run.results import ByHand, Checked, Cleaned, History, Outcome, Status, Upped
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -18,6 +19,8 @@ _RESULTS: dict[str, tuple[Any, str]] = {
     "up": (Upped, "the last line of teal up --json"),
     "history": (History, "teal history --json"),
     "check": (Checked, "teal check --json"),
+    "migrate-status": (MigrateStatus, "teal migrate status --json"),
+    "migrated": (Migrated, "the last line of teal migrate expand or backfill --json"),
 }
 
 

@@ -1,0 +1,103 @@
+"""Does: runs the commands of migrations, each in a container of its own from the new image, which outlives Teal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from teal.core.migrations import job
+from teal.core.names import job_name
+from teal.core.phase import Phase
+from teal.core.side import once_project
+from teal.errors import Failed
+from teal.run.scene import Scene
+
+TRIES = 10  # of a command that did not get its lock
+SHOWN = 20  # last lines of a command that failed
+_BUSY = re.compile(r"55P03|40P01|lock timeout|deadlock detected", re.IGNORECASE)
+_NAMED = re.compile(r"(expand|backfill|contract)\s+(\S+)")
+State = Literal["done", "expand", "contract"]
+_STATES: dict[int, State] = {0: "done", 2: "expand", 4: "contract"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the owner's ``pending`` says: what is next, and names, where it prints some."""
+
+    state: State
+    names: tuple[tuple[Phase, str], ...] = ()
+
+    def of(self, phase: Phase) -> tuple[str, ...]:
+        """Return the names of *phase*."""
+        return tuple(name for each, name in self.names if each is phase)
+
+
+async def run_phase(scene: Scene, phase: Phase, release: int, service: str = "") -> None:
+    """Run the command of *phase* of *release*, or the one-shot *service*, to its end; ``Failed`` where it fails.
+
+    One that did not get its lock, as its own words tell, is run again.
+    """
+    service = service or job(str(phase))
+    for tries in range(1, TRIES + 1):
+        status, lines = await _run(scene, service, release)
+        if status == 0:
+            return
+        if tries == TRIES or not _BUSY.search("\n".join(lines[-SHOWN:])):
+            break
+        scene.note(f"the {phase} command did not get its lock: try {tries + 1} of {TRIES}")
+        await scene.ports.clock.sleep(0.2 * tries)
+    raise Failed(
+        f"the {phase} phase ended with status {status}",
+        detail="\n".join(lines[-SHOWN:]),
+        hint="what it has applied stays; the active release was not touched, and can live with it",
+    )
+
+
+async def ask_pending(scene: Scene, release: int) -> Asked:
+    """Return what the owner's ``pending`` of *release* says; ``Failed`` where it says that something is broken."""
+    await _forget(scene, job("pending"))  # its answer is of this moment: no earlier one's is taken
+    status, lines = await _run(scene, job("pending"), release, only_output=True)
+    if status not in _STATES:
+        raise Failed(
+            f"`pending` ended with status {status}: 0, 2 and 4 are understood",
+            detail="\n".join(lines[-SHOWN:]),
+            hint="0: all done, 2: an expand is next, 4: a contract is pending",
+        )
+    found = (_NAMED.fullmatch(line.strip()) for line in lines)
+    return Asked(_STATES[status], tuple((Phase(each[1]), each[2]) for each in found if each))
+
+
+async def print_sql(scene: Scene, phase: Phase, release: int) -> str:
+    """Return what the owner's command prints as the SQL of *phase*."""
+    status, lines = await _run(scene, job(f"sql-{phase}"), release, only_output=True)
+    if status != 0:
+        raise Failed(
+            f"the command that prints the SQL of the {phase} phase ended with status {status}",
+            detail="\n".join(lines[-SHOWN:]),
+            hint="see `sql` under migrations in teal.yml",
+        )
+    return "\n".join(lines)
+
+
+async def _forget(scene: Scene, service: str) -> None:
+    """Remove the container of an earlier run of *service* that has ended."""
+    found = await scene.ports.engine.container(job_name(scene.stack.project, service))
+    if found is not None and not found.running:
+        await scene.ports.engine.remove(found.id)
+
+
+async def _run(scene: Scene, service: str, release: int, *, only_output: bool = False) -> tuple[int, Sequence[str]]:
+    """Run *service* of the one-shots of *release*; return its status and what it said."""
+    lines: list[str] = []
+
+    def told(line: str) -> None:
+        lines.append(line)
+        if not only_output:
+            scene.tool(line)
+
+    file, project = scene.ports.releases.once(release), once_project(scene.stack.project)
+    name = job_name(scene.stack.project, service)
+    status = await scene.ports.compose.run_once(project, file, service, name=name, told=told, only_output=only_output)
+    return status, lines

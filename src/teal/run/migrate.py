@@ -1,0 +1,184 @@
+"""Does: the commands of migrate outside of a deploy: how the schema stands, expand and backfill alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from teal.core.events import Event, StepEnded
+from teal.core.floor import floor_of
+from teal.core.migrations import Migrations, OpenChange
+from teal.core.observed import Observed
+from teal.core.phase import Phase
+from teal.core.render import render_jobs
+from teal.core.rendered import Making
+from teal.core.scripts import pending, refuse_edited
+from teal.core.side import COLORS, Side
+from teal.core.situation import source_of
+from teal.core.stack import Stack
+from teal.core.steps import Backfill, Build, Expand, Judge, Plan, Recheck, Step
+from teal.core.versions import engine_version
+from teal.core.words import say
+from teal.errors import Refused, TealError
+from teal.run import making
+from teal.run.database import opened
+from teal.run.execute import execute, prepare
+from teal.run.healing import heal
+from teal.run.jobs import ask_pending
+from teal.run.migrate_results import Migrated, MigrateStatus, OpenRow, PendingRow, State
+from teal.run.migrating import files_of
+from teal.run.observing import observe
+from teal.run.ports import Ports, Watch
+from teal.run.scene import Scene
+
+NO_RELEASE = 0  # under which one-shots are kept that belong to no release
+_NEXT: tuple[State, ...] = ("expand", "backfill", "contract")
+
+
+def demand(stack: Stack) -> Migrations:
+    """Return what the owner says of schema changes; ``Refused`` where nothing is said."""
+    if stack.migrations is None:
+        raise Refused(
+            "teal.yml has no section migrations: Teal knows nothing of this stack's schema",
+            hint="for a directory of SQL files one line does: `migrations: {files: sql}`; see docs/migrations.md",
+        )
+    return stack.migrations
+
+
+def open_rows(contracts: tuple[OpenChange, ...], delay: float) -> tuple[OpenRow, ...]:
+    """Return the changes that are open."""
+    still = [each for each in contracts if each.closed is None]
+    return tuple(OpenRow(each.name, each.release, each.opened, each.opened + delay) for each in still)
+
+
+# --- how it stands
+
+
+async def migrate_status(ports: Ports, stack: Stack, watch: Watch) -> MigrateStatus:
+    """Return what is next, what is pending by name, and which changes are open."""
+    migrations = demand(stack)
+    contracts = ports.journal.contracts()
+    floor = floor_of(contracts)
+    state: State = "done"
+    rows: tuple[PendingRow, ...] = ()
+    problems: tuple[str, ...] = ()
+    try:
+        state, rows = await _look(Scene(ports, stack, watch, key=""), migrations)
+    except TealError as error:
+        state, problems = "broken", (f"{error.message} ({error.hint})",)
+    return MigrateStatus(
+        stack.project,
+        state,
+        rows,
+        open_rows(contracts, migrations.contract_delay),
+        floor.release if floor else 0,
+        problems=problems,
+    )
+
+
+async def _look(scene: Scene, migrations: Migrations) -> tuple[State, tuple[PendingRow, ...]]:
+    if migrations.files:
+        rows = await _due_files(scene.ports, scene.stack, migrations)
+        return next((each for each in _NEXT if any(row.phase == each for row in rows)), "done"), rows
+    if not migrations.pending:
+        raise Refused("what is pending is not known", hint="give migrations in teal.yml a command `pending`")
+    asked = await ask_pending(scene, await _keep_jobs(scene))
+    return asked.state, tuple(PendingRow(str(phase), name) for phase, name in asked.names)
+
+
+async def _due_files(ports: Ports, stack: Stack, migrations: Migrations) -> tuple[PendingRow, ...]:
+    files = files_of(ports, migrations)
+    async with opened(ports, stack) as database:
+        applied = await database.applied()
+    refuse_edited(files, applied)
+    return tuple(PendingRow(str(each.phase), each.name) for each in pending(files, applied))
+
+
+async def _keep_jobs(scene: Scene) -> int:
+    """Keep the commands with the images of this moment; return the number under which they are found."""
+    stack, releases = scene.stack, scene.ports.releases
+    if not stack.migrations or not (stack.migrations.jobs or stack.migrations.one_shot):
+        return NO_RELEASE
+    names = {stack.migrations.service, stack.migrations.one_shot} - {""}
+    ids = await making.image_ids(scene, [stack.service(name) for name in sorted(names)])
+    info = await scene.ports.engine.info()
+    made = Making(NO_RELEASE, ids, releases.folder(NO_RELEASE), engine=engine_version(info.version))
+    releases.keep_once(NO_RELEASE, render_jobs(stack, Side.BLUE, made))
+    return NO_RELEASE
+
+
+# --- expand and backfill, alone
+
+
+async def migrate_expand(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False) -> Migrated:
+    """Judge and run the expand phase now, from a newly built image; the release that serves is checked after it."""
+    migrations = demand(stack)
+
+    def steps(observed: Observed) -> tuple[Step, ...]:
+        source = source_of(observed, stack)
+        found: list[Step] = [Judge(NO_RELEASE), Expand(NO_RELEASE, migrations.how(Phase.EXPAND))]
+        if source is not None and stack.proxy:
+            found.append(Recheck(source, observed.release_on(source) if source in COLORS else None))
+        return tuple(found)
+
+    return await _Alone(ports, stack, watch, "expand").run(steps, dry_run=dry_run)
+
+
+async def migrate_backfill(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False) -> Migrated:
+    """Run the backfills that are due now; one that was interrupted goes on."""
+    how = demand(stack).how(Phase.BACKFILL)
+    if not how:
+        raise Refused("nothing says how to backfill", hint="give migrations in teal.yml a command `backfill`")
+    return await _Alone(ports, stack, watch, "backfill").run(lambda _: (Backfill(NO_RELEASE, how),), dry_run=dry_run)
+
+
+class _Alone:
+    """One journaled run of steps without a change of hands."""
+
+    def __init__(self, ports: Ports, stack: Stack, watch: Watch, phase: str) -> None:
+        self._ports, self._stack, self._watch, self._phase = ports, stack, watch, phase
+        self._passed: list[bool] = []
+
+    async def run(self, steps: Callable[[Observed], tuple[Step, ...]], *, dry_run: bool) -> Migrated:
+        """Build, then perform *steps* under the lock; or say what they would be."""
+        if dry_run:
+            return await self._planned(steps)
+        with self._ports.lock.hold(f"migrate {self._phase}"):
+            healed, observed = await heal(self._ports, self._stack, self._watch)
+            source = source_of(observed, self._stack)
+            plan = Plan(f"migrate-{self._phase}", source, None, None, steps(observed), (), ())
+            scene = Scene(self._ports, self._stack, self._told, key=self._ports.machine.secret())
+            run = self._ports.journal.begin(plan.command, source, None, None)
+            await prepare(self._build(), plan, scene, run)
+            await self._keep(scene, run)
+            self._passed.clear()
+            await execute(plan, scene, run)
+        outcome: Literal["done", "unchanged"] = "unchanged" if all(self._passed) else "done"
+        notes = tuple(scene.notes)
+        return Migrated(self._stack.project, self._phase, outcome, phases=scene.phases, notes=notes, healed=healed)
+
+    async def _planned(self, steps: Callable[[Observed], tuple[Step, ...]]) -> Migrated:
+        wanted = (*self._build(), *steps(await observe(self._ports, self._stack)))
+        migrations = demand(self._stack)
+        due = await _due_files(self._ports, self._stack, migrations) if migrations.files else ()
+        mine = tuple(row for row in due if row.phase == self._phase)
+        return Migrated(self._stack.project, self._phase, "planned", tuple(map(say, wanted)), mine)
+
+    def _build(self) -> tuple[Step, ...]:
+        """Return the step that makes the new image of what runs the commands."""
+        migrations = demand(self._stack)
+        names = {migrations.service, migrations.one_shot} - {""}
+        builds = tuple(name for name in sorted(names) if self._stack.service(name).builds)
+        return (Build(builds),) if builds else ()
+
+    async def _keep(self, scene: Scene, run: int) -> None:
+        try:
+            await _keep_jobs(scene)
+        except TealError as error:
+            self._ports.journal.end(run, "aborted", error.message)
+            raise
+
+    def _told(self, event: Event) -> None:
+        if isinstance(event, StepEnded):
+            self._passed.append(event.passed)
+        self._watch(event)

@@ -1,0 +1,153 @@
+"""What a plpgsql or SQL body does, as far as it can be read without running it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from teal.core.judge.parsing import Unreadable, parse_plpgsql
+from teal.core.judge.tree import Node, find, inside, kind_of, option, words
+
+_ASSIGNMENT = re.compile(r'\s*([\w."\[\]]+)\s*:?=(.*)', re.S)
+_LOOPS = ("loop", "while", "fori", "fors", "dynfors", "forc", "foreach_a")
+_ERROR = 21  # elog level: RAISE EXCEPTION
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """SQL that a body runs; *line* counts from the body's first one, *batched*: a loop around it commits."""
+
+    sql: str
+    line: int
+    batched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """A body, read. *unread* says what of it can't be judged; empty: all of it can."""
+
+    embedded: tuple[Embedded, ...] = ()
+    assigned: frozenset[str] = frozenset()  # columns of NEW that it sets
+    raises: bool = False
+    commits: bool = False
+    unread: str = ""
+    trigger: bool = False
+    text: str = ""
+    below: int = 0  # lines between the statement's first and the body's first
+
+    def mentions(self, column: str) -> bool:
+        """Return whether the body names *column* at all."""
+        return re.search(rf"(?<!\w){re.escape(column)}(?!\w)", self.text) is not None
+
+
+def read_routine(node: Node, source: str) -> Routine:
+    """Return what the ``DO``, ``CREATE FUNCTION`` or ``CREATE PROCEDURE`` in *source* does when it is run."""
+    options = node.get("args", []) or node.get("options", [])
+    body, language = _body(options), _language(options)
+    trigger = words(node.get("returnType", {}).get("names", []))[-1:] == ["trigger"]
+    below = _lines_before(body, source)
+    if language == "plpgsql":
+        return replace(_plpgsql(source, body, trigger=trigger), below=below)
+    if language == "sql" and body:
+        return Routine((Embedded(body, 1),), text=body, below=below)
+    return Routine(unread=f"a body in the language {language}", text=body, below=below)
+
+
+def read_trigger_body(body: str) -> Routine:
+    """Return what a trigger function does whose *body* the database holds."""
+    mark = "$teal_body$"
+    return _plpgsql(f"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS {mark}{body}{mark}", body, trigger=True)
+
+
+def _plpgsql(source: str, body: str, *, trigger: bool = False) -> Routine:
+    try:
+        tree = parse_plpgsql(source)
+    except Unreadable as error:
+        return Routine(unread=f"plpgsql that can't be parsed ({error.message})", text=body, trigger=trigger)
+    pieces = list(_pieces(tree, 1, batched=False))
+    embedded = tuple(piece for piece in pieces if isinstance(piece, Embedded))
+    unread = next((piece for piece in pieces if isinstance(piece, str)), "")
+    return Routine(embedded, _assigned(tree), _raises(tree), _commits(tree), unread, trigger, body)
+
+
+def _pieces(tree: Any, line: int, *, batched: bool) -> Iterator[Embedded | str]:
+    """Yield the SQL in *tree*, or a text that says what can't be read."""
+    if isinstance(tree, list):
+        for item in tree:
+            yield from _pieces(item, line, batched=batched)
+    elif isinstance(tree, dict):
+        for name, value in tree.items():
+            yield from _piece(name, value, line, batched=batched)
+
+
+def _piece(name: str, value: Any, line: int, *, batched: bool) -> Iterator[Embedded | str]:
+    if not isinstance(value, dict | list):
+        return
+    here = value.get("lineno", line) if isinstance(value, dict) else line
+    if name == "PLpgSQL_expr" and isinstance(value, dict):
+        yield Embedded(_as_statement(value), here, batched)
+        return
+    if name in ("PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors") and isinstance(value, dict):
+        yield _dynamic(value, here, batched=batched)
+        value = {key: part for key, part in value.items() if key != "query"}
+    loop = name.removeprefix("PLpgSQL_stmt_") in _LOOPS and _commits(value)
+    yield from _pieces(value, here, batched=batched or loop)
+
+
+def _dynamic(node: Node, line: int, *, batched: bool) -> Embedded | str:
+    """Return the SQL of an ``EXECUTE`` whose text is a constant."""
+    query = node.get("query", {}).get("PLpgSQL_expr", {}).get("query", "")
+    constant = re.fullmatch(r"\s*'((?:[^']|'')*)'\s*", query)
+    if constant is None:
+        return f"SQL that is put together while it runs (EXECUTE {' '.join(query.split())[:60]})"
+    return Embedded(constant.group(1).replace("''", "'"), line, batched)
+
+
+def _as_statement(expression: Node) -> str:
+    """Return the text of an embedded expression as a whole statement."""
+    query = str(expression.get("query", ""))
+    if not expression.get("parseMode"):
+        return query
+    assignment = _ASSIGNMENT.fullmatch(query) if _is_assignment(expression) else None
+    return f"SELECT {assignment.group(2) if assignment else query}"
+
+
+def _is_assignment(expression: Node) -> bool:
+    """Return whether the parser was told to expect ``target := value`` (its modes 3 to 5)."""
+    return bool(expression.get("parseMode", 0) >= 3)
+
+
+def _assigned(tree: Any) -> frozenset[str]:
+    queries = [str(one.get("query", "")) for one in find(tree, "PLpgSQL_expr") if _is_assignment(one)]
+    found = (re.match(r'\s*new\."?(\w+)"?\s*:?=(?!=)', query, re.I) for query in queries)
+    return frozenset(match.group(1).lower() for match in found if match)
+
+
+def _raises(tree: Any) -> bool:
+    return any(one.get("elog_level", 0) >= _ERROR for one in find(tree, "PLpgSQL_stmt_raise"))
+
+
+def _commits(tree: Any) -> bool:
+    return next(find(tree, "PLpgSQL_stmt_commit"), None) is not None
+
+
+def _body(options: list[Node]) -> str:
+    found = option(options, "as")
+    if found is None:
+        return ""
+    arg = found.get("arg", {})
+    parts = words(inside(arg).get("items", []) if kind_of(arg) == "List" else [arg])
+    return parts[0] if parts else ""
+
+
+def _language(options: list[Node]) -> str:
+    found = option(options, "language")
+    return (words([found.get("arg", {})]) or ["plpgsql"])[0].lower() if found else "plpgsql"
+
+
+def _lines_before(body: str, source: str) -> int:
+    """Return the number of line breaks in *source* before *body*; 0 where it isn't found as written."""
+    at = source.find(body) if body else -1
+    return source.count("\n", 0, at) if at > 0 else 0

@@ -1,0 +1,211 @@
+"""Rows: where they may be written, in which portions, and so that a second run does no harm."""
+
+from __future__ import annotations
+
+from teal.core.judge.actions import Action
+from teal.core.judge.known import Known, assigned_columns, limits
+from teal.core.judge.rule import BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
+from teal.core.judge.tree import Node, column_names, find, kind_of, number, table_of
+
+_PHASE, _LOCK, _LOSS = Nature.PHASE, Nature.LOCK, Nature.LOSS
+_WRITES = ("UpdateStmt", "InsertStmt", "DeleteStmt", "MergeStmt", "CopyStmt")
+_ABOVE, _BELOW = (">", ">="), ("<", "<=")
+
+
+@rule(
+    "write-in-expand",
+    _PHASE,
+    EXPAND,
+    _WRITES,
+    why="an expand is short and comes before the new release: rows of {table} that it writes stay locked until it ends,"
+    " and the release that serves sees them change",
+    remedy="move it to a backfill",
+)
+def _(action: Action, known: Known) -> bool:
+    return action.kind != "CopyStmt" or bool(action.node.get("is_from"))
+
+
+@rule(
+    "write-in-contract",
+    _PHASE,
+    CONTRACT,
+    ("UpdateStmt", "InsertStmt", "MergeStmt", "CopyStmt"),
+    why="the gate has just looked at the rows of {table}; a contract only takes away",
+    remedy="move it to a backfill, whose assertion the gate asks",
+)
+def _(action: Action, known: Known) -> bool:
+    return action.kind != "CopyStmt" or bool(action.node.get("is_from"))
+
+
+rule(
+    "delete-in-backfill",
+    _PHASE,
+    BACKFILL,
+    ("DeleteStmt", "MergeStmt"),
+    why="both releases may still read the rows of {table}",
+    remedy="move DELETE to a contract; write MERGE as INSERT … ON CONFLICT or UPDATE",
+)(always)
+
+
+@rule(
+    "update-without-where",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    ("UpdateStmt", "DeleteStmt"),
+    why="all rows of {table} stay locked until the last one is done",
+    remedy="WHERE … IN (SELECT … WHERE it is still to do LIMIT 5000): the statement is run until nothing is left",
+)
+def _(action: Action, known: Known) -> bool:
+    return "whereClause" not in action.node and not known.small(action.table)
+
+
+@rule(
+    "update-unbatched",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    ("UpdateStmt", "DeleteStmt"),
+    why="as many rows of {table} as the condition meets stay locked until the last one is done",
+    remedy="WHERE … IN (SELECT … WHERE it is still to do LIMIT 5000): the statement is run until nothing is left",
+)
+def _(action: Action, known: Known) -> bool:
+    where = action.node.get("whereClause")
+    return where is not None and not known.small(action.table) and not _is_portion(where)
+
+
+def _is_portion(where: Node) -> bool:
+    """Return whether a condition can meet only a portion: by a LIMIT within it, both ends of a range, or one key."""
+    if limits(where):
+        return True
+    tests = list(_conjuncts(where))
+    ends = {operator for operator, _ in tests}
+    ranged = bool(ends & set(_ABOVE)) and bool(ends & set(_BELOW))
+    return "BETWEEN" in ends or ranged or any(operator == "=" and column in _KEYS for operator, column in tests)
+
+
+_KEYS = ("id", "ctid")
+
+
+def _conjuncts(where: Node) -> list[tuple[str, str]]:
+    """Return (operator, column) of the tests that all must hold and compare a column with constants."""
+    if where.get("BoolExpr", {}).get("boolop") == "AND_EXPR":
+        return [pair for part in where["BoolExpr"]["args"] for pair in _conjuncts(part)]
+    test = where.get("A_Expr", {})
+    columns = column_names(test.get("lexpr", {}))
+    constant = test and not column_names(test.get("rexpr", {})) and kind_of(test.get("rexpr", {})) != "SubLink"
+    if len(columns) != 1 or not constant or test.get("kind") not in ("AEXPR_OP", "AEXPR_BETWEEN"):
+        return []
+    operator = str(test.get("name", [{}])[0].get("String", {}).get("sval", ""))
+    return [(operator, columns.pop())]
+
+
+@rule(
+    "batch-too-large",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    ("UpdateStmt", "DeleteStmt", "InsertStmt"),
+    why="{it} rows of one statement stay locked until the last one is done (and a columnstore refuses to unpack"
+    " more than 100,000 in one transaction)",
+    remedy="a LIMIT of some thousands: the statement is run until nothing is left",
+)
+def _(action: Action, known: Known) -> bool | str:
+    tree = action.node.get("whereClause") or action.node.get("selectStmt") or {}
+    large = [number(one) for one in limits(tree) if number(one) > known.lint.batch]
+    return str(large[0]) if large else False
+
+
+@rule(
+    "not-idempotent",
+    _LOSS,
+    BACKFILL,
+    "UpdateStmt",
+    why="{it} is computed from itself: run again after a kill, rows that were done change a second time",
+    remedy="write into another column, or add a condition that a row no longer meets once it is done",
+)
+def _(action: Action, known: Known) -> bool | str:
+    tested = column_names(action.node.get("whereClause", {}))
+    for column, expression in assigned_columns(action.node).items():
+        if column in column_names(expression) and column not in tested and not _settles(expression):
+            return f"{action.table}.{column}"
+    return False
+
+
+def _settles(expression: Node) -> bool:
+    """Return whether an expression gives the same when applied to its own result: lower(x), trim(x), coalesce(x, …)."""
+    if "CoalesceExpr" in expression:
+        return True
+    names = [part["String"]["sval"] for part in expression.get("FuncCall", {}).get("funcname", []) if "String" in part]
+    return bool(names) and names[-1] in ("lower", "upper", "btrim", "ltrim", "rtrim", "trim", "initcap", "abs")
+
+
+@rule(
+    "insert-twice",
+    _LOSS,
+    BACKFILL,
+    "InsertStmt",
+    why="run again after a kill, the same rows are inserted into {table} a second time",
+    remedy="ON CONFLICT DO NOTHING, or a NOT EXISTS that leaves out what is there",
+)
+def _(action: Action, known: Known) -> bool:
+    conflict = "onConflictClause" in action.node
+    absent = any(
+        sub.get("subLinkType") in ("EXISTS_SUBLINK", "ANY_SUBLINK")
+        for negated in find(action.node, "BoolExpr")
+        if negated.get("boolop") == "NOT_EXPR"
+        for sub in find(negated, "SubLink")
+    )
+    outer = any(join.get("jointype") == "JOIN_LEFT" for join in find(action.node, "JoinExpr"))
+    return not (conflict or absent or outer)
+
+
+@rule(
+    "insert-unbatched",
+    _LOCK,
+    BACKFILL,
+    "InsertStmt",
+    why="all rows are copied into {table} in one transaction: a kill loses all of it, and it holds back VACUUM",
+    remedy="INSERT … SELECT … WHERE NOT EXISTS (…) LIMIT 5000: the statement is run until nothing is left",
+)
+def _(action: Action, known: Known) -> bool:
+    select = action.node.get("selectStmt", {}).get("SelectStmt", {})
+    if "valuesLists" in select or "fromClause" not in select:
+        return False
+    source = [table_of(one) for one in find(select.get("fromClause"), "RangeVar")]
+    if source and all(known.small(name) for name in source):
+        return False
+    return not limits({"SelectStmt": select}) and not _is_portion(select.get("whereClause", {}))
+
+
+@rule(
+    "row-locks",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    "SelectStmt",
+    why="all rows that are read stay locked until the transaction ends",
+    remedy="add a LIMIT, or leave FOR UPDATE out",
+)
+def _(action: Action, known: Known) -> bool:
+    return "lockingClause" in action.node and "limitCount" not in action.node
+
+
+@rule(
+    "lock-table",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    "LockStmt",
+    why="everybody who needs {it} waits until the transaction ends",
+    remedy="leave it out: each statement takes the lock that it needs",
+)
+def _(action: Action, known: Known) -> str:
+    return ", ".join(table_of(one.get("RangeVar")) for one in action.node.get("relations", []))
+
+
+@rule(
+    "refresh-locks",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    "RefreshMatViewStmt",
+    why="nobody can read {table} while it is filled",
+    remedy="REFRESH MATERIALIZED VIEW CONCURRENTLY (it needs a unique index), in a backfill",
+)
+def _(action: Action, known: Known) -> bool:
+    return not action.node.get("concurrent")

@@ -1,0 +1,87 @@
+"""What goes into the judge and what comes out: scripts with their phase, what the database says, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from teal.core.phase import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """SQL of one phase. *transaction* says whether its runner wraps it in one (``BEGIN`` in the text goes first)."""
+
+    name: str  # a file name, or "alembic:REVISION" and the like: what a finding names
+    phase: Phase
+    sql: str
+    transaction: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as the database has it; *type* as ``format_type`` says it, *default* as an expression."""
+
+    type: str
+    nullable: bool = True
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A row trigger as the database has it; *body* is its function's source, in plpgsql."""
+
+    name: str
+    function: str
+    body: str
+    insert: bool = True
+    update: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What the database says. Tables are "schema.table", or "table" alone for those in ``public``.
+
+    *asked* is False where no database was asked: then what isn't listed may still be there.
+    """
+
+    asked: bool = False
+    hypertables: frozenset[str] = frozenset()
+    compressed: frozenset[str] = frozenset()  # hypertables with a columnstore
+    partitioned: frozenset[str] = frozenset()
+    aggregates: frozenset[str] = frozenset()  # continuous aggregates
+    columns: Mapping[str, Mapping[str, Column]] = field(default_factory=dict)
+    columnstore_keys: Mapping[str, frozenset[str]] = field(default_factory=dict)  # table -> segmentby and orderby
+    rows: Mapping[str, int] = field(default_factory=dict)  # table -> the planner's estimate
+    domains: Mapping[str, bool] = field(default_factory=dict)  # name -> has a constraint
+    functions: Mapping[str, str] = field(default_factory=dict)  # name -> "immutable", "stable" or "volatile"
+    indexes: Mapping[str, str] = field(default_factory=dict)  # index -> its table
+    not_null_checks: Mapping[str, frozenset[str]] = field(default_factory=dict)  # table -> columns with a valid one
+    triggers: Mapping[str, tuple[Trigger, ...]] = field(default_factory=dict)
+    views: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Lint:
+    """What the owner of a stack sets about judging."""
+
+    off: frozenset[str] = frozenset()  # rules that are not applied
+    functions: frozenset[str] = frozenset()  # own functions that are known to do no harm where migrations call them
+    batch: int = 10_000  # rows that one statement of a backfill may touch
+    small: int = 1_000  # up to so many rows a table needs no batches (only where the database was asked)
+    bookkeeping: frozenset[str] = frozenset()  # tables of the migration tool, besides those that Teal knows
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A statement that would hurt: where, by which rule, whom and how, and the safe way.
+
+    *excused* holds the reason that the file itself gives for an exception; None is a refusal.
+    """
+
+    script: str
+    line: int
+    rule: str
+    why: str
+    remedy: str
+    excused: str | None = None

@@ -1,0 +1,1 @@
+"""The judge of SQL by phase: its corpus, and what a real database says to it."""

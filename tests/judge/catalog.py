@@ -1,0 +1,64 @@
+"""What the database of ``world.sql`` says of itself; a test holds it to the real one."""
+
+from teal.core.judge import Catalog, Column
+
+LARGE = 100_000
+_TEXT, _INT = Column("text"), Column("integer")
+_ID = Column("integer", nullable=False)
+
+WORLD = Catalog(
+    asked=True,
+    hypertables=frozenset({"metrics", "readings"}),
+    compressed=frozenset({"readings"}),
+    partitioned=frozenset({"events"}),
+    aggregates=frozenset({"readings_daily"}),
+    columns={
+        "products": {"id": _ID, "name": Column("text", nullable=False)},
+        "reviews": {
+            "id": Column("bigint", nullable=False, default="identity"),
+            "product_id": Column("integer", nullable=False),
+            "author": Column("text", nullable=False),
+            "legacy": Column("text", nullable=False),
+            "nick": _TEXT,
+            "stars": _INT,
+            "code": Column("character varying(20)"),
+            "price": Column("numeric(8,2)"),
+            "status": Column("text", default="'new'::text"),
+            "body": _TEXT,
+            "created_at": Column("timestamp with time zone", default="now()"),
+        },
+        "plain_list": {"number": _INT, "name": _TEXT},
+        "codes": {"number": _ID, "code": _TEXT},
+        "drafts": {"id": _ID, "text": _TEXT},
+        "notes": {"id": _ID, "text": _TEXT},
+        "tags": {"id": _ID, "name": _TEXT, "feeling": Column("mood")},
+        "metrics": {
+            "time": Column("timestamp with time zone", nullable=False),
+            "device": _ID,
+            "value": Column("double precision"),
+            "note": _TEXT,
+            "old_note": _TEXT,
+        },
+        "readings": {  # with a columnstore, which Debian's TimescaleDB lacks: known here, not in world.sql
+            "time": Column("timestamp with time zone", nullable=False),
+            "device": _ID,
+            "value": Column("double precision"),
+            "note": _TEXT,
+        },
+        "events": {"id": Column("bigint"), "at": Column("date", nullable=False), "what": _TEXT},
+        "events_2026": {"id": Column("bigint"), "at": Column("date", nullable=False), "what": _TEXT},
+        "filled": {"id": Column("bigint"), "at": Column("date", nullable=False), "what": _TEXT},
+    },
+    columnstore_keys={"readings": frozenset({"time", "device"})},
+    rows={"products": 100, "tags": 50, "drafts": 50, "notes": 50, "readings": LARGE}
+    | dict.fromkeys(("reviews", "plain_list", "codes", "metrics", "events", "events_2026", "filled"), LARGE),
+    domains={"nonempty": True, "word": False},
+    functions={"review_score": "immutable", "old_score": "immutable", "dice": "volatile"},
+    indexes={
+        "reviews_author_idx": "reviews",
+        "reviews_nick_idx": "reviews",
+        "metrics_old_idx": "metrics",
+        "review_stats_key": "review_stats",
+    },
+    views=frozenset({"review_list", "old_list", "review_stats"}),
+)

@@ -1,0 +1,35 @@
+"""The judge says of every change of the corpus what its label says."""
+
+import pytest
+
+from tests.judge.corpus import Entry, load
+from tests.judge.figures import measure
+
+ENTRIES = load()
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry.topic}: {entry.name}")
+def test_a_change_is_judged_as_it_is_labelled(entry: Entry) -> None:
+    findings = entry.findings
+    assert {one.rule for one in findings if one.excused is None} == entry.refused
+    assert {one.rule for one in findings if one.excused is not None} == entry.excused
+
+
+def test_each_finding_says_where_why_and_the_safe_way() -> None:
+    for entry in ENTRIES:
+        names = {script.name: script.sql.count("\n") + 1 for script in entry.scripts}
+        for one in entry.findings:
+            assert 1 <= one.line <= names[one.script], entry.name
+            assert one.why, entry.name
+            assert one.remedy, entry.name
+            assert "{" not in one.why + one.remedy, entry.name
+
+
+def test_the_corpus_is_large_and_names_are_unique() -> None:
+    assert len(ENTRIES) >= 100
+    assert len({entry.name for entry in ENTRIES}) == len(ENTRIES)
+
+
+def test_precision_and_recall_are_whole() -> None:
+    figures = measure(ENTRIES)
+    assert (figures.precision, figures.recall) == (1.0, 1.0), figures

@@ -72,6 +72,7 @@ class NeedsPerson(TealError):
 
     status = 4
     report: object = None  # the command's result, where there is one: traffic has changed hands all the same
+    again = False  # the run stays open, and the next command takes up what could not be done
 
 
 class Unavailable(TealError):

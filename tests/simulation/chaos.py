@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from teal.adapters.simulated import Behaviour, Trouble
-from tests.simulation.faults import FAULTS, make_good, remove_plainly
+from tests.simulation.faults import FAULTS, make_good, remove_plainly, strike
 from tests.simulation.simulation import Result, Simulation
 from tests.simulation.stack import ROTATING
 
@@ -41,7 +41,7 @@ class Chaos(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sim = Simulation(every=0.3)
+        self.sim = Simulation(every=0.4)
         self.over = False
         COUNTS["schedules"] += 1
 
@@ -121,8 +121,7 @@ class Chaos(RuleBasedStateMachine):
     def _strike(self, fault: str) -> None:
         """Let *fault* happen, unless the schedule is over."""
         if not self.over:
-            COUNTS[fault] += 1
-            FAULTS[fault](self.sim)
+            COUNTS[fault] += strike(self.sim, fault)
 
     def _ended(self, result: Result) -> None:
         COUNTS["commands"] += 1

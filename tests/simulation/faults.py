@@ -192,6 +192,30 @@ FAULTS: dict[str, Callable[[Simulation], None]] = {
 }
 
 
+# What no hand can do while the engine is away.
+BY_THE_ENGINE = frozenset(
+    {
+        "active container stopped",
+        "active container removed",
+        "standby container removed",
+        "retired container started",
+        "networks pruned",
+        "images pruned",
+        "image retagged",
+        "plain copy started",
+    }
+)
+
+
+def strike(sim: Simulation, fault: str) -> bool:
+    """Let *fault* happen where it can; tell whether it did."""
+    if fault in BY_THE_ENGINE and not sim.world.engine_up:
+        return False
+    FAULTS[fault](sim)
+    sim.world.stir()
+    return True
+
+
 def make_good(sim: Simulation) -> None:
     """Take the lasting faults away, as the hints of Teal's errors tell people to."""
     sim.world.disk.full = False

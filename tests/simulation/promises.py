@@ -217,11 +217,20 @@ class Promises:
         active = side if side in COLORS and self.world.on(side) else None
         if status.active is not active:
             self.broken("status", f"it says that {status.active} is active, and users are sent to {side}")
+        self._interrupted(status)
         for color in COLORS:
             said = {name: service.state for name, service in status.colors[color].services.items()}
             real = {self.world.service(box): box.state for box in self.world.on(color)}
             if said != real:
                 self.broken("status", f"it says of {color} {said}, and it is {real}")
+
+    def _interrupted(self, status: Status) -> None:
+        """Look whether it names the command that was interrupted, and none where none was."""
+        left = [run["command"] for run in self.world.disk.runs if run["ended"] is None]
+        if left and not status.lock and not self.stateless and left[0] not in status.interrupted:
+            self.broken("status", f"{left} were interrupted, and it says {status.interrupted!r}")
+        if not left and "was interrupted" in status.interrupted:
+            self.broken("status", f"nothing was interrupted, and it says {status.interrupted!r}")
 
     def settled(self, what: str) -> None:
         """Look whether everything is as it must be once a command has ended and nothing is amiss."""

@@ -148,8 +148,7 @@ class Simulation:
         """Send SIGKILL to the command that *task* runs."""
         process = self._processes[task]
         process.die()
-        for each in tuple(process.tasks):
-            each.cancel()
+        process.sweep()
         return self.finish(task)
 
     async def _whole(self, work: Coroutine[Any, Any, Any], result: Result) -> Result:
@@ -171,8 +170,7 @@ class Simulation:
         else:
             result.error = task.exception()
         process.die()
-        for each in tuple(process.tasks):
-            each.cancel()
+        process.sweep()
         self.promises.ends(process, result.error)
         return result
 

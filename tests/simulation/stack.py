@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from teal.core.roles import Role
 from teal.core.services import services_of
 from teal.core.side import Side
@@ -25,7 +27,7 @@ JOBS = ("queue", "clock")  # start after it
 ROTATING = (*OPENING, *JOBS)
 SHARED = ("proxy", "db")
 CHECK = {"test": ["CMD", "check"], "interval": "5s", "retries": 3}
-SETTINGS = Settings(health_timeout=20.0, health_interval=1.0, drain_timeout=6.0, websocket_drain=2.0, keep_releases=2)
+SETTINGS = Settings(health_timeout=14.0, health_interval=1.0, drain_timeout=6.0, websocket_drain=2.0, keep_releases=2)
 
 
 def model(setting: str = "a") -> Tree:
@@ -57,6 +59,7 @@ def model(setting: str = "a") -> Tree:
     }
 
 
+@cache
 def stack_of(setting: str = "a", settings: Settings = SETTINGS) -> Stack:
     """Return the stack as its owner wants it with that *setting*."""
     tree = model(setting)

@@ -66,7 +66,12 @@ def killed(before: str, command: str, trouble: Trouble, then: str) -> list[str]:
         world.new_source("c")
     victim = world.run(command, trouble)
     assert victim.killed, victim.error
-    what = f"{before}: {command} killed {victim.process.met[0]}, then {then}"
+    return next_command(world, f"{before}: {command} killed {victim.process.met[0]}", then)
+
+
+def next_command(world: Simulation, what: str, then: str) -> list[str]:
+    """Look at the status, run *then*, and end the world; return every promise that was broken."""
+    what += f", then {then}"
     world.run("status")
     if then == "deploy":
         world.new_source("d")

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from teal.adapters.simulated import MemoryLock
+from teal.adapters.simulated import Behaviour, MemoryLock
 from teal.core import plan, render_service, situation
 from teal.core.observed import Observed
 from teal.core.render_networks import joined
 from teal.core.roles import Role
-from teal.core.side import Side
+from teal.core.side import COLORS, Side, key_of
 from teal.core.stack import Service, Stack
 from teal.core.steps import Retire
 from teal.core.traffic import to
-from teal.run import deploying, healing, looking, making, once, perform, tidying, traffic
+from teal.run import deploying, healing, looking, making, once, perform, starting, tidying, traffic
 from teal.run.observing import observe
 from teal.run.ports import Ports
+from tests.simulation import promises, simulation
 from tests.simulation.simulation import Simulation
 
 Patch = pytest.MonkeyPatch
@@ -55,6 +59,12 @@ def killed(world: Simulation) -> None:
     world.kill(task)
     world.run("up")
     world.promises.settled("up")
+
+
+def never_healthy(world: Simulation) -> None:
+    version = world.new_source()
+    world.world.behaviours["api", version] = Behaviour(healthy=False, gives_up=1e6)
+    world.run("deploy")
 
 
 def retired_before_the_drain(patch: Patch) -> None:
@@ -155,6 +165,23 @@ def no_healing(patch: Patch) -> None:
         patch.setattr(module, "heal", heal)
 
 
+def both_names(patch: Patch) -> None:
+    real = render_service.attached
+
+    def attached(name: str, *rest: Any) -> Any:
+        both = {"aliases": [key_of(name, color) for color in COLORS]}
+        return real(name, *rest) | {joined("default"): both}
+
+    patch.setattr(render_service, "attached", attached)
+
+
+def endless_patience(patch: Patch) -> None:
+    async def wait(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    patch.setattr(starting, "_out_of_patience", wait)
+
+
 def a_bug(patch: Patch) -> None:
     def settle(*_: Any) -> bool:
         raise ValueError("a bug")
@@ -162,24 +189,26 @@ def a_bug(patch: Patch) -> None:
     patch.setattr(traffic, "settle", settle)
 
 
-@pytest.mark.parametrize(
-    ("mutate", "play", "promise"),
-    [
-        (retired_before_the_drain, deploys, "lost"),
-        (plain_names_for_everybody, deploys, "mixed"),
-        (no_gate, deploys, "gate"),
-        (jobs_before_the_switch, deploys, "job"),
-        (two_singletons, deploys, "singletons"),
-        (onto_the_active_color, deploys, "touched"),
-        (images_by_name, comes_back, "exact"),
-        (database_restarted, deploys, "shared"),
-        (no_lock, two_at_once, "alone"),
-        (status_by_memory, deploys, "status"),
-        (talkative, deploys, "secret"),
-        (no_healing, killed, "settled"),
-        (a_bug, deploys, "traceback"),
-    ],
-)
+MUTATIONS: list[tuple[Callable[[Patch], None], Play, str]] = [
+    (retired_before_the_drain, deploys, "lost"),
+    (plain_names_for_everybody, deploys, "mixed"),
+    (no_gate, deploys, "gate"),
+    (jobs_before_the_switch, deploys, "job"),
+    (two_singletons, deploys, "singletons"),
+    (onto_the_active_color, deploys, "touched"),
+    (images_by_name, comes_back, "exact"),
+    (database_restarted, deploys, "shared"),
+    (no_lock, two_at_once, "alone"),
+    (status_by_memory, deploys, "status"),
+    (talkative, deploys, "secret"),
+    (no_healing, killed, "settled"),
+    (a_bug, deploys, "traceback"),
+    (both_names, deploys, "early"),
+    (endless_patience, never_healthy, "hangs"),
+]
+
+
+@pytest.mark.parametrize(("mutate", "play", "promise"), MUTATIONS)
 def test_a_deliberate_bug_is_caught(
     mutate: Callable[[Patch], None], play: Play, promise: str, monkeypatch: Patch
 ) -> None:
@@ -196,3 +225,9 @@ def test_a_deliberate_bug_is_caught(
     assert played() == set()
     mutate(monkeypatch)
     assert promise in played()
+
+
+def test_every_promise_has_its_bug() -> None:
+    sources = (Path(str(module.__file__)).read_text(encoding="utf-8") for module in (promises, simulation))
+    named = {name for source in sources for name in re.findall(r'broken\(\s*"(\w+)"', source)}
+    assert named == {promise for _, _, promise in MUTATIONS}

@@ -17,7 +17,7 @@ from teal.errors import NeedsPerson, Refused
 from teal.run import making
 from teal.run.checking import refuse
 from teal.run.execute import execute, prepare
-from teal.run.healing import heal
+from teal.run.healing import close_open_runs, heal
 from teal.run.observing import observe
 from teal.run.options import DeployOptions
 from teal.run.ports import Ports, Watch
@@ -144,6 +144,7 @@ class _Run:
 
     def __init__(self, ports: Ports, stack: Stack, watch: Watch, change: Change, began: float, healed: str) -> None:
         self.scene = Scene(ports, stack, watch, key=ports.machine.secret())
+        close_open_runs(ports, "could not be finished; a later command took its place")
         # A deploy's number is taken once its release is kept: one that brings nothing, or can't be built, takes none.
         number = None if change.command == "deploy" else change.release
         self.id = ports.journal.begin(change.command, change.source, change.target, number)

@@ -43,11 +43,24 @@ async def execute(plan: Plan, scene: Scene, run: int) -> None:
         raise
     await to_the_end(_rest(plan, scene, run, phases), scene)
     if scene.worries:
-        message = "; ".join(scene.worries)
-        scene.ports.journal.end(run, "needs-person", message)
-        raise NeedsPerson(message, hint="users are served; see `teal status` and `teal logs`, or `teal rollback`")
+        raise _worried(plan, scene, run)
     scene.ports.journal.end(run, "done")
     scene.done_at = scene.ports.clock.monotonic()
+
+
+def _worried(plan: Plan, scene: Scene, run: int) -> NeedsPerson:
+    """Return the error that tells what went wrong after the switch.
+
+    Where a step could not be done at all, the run stays open: the next command goes on with it.
+    """
+    message = "; ".join(scene.worries)
+    error = NeedsPerson(message, hint="users are served; see `teal status` and `teal logs`, or `teal rollback`")
+    if scene.undone:
+        error.hint = "users are served; the next command takes up what could not be done: see `teal status`"
+        error.again = True
+    if not error.again or plan.command == "heal":
+        scene.ports.journal.end(run, "needs-person", message)
+    return error
 
 
 async def _until_confirmed(plan: Plan, scene: Scene, run: int, phases: dict[str, float]) -> None:
@@ -80,6 +93,7 @@ async def _rest(plan: Plan, scene: Scene, run: int, phases: dict[str, float]) ->
         try:
             await _one(step, plan, scene, run, phases)
         except TealError as error:
+            scene.undone = True
             scene.worries.append(error.message)
             scene.note(error.message, warning=True)
     await _look_back(plan, scene)

@@ -32,15 +32,22 @@ async def heal(ports: Ports, stack: Stack, watch: Watch, *, go_on: bool = False)
         try:
             await _carry_out(ports, stack, watch, observed, repair)
         except (Failed, NeedsPerson) as error:
-            if observed.unfinished is not None and (go_on or isinstance(error, NeedsPerson)):
+            again = isinstance(error, NeedsPerson) and error.again
+            if observed.unfinished is not None and not again and (go_on or isinstance(error, NeedsPerson)):
                 ports.journal.end(observed.unfinished.run, "needs-person", error.message)
             if not go_on:
                 raise
             watch(Said("warning", error.message))
-            if repair.text in texts:
+            if again or repair.text in texts:
                 break
         texts.append(repair.text)
     return "; ".join(texts), await observe(ports, stack)
+
+
+def close_open_runs(ports: Ports, why: str) -> None:
+    """Close in the journal what healing could not finish, before another change of hands begins."""
+    while (unfinished := ports.journal.unfinished()) is not None:
+        ports.journal.end(unfinished.run, "needs-person", why)
 
 
 async def _carry_out(ports: Ports, stack: Stack, watch: Watch, observed: Observed, repair: Repair) -> None:

@@ -33,6 +33,7 @@ class Scene:
     sick: str = ""  # why the release that serves failed its checks before the schema was touched
     interrupted: bool = False  # a signal came that what must be finished waits out
     worries: list[str] = field(default_factory=list)  # what went wrong after the switch
+    undone: bool = False  # a step after the switch could not be done
     spared: set[str] = field(default_factory=set)  # services of the source that go on, since the new one failed
     phases: dict[str, float] = field(default_factory=dict)  # step name -> seconds
     notes: list[str] = field(default_factory=list)

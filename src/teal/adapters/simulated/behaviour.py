@@ -20,6 +20,7 @@ class Behaviour:
     flaps: float | None = None  # after so many seconds of answering it stops answering
     stop: float = 0.2  # from SIGTERM to its end
     ignores_sigterm: bool = False
+    says: tuple[str, ...] = ()  # its whole log after each start; else it says that it starts, listens and ends
     once: float = 1.5  # how long it runs as a one-shot
     once_status: int = 0
     builds: bool = True  # False: its build fails

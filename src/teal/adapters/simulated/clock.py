@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from teal import ports
-from teal.adapters.simulated.process import Process, asks, reads
+from teal.adapters.simulated.process import Process, passes, reads
 from teal.adapters.simulated.world import World
 
 
@@ -24,6 +24,6 @@ class SimulatedClock(ports.Clock):
     def monotonic(self) -> float:
         return self.world.loop.time()
 
-    @asks
+    @passes
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

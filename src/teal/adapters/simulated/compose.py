@@ -12,7 +12,7 @@ from teal.adapters.engine.networks import KEY
 from teal.adapters.engine.reading import ONE_OFF, PROJECT, SERVICE
 from teal.adapters.simulated import life
 from teal.adapters.simulated.behaviour import Behaviour
-from teal.adapters.simulated.process import Process, acts, asks
+from teal.adapters.simulated.process import Process, acts, asks, come_late, hang
 from teal.adapters.simulated.world import Box, Net, Picture, World
 from teal.core.side import Side
 from teal.core.stack import Stack
@@ -80,28 +80,44 @@ class SimulatedCompose(ports.Compose):
     async def run_once(
         self, project: str, file: str, service: str, *, name: str, told: Told, only_output: bool = False
     ) -> int:
-        model = self._read(file)
+        model, wanted = self._read(file), hashlib.sha256(self.world.disk.texts[file].encode()).hexdigest()
         box = self.world.called(name)
         if box is not None and box.up:
-            told(f"{name} still runs since the last attempt")
-        elif box is None or box.exit_code != 0 or not box.started:
-            if box is not None:
-                life.remove(self.world, box, by=self.process.name)
-            box = make(self.world, model, project, service, by=self.process.name, name=name, one_off=True)
-            await self._moment(f"run {name}")
-            life.once(self.world, box, by=self.process.name)
-        while box.up:
-            await asyncio.sleep(0.05)
-            self.process.check()
+            told(f"{name} still runs since an earlier attempt: waiting for its end")
+        try:
+            if box is None or not _serves(box, wanted):
+                box = await self._renewed(box, model, project, service, name)
+                box.labels = {**box.labels, DEFINITION: wanted}
+                await self._moment(f"run {name}")
+                life.once(self.world, box, by=self.process.name)
+            await self._ended(box)
+        except asyncio.CancelledError:
+            if self.process.alive and box is not None:
+                life.ask_to_stop(self.world, box, 10.0, by=self.process.name)
+            raise
         if box.exit_code == 0:
             await self._moment(f"forget {name}")
             life.remove(self.world, box, by=self.process.name)
         return box.exit_code
 
+    async def _renewed(self, old: Box | None, model: Node, project: str, service: str, name: str) -> Box:
+        """Return a new container; what still runs was asked for by another definition, and is let finish."""
+        if old is not None:
+            await self._ended(old)
+            life.remove(self.world, old, by=self.process.name)
+        return make(self.world, model, project, service, by=self.process.name, name=name, one_off=True)
+
+    async def _ended(self, box: Box) -> None:
+        while box.up:
+            await asyncio.sleep(0.05)
+            self.process.check()
+
     async def _moment(self, what: str, seconds: float = 0.02) -> None:
         """Let a moment pass between two containers: a point at which half of the work is done."""
         trouble = self.process.begin(f"compose {what}")
+        await hang(self.process, f"compose {what}", trouble)
         await asyncio.sleep(seconds)
+        await come_late(trouble)
         self.process.end(f"compose {what}", trouble)
         if not self.world.engine_up:
             raise Unavailable("the Docker Engine does not run", hint="start it")
@@ -114,6 +130,13 @@ class SimulatedCompose(ports.Compose):
 
 
 DEFAULT = Behaviour()
+DEFINITION = "teal.definition"  # digest of the file that a one-shot was made from
+
+
+def _serves(box: Box, definition: str) -> bool:
+    """Tell whether the one-shot *box* does, or has done, what *definition* asks for."""
+    done = box.state == "exited" and box.exit_code == 0
+    return box.labels.get(DEFINITION) == definition and (box.up or done)
 
 
 def fingerprint(service: Node) -> str:

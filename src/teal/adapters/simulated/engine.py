@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
 from teal import ports
 from teal.adapters.engine.networks import KEY
 from teal.adapters.engine.reading import PROJECT, side_in
 from teal.adapters.engine.trouble import EngineSaid
 from teal.adapters.simulated import life
-from teal.adapters.simulated.process import Process, acts, asks
+from teal.adapters.simulated.process import Process, acts, asks, passes
 from teal.adapters.simulated.world import Box, Net, World
 from teal.core.observed import Container
 from teal.core.stack import HttpProbe, TcpProbe
@@ -46,8 +46,7 @@ class SimulatedEngine(ports.Engine):
     @asks
     async def containers(self, stack: str) -> tuple[Container, ...]:
         self._up()
-        mine = [box for box in self.world.boxes.values() if self.world.side(box) is not None]
-        return tuple(sorted((self.world.container(box) for box in mine), key=lambda each: each.name))
+        return self.world.containers()
 
     @asks
     async def container(self, id: str) -> Container | None:
@@ -87,16 +86,26 @@ class SimulatedEngine(ports.Engine):
     @acts
     async def execute(self, id: str, command: Sequence[str], *, within: float) -> Ran:
         box = self._box(id)
+        if not box.up:
+            raise EngineSaid(409, f'{{"message": "container {box.id} is not running"}}'.encode())
         return Ran(0 if box.ready else 1, "")
 
-    async def events(self, stack: str) -> AsyncIterator[str]:
+    def events(self, stack: str) -> AsyncIterator[str]:
         queue: asyncio.Queue[str] = asyncio.Queue()
-        self.world.listeners.append(queue.put_nowait)
+
+        def hear(box: Box) -> None:
+            if self.world.side(box) is not None:
+                queue.put_nowait(box.id)
+
+        self.world.listeners.append(hear)
+        return self._heard(queue, hear)
+
+    async def _heard(self, queue: asyncio.Queue[str], hear: Callable[[Box], None]) -> AsyncIterator[str]:
         try:
             while True:
                 yield await queue.get()
         finally:
-            self.world.listeners.remove(queue.put_nowait)
+            self.world.listeners.remove(hear)
 
     @asks
     async def memory(self, ids: Iterable[str]) -> int:
@@ -128,9 +137,16 @@ class SimulatedEngine(ports.Engine):
             if not labels.items() <= found.labels.items():
                 raise Failed(f"a network called {name} exists already and does not belong to this stack")
             return found.id
+        internal = internal or (bool(like) and self._net(like).internal)
         net = Net(self.world.id("net"), name, dict(labels), internal=internal)
         self.world.nets[name] = net
         return net.id
+
+    def _net(self, name: str) -> Net:
+        net = self.world.nets.get(name)
+        if net is None:
+            raise EngineSaid(404, f'{{"message": "network {name} not found"}}'.encode())
+        return net
 
     @acts
     async def remove_network(self, name: str) -> None:
@@ -144,12 +160,12 @@ class SimulatedEngine(ports.Engine):
             if box.aliases.get(name, ("",))[0] == net.id:
                 del box.aliases[name]
         del self.world.nets[name]
+        self.world.stir()
 
     @acts
     async def connect(self, network: str, id: str, aliases: Sequence[str], *, priority: int = 0) -> None:
-        box, net = self._box(id), self.world.nets.get(network)
-        if net is None:
-            raise EngineSaid(404, f'{{"message": "network {network} not found"}}'.encode())
+        net = self._net(network)
+        box = self._box(id)
         place = box.aliases.get(network)
         if place is None or place[0] != net.id:
             self.world.attach(box, net, aliases, priority)
@@ -205,7 +221,8 @@ class SimulatedEngine(ports.Engine):
         if not found.tags:
             del self.world.images[found.id]
 
-    @asks
+    @passes
     async def listening(self, address: str, probe: HttpProbe | TcpProbe) -> bool:
+        await self.world.loop.pause(self.process.latency)
         box = self.world.boxes.get(address.partition("@")[0])
         return box is not None and box.up and box.ready

@@ -34,7 +34,7 @@ def _run(world: World, box: Box, by: str = "") -> None:
     box.life += 1
     box.state, box.health, box.ready = "running", "starting" if box.checked else "none", False
     box.started, box.exit_code, box.oom = world.now, 0, False
-    box.log.append(f"{world.service(box)} starts")
+    box.log += how.says or (f"{world.service(box)} starts",)
     if how.healthy:
         _due(world, box, how.boot, _answer)
     elif box.checked:
@@ -57,7 +57,8 @@ def _if_same(world: World, box: Box, life: int, what: object) -> None:
 def _answer(world: World, box: Box) -> None:
     how = world.behaviour(box)
     box.ready = True
-    box.log.append(f"{world.service(box)} listens")
+    if not how.says:
+        box.log.append(f"{world.service(box)} listens")
     if box.checked:
         _due(world, box, LOOK, _well)
     if how.exits_after_ready is not None:
@@ -94,8 +95,6 @@ def end(world: World, box: Box, *, by: str = "", code: int | None = None) -> Non
     box.state, box.ready, box.finished, box.fell = "exited", False, world.now, world.loop.time()
     box.exit_code = how.exit_code if code is None else code
     box.oom = how.oom and code is None
-    if code is None:
-        box.log.append(f"{world.service(box)} ends with status {box.exit_code}")
     if not box.stopped and box.restart in {"always", "unless-stopped", "on-failure"}:
         box.state = "restarting"
         box.restarts += 1
@@ -109,6 +108,7 @@ def ask_to_stop(world: World, box: Box, grace: float, *, by: str = "") -> float:
     if not box.up:
         box.life += 1
         box.state = "exited" if box.started else box.state
+        world.stir()
         return 0.0
     how = world.behaviour(box)
     box.life += 1

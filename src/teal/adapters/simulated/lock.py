@@ -18,20 +18,18 @@ class MemoryLock(ports.Lock):
     def __init__(self, world: World, process: Process) -> None:
         self.world = world
         self.process = process
-        self._command = ""
-        self._since = 0.0
 
     @reads
     def holder(self) -> Holder | None:
-        held = self.world.holder
-        return None if held is None else Holder(held.name, "somebody", "here", held.pid, 0.0)
+        held, since = self.world.holder, self.world.held_since
+        return None if held is None else Holder(self.world.held_for, "somebody", "here", held.pid, since)
 
     @contextmanager
     def hold(self, command: str) -> Iterator[None]:
         self.process.check()
         if self.world.holder is not None:
-            raise Locked(f"{self.world.holder.name} works on this stack", hint="wait until it has ended")
-        self.world.holder = self.process
+            raise Locked(f"{self.world.held_for} works on this stack", hint="wait until it has ended")
+        self.world.holder, self.world.held_for, self.world.held_since = self.process, command, self.world.now
         try:
             yield
         finally:

@@ -31,11 +31,12 @@ Kind = Literal["kill-before", "kill-after", "fail-before", "fail-after", "hang",
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What goes wrong with one call: its number among those of the process, counted from 1."""
+    """What goes wrong with one call: its number among those of the process that act, or that look, from 1."""
 
     at: int
     kind: Kind
     seconds: float = 40.0  # how long it hangs
+    look: bool = False  # a call that only looks
 
 
 @dataclass(eq=False)
@@ -49,8 +50,9 @@ class Process:
     pid: int = 0
     alive: bool = True
     effects: list[str] = field(default_factory=list)  # outside effects begun, in order: the crash points
+    looks: int = 0  # calls that only looked
     met: list[str] = field(default_factory=list)  # troubles that came true
-    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    tasks: list[asyncio.Task[Any]] = field(default_factory=list)  # all that it has made
 
     def check(self) -> None:
         """Let a dead process go no further."""
@@ -63,11 +65,26 @@ class Process:
         if self.world.holder is self:
             self.world.holder = None
 
+    def sweep(self) -> None:
+        """Cancel what still goes on in the name of a process that has ended."""
+        tasks, self.tasks = self.tasks, []
+        for task in tasks:
+            task.cancel()
+
     def begin(self, call: str) -> Trouble | None:
         """Count an outside effect, and do what goes wrong before it; return what goes wrong after it."""
         self.check()
         self.effects.append(call)
-        trouble = next((each for each in self.troubles if each.at == len(self.effects)), None)
+        return self._meet(call, len(self.effects), look=False) if self.troubles else None
+
+    def look(self, call: str) -> Trouble | None:
+        """Count a look, and do what goes wrong before it; return what goes wrong after it."""
+        self.check()
+        self.looks += 1
+        return self._meet(call, self.looks, look=True) if self.troubles else None
+
+    def _meet(self, call: str, number: int, *, look: bool) -> Trouble | None:
+        trouble = next((each for each in self.troubles if each.at == number and each.look is look), None)
         if trouble is None:
             return None
         self.met.append(f"{trouble.kind} {call}")
@@ -93,8 +110,7 @@ def adopt(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> as
     task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **options)
     process = CURRENT.get()
     if process is not None:
-        process.tasks.add(task)
-        task.add_done_callback(process.tasks.discard)
+        process.tasks.append(task)
     return task
 
 
@@ -107,21 +123,44 @@ class Edge(Protocol):
 S = TypeVar("S", bound=Edge)
 
 
+async def hang(process: Process, call: str, trouble: Trouble | None) -> None:
+    """Let the call hang where that is its trouble: then nobody knows more than that it gave no answer."""
+    if trouble is not None and trouble.kind == "hang":
+        await asyncio.sleep(trouble.seconds)
+        process.check()
+        raise Unavailable(f"{call} did not answer in time", hint="try again")
+
+
+async def come_late(trouble: Trouble | None) -> None:
+    """Let the answer come late where that is the call's trouble."""
+    if trouble is not None and trouble.kind == "late":
+        await asyncio.sleep(trouble.seconds)
+
+
+def passes(method: Callable[Concatenate[S, P], Awaitable[T]]) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
+    """Make an asynchronous method that can't fail take its time, and end with the process."""
+
+    @functools.wraps(method)
+    async def wrapped(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        self.process.check()
+        result = await method(self, *args, **kwargs)
+        self.process.check()
+        return result
+
+    return wrapped
+
+
 def acts(method: Callable[Concatenate[S, P], Awaitable[T]]) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
     """Make an asynchronous method that changes the world a crash point."""
 
     @functools.wraps(method)
     async def wrapped(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
         call, process = _label(self, method), self.process
-        await asyncio.sleep(process.latency)
+        await process.world.loop.pause(process.latency)
         trouble = process.begin(call)
-        if trouble is not None and trouble.kind == "hang":
-            await asyncio.sleep(trouble.seconds)
-            process.check()
-            raise Unavailable(f"{call} did not answer in time", hint="try again")
+        await hang(process, call, trouble)
         result = await method(self, *args, **kwargs)
-        if trouble is not None and trouble.kind == "late":
-            await asyncio.sleep(trouble.seconds)
+        await come_late(trouble)
         process.end(call, trouble)
         return result
 
@@ -129,15 +168,18 @@ def acts(method: Callable[Concatenate[S, P], Awaitable[T]]) -> Callable[Concaten
 
 
 def asks(method: Callable[Concatenate[S, P], Awaitable[T]]) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
-    """Make an asynchronous method that only looks take a moment."""
+    """Make an asynchronous method that only looks take a moment; it may fail, hang or come back late, too."""
 
     @functools.wraps(method)
     async def wrapped(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        self.process.check()
-        await asyncio.sleep(self.process.latency)
-        self.process.check()
+        call, process = _label(self, method), self.process
+        process.check()
+        await process.world.loop.pause(process.latency)
+        trouble = process.look(call)
+        await hang(process, call, trouble)
         result = await method(self, *args, **kwargs)
-        self.process.check()
+        await come_late(trouble)
+        process.end(call, trouble)
         return result
 
     return wrapped

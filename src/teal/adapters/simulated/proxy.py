@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Mapping
 
 from teal import ports
+from teal.adapters.engine.trouble import EngineSaid
 from teal.adapters.simulated.process import Process, acts, asks, reads, writes
-from teal.adapters.simulated.users import TRY, Users
+from teal.adapters.simulated.users import TRY, Users, traffic_in
 from teal.adapters.simulated.world import Box, World
 from teal.core.observed import Container
 from teal.core.side import Side, key_of
-from teal.core.traffic import Traffic, format_traffic, parse_traffic
+from teal.core.traffic import PLAIN, Mode, Traffic, format_traffic
 from teal.errors import Unavailable
 from teal.ports import Answer, Entry, Prepared
 
@@ -33,8 +34,7 @@ class SimulatedProxy(ports.Proxy):
 
     @reads
     def read(self) -> Traffic | None:
-        text = self.world.disk.state
-        return None if text is None else parse_traffic(text)
+        return traffic_in(self.world.disk.state)
 
     @writes
     def write(self, traffic: Traffic) -> None:
@@ -49,32 +49,43 @@ class SimulatedProxy(ports.Proxy):
         return (await self.prepared(container)).entries
 
     async def prepared(self, container: Container) -> Prepared:
-        self._box(container)
+        self._inside(container)
         entries = tuple(Entry(name, port, 80, tls=False, host="") for name, port in self._users.routes.items())
         return Prepared("2.11.7", entries)
 
     @asks
     async def seen(self, container: Container) -> str | None:
-        self._box(container)
-        return "token" if self.world.mounted else None
+        self._inside(container)
+        return self.world.disk.state if self.world.mounted else None
 
     @acts
     async def ask(self, container: Container, entry: Entry, key: str, path: str = "/") -> Answer:
-        box, side = self._box(container), self._keyed(key)
-        name = key_of(entry.route, side)
         end = self.world.loop.time() + PATIENCE
-        while True:
-            for target in self.world.resolve(box, name):
-                if target.ready:
-                    return Answer(200, f"{name}:{entry.port}", {}, "")
-            if self.world.loop.time() >= end:
-                return Answer(502, f"{name}:{entry.port}")
+        while self.world.loop.time() < end:
+            answer = self._answer(self._box(container), entry, key)
+            if answer is not None:
+                return answer
             await asyncio.sleep(TRY)
+        raise Unavailable(f"the proxy gives no answer for {entry.route}", hint="see its log")
+
+    def _answer(self, proxy: Box, entry: Entry, key: str) -> Answer | None:
+        """Return what comes at once; None where the proxy holds the question. Without the key it is a user's."""
+        asked, traffic = self._opened(key), self._users.traffic() or PLAIN
+        if asked is None and traffic.users is Mode.MAINTENANCE:
+            return Answer(503, "")
+        side = asked or traffic.side
+        if side is None:
+            return None
+        for target in self.world.resolve(proxy, key_of(entry.route, side)):
+            if target.ready:
+                return Answer(200, f"{key_of(entry.route, side)}:{entry.port}" if asked else "", {}, str(side))
+        return None
 
     @asks
     async def in_flight(self, container: Container, entry: Entry, key: str) -> Mapping[str, int]:
         self._box(container)
-        self._keyed(key)
+        if self._opened(key) is None:
+            raise Unavailable("the proxy does not say what is in flight", hint="`teal check`")
         return self._users.rows()
 
     def _box(self, container: Container) -> Box:
@@ -83,9 +94,13 @@ class SimulatedProxy(ports.Proxy):
             raise Unavailable("the proxy does not answer", hint="`teal up` starts it")
         return box
 
-    def _keyed(self, key: str) -> Side:
-        """Return the side that *key* opens, as the proxy reads it."""
+    def _inside(self, container: Container) -> None:
+        """Let a command run in the proxy's container: whether Caddy itself answers yet is no matter."""
+        box = self.world.boxes.get(container.id)
+        if box is None or not box.up:
+            raise EngineSaid(409, f'{{"message": "container {container.id} is not running"}}'.encode())
+
+    def _opened(self, key: str) -> Side | None:
+        """Return the side that *key* opens, as the proxy reads it; None for the wrong key."""
         traffic = self._users.traffic()
-        if traffic is None or not key or traffic.key != key or traffic.asked is None:
-            raise Unavailable("the proxy does not know the key", hint="`teal check`")
-        return traffic.asked
+        return traffic.asked if traffic is not None and key and traffic.key == key else None

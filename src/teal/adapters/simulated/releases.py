@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from teal import ports
@@ -30,9 +31,9 @@ class MemoryReleases(ports.Releases):
     def keep(self, release: Release, colors: Mapping[Side, Rendered], once: Rendered) -> None:
         self._room()
         self.world.disk.releases[release.number] = release
-        texts = {**{str(side): rendered.text for side, rendered in colors.items()}, "once": once.text}
-        for name, text in texts.items():
-            self.world.disk.texts[f"{ROOT}/{release.number}/{name}.json"] = text
+        trees = {**{str(side): rendered.tree for side, rendered in colors.items()}, "once": once.tree}
+        for name, tree in trees.items():
+            self.world.disk.texts[f"{ROOT}/{release.number}/{name}.json"] = json.dumps(tree)
 
     @writes
     def keep_once(self, number: int, once: Rendered) -> None:

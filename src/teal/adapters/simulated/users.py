@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal
 
 from teal.adapters.simulated import life
@@ -19,6 +19,7 @@ Kind = Literal["short", "slow", "stream", "websocket", "chain"]
 LASTS: Mapping[str, float] = {"short": 0.03, "slow": 1.5, "stream": 4.0, "websocket": 25.0, "chain": 0.4}
 MIX: tuple[Kind, ...] = ("short", "chain", "slow", "short", "chain", "stream", "short", "chain", "slow", "websocket")
 Part = tuple[Side | None, int | None]  # side and release
+SIDES: Mapping[Mode, Side] = {Mode(side): side for side in Side}
 
 
 @dataclass(eq=False, slots=True)
@@ -37,6 +38,12 @@ class Request:
     dispatched: float = 0.0
 
 
+@lru_cache(maxsize=1000)
+def traffic_in(text: str | None) -> Traffic | None:
+    """Return what the proxy makes of its state file's content: Caddy reads it without one line end."""
+    return None if text is None else parse_traffic(text.removesuffix("\n").removesuffix("\r"))
+
+
 class Users:
     """Everybody who uses the stack; requests begin every *every* virtual seconds while there is a proxy."""
 
@@ -52,13 +59,13 @@ class Users:
         self.dispatching: list[Callable[[Request, Box, Part], None]] = []
         self.flowing = False
         self._proxy, self._chain, self._every = proxy, chain, every
+        self._entrances = (proxy,)
         self._numbers = itertools.count(1)
         world.watchers.append(self._watch)
 
     def traffic(self) -> Traffic | None:
         """Return what the proxy reads: None for no file, or nothing that it knows."""
-        text = self.world.disk.state if self.world.mounted else None
-        return None if text is None else parse_traffic(text)
+        return traffic_in(self.world.disk.state if self.world.mounted else None)
 
     def rows(self) -> dict[str, int]:
         """Return the proxy's count of requests in flight per upstream address."""
@@ -81,12 +88,18 @@ class Users:
     def _next(self) -> None:
         if not self.flowing:
             return
+        self.send()
+        self.world.later(self._every, self._next)
+
+    def send(self, kind: Kind | None = None) -> Request:
+        """Send one request: of *kind*, or of the one whose turn it is."""
         number = next(self._numbers)
         routes = tuple(self.routes)
-        request = Request(number, MIX[number % len(MIX)], routes[number % len(routes)], self.world.loop.time())
+        kind = kind or MIX[number % len(MIX)]
+        request = Request(number, kind, routes[number % len(routes)], self.world.loop.time())
         self.open.add(request)
         self._try(request)
-        self.world.later(self._every, self._next)
+        return request
 
     def _try(self, request: Request) -> None:
         """Let the proxy read its file and dial; where nothing can be dialled the request waits for its next try."""
@@ -100,7 +113,7 @@ class Users:
         users = traffic.users if traffic else Mode.PLAIN
         if users is Mode.MAINTENANCE:
             self._end(request, "answered", "maintenance")
-        elif users is Mode.HOLD or not self._dial(request, proxy, Side(users)):
+        elif users is Mode.HOLD or not self._dial(request, proxy, SIDES[users]):
             self._wait(request)
 
     def _wait(self, request: Request) -> None:
@@ -110,7 +123,7 @@ class Users:
             self.world.later(TRY, partial(self._try, request))
 
     def _entrance(self) -> Box | None:
-        return next((box for box in self.world.on(Side.PLAIN, (self._proxy,)) if box.ready), None)
+        return next((box for box in self.world.on(Side.PLAIN, self._entrances) if box.ready), None)
 
     def _dial(self, request: Request, proxy: Box, side: Side) -> bool:
         name = key_of(request.route, side)

@@ -17,6 +17,8 @@ from teal.core.scripts import Applied
 from teal.core.side import Side
 
 BIRTH = 1_750_000_000.0  # seconds since the epoch at which the world begins
+DEFAULT = Behaviour()
+NEWS = frozenset({"created", "started", "ended", "removed", "healthy"})  # what the engine reports of a container
 
 
 class Migrating(Protocol):
@@ -62,6 +64,7 @@ class Box:
     fell: float = -1.0  # when it last ceased to answer, on the loop's clock
     switched: bool = False  # users were sent to it once
     log: list[str] = field(default_factory=list)
+    facts: tuple[Side | None, str, int | None] | None = None  # side, service, release: its labels never change
 
     @property
     def up(self) -> bool:
@@ -125,10 +128,15 @@ class World:
         self.skew = 0.0  # what was done to the wall clock
         self.engine_up = True
         self.holder: Any = None  # the process that holds the lock
+        self.held_for = ""  # the command that it works on
+        self.held_since = 0.0
         self.watchers: list[Callable[[Happening], None]] = []
-        self.listeners: list[Callable[[str], None]] = []  # of the engine's events
+        self.listeners: list[Callable[[Box], None]] = []  # of the engine's events
         self._ids = itertools.count(1)
-        self._known: dict[str, tuple[Side | None, str, int | None]] = {}
+        # What follows from how all stands, until anything happens: whom names mean, who is on a side, how it looks.
+        self._meant: dict[tuple[str, str], list[Box]] = {}
+        self._sides: dict[tuple[Side, tuple[str, ...] | None], list[Box]] = {}
+        self._look: tuple[Container, ...] | None = None
 
     @property
     def now(self) -> float:
@@ -141,31 +149,37 @@ class World:
 
     def later(self, seconds: float, what: Callable[[], None]) -> None:
         """Do *what* in *seconds*."""
-        self.loop.call_later(seconds, what)
+        self.loop.after(seconds, what)
 
     def tell(self, kind: str, what: str, *, by: str = "", box: Box | None = None) -> None:
         """Tell everybody who watches that something has happened."""
+        self.stir()
         happening = Happening(kind, what, by, box)
         for watcher in self.watchers:
             watcher(happening)
-        if box is not None:
+        if box is not None and (kind in NEWS or (kind == "unready" and box.checked)):
             for listener in tuple(self.listeners):
-                listener(box.id)
+                listener(box)
+
+    def stir(self) -> None:
+        """Forget what followed from how all stood: something about containers or networks has changed."""
+        self._meant.clear()
+        self._sides.clear()
+        self._look = None
 
     def behaviour(self, box: Box) -> Behaviour:
         """Return how the code in *box* behaves."""
         picture = self.images.get(box.image)
         version = picture.version if picture else 0
-        return self.behaviours.get((self.service(box), version), Behaviour())
+        return self.behaviours.get((self.service(box), version), DEFAULT)
 
     def _facts(self, box: Box) -> tuple[Side | None, str, int | None]:
-        """Return side, service and release of *box*: its labels never change, so they are read once."""
-        found = self._known.get(box.id)
-        if found is None:
+        """Return side, service and release of *box*."""
+        if box.facts is None:
             side, release = side_in(self.project, box.labels), box.labels.get("teal.release", "")
             service = base_name(side or Side.PLAIN, box.labels)
-            found = self._known[box.id] = (side, service, int(release) if release.isdecimal() else None)
-        return found
+            box.facts = (side, service, int(release) if release.isdecimal() else None)
+        return box.facts
 
     def side(self, box: Box) -> Side | None:
         """Return the side that *box* stands on; None for a stranger and for a one-off run."""
@@ -179,11 +193,21 @@ class World:
         """Return the release that *box* is of."""
         return self._facts(box)[2]
 
-    def on(self, side: Side, services: Iterable[str] | None = None) -> list[Box]:
+    def on(self, side: Side, services: tuple[str, ...] | None = None) -> list[Box]:
         """Return the containers on *side*."""
-        wanted = None if services is None else set(services)
-        found = (box for box in self.boxes.values() if self.side(box) is side)
-        return [box for box in found if wanted is None or self.service(box) in wanted]
+        found = self._sides.get((side, services))
+        if found is None:
+            mine = (box for box in self.boxes.values() if self._facts(box)[0] is side)
+            found = [box for box in mine if services is None or self._facts(box)[1] in services]
+            self._sides[(side, services)] = found
+        return found
+
+    def containers(self) -> tuple[Container, ...]:
+        """Return the containers of the stack as the core knows them, sorted by name."""
+        if self._look is None:
+            mine = [self.container(box) for box in self.boxes.values() if self._facts(box)[0] is not None]
+            self._look = tuple(sorted(mine, key=lambda each: each.name))
+        return self._look
 
     def called(self, name: str) -> Box | None:
         """Return the container of that id or name."""
@@ -192,9 +216,16 @@ class World:
     def attach(self, box: Box, net: Net, aliases: Iterable[str], priority: int = 0) -> None:
         """Put *box* on *net* under *aliases*."""
         box.aliases[net.name] = (net.id, tuple(aliases), priority)
+        self.stir()
 
     def resolve(self, asking: Box, name: str) -> list[Box]:
         """Return who answers to *name* for *asking*: of the first of its networks on which anybody does."""
+        known = self._meant.get((asking.id, name))
+        if known is None:
+            known = self._meant[(asking.id, name)] = self._resolve(asking, name)
+        return known
+
+    def _resolve(self, asking: Box, name: str) -> list[Box]:
         order = sorted(asking.aliases, key=lambda net: (-asking.aliases[net][2], net))
         for net in order:
             found = [box for box in self.boxes.values() if box.up and _is(box, net, asking.aliases[net][0], name)]

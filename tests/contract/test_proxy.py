@@ -1,0 +1,178 @@
+"""What the Proxy port promises: one file decides, a key opens another side, what is in flight is counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from teal.core.drain import Open, open_on
+from teal.core.roles import Assigned, Role
+from teal.core.side import Side
+from teal.core.stack import Service
+from teal.core.traffic import Mode, Traffic, to
+from teal.errors import TealError, Unavailable
+from teal.ports import Entry
+from tests.contract.doors import Door
+from tests.contract.ground import PORT, until
+
+WEB = Service("web", Assigned(Role.ROUTE, "the test says so"), port=PORT)
+KEY = "k3y"
+
+
+async def entry(door: Door) -> Entry:
+    (found,) = await door.proxy.entries(await door.container())
+    return found
+
+
+async def counts(door: Door) -> Mapping[Side, Open | None]:
+    found = await door.proxy.in_flight(await door.container(), await entry(door), KEY)
+    return {side: open_on(side, [WEB], found) for side in Side}
+
+
+@pytest.mark.parametrize(
+    "traffic", [*(Traffic(mode) for mode in Mode), *(Traffic(mode).keyed(Side.GREEN, KEY) for mode in Mode)], ids=str
+)
+async def test_what_is_written_is_read(door: Door, traffic: Traffic) -> None:
+    door.proxy.write(traffic)
+    assert door.proxy.read() == traffic
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [(None, None), ("", None), ("blu", None), ("blue\n", to(Side.BLUE)), ("blue\n\n", None)]
+)
+async def test_what_a_hand_writes_is_read_as_the_proxy_reads_it(
+    door: Door, text: str | None, meant: Traffic | None
+) -> None:
+    door.spoil(text)
+    assert door.proxy.read() == meant
+    assert await door.user() == str(meant.users if meant else Mode.PLAIN)
+
+
+async def test_the_proxy_says_where_users_reach_a_route(door: Door) -> None:
+    found = await door.proxy.prepared(await door.container())
+    assert tuple(int(part) for part in found.version.split(".")) >= (2, 11, 2)
+    (place,) = found.entries
+    assert (place.route, place.port, place.tls, place.host) == ("web", PORT, False, "")
+    assert await entry(door) == place
+    assert (found.bare, found.unfit) == ((), ())
+
+
+@pytest.mark.parametrize("side", list(Side))
+async def test_users_go_where_the_file_says_and_who_shows_the_key_elsewhere(door: Door, side: Side) -> None:
+    container, place = await door.container(), await entry(door)
+    asked = side.other
+    door.proxy.write(to(side).keyed(asked, KEY))
+    assert await door.user() == side
+    answer = await door.proxy.ask(container, place, KEY)
+    assert (answer.status, answer.upstream, answer.body) == (200, f"web-{asked}:{PORT}", asked)
+    for wrong in ("", "wr0ng"):
+        answer = await door.proxy.ask(container, place, wrong)
+        assert (answer.status, answer.upstream, answer.body) == (200, "", side)
+
+
+async def test_the_key_opens_the_plain_side_too_and_is_needed_for_the_counts(door: Door) -> None:
+    container, place = await door.container(), await entry(door)
+    door.proxy.write(to(Side.BLUE).keyed(Side.PLAIN, KEY))
+    assert (await door.proxy.ask(container, place, KEY)).upstream == f"web:{PORT}"
+    for wrong in ("", "wr0ng"):
+        with pytest.raises(Unavailable):
+            await door.proxy.in_flight(container, place, wrong)
+    door.proxy.write(to(Side.BLUE))
+    with pytest.raises(Unavailable):
+        await door.proxy.in_flight(container, place, KEY)
+
+
+async def test_what_is_in_flight_is_counted_where_it_is_websockets_apart(door: Door) -> None:
+    door.proxy.write(to(Side.BLUE).keyed(Side.GREEN, KEY))
+    none = Open(0, 0)
+    assert await counts(door) == {Side.BLUE: none, Side.GREEN: none, Side.PLAIN: none}
+    slow = [asyncio.ensure_future(door.user("slow")) for _ in range(2)]
+    socket = asyncio.ensure_future(door.user("websocket"))
+    await door.ground.clock.sleep(0.4)
+    assert (await counts(door))[Side.BLUE] == Open(2, 1)
+    door.proxy.write(to(Side.GREEN).keyed(Side.GREEN, KEY))
+    assert await counts(door) == {Side.BLUE: Open(2, 1), Side.GREEN: none, Side.PLAIN: none}
+    assert [await each for each in slow] == ["blue", "blue"]
+    assert await socket == "blue"
+
+    async def over() -> bool:
+        return (await counts(door))[Side.BLUE] == none
+
+    await until(door.ground, over, "nothing is in flight on blue")
+
+
+async def test_held_requests_are_counted_nowhere_and_follow_the_file(door: Door) -> None:
+    door.proxy.write(Traffic(Mode.HOLD).keyed(Side.BLUE, KEY))
+    held = [asyncio.ensure_future(door.user()) for _ in range(5)]
+    await door.ground.clock.sleep(0.7)
+    assert not any(each.done() for each in held)
+    assert set((await counts(door)).values()) == {Open(0, 0)}
+    assert (await door.proxy.ask(await door.container(), await entry(door), KEY)).body == "blue"
+    door.proxy.write(to(Side.GREEN))
+    assert {await each for each in held} == {"green"}
+
+
+async def test_users_are_turned_away_for_maintenance_and_the_key_is_not(door: Door) -> None:
+    door.proxy.write(Traffic(Mode.MAINTENANCE).keyed(Side.GREEN, KEY))
+    assert await door.user() == "maintenance"
+    assert (await door.proxy.ask(await door.container(), await entry(door), KEY)).body == "green"
+
+
+async def test_a_request_that_nobody_takes_waits_for_a_start_or_another_side(door: Door) -> None:
+    door.proxy.write(to(Side.GREEN))
+    await door.ground.engine.stop(door.side(Side.GREEN), grace=5)
+    held = [asyncio.ensure_future(door.user()) for _ in range(2)]
+    await door.ground.clock.sleep(0.7)
+    assert not any(each.done() for each in held)
+    await door.ground.engine.start(door.side(Side.GREEN))
+    assert [await each for each in held] == ["green", "green"]
+    await door.ground.engine.stop(door.side(Side.GREEN), grace=5)
+    waiting = asyncio.ensure_future(door.user())
+    await door.ground.clock.sleep(0.7)
+    assert not waiting.done()
+    door.proxy.write(to(Side.BLUE))
+    assert await waiting == "blue"
+    await door.ground.engine.start(door.side(Side.GREEN))
+
+
+async def test_a_question_that_nobody_takes_ends_unanswered(door: Door) -> None:
+    door.proxy.write(to(Side.BLUE).keyed(Side.GREEN, KEY))
+    await door.ground.engine.stop(door.side(Side.GREEN), grace=5)
+    with pytest.raises(Unavailable, match="no answer"):
+        await door.proxy.ask(await door.container(), await entry(door), KEY)
+    await door.ground.engine.start(door.side(Side.GREEN))
+
+
+async def test_a_proxy_that_does_not_run_answers_nothing(door: Door) -> None:
+    place = await entry(door)
+    door.proxy.write(to(Side.BLUE).keyed(Side.BLUE, KEY))
+    await door.ground.engine.stop((await door.container()).id, grace=5)
+    stopped = await door.container()
+    for ask in (door.proxy.ask, door.proxy.in_flight):
+        with pytest.raises(Unavailable):
+            await ask(stopped, place, KEY)
+    for look in (door.proxy.seen, door.proxy.entries, door.proxy.prepared):
+        with pytest.raises(TealError, match="is not running"):
+            await look(stopped)
+    await door.ground.engine.start(stopped.id)
+
+    async def answers() -> bool:
+        try:
+            return (await door.proxy.ask(await door.container(), place, KEY)).body == "blue"
+        except Unavailable:
+            return False
+
+    await until(door.ground, answers, "the proxy answers again")
+
+
+async def test_the_container_sees_the_file_until_its_directory_is_made_anew(door: Door) -> None:
+    container = await door.container()
+    door.spoil(None)
+    assert await door.proxy.seen(container) is None
+    door.proxy.write(to(Side.GREEN))
+    assert await door.proxy.seen(container) == "green"
+    door.lose_mount()  # the last test of this door
+    door.proxy.write(to(Side.BLUE))
+    assert await door.proxy.seen(container) != "blue"

@@ -49,7 +49,7 @@ _STEPS: st.SearchStrategy[Step] = st.one_of(
     st.builds(Keep, st.integers(1, 4), st.sampled_from(Side)),
 )
 _WRITES = st.one_of(
-    st.tuples(st.just("begin"), st.sampled_from(["deploy", "rollback"]), _SIDES, _SIDES, _RELEASES),
+    st.tuples(st.just("begin"), st.sampled_from(["deploy", "rollback", "heal"]), _SIDES, _SIDES, _RELEASES),
     st.tuples(st.just("started"), st.integers(0, 3), _STEPS),
     st.tuples(st.just("finished"), st.integers(0, 8), st.booleans()),
     st.tuples(st.just("open"), st.sampled_from(["0007_writer", "contract"]), st.integers(1, 4)),

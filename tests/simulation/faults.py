@@ -86,8 +86,7 @@ def _hand(sim: Simulation, boxes: list[Box], what: Callable[..., object]) -> Non
     if not boxes:
         return
     box = boxes[0]
-    if sim.world.side(box) is _active(sim):
-        sim.promises.excuse(FOREVER)
+    sim.promises.excuse(FOREVER if sim.world.side(box) is _active(sim) else 0.5)  # its last requests may be on it
     sim.promises.shake(1.0)
     sim.promises.robbed = True
     what(sim.world, box)

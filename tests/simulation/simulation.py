@@ -182,6 +182,7 @@ class Simulation:
     def close(self) -> None:
         """End the world."""
         self.users.flowing = False
+        self.sleep(0.1)  # what was cancelled last ends
         self.loop.close()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from teal.adapters.simulated import Behaviour, Trouble, life
+from teal.adapters.simulated.process import Kind
 from teal.core.side import Side
 from teal.core.traffic import to
 from teal.errors import NeedsPerson, Unhealthy
@@ -273,3 +274,21 @@ def test_with_state_file_and_journal_lost_the_only_whole_color_serves_on(world: 
     outcome = world.run("deploy").value
     assert outcome.source is Side.BLUE
     world.promises.settled("deploy")
+
+
+@pytest.mark.parametrize("kind", ["fail-after", "kill-after"])
+def test_a_recreate_that_fails_does_not_start_a_job_that_still_runs_plainly(kind: Kind) -> None:
+    world = Simulation()
+    world.plain_up()
+    world.users.flow()
+    source = world.new_source()
+    world.world.behaviours["clock", source] = Behaviour(exits_after=2.0)
+    assert isinstance(world.run("deploy").error, NeedsPerson)  # blue serves, and the plain clock goes on
+    world.world.behaviours.clear()
+    task = world.begin("deploy", Trouble(50, kind), strategy="recreate")
+    world.finish(task)
+    assert world.users.traffic() != to(Side.GREEN)
+    world.run("up")
+    assert [box.name for box in world.world.boxes.values() if "clock" in box.name and box.up] == ["shop-clock-1"]
+    assert world.promises.violations == []
+    world.close()

@@ -133,8 +133,8 @@ class SqliteJournal:
                 forget(self._writer, run)
 
     def unfinished(self) -> Unfinished | None:
-        """Return the latest run that did not end, None where every one did."""
-        rows = self._read(f"SELECT {_RUN} FROM run WHERE ended IS NULL ORDER BY id DESC LIMIT 1")  # noqa: S608
+        """Return the latest run that did not end, None where every one did; what only healed another counts last."""
+        rows = self._read(f"SELECT {_RUN} FROM run WHERE ended IS NULL ORDER BY command = 'heal', id DESC LIMIT 1")  # noqa: S608
         for run in self._runs(rows):
             steps = self._read("SELECT name FROM step WHERE run = ? ORDER BY id DESC LIMIT 1", (run.id,))
             last = str(steps[0][0]) if steps else ""

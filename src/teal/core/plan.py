@@ -169,7 +169,7 @@ def _back(change: Change, undo: tuple[Step, ...]) -> tuple[Step, ...]:
     Where the proxy did not confirm its switch, users may have been on the target for a moment.
     """
     if change.strategy == "recreate" and change.source is not None:
-        leaving = tuple(service.name for service in change.leaving)
+        leaving = tuple(service.name for service in change.leaving if service.name not in change.spared)
         again = Start(change.source, change.source_release, leaving)
         return (Hold(), Drain(change.target), *undo, again, Settle(change.source))
     settle = () if change.held and change.source is None else (Settle(change.source),)

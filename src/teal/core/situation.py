@@ -11,7 +11,7 @@ from teal.core.observed import Observed, Unfinished
 from teal.core.plan import Change, plan_forward
 from teal.core.policy import missing_images, previous
 from teal.core.release import Release
-from teal.core.side import COLORS, Side
+from teal.core.side import COLORS, Side, project_of
 from teal.core.stack import Service, Stack
 from teal.core.steps import Clear, Drain, Plan, Retire, Settle, Start, Step
 from teal.core.traffic import Mode
@@ -195,9 +195,15 @@ def _due(observed: Observed, stack: Stack) -> Repair | None:
 def _let_go(observed: Observed, stack: Stack) -> Repair:
     """Bring back what served before a run that still holds users' requests, though it has ended."""
     side, release = observed.switched or (Side.PLAIN, None)
-    names = tuple(service.name for service in services_on(observed, stack, side))
+    names = _served_by(observed, stack, side)
     text = f"requests were still held at the proxy: {side} runs and serves again"
     return Repair("undo", text, _only("heal", side, Start(side, release, names), Settle(side)))
+
+
+def _served_by(observed: Observed, stack: Stack, side: Side) -> tuple[str, ...]:
+    """Return the services that ran on *side* before its users were held: not the jobs that go on plainly beside it."""
+    spared = spared_plainly(observed, stack, side)
+    return tuple(service.name for service in services_on(observed, stack, side) if service.name not in spared)
 
 
 def _lost_traffic(observed: Observed, stack: Stack) -> Side | None:
@@ -233,6 +239,8 @@ def _is_leaving(observed: Observed) -> bool:
 def _finish_or_undo(observed: Observed, stack: Stack, unfinished: Unfinished) -> Repair:
     """Go forward where the interrupted command had switched already; else undo what it had begun."""
     source, target = unfinished.source, unfinished.target
+    if unfinished.command == "heal":  # what it was about ended before it, or shows by itself
+        return Repair("note", "healing was interrupted: begun anew", _only("heal", source))
     what = f"{unfinished.command} of release {unfinished.release}" if unfinished.release else unfinished.command
     users = observed.traffic.side if observed.traffic else Side.PLAIN
     if target is not None and users is target and target is not source and observed.on(target):
@@ -273,7 +281,7 @@ def _undo_steps(observed: Observed, stack: Stack, unfinished: Unfinished) -> tup
     steps: list[Step] = []
     held = observed.traffic is not None and observed.traffic.users is Mode.HOLD
     if held and source is not None:
-        names = tuple(service.name for service in services_on(observed, stack, source))
+        names = _served_by(observed, stack, source)
         steps.append(Start(source, observed.release_on(source) if source.is_color else None, names))
     if observed.traffic is not None and (held or observed.traffic.key):
         steps.append(Settle(source))
@@ -287,6 +295,9 @@ def _empty(observed: Observed, stack: Stack, unfinished: Unfinished, target: Sid
     """Return how the half-filled *target* is emptied; a release that stood there before is not touched."""
     if target is Side.PLAIN:
         return [Clear(Side.PLAIN)]
+    if not observed.on(target):
+        own = f"{project_of(stack.project, target)}_"  # networks that a killed clearing has left
+        return [Clear(target)] if any(name.startswith(own) for name in observed.networks) else []
     if not any(container.release == unfinished.release for container in observed.on(target)):
         return []
     if unfinished.command == "rollback":

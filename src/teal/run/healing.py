@@ -59,3 +59,10 @@ async def _carry_out(ports: Ports, stack: Stack, watch: Watch, observed: Observe
         await execute(plan, scene, run)
     if observed.unfinished is not None and repair.kind != "restore":
         ports.journal.end(observed.unfinished.run, "healed" if repair.kind == "forward" else "aborted", repair.text)
+        _close_heals(ports)
+
+
+def _close_heals(ports: Ports) -> None:
+    """Close what healed before, and was killed itself: what it was about is done."""
+    while (left := ports.journal.unfinished()) is not None and left.command == "heal":
+        ports.journal.end(left.run, "interrupted", "healing was interrupted, and begun anew")

@@ -56,7 +56,7 @@ class MemoryJournal(ports.Journal):
         open_ = [run for run in self.world.disk.runs if run["ended"] is None]
         if not open_:
             return None
-        run = open_[-1]
+        run = next((run for run in reversed(open_) if run["command"] != "heal"), open_[-1])
         names = [name_of(row["step"]) for row in self.world.disk.steps if row["run"] == run["id"]]
         last = names[-1] if names else ""
         return Unfinished(run["id"], run["command"], run["source"], run["target"], run["release"], last, run["started"])

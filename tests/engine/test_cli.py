@@ -256,6 +256,35 @@ def test_a_variable_that_got_lost_stops_a_deploy_until_the_file_says_that_it_may
     assert mini.status()["release"] == number + 1
 
 
+def test_an_image_that_is_mounted_belongs_to_its_release(mini):
+    project = mini.stack.project
+    data, ids = f"{project}-data:now", {name: docker("image", "inspect", "-f", "{{.Id}}", name) for name in IMAGES}
+    web = {"volumes": [{"type": "image", "source": data, "target": "/data"}]}
+    with override(mini, web=web):
+        assert f"docker pull {data}" in mini.teal("deploy", status=1).stderr
+        docker("tag", "redis:8", data)
+        first = json.loads(mini.teal("deploy", "--json").stdout.splitlines()[-1])
+        assert mounted(mini, first) == ids["redis:8"]
+        docker("tag", "caddy:2.11", data)
+        second = json.loads(mini.teal("deploy", "--json").stdout.splitlines()[-1])
+        assert mounted(mini, second) == ids["caddy:2.11"]
+    docker("image", "rm", data)
+    back = json.loads(mini.teal("rollback", "--json").stdout.splitlines()[-1])
+    assert (back["release"], mounted(mini, back)) == (first["release"], ids["redis:8"])
+    tags = docker("images", f"teal/{project}/mounted", "--format", "{{.Tag}}").split()
+    assert sorted(tags) == [f"{first['release']}-0", f"{second['release']}-0"]
+
+
+IMAGES = ("redis:8", "caddy:2.11")
+
+
+def mounted(mini, outcome):
+    """Return the image that is mounted in the web that *outcome* brought."""
+    name = f"{mini.stack.project}-{outcome['target']}-web-{outcome['target']}-1"
+    mounts = json.loads(docker("inspect", "-f", "{{json .HostConfig.Mounts}}", name))
+    return next(each["Source"] for each in mounts if each["Type"] == "image")
+
+
 def test_down_takes_all_down_and_keeps_the_volumes(mini):
     assert "add --yes" in mini.teal("down", status=1).stderr
     label = f"label=com.docker.compose.project={mini.stack.project}"

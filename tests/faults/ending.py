@@ -1,5 +1,7 @@
 """The real ``teal``, which ends itself at one exact point: ``python -m tests.faults.ending POINT SIGNAL -- WORDS``.
 
+With ``RUN`` in the place of a signal the command line in ``TEAL_TEST_RUN`` is run there, and Teal goes on.
+
 POINT is ``before:STEP`` (the journal knows that it begins), ``done:STEP`` (done, and the journal doesn't know it),
 ``after:STEP`` (the journal knows that it is done), ``tagged`` (images tagged, the release not yet kept) or ``beside``
 (the new state written beside the old one at the switch, not yet renamed). Everything else is as in production.
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -21,7 +24,7 @@ from teal.adapters.releases import ReleaseFolders
 from teal.cli.main import main
 from teal.core.words import name_of
 
-POINT, SIGNAL = sys.argv[1], signal.Signals[sys.argv[2]]
+POINT, SIGNAL = sys.argv[1], None if sys.argv[2] == "RUN" else signal.Signals[sys.argv[2]]
 MARK = "TEAL_TEST_MARK"  # names the file that takes the moment
 _step = ""
 
@@ -30,7 +33,10 @@ def end_here(point: str) -> None:
     """Send the signal to this process if this is the point; once."""
     if point == POINT and not Path(os.environ[MARK]).exists():
         Path(os.environ[MARK]).write_text(repr(time.time()), encoding="utf-8")
-        os.kill(os.getpid(), SIGNAL)
+        if SIGNAL is None:
+            subprocess.run(["sh", "-c", os.environ["TEAL_TEST_RUN"]], check=True)
+        else:
+            os.kill(os.getpid(), SIGNAL)
 
 
 def wrapped(inner: Callable[..., Any], before: Callable[..., str], after: Callable[..., str]) -> Callable[..., Any]:

@@ -115,11 +115,16 @@ class World:
         assert color in {"blue", "green"}
         return color
 
-    def ended_at(self, point: str, which: signal.Signals, *words: str) -> Ended:
-        """Run ``teal WORDS``, which sends itself a signal at *point*; tell a switch that it could not journal."""
+    def ended_at(self, point: str, which: signal.Signals | str, *words: str) -> Ended:
+        """Run ``teal WORDS``, which sends itself a signal at *point*; tell a switch that it could not journal.
+
+        A text in the place of the signal is a command line that is run there.
+        """
         mark = self.teal.home / f"mark-{time.monotonic_ns()}"
-        argv = [sys.executable, "-m", "tests.faults.ending", point, which.name, "--"]
-        with self.teal.running(*words, argv=argv, PYTHONPATH=str(ROOT), TEAL_TEST_MARK=str(mark)) as run:
+        name, line = ("RUN", which) if isinstance(which, str) else (which.name, "")
+        argv = [sys.executable, "-m", "tests.faults.ending", point, name, "--"]
+        more = {"PYTHONPATH": str(ROOT), "TEAL_TEST_MARK": str(mark), "TEAL_TEST_RUN": line}
+        with self.teal.running(*words, argv=argv, **more) as run:
             ended = run.end()
         assert mark.exists(), f"never came to {point}\n{ended.told}"
         if point == "done:switch":

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from teal.core.render import render, render_both, render_once
+from teal.core.render_files import mounted_images
 from teal.core.rendered import to_json
 from teal.core.roles import Role
 from teal.core.side import Side
@@ -187,6 +188,14 @@ def test_two_files_of_one_name_are_two_copies() -> None:
         {"web": {"image": "app", "volumes": mounts}}, copies=frozenset(f"/srv/shop/{x}/app.conf" for x in "ab")
     )
     assert len({file.name for file in render(stack, Side.BLUE, making(stack)).files}) == 2
+
+
+def test_an_image_that_is_mounted_is_the_one_of_the_release() -> None:
+    mount = {"type": "image", "source": "words:now", "target": "/words", "image": {"subpath": "en"}}
+    stack = web(volumes=[mount])
+    assert mounted_images(stack) == ("words:now",)
+    mounted = {"words:now": "sha256:words"}
+    assert service(stack, mounted=mounted)["volumes"] == [{**mount, "source": "sha256:words"}]
 
 
 def test_a_folder_with_a_dollar_is_written_as_compose_reads_it() -> None:

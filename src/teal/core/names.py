@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+MOUNTED = "mounted"  # in the place of a service: images that are mounted as volumes
+
 
 def repository(project: str, service: str) -> str:
     """Return the repository under which Teal tags the images of kept releases."""
@@ -11,6 +13,11 @@ def repository(project: str, service: str) -> str:
 def image_tag(project: str, service: str, release: int) -> str:
     """Return the tag that keeps a release's image from being pruned."""
     return f"{repository(project, service)}:{release}"
+
+
+def mounted_tag(release: int, at: int) -> str:
+    """Return the tag, in the repository of ``MOUNTED``, of the image at place *at* of those that a release mounts."""
+    return f"{release}-{at}"
 
 
 def one_shot_name(project: str, service: str, release: int) -> str:

@@ -28,4 +28,5 @@ def previous(observed: Observed, active: int | None) -> Release | None:
 
 def missing_images(observed: Observed, release: Release) -> tuple[str, ...]:
     """Return the services of *release* whose image the engine no longer has."""
-    return tuple(s.name for s in release.rotating if release.images.get(s.name) not in observed.images)
+    services = (s.name for s in release.rotating if release.images.get(s.name) not in observed.images)
+    return (*services, *(name for name, id_ in release.mounted.items() if id_ not in observed.images))

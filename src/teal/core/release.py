@@ -72,6 +72,7 @@ class Release:
     # ^ service -> {the stack's network on which shared services meet it: aliases there}, for joining later
     volumes: tuple[Required, ...] = ()  # those that it mounts
     remembered: Remembered | None = None  # the stack around it
+    mounted: Mapping[str, str] = field(default_factory=dict)  # image that is mounted as a volume -> its id
     variables: tuple[str, ...] = ()  # that its files named and somebody had set, or that had a default
 
     @property

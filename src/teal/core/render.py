@@ -29,7 +29,7 @@ def render(stack: Stack, side: Side, making: Making) -> Rendered:
     model = stack.models[side]
     services = services_in(model)
     own = {each.name: services[each.name] for each in stack.rotating}
-    folder = Folder(making.folder, side)
+    folder = Folder(making.folder, side, making.mounted)
     meets = meeting(stack, side)
     together = probed(stack.rotating)
     made: Tree = {
@@ -60,7 +60,7 @@ def render_once(stack: Stack, side: Side, making: Making) -> Rendered:
 
     The commands of its migrations are among them.
     """
-    folder, meets = Folder(making.folder, side), meeting(stack, side)
+    folder, meets = Folder(making.folder, side, making.mounted), meeting(stack, side)
     shots = stack.having(Role.ONE_SHOT)
     made: Tree = {each.name: one_shot(each, stack, making, folder, meets) for each in shots}
     jobs = _jobs(stack, making, folder, meets)
@@ -69,7 +69,7 @@ def render_once(stack: Stack, side: Side, making: Making) -> Rendered:
 
 def render_jobs(stack: Stack, side: Side, making: Making) -> Rendered:
     """Return nothing but what migrates *stack*, to be run by itself outside of a deploy."""
-    folder, meets = Folder(making.folder, side), meeting(stack, side)
+    folder, meets = Folder(making.folder, side, making.mounted), meeting(stack, side)
     named = stack.migrations.one_shot if stack.migrations else ""
     shots = [each for each in stack.having(Role.ONE_SHOT) if each.name == named]
     made: Tree = {each.name: one_shot(each, stack, making, folder, meets) for each in shots}

@@ -22,6 +22,7 @@ class Folder:
 
     path: str  # absolute
     side: Side
+    mounted: Mapping[str, str] = field(default_factory=dict)  # image that is mounted as a volume -> its id
     files: dict[str, ReleaseFile] = field(default_factory=dict)
 
     def add(self, file: ReleaseFile) -> str:
@@ -37,10 +38,19 @@ def copied_volumes(service: Node, stack: Stack, folder: Folder) -> list[object]:
 
 def _mount(volume: Node, stack: Stack, folder: Folder) -> Tree:
     source = unescaped(volume.get("source"))
+    if volume.get("type") == "image":
+        return {**volume, "source": folder.mounted.get(source) or volume.get("source")}
     if not is_copied(volume, stack):
         return dict(volume)
     bind = {k: v for k, v in mapping(volume.get("bind")).items() if k != "create_host_path"}
     return {**volume, "source": folder.add(_copy(source, stack.directory)), "bind": {**bind, "create_host_path": False}}
+
+
+def mounted_images(stack: Stack) -> tuple[str, ...]:
+    """Return the images that services of a release mount as volumes, each once."""
+    services = services_in(stack.models[Side.BLUE])
+    volumes = [mapping(each) for one in stack.pinned for each in sequence(services[one.name].get("volumes"))]
+    return tuple(dict.fromkeys(unescaped(each.get("source")) for each in volumes if each.get("type") == "image"))
 
 
 def is_copied(volume: Node, stack: Stack) -> bool:

@@ -22,6 +22,7 @@ class Making:
     images: Mapping[str, str]  # service -> image id, "sha256:…"
     folder: str  # the release's own, absolute
     engine: tuple[int, int] = (28, 0)  # its version
+    mounted: Mapping[str, str] = field(default_factory=dict)  # image that is mounted as a volume -> its id
 
 
 @dataclass(frozen=True, slots=True)

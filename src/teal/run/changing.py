@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from teal.core.names import image_tag, one_shot_name
+from teal.core.names import MOUNTED, image_tag, mounted_tag, one_shot_name, repository
 from teal.core.observed import Container
 from teal.core.order import stop_waves
 from teal.core.release import Release
@@ -188,13 +188,19 @@ async def prune(scene: Scene, numbers: Iterable[int]) -> bool:
     for number in numbers:
         if number not in kept or not await _forget_one_shots(scene, kept[number]):
             continue
-        for service in kept[number].images:
+        for tag in _tags(scene.stack.project, kept[number]):
             try:
-                await scene.ports.engine.untag(image_tag(scene.stack.project, service, number))
+                await scene.ports.engine.untag(tag)
             except TealError as error:
                 scene.note(f"an image of release {number} could not be removed: {error.message}", warning=True)
         scene.ports.releases.drop(number)
     return False
+
+
+def _tags(project: str, release: Release) -> list[str]:
+    """Return the names that Teal gave to the images of *release*."""
+    mounts = (f"{repository(project, MOUNTED)}:{mounted_tag(release.number, at)}" for at in range(len(release.mounted)))
+    return [*(image_tag(project, service, release.number) for service in release.images), *mounts]
 
 
 async def _forget_one_shots(scene: Scene, release: Release) -> bool:

@@ -83,7 +83,9 @@ async def _planned_deploy(ports: Ports, stack: Stack, options: DeployOptions) ->
 async def _unchanged(observed: Observed, stack: Stack, scene: Scene) -> bool:
     """Tell whether the active release is whole, up, and just what a deploy would bring."""
     kept = same_release(observed, stack)
-    return kept is not None and kept.images == await making.image_ids(scene, stack.pinned)
+    if kept is None or kept.images != await making.image_ids(scene, stack.pinned):
+        return False
+    return kept.mounted == await making.mounted(scene)
 
 
 async def rollback(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from teal.core.names import repository
+from teal.core.names import MOUNTED, mounted_tag, repository
 from teal.core.preflight import Room, check_room
 from teal.core.release import Release, remember
 from teal.core.render import render_both, render_once
+from teal.core.render_files import mounted_images
 from teal.core.rendered import Making, Required
 from teal.core.services import with_images
 from teal.core.side import Side
@@ -82,6 +83,19 @@ async def images(scene: Scene, services: Iterable[Service]) -> dict[str, ImageIn
     return there
 
 
+async def mounted(scene: Scene) -> dict[str, str]:
+    """Return image -> id of those that are mounted as volumes; raise ``Refused`` where one is missing."""
+    references = mounted_images(scene.stack)
+    found = await asyncio.gather(*(scene.ports.engine.image(each) for each in references))
+    for reference, image in zip(references, found, strict=True):
+        if image is None:
+            raise Refused(
+                f"the image {reference}, which a service mounts, is not there",
+                hint=f"get it: docker pull {reference}; the active release was not touched",
+            )
+    return {reference: image.id for reference, image in zip(references, found, strict=True) if image}
+
+
 async def keep(scene: Scene, number: int, side: Side) -> bool:
     """Write the release (both renderings, its files, its record) and pin its images under Teal's tags."""
     engine = scene.ports.engine
@@ -89,8 +103,8 @@ async def keep(scene: Scene, number: int, side: Side) -> bool:
     stack = with_images(scene.stack, {name: image.facts for name, image in found.items()})
     ids = {name: image.id for name, image in found.items()}
     folder = scene.ports.releases.folder(number)
-    info = await engine.info()
-    made = Making(number, ids, folder, engine=engine_version(info.version))
+    info, mounts = await asyncio.gather(engine.info(), mounted(scene))
+    made = Making(number, ids, folder, engine_version(info.version), mounts)
     both, once = render_both(stack, made), render_once(stack, side, made)
     rendered = both[side]
     release = Release(
@@ -103,12 +117,24 @@ async def keep(scene: Scene, number: int, side: Side) -> bool:
         meets=rendered.meets,
         volumes=tuple(dict.fromkeys((*rendered.volumes, *once.volumes))),
         remembered=remember(scene.stack),
+        mounted=mounts,
         variables=tuple(sorted(scene.stack.variables - scene.stack.unset)),
     )
     scene.ports.releases.keep(release, both, once)  # before the tags: what a kill leaves of it, a later deploy prunes
-    await asyncio.gather(*(engine.tag(ids[name], repository(stack.project, name), str(number)) for name in ids))
+    await _tag(scene, release)
     await require(scene, release)
     return False
+
+
+async def _tag(scene: Scene, release: Release) -> None:
+    """Give the images of *release* a name of Teal's: no plain prune takes them then."""
+    engine, project, number = scene.ports.engine, scene.stack.project, release.number
+    services = (engine.tag(id_, repository(project, name), str(number)) for name, id_ in release.images.items())
+    mounts = (
+        engine.tag(id_, repository(project, MOUNTED), mounted_tag(number, at))
+        for at, id_ in enumerate(release.mounted.values())
+    )
+    await asyncio.gather(*services, *mounts)
 
 
 async def require(scene: Scene, release: Release) -> None:

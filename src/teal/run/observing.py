@@ -33,6 +33,6 @@ async def observe(ports: Ports, stack: Stack) -> Observed:
 
 async def _present(ports: Ports, releases: tuple[Release, ...]) -> frozenset[str]:
     """Return those of the kept releases' image ids that the engine still has."""
-    ids = sorted({image for release in releases for image in release.images.values()})
+    ids = sorted({image for each in releases for image in (*each.images.values(), *each.mounted.values())})
     found = await asyncio.gather(*(ports.engine.image(each) for each in ids))
     return frozenset(id_ for id_, image in zip(ids, found, strict=True) if image is not None)

@@ -34,7 +34,7 @@ def end_here(point: str) -> None:
     if point == POINT and not Path(os.environ[MARK]).exists():
         Path(os.environ[MARK]).write_text(repr(time.time()), encoding="utf-8")
         if SIGNAL is None:
-            subprocess.run(["sh", "-c", os.environ["TEAL_TEST_RUN"]], check=True)
+            subprocess.run(["sh", "-c", os.environ["TEAL_TEST_RUN"]], check=True, stdout=subprocess.DEVNULL)
         else:
             os.kill(os.getpid(), SIGNAL)
 

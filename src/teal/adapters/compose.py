@@ -15,6 +15,7 @@ OLDEST = (2, 24)
 SHOWN = 40  # last lines of a failed command that are shown
 # Of the user's environment, what a rendered file may see: nothing that Compose would interpolate or be steered by.
 NEEDED = re.compile(r"PATH|HOME|USER|TMPDIR|LANG|DOCKER_.*|XDG_.*|SSL_CERT_.*|(?:https?|no|all|ftp)_proxy", re.I)
+_TAKEN_DOWN = re.compile(r"Network (\S+) +Remov(?:ed|ing)")
 _ABOVE = "its own words are above"
 NO_COMPOSE = re.compile(r"is not a docker command|unknown command: docker|Usage:\s+docker \[OPTIONS\] COMMAND")
 NO_ENGINE = re.compile(r"Cannot connect to the Docker daemon|permission denied while trying to connect")
@@ -51,6 +52,17 @@ class DockerCompose(ports.Compose):
         argv = ("up", "--detach", "--no-deps", *([] if update else ["--no-recreate"]), *services)
         failure = Failed(f"Compose can't start the shared services {', '.join(services)}", hint=_ABOVE)
         await self._owners(*argv, told=told, failure=failure)
+
+    async def outdated_networks(self, services: Sequence[str]) -> tuple[str, ...]:
+        """Return the networks that a start of *services* would first take down: they are defined otherwise now.
+
+        Compose stops all that runs on such a network, and then can't remove it while a color is on it.
+        """
+        if not services:
+            return ()
+        argv = ("--dry-run", "--progress", "plain", "up", "--detach", "--no-deps", "--no-build", "--no-recreate")
+        ended = await self._owners(*argv, *services)
+        return tuple(dict.fromkeys(_TAKEN_DOWN.findall(ended.text)))
 
     async def hashes(self, services: Sequence[str]) -> Mapping[str, str]:
         """Return Compose's hash of each service's definition today."""

@@ -23,6 +23,10 @@ class Compose(Protocol):
         """Create and start the owner's *services* alone; leave running ones as they are unless *update*."""
         ...
 
+    async def outdated_networks(self, services: Sequence[str]) -> tuple[str, ...]:
+        """Return the networks that a start of *services* would first take down: they are defined otherwise now."""
+        ...
+
     async def hashes(self, services: Sequence[str]) -> Mapping[str, str]:
         """Return Compose's hash of each service's definition today, comparable to ``Container.definition``."""
         ...

@@ -15,6 +15,7 @@ from teal.core.stack import GRACE, Service
 from teal.errors import TealError
 from teal.ports import Network
 from teal.run import making
+from teal.run.once import refuse_outdated
 from teal.run.scene import Scene
 
 GUEST = -1  # a lower priority than any network of the stack: else the engine moves published ports over, with a gap
@@ -27,6 +28,7 @@ async def create(scene: Scene, side: Side, release: int | None, *, apart: bool) 
     """Create the containers of *release* on *side*; tell whether they all stood there already."""
     if side is Side.PLAIN:
         names = tuple(service.name for service in scene.stack.rotating)
+        await refuse_outdated(scene)
         await scene.ports.compose.create_plain(names, told=scene.tool)
         return False
     assert release is not None, "a color always holds a release"

@@ -10,7 +10,7 @@ from teal.core.names import one_shot_name
 from teal.core.observed import Container
 from teal.core.side import Side, once_project
 from teal.core.stack import GRACE, Hook
-from teal.errors import CheckFailed, Failed, TealError, Unhealthy
+from teal.errors import CheckFailed, Failed, Refused, TealError, Unhealthy
 from teal.run.scene import Scene
 from teal.run.starting import TAIL, start
 
@@ -39,11 +39,22 @@ async def start_shared(scene: Scene, names: Iterable[str]) -> bool:
     absent = tuple(name for name in names if name not in found or not found[name].running)
     if not absent:
         return True
+    await refuse_outdated(scene)
     for name in absent:
         scene.tell(None, name, "starting")
     await scene.ports.compose.up_shared(absent, update=False, told=scene.tool)
     await _await_shared(scene, frozenset(absent))
     return False
+
+
+async def refuse_outdated(scene: Scene) -> None:
+    """Raise ``Refused`` where Compose, told to start anything, would first take a network of the stack down."""
+    for name in await scene.ports.compose.outdated_networks(sorted(scene.shared())):
+        raise Refused(
+            f"the network {name} is defined otherwise now: to make it anew, Compose stops what runs on it first, and "
+            "can't remove it while a color is on it",
+            hint="take the change of `networks` back, or take the stack down for it: `teal down`, then `teal deploy`",
+        )
 
 
 async def _await_shared(scene: Scene, names: frozenset[str]) -> None:
@@ -106,9 +117,7 @@ async def hand_over(scene: Scene, service: str, source: Side | None, to: Side, r
 
 async def _stop_singleton(scene: Scene, container: Container) -> None:
     """Stop a singleton with the grace that its own release gives it."""
-    services = {s.name: s for s in scene.stack.rotating}
-    if container.release is not None:
-        services |= {s.name: s for s in scene.release(container.release).rotating}
+    services = {s.name: s for s in (*scene.stack.rotating, *scene.described(container.release))}
     await scene.ports.engine.stop(container.id, grace=services[container.service].grace)
 
 

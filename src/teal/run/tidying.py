@@ -18,7 +18,7 @@ from teal.errors import ConfigError, TealError
 from teal.run.execute import execute
 from teal.run.healing import heal
 from teal.run.observing import observe
-from teal.run.once import start_shared
+from teal.run.once import refuse_outdated, start_shared
 from teal.run.ports import Ports, Watch
 from teal.run.results import Cleaned, Upped
 from teal.run.scene import Scene
@@ -86,6 +86,7 @@ async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch) -> 
         scene = Scene(ports, stack, watch, key=ports.machine.secret())
         if observed.traffic is None:  # a proxy without a state file serves the plain names, and logs that it has none
             ports.proxy.write(PLAIN)
+        await refuse_outdated(scene)
         if changed:
             await ports.compose.up_shared(changed, update=True, told=scene.tool)
         await start_shared(scene, wanted)

@@ -56,6 +56,10 @@ class SimulatedCompose(ports.Compose):
             life.start(self.world, box, by=self.process.name)
 
     @asks
+    async def outdated_networks(self, services: Sequence[str]) -> tuple[str, ...]:
+        return ()
+
+    @asks
     async def hashes(self, services: Sequence[str]) -> Mapping[str, str]:
         every = services_in(self._plain)
         return {name: fingerprint(every[name]) for name in services if name in every}

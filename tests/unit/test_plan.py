@@ -147,8 +147,18 @@ def test_rollback_is_refused_with_the_reason_when_the_images_are_gone() -> None:
 
 
 def test_rollback_without_an_earlier_release_says_so() -> None:
+    observed = replace(BLUE_7, containers=(*SHARED, *color(Side.BLUE, 7)), served=(7,))
     with pytest.raises(Refused, match="no earlier release"):
-        rollback_release(replace(BLUE_7, served=(7,)), None)
+        rollback_release(observed, None)
+
+
+def test_what_stands_in_a_color_has_served_though_the_journal_was_lost() -> None:
+    observed = replace(BLUE_7, served=())
+    standing = observed.release_on(Side.GREEN)
+    assert standing is not None
+    assert rollback_release(observed, None).number == standing
+    plan = plan_deploy(observed, STACK, change_to(observed, STACK, command="deploy"))
+    assert not {7, standing} & {n for step in plan.after if isinstance(step, Prune) for n in step.releases}
 
 
 def test_rolling_back_twice_does_not_bring_the_bad_release_again() -> None:

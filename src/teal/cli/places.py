@@ -10,7 +10,7 @@ from teal.cli.asked import Asked, Opened
 from teal.cli.compose_words import Place
 from teal.cli.session import Session
 from teal.core.observed import Container, active_of
-from teal.core.side import Side, once_project, project_of
+from teal.core.side import Side, key_of, once_project, project_of
 from teal.errors import Refused
 
 
@@ -37,7 +37,7 @@ async def find(session: Session, opened: Opened, color: str | None) -> Places:
     plain = _plain(session.asked, opened)
     if side is Side.PLAIN:
         return Places(side, serves=True, every=(plain,))
-    return Places(side, side is active, (*_of_color(opened, side, _release(containers, side)), plain))
+    return Places(side, side is active, (*_of_color(opened, side, containers), plain))
 
 
 def _release(containers: tuple[Container, ...], side: Side) -> int:
@@ -47,10 +47,11 @@ def _release(containers: tuple[Container, ...], side: Side) -> int:
     return max(numbers)
 
 
-def _of_color(opened: Opened, side: Side, release: int) -> tuple[Place, ...]:
-    ports, stack = opened.ports, opened.stack
+def _of_color(opened: Opened, side: Side, containers: tuple[Container, ...]) -> tuple[Place, ...]:
+    ports, stack, release = opened.ports, opened.stack, _release(containers, side)
     file = Path(ports.releases.rendering(release, side))
-    keys = _keys(file)
+    # A lost rendering is Compose's to complain of, where a service of the color is meant; the others need none.
+    keys = _keys(file) if file.exists() else tuple(key_of(c.service, side) for c in containers if c.side is side)
     color = Place(
         project_of(stack.project, side), {each.removesuffix(f"-{side}"): each for each in keys}, file=str(file)
     )

@@ -34,8 +34,11 @@ class Container:
     oom: bool = False
     definition: str = ""  # Compose's hash of the definition that it was made from
     networks: Mapping[str, str] = field(default_factory=dict)  # network name -> its id when attached
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # network name -> names that it has there
     addresses: Mapping[str, str] = field(default_factory=dict)  # network name -> IP address, running only
     ports: Mapping[int, tuple[str, int]] = field(default_factory=dict)  # container port -> published (ip, port)
+    binds: Mapping[str, str] = field(default_factory=dict)  # path inside -> file or directory of this host
+    pid: int = 0  # its first process, as this host counts; 0 where it doesn't run
 
     @property
     def running(self) -> bool:
@@ -75,6 +78,7 @@ class Observed:
     served: tuple[int, ...] = ()  # releases that served users once, latest last, from the journal
     next_release: int = 1
     contracts: tuple[OpenChange, ...] = ()  # those that releases have brought, open ones and those that were run
+    closed: bool = False  # the state file is there, and not every user may read it: the proxy may run as another one
 
     def on(self, side: Side, services: frozenset[str] | None = None) -> tuple[Container, ...]:
         """Return the containers on *side*, of *services* only where given."""

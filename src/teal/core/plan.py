@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 from teal.core.choices import Images, Strategy
 from teal.core.migrations import Migrations
-from teal.core.observed import Observed
+from teal.core.observed import Container, Observed
 from teal.core.phase import Phase
 from teal.core.policy import superfluous
 from teal.core.release import Release
 from teal.core.roles import Role
-from teal.core.side import COLORS, Side
+from teal.core.side import COLORS, Side, key_of, project_of
 from teal.core.stack import Service, Stack
 from teal.core.steps import (
     Backfill,
@@ -228,7 +228,17 @@ def reusable(observed: Observed, side: Side, release: Release) -> bool:
         mine = [c for c in containers if c.service == service.name and c.release == release.number]
         if len(mine) != service.replicas or any(c.image != release.images[service.name] for c in mine):
             return False
-        if any(not release.meets.get(service.name, {}).keys() <= c.networks.keys() for c in mine):
+        if not all(_placed(release, side, container) for container in mine):
             return False
     attached = [pair for container in containers for pair in container.networks.items()]
     return all(observed.networks.get(name) == id_ for name, id_ in attached)
+
+
+def _placed(release: Release, side: Side, container: Container) -> bool:
+    """Tell whether *container* is where its release puts it: on each network, under the name that others call."""
+    name = container.service
+    wanted = dict.fromkeys(release.meets.get(name, {}), key_of(name, side))
+    if release.remembered is not None:
+        project = project_of(release.remembered.project, side)
+        wanted |= {f"{project}_{key}": name for key in release.own.get(name, ())}
+    return all(alias in container.aliases.get(network, ()) for network, alias in wanted.items())

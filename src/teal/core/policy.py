@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from teal.core.observed import Observed
 from teal.core.release import Release
+from teal.core.side import COLORS
 from teal.core.steps import Prune
 
 
 def superfluous(observed: Observed, *, active: int | None, keep: int) -> Prune | None:
     """Return the releases beyond the policy: all but *active* and the *keep* others that served last."""
-    others = [number for number in reversed(observed.served) if number != active]
+    others = [number for number in reversed(served(observed)) if number != active]
     latest = list(dict.fromkeys(others))[:keep]
     gone = tuple(r.number for r in observed.releases if r.number != active and r.number not in latest)
     return Prune(gone) if gone else None
@@ -22,8 +23,18 @@ def previous(observed: Observed, active: int | None) -> Release | None:
     """
     if active is None:
         return None
-    older = [r for r in observed.releases if r.number < active and r.number in observed.served]
-    return max(older, key=lambda release: observed.served.index(release.number), default=None)
+    order = served(observed)
+    older = [r for r in observed.releases if r.number < active and r.number in order]
+    return max(older, key=lambda release: order.index(release.number), default=None)
+
+
+def served(observed: Observed) -> tuple[int, ...]:
+    """Return the releases that served users once, the latest last.
+
+    One that stands in a color has, though the journal doesn't know: it was lost, and what fails there is removed.
+    """
+    standing = [number for color in COLORS if (number := observed.release_on(color)) is not None]
+    return (*(number for number in dict.fromkeys(standing) if number not in observed.served), *observed.served)
 
 
 def missing_images(observed: Observed, release: Release) -> tuple[str, ...]:

@@ -74,6 +74,7 @@ class Release:
     remembered: Remembered | None = None  # the stack around it
     mounted: Mapping[str, str] = field(default_factory=dict)  # image that is mounted as a volume -> its id
     variables: tuple[str, ...] = ()  # that its files named and somebody had set, or that had a default
+    own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # service -> keys of its networks in the files
 
     @property
     def rotating(self) -> tuple[Service, ...]:

@@ -38,6 +38,12 @@ def private_name(stack: Stack, side: Side, key: str) -> str:
     return f"{project_of(stack.project, side)}_{key}"
 
 
+def networks_by_service(stack: Stack, side: Side) -> dict[str, tuple[str, ...]]:
+    """Return the keys of the networks that each rotating service is on in the files of *side*."""
+    services = services_in(stack.models[side])
+    return {each.name: tuple(networks_of(services[each.name])) for each in stack.rotating}
+
+
 def joined(key: str) -> str:
     """Return the key, in a rendering, of the stack's own network *key*."""
     return f"{key}.shared"

@@ -179,7 +179,8 @@ def diagnose(observed: Observed, stack: Stack) -> Repair | None:
 def _due(observed: Observed, stack: Stack) -> Repair | None:
     lost = _lost_traffic(observed, stack)
     if lost is not None:
-        text = f"the proxy's state file was lost: users go to {lost} again, as the journal knows"
+        how = "as the journal knows" if observed.switched else "the only color that runs whole"
+        text = f"the proxy's state file was lost: users go to {lost} again, {how}"
         return Repair("restore", text, _only("heal", lost, Settle(lost)))
     unfinished = observed.unfinished
     if unfinished is not None:
@@ -189,6 +190,9 @@ def _due(observed: Observed, stack: Stack) -> Repair | None:
             return _let_go(observed, stack)
         text = "a key of an earlier command was still in the proxy's state file: removed"
         return Repair("settle", text, _only("heal", observed.traffic.side, Settle(observed.traffic.side)))
+    if observed.closed and observed.traffic is not None and observed.traffic.side is not None:
+        text = "the proxy's state file was closed to the proxy's user: opened again"
+        return Repair("restore", text, _only("heal", observed.traffic.side, Settle(observed.traffic.side)))
     return None
 
 
@@ -208,7 +212,7 @@ def _served_by(observed: Observed, stack: Stack, side: Side) -> tuple[str, ...]:
 
 def _lost_traffic(observed: Observed, stack: Stack) -> Side | None:
     """Return the color that users belong to while the state file doesn't name it."""
-    known = observed.switched[0] if observed.switched else _only_whole(observed)
+    known = observed.switched[0] if observed.switched else _only_whole(observed, stack)
     if known not in COLORS or not any(container.running for container in observed.on(known)):
         return None
     if observed.traffic is None:
@@ -217,18 +221,19 @@ def _lost_traffic(observed: Observed, stack: Stack) -> Side | None:
     return known if plain and not _is_leaving(observed) else None
 
 
-def _only_whole(observed: Observed) -> Side | None:
+def _only_whole(observed: Observed, stack: Stack) -> Side | None:
     """Return the only color that could serve, where neither state file nor journal knows anything any more."""
     if observed.traffic is not None or observed.unfinished is not None:
         return None
-    whole = [color for color in COLORS if _could_serve(observed, color)]
+    whole = [color for color in COLORS if _could_serve(observed, stack, color)]
     return whole[0] if len(whole) == 1 else None
 
 
-def _could_serve(observed: Observed, color: Side) -> bool:
-    kept = observed.kept(observed.release_on(color))
+def _could_serve(observed: Observed, stack: Stack, color: Side) -> bool:
+    """Tell whether all of one release runs on *color*, by what is kept of it, or else by today's files."""
     up = {container.service for container in observed.on(color) if container.running}
-    return kept is not None and {service.name for service in kept.rotating} <= up
+    wanted = {service.name for service in services_on(observed, stack, color)}
+    return observed.release_on(color) is not None and bool(wanted) and wanted <= up
 
 
 def _is_leaving(observed: Observed) -> bool:

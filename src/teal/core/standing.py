@@ -11,8 +11,9 @@ from teal.core.observed import Container, Observed
 from teal.core.plan import reusable
 from teal.core.policy import missing_images
 from teal.core.release import Release
+from teal.core.roles import Role
 from teal.core.side import Side
-from teal.core.situation import plainly_running
+from teal.core.situation import plainly_running, services_on
 from teal.core.stack import Stack
 
 Way = Literal["kept", "stopped", "re-created", "gone"]  # by which a release comes back
@@ -80,9 +81,21 @@ def troubles(observed: Observed, stack: Stack) -> Iterator[str]:
     stray = plainly_running(observed, stack)
     if stray:
         yield f"{', '.join(stray)} also run plainly, outside of any color"
-    down = [c.name for c in observed.on(observed.active) if not c.running]
+    yield from _down(observed, stack, observed.active)
+
+
+def _down(observed: Observed, stack: Stack, active: Side) -> Iterator[str]:
+    """Yield what of the active color, and of the shared services beside it, doesn't run."""
+    down = sorted(c.name for c in observed.on(active) if not c.running)
     if down:
-        yield f"of the active color {', '.join(sorted(down))} do not run"
+        yield f"of the active color {', '.join(down)} do not run"
+    gone = {service.name for service in services_on(observed, stack, active)} - {c.service for c in observed.on(active)}
+    if gone:
+        yield f"of the active color {', '.join(sorted(gone))} have no container: `teal deploy` brings a whole one"
+    up = {container.service for container in observed.on(Side.PLAIN) if container.running}
+    away = {service.name for service in stack.having(Role.SHARED)} - up
+    if away:
+        yield f"of the shared services {', '.join(sorted(away))} do not run: `teal up` starts them"
 
 
 def misread(observed: Observed, stack: Stack, published: str | None) -> Iterator[str]:

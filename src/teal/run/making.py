@@ -10,6 +10,7 @@ from teal.core.preflight import Room, check_room
 from teal.core.release import Release, remember
 from teal.core.render import render_both, render_once
 from teal.core.render_files import mounted_images
+from teal.core.render_networks import networks_by_service
 from teal.core.rendered import Making, Required
 from teal.core.services import with_images
 from teal.core.side import Side
@@ -115,6 +116,7 @@ async def keep(scene: Scene, number: int, side: Side) -> bool:
         services=stack.rotating,
         fingerprint=stack.fingerprint,
         meets=rendered.meets,
+        own=networks_by_service(stack, side),
         volumes=tuple(dict.fromkeys((*rendered.volumes, *once.volumes))),
         remembered=remember(scene.stack),
         mounted=mounts,

@@ -63,6 +63,11 @@ class Scene:
         """Return the rotating services of *release*, or of today's files where it is None (the plain side)."""
         return self.stack.rotating if release is None else self.release(release).rotating
 
+    def described(self, release: int | None) -> tuple[Service, ...]:
+        """Return the rotating services of *release*, of today's files where it isn't kept any more."""
+        kept = next((each for each in self.ports.releases.all() if each.number == release), None)
+        return kept.rotating if kept else self.stack.rotating
+
     def opening(self, release: int | None) -> frozenset[str]:
         """Return the names of what starts before the switch."""
         return frozenset(service.name for service in self.services(release) if service.opens)

@@ -138,13 +138,15 @@ async def _judge_all(gate: _Gate) -> None:
 async def _stands(gate: _Gate, name: str) -> bool:
     """Tell whether all replicas of *name* are through the gate; raise where one can't be any more."""
     mine = [container for container in gate.containers if container.service == name]
+    if len(mine) < gate.services[name].replicas:
+        raise _missing(gate.side, gate.services[name], len(mine))
     verdicts = await asyncio.gather(*(_judge(gate, gate.services[name], each) for each in mine))
     for container, verdict in zip(mine, verdicts, strict=True):
         if verdict.standing == "failed":
             raise await failure(gate.scene, gate.side, container, verdict.why)
-    if mine and gate.passed.get(name, _lives(gate, name)) != _lives(gate, name):
+    if gate.passed.get(name, _lives(gate, name)) != _lives(gate, name):
         raise await failure(gate.scene, gate.side, mine[0], "ended by itself after it had passed the gate")
-    return len(mine) >= gate.services[name].replicas and all(v.standing == "passed" for v in verdicts)
+    return all(v.standing == "passed" for v in verdicts)
 
 
 async def _pass(gate: _Gate, name: str) -> None:
@@ -197,11 +199,23 @@ async def fallen(scene: Scene, side: Side, release: int | None, names: Iterable[
     """Return the error for the first of *names* that passed the gate and no longer stands; None where all stand."""
     wanted = frozenset(names)
     services = {service.name: service for service in scene.services(release) if service.name in wanted}
-    for container in await scene.containers(side, wanted):
+    found = await scene.containers(side, wanted)
+    for service in services.values():
+        if (there := sum(c.service == service.name for c in found)) < service.replicas:
+            return _missing(side, service, there)
+    for container in found:
         verdict = judge(services[container.service], container, answers=None, now=container.started)  # no time matters
         if verdict.standing == "failed":
             return await failure(scene, side, container, verdict.why)
     return None
+
+
+def _missing(side: Side, service: Service, there: int) -> Unhealthy:
+    """Return the error for a service whose containers somebody has removed: nobody makes them again."""
+    what = f"only {there} of its {service.replicas} containers" if there else "no container"
+    return Unhealthy(
+        f"{side}/{service.name} has {what}: somebody removed it", hint="the active release was not touched"
+    )
 
 
 async def failure(scene: Scene, side: Side, container: Container, why: str) -> Unhealthy:

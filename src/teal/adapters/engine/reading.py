@@ -60,8 +60,11 @@ def container_in(side: Side, seen: Inspected) -> Container:
         oom=state.oom_killed,
         definition=labels.get(CONFIG_HASH, ""),
         networks={name: endpoint.network_id for name, endpoint in (settings.networks or {}).items()},
+        aliases={name: tuple(endpoint.aliases or ()) for name, endpoint in (settings.networks or {}).items()},
         addresses=_addresses(settings) if running else {},
         ports=published(settings.ports) if running else published(seen.host_config.port_bindings),
+        binds={each.destination: each.source for each in seen.mounts or () if each.type == "bind"},
+        pid=state.pid if running else 0,
     )
 
 

@@ -70,6 +70,14 @@ class HostConfig(Struct, rename="pascal"):
     port_bindings: Bindings | None = None
 
 
+class Mounted(Struct, rename="pascal"):
+    """An item of ``Mounts`` of a container."""
+
+    type: str = ""
+    source: str = ""
+    destination: str = ""
+
+
 class Inspected(Struct, rename="pascal"):
     """``/containers/ID/json``."""
 
@@ -81,6 +89,7 @@ class Inspected(Struct, rename="pascal"):
     host_config: HostConfig
     network_settings: NetworkSettings
     restart_count: int = 0
+    mounts: list[Mounted] | None = None
 
 
 class HealthcheckConfig(Struct, rename="pascal"):

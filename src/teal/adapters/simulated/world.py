@@ -258,6 +258,7 @@ class World:
             oom=box.oom,
             definition=box.definition,
             networks={name: place[0] for name, place in box.aliases.items()},
+            aliases={name: place[1] for name, place in box.aliases.items()},
             addresses={name: f"{box.id}@{name}" for name in box.aliases} if box.up else {},
         )
 

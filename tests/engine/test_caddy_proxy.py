@@ -142,15 +142,13 @@ async def test_held_requests_follow_the_state_to_a_color_that_has_just_started(e
     assert {answer.body for answer in await asyncio.gather(*held)} == {"green"}
 
 
-async def test_the_state_as_the_container_sees_it(engine, stand, proxy):
+async def test_whether_the_container_sees_the_directory_that_is_written(engine, stand, proxy):
     container = await engine.container(stand.proxy)
-    assert await proxy.seen(container) is None
-    proxy.write(to(Side.GREEN))
-    assert await proxy.seen(container) == "green"
+    assert not (await proxy.grasp(container)).blind
     stand.mounted.rename(stand.mounted.with_name("moved"))
+    assert (await proxy.grasp(container)).blind
     stand.mounted.mkdir()
-    proxy.write(to(Side.BLUE))
-    assert await proxy.seen(container) == "green"  # the mount shows the directory that was moved away
+    assert (await proxy.grasp(container)).blind  # the mount shows the directory that was moved away
 
 
 async def test_a_proxy_that_does_not_run_is_said(engine, stand, proxy):

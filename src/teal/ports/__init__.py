@@ -8,7 +8,7 @@ from teal.ports.compose import Compose
 from teal.ports.database import Database, Databases, Login
 from teal.ports.engine import Engine, EngineInfo, ImageInfo, Network, Ran
 from teal.ports.machine import Clock, Machine, Told
-from teal.ports.proxy import Answer, Entry, Prepared, Proxy
+from teal.ports.proxy import Answer, Entry, Grasp, Prepared, Proxy
 from teal.ports.stores import Holder, Journal, Lock, Releases, RunRecord
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Engine",
     "EngineInfo",
     "Entry",
+    "Grasp",
     "Holder",
     "ImageInfo",
     "Journal",

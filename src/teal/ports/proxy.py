@@ -45,6 +45,17 @@ class Answer:
     body: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Grasp:
+    """How far what the running proxy has in hand is from what lies on this host now."""
+
+    blind: bool = False  # the directory of the state file that it sees is not the one that Teal writes to
+    gone: tuple[str, ...] = ()  # files of its configuration that are no longer there
+    older: tuple[str, ...] = ()  # files of which it goes on seeing the one that another has replaced
+    broken: str = ""  # what it says against the files of now: it could not start with them
+    stale: bool = False  # it runs another configuration than the files of now mean
+
+
 class Proxy(Protocol):
     """The proxy with Teal's snippet, and the state file that it reads."""
 
@@ -57,17 +68,21 @@ class Proxy(Protocol):
         """Return what the state file says; None for no file or nothing that the proxy knows."""
         ...
 
+    def closed(self) -> bool:
+        """Tell whether the state file is there, and closed to a proxy that runs as another user."""
+        ...
+
     def write(self, traffic: Traffic) -> None:
         """Replace the state file in one rename, durably."""
+        ...
+
+    async def grasp(self, container: Container) -> Grasp:
+        """Return how far the running proxy is from what lies on this host now; quick where nothing was touched."""
         ...
 
     async def prepared(self, container: Container) -> Prepared: ...
     async def entries(self, container: Container) -> tuple[Entry, ...]:
         """Return the places where users reach the routes, and nothing else of what `prepared` says: sooner."""
-        ...
-
-    async def seen(self, container: Container) -> str | None:
-        """Return a token file's content as the proxy's container sees it: proves that the mount is alive."""
         ...
 
     async def ask(self, container: Container, entry: Entry, key: str, path: str = "/") -> Answer:

@@ -14,11 +14,11 @@ from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.situation import diagnose, last_release, plainly_running, source_of
 from teal.core.stack import Service, Stack
-from teal.core.traffic import MOUNT, format_traffic
 from teal.core.versions import engine_version, is_old_caddy
 from teal.core.words import ready_by
 from teal.errors import Refused, TealError
 from teal.ports import Prepared
+from teal.run.grasping import grasped
 from teal.run.making import room
 from teal.run.observing import observe
 from teal.run.ports import Ports
@@ -80,7 +80,11 @@ def _standing(observed: Observed, stack: Stack) -> Iterable[Finding]:
         yield Finding("error", ", ".join(stray), "a plain copy runs beside the active color", remedy)
     repair = diagnose(observed, stack)
     if repair is not None:
-        yield Finding("note", "journal", repair.text, "the next deploy, rollback or cleanup sees to it")
+        remedy = "the next deploy, rollback or cleanup sees to it"
+        if repair.kind == "restore":
+            yield Finding("warning", "state file", repair.text, remedy)
+        else:
+            yield Finding("note", "journal", repair.text, remedy)
 
 
 async def _shared(ports: Ports, stack: Stack, observed: Observed) -> list[Finding]:
@@ -88,7 +92,11 @@ async def _shared(ports: Ports, stack: Stack, observed: Observed) -> list[Findin
     names = tuple(service.name for service in stack.having(Role.SHARED))
     changed = await changed_shared(ports, observed, names)
     message = "its definition has changed since it was started"
-    return [Finding("warning", name, message, f"`teal up {name}` applies it, with a restart") for name in changed]
+    found = [Finding("warning", name, message, f"`teal up {name}` applies it, with a restart") for name in changed]
+    outdated = await ports.compose.outdated_networks(names)
+    message = "the network is defined otherwise now: the running services and the colors stay on the one that is there"
+    remedy = "take the change back, or take the stack down for it: `teal down`, then `teal deploy`"
+    return [*found, *(Finding("warning", name, message, remedy) for name in outdated)]
 
 
 async def _proxy(ports: Ports, stack: Stack, observed: Observed) -> list[Finding]:
@@ -98,15 +106,9 @@ async def _proxy(ports: Ports, stack: Stack, observed: Observed) -> list[Finding
         return [Finding("note", stack.proxy, "it does not run yet: its own settings were not looked at")]
     try:
         prepared = await ports.proxy.prepared(proxy)
-        seen = await ports.proxy.seen(proxy)
     except TealError as error:
         return [Finding("error", stack.proxy, error.message, error.hint)]
-    found = list(_configured(prepared, stack))
-    written = ports.proxy.read()
-    if written is not None and (seen or "").strip() != format_traffic(written):
-        message = f"it sees another directory at {MOUNT} than {ports.proxy.folder}: that was removed and made anew"
-        found.append(Finding("error", stack.proxy, message, f"docker compose restart {stack.proxy}"))
-    return found
+    return [*_configured(prepared, stack), *map(_finding, await grasped(ports, stack, observed))]
 
 
 def _configured(prepared: Prepared, stack: Stack) -> Iterable[Finding]:

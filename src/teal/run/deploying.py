@@ -17,6 +17,7 @@ from teal.errors import NeedsPerson, Refused
 from teal.run import making
 from teal.run.checking import refuse
 from teal.run.execute import execute, prepare
+from teal.run.grasping import grasped
 from teal.run.healing import close_open_runs, heal
 from teal.run.observing import observe
 from teal.run.options import DeployOptions
@@ -50,9 +51,12 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watc
 
 
 async def _tell_shared_changes(scene: Scene) -> None:
-    """Say which shared services run from another definition than today's: a deploy never touches them."""
+    """Say where shared services differ from today's files, the proxy's too: a deploy never touches them."""
     names = tuple(service.name for service in scene.stack.having(Role.SHARED))
-    for name in await changed_shared(scene.ports, await observe(scene.ports, scene.stack), names):
+    observed = await observe(scene.ports, scene.stack)
+    for problem in await grasped(scene.ports, scene.stack, observed):
+        scene.note(problem.text, warning=True)
+    for name in await changed_shared(scene.ports, observed, names):
         scene.note(f"{name} is defined otherwise now: `teal up {name}` applies it, with a restart", warning=True)
 
 

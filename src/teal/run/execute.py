@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from teal.core.events import StepBegan, StepEnded
@@ -18,6 +19,7 @@ from teal.run.starting import fallen
 from teal.run.traffic import keep_users
 
 T = TypeVar("T")
+GLANCE = 1.0  # seconds between two looks at the state file while a step works
 
 
 async def execute(plan: Plan, scene: Scene, run: int) -> None:
@@ -116,12 +118,28 @@ async def _one(step: Step, plan: Plan, scene: Scene, run: int, phases: dict[str,
     entry = journal.started(run, step)
     keep_users(scene)
     began = clock.monotonic()
-    passed = await perform(step, scene, plan)
+    passed = await _guarded(perform(step, scene, plan), scene)
     seconds = clock.monotonic() - began
     journal.finished(entry, passed=passed)
     name = name_of(step)
     phases[name] = phases.get(name, 0.0) + seconds
     scene.watch(StepEnded(step, seconds, passed))
+
+
+async def _guarded(work: Awaitable[T], scene: Scene) -> T:
+    """Await *work*; a state file that is lost meanwhile is written again at once, however long it takes."""
+    guard = asyncio.ensure_future(_guard(scene))
+    try:
+        return await work
+    finally:
+        guard.cancel()
+
+
+async def _guard(scene: Scene) -> None:
+    while True:
+        await scene.ports.clock.sleep(GLANCE)
+        with suppress(TealError):
+            keep_users(scene)
 
 
 async def _undo(plan: Plan, scene: Scene, run: int) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from teal.core.events import Said
 from teal.core.observed import Observed
 from teal.core.situation import Repair, diagnose
 from teal.core.stack import Stack
-from teal.errors import Failed, NeedsPerson
+from teal.errors import Failed, NeedsPerson, Refused
 from teal.run.execute import execute
 from teal.run.observing import observe
 from teal.run.ports import Ports, Watch
 from teal.run.scene import Scene
+from teal.run.traffic import prove_reading
 
 ROUNDS = 3  # a restored state file may show that a command was interrupted, too
 
@@ -57,7 +60,9 @@ async def _carry_out(ports: Ports, stack: Stack, watch: Watch, observed: Observe
     if plan.steps:
         run = ports.journal.begin("heal", plan.source, plan.target, plan.release)
         await execute(plan, scene, run)
-    if observed.unfinished is not None and repair.kind != "restore":
+    if repair.kind == "restore":
+        await _prove(scene)
+    elif observed.unfinished is not None:
         ports.journal.end(observed.unfinished.run, "healed" if repair.kind == "forward" else "aborted", repair.text)
         _close_heals(ports)
 
@@ -66,3 +71,9 @@ def _close_heals(ports: Ports) -> None:
     """Close what healed before, and was killed itself: what it was about is done."""
     while (left := ports.journal.unfinished()) is not None and left.command == "heal":
         ports.journal.end(left.run, "interrupted", "healing was interrupted, and begun anew")
+
+
+async def _prove(scene: Scene) -> None:
+    """Prove that the proxy reads what was written again; one that doesn't run will, when it starts."""
+    with suppress(Refused):
+        await prove_reading(scene)

@@ -14,6 +14,7 @@ from teal.core.situation import diagnose
 from teal.core.stack import Stack
 from teal.core.standing import coming_back, misread, standing_of, troubles, worst
 from teal.errors import TealError
+from teal.run.grasping import grasped
 from teal.run.observing import observe
 from teal.run.ports import Ports
 from teal.run.results import ColorStatus, FloorStatus, HistoryRow, LockStatus, RollbackStatus, ServiceStatus, Status
@@ -43,7 +44,7 @@ async def status(ports: Ports, stack: Stack) -> Status:
         lock=lock,
         rollback=_rollback(observed, back, rows) if back else None,
         interrupted="" if lock else _interrupted(observed, stack),
-        problems=tuple(_problems(ports, stack, observed)),
+        problems=(*_problems(ports, stack, observed), *[each.text for each in await grasped(ports, stack, observed)]),
         floor=_floor(observed),
     )
 

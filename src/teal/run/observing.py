@@ -16,7 +16,7 @@ async def observe(ports: Ports, stack: Stack) -> Observed:
     containers, networks, images = await asyncio.gather(
         ports.engine.containers(stack.project), ports.engine.networks(stack.project), _present(ports, releases)
     )
-    numbers = [release.number + 1 for release in releases]
+    made = [*(release.number for release in releases), *(each.release or 0 for each in containers)]
     return Observed(
         traffic=ports.proxy.read(),
         containers=containers,
@@ -27,7 +27,8 @@ async def observe(ports: Ports, stack: Stack) -> Observed:
         switched=ports.journal.switched(),
         served=ports.journal.served(),
         contracts=ports.journal.contracts(),
-        next_release=max([ports.journal.next_release(), *numbers]),
+        next_release=max([ports.journal.next_release(), *(number + 1 for number in made)]),
+        closed=ports.proxy.closed(),
     )
 
 

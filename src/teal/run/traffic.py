@@ -44,6 +44,11 @@ async def prove_reading(scene: Scene) -> None:
     Raises ``Failed`` with the way to prepare the proxy where it doesn't.
     """
     before = _now(scene)
+    if (await scene.ports.proxy.grasp(await scene.proxy())).blind:
+        raise Failed(
+            "the proxy does not see Teal's state file: its directory was removed and made anew",
+            hint=f"this mounts it again: `teal restart {scene.stack.proxy}`",
+        )
     scene.ports.proxy.write(before.keyed(before.side or Side.PLAIN, scene.key))
     end = scene.ports.clock.monotonic() + YOUNG
     try:
@@ -256,7 +261,7 @@ async def settle(scene: Scene, side: Side | None) -> bool:
     """Write *side* into the state file without any key, and publish it; tell whether both said so already."""
     wanted = to(side or Side.PLAIN)
     scene.users = wanted.users
-    passed = scene.ports.proxy.read() == wanted
+    passed = scene.ports.proxy.read() == wanted and not scene.ports.proxy.closed()
     if not passed:
         scene.ports.proxy.write(wanted)
     published = "" if side is None else str(side)

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
-
+from teal.adapters.caddy.grasp import ADAPT, WITHIN, configs_in, grasp
 from teal.adapters.caddy.probe import Probe
 from teal.adapters.caddy.sites import admin, bare, entries, unfit
 from teal.adapters.caddy.state import StateFile
 from teal.core.observed import Container
-from teal.core.traffic import MOUNT, Traffic
+from teal.core.traffic import Traffic
 from teal.core.tree import Node
 from teal.errors import Unavailable
-from teal.ports import Answer, Engine, Entry, Prepared
+from teal.ports import Answer, Engine, Entry, Grasp, Prepared
 
-_WITHIN = 10.0  # seconds for a command inside the container
 _ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - published everywhere: asked on loopback
 _CONFIGS = (
     ("wget", "-q", "-O", "-", "http://127.0.0.1:2019/config/"),
     ("curl", "-sf", "http://127.0.0.1:2019/config/"),
-    ("caddy", "adapt", "--config", "/etc/caddy/Caddyfile"),  # the admin endpoint is off or elsewhere
+    ADAPT,  # the admin endpoint is off or elsewhere
 )
 
 
@@ -44,6 +42,10 @@ class CaddyProxy:
         """Return what the state file says; None for no file or nothing that the proxy knows."""
         return self._state.read()
 
+    def closed(self) -> bool:
+        """Tell whether the state file is there, and closed to a proxy that runs as another user."""
+        return self._state.closed()
+
     def write(self, traffic: Traffic) -> None:
         """Replace the state file in one rename, durably."""
         self._state.write(traffic)
@@ -57,10 +59,9 @@ class CaddyProxy:
         config, version = await asyncio.gather(self._config(container), self._version(container))
         return Prepared(version, entries(config), bare(config), admin(config), unfit(config))
 
-    async def seen(self, container: Container) -> str | None:
-        """Return the state file as the container sees it; None where it sees none."""
-        ran = await self._engine.execute(container.id, ("cat", f"{MOUNT}/state"), within=_WITHIN)
-        return ran.output if ran.status == 0 else None
+    async def grasp(self, container: Container) -> Grasp:
+        """Return how far the running proxy is from what lies on this host now."""
+        return await grasp(self._engine, container, self._folder, lambda: self._config(container))
 
     async def ask(self, container: Container, entry: Entry, key: str, path: str = "/") -> Answer:
         """Send a GET with *key* through the proxy at *entry* and return what came."""
@@ -72,8 +73,8 @@ class CaddyProxy:
 
     async def _config(self, container: Container) -> Node:
         for command in _CONFIGS:
-            ran = await self._engine.execute(container.id, command, within=_WITHIN)
-            found = next(_configs_in(ran.output), None) if ran.status == 0 else None
+            ran = await self._engine.execute(container.id, command, within=WITHIN)
+            found = next(configs_in(ran.output), None) if ran.status == 0 else None
             if found is not None:
                 return found
         raise Unavailable(
@@ -82,7 +83,7 @@ class CaddyProxy:
         )
 
     async def _version(self, container: Container) -> str:
-        ran = await self._engine.execute(container.id, ("caddy", "version"), within=_WITHIN)
+        ran = await self._engine.execute(container.id, ("caddy", "version"), within=WITHIN)
         return ran.output.split()[0].lstrip("v") if ran.status == 0 and ran.output.strip() else ""
 
 
@@ -93,14 +94,3 @@ def place(container: Container, entry: Entry) -> tuple[str, int]:
     for address in container.addresses.values():
         return address, entry.listen
     raise Unavailable("the proxy's container has no address: it does not run", hint="start it: docker start NAME")
-
-
-def _configs_in(output: str) -> Iterator[Node]:
-    """Yield the configurations in a command's output; lines of Caddy's log are JSON too."""
-    for line in output.splitlines():
-        try:
-            value = msgspec.json.decode(line)
-        except msgspec.DecodeError:
-            continue
-        if isinstance(value, dict) and "level" not in value and ("apps" in value or "admin" in value):
-            yield value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,20 +21,33 @@ class StateFile:
         self._path = folder / NAME
 
     def read(self) -> Traffic | None:
-        """Return what the file says; None for no file, or nothing that the proxy knows: it goes plain then."""
+        """Return what the file says; None for no file that can be read, or nothing that the proxy knows.
+
+        The proxy goes plain then.
+        """
         try:
             content = self._path.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             return None
         except OSError as error:
+            if self.closed():
+                return None
             raise _unavailable("read", self._path, error) from error
         return parse_traffic(_as_the_proxy_reads(content))
+
+    def closed(self) -> bool:
+        """Tell whether the file is there, and not every user may read it."""
+        try:
+            return not self._path.stat().st_mode & stat.S_IROTH
+        except OSError:
+            return False
 
     def write(self, traffic: Traffic) -> None:
         """Replace the file in one rename that survives a power cut; raise ``Unavailable`` where it stays as it was."""
         beside = self._path.with_name(f".{NAME}-{secrets.token_hex(4)}")
         try:
             self._sweep()
+            self._set_aside()
             _write(beside, format_traffic(traffic).encode())
             beside.replace(self._path)
             _sync(self._path.parent)
@@ -41,6 +55,11 @@ class StateFile:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
             raise _unavailable("written", self._path, error) from error
+
+    def _set_aside(self) -> None:
+        """Put a directory that stands in the file's place beside the one that the proxy mounts."""
+        if self._path.is_dir() and not self._path.is_symlink():
+            self._path.rename(self._path.parent.with_name(f"{NAME}.bad-{secrets.token_hex(4)}"))
 
     def _sweep(self) -> None:
         """Remove what a killed command wrote and never renamed; whoever writes holds the lock."""

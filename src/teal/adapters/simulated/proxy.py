@@ -14,7 +14,7 @@ from teal.core.observed import Container
 from teal.core.side import Side, key_of
 from teal.core.traffic import PLAIN, Mode, Traffic, format_traffic
 from teal.errors import Unavailable
-from teal.ports import Answer, Entry, Prepared
+from teal.ports import Answer, Entry, Grasp, Prepared
 
 FOLDER = "/var/lib/teal/shop/proxy"  # what the proxy mounts
 PATIENCE = 10.0  # seconds that a question of Teal's is held where nothing can be dialled
@@ -54,9 +54,12 @@ class SimulatedProxy(ports.Proxy):
         return Prepared("2.11.7", entries)
 
     @asks
-    async def seen(self, container: Container) -> str | None:
+    async def grasp(self, container: Container) -> Grasp:
         self._inside(container)
-        return self.world.disk.state if self.world.mounted else None
+        return Grasp(blind=not self.world.mounted)
+
+    def closed(self) -> bool:
+        return False
 
     @acts
     async def ask(self, container: Container, entry: Entry, key: str, path: str = "/") -> Answer:

@@ -34,9 +34,17 @@ def tale(stack_under_load: tuple[World, Users], request: pytest.FixtureRequest) 
     if world.state not in {"blue", "green"}:  # a test before this one failed half-way
         world.teal.run("cleanup")
     shared = world.life()
+    world.touched.clear()
+    past = len(world.gone)
     yield world
     world.restore()
     report = users.judge(request.node.name)
-    record(request.node, report)
+    record(request.node, report, lost=world.gone[past:])
     assert report.clean, report.table()
-    assert world.life() == shared, "shared services were touched"
+    assert world.untouched_of(world.life()) == world.untouched_of(shared), "shared services were touched"
+
+
+@pytest.fixture
+def users(stack_under_load: tuple[World, Users]) -> Users:
+    """The users of the stack, for tests that count what a fault costs them."""
+    return stack_under_load[1]

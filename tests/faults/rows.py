@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from proof.load import Report
+from tests.faults.world import Away
 
 LOAD = "load"  # the property under which a test says what it has counted
 ROWS = {
@@ -58,10 +59,14 @@ class Counted(msgspec.Struct, frozen=True):
         )
 
 
-def record(node: pytest.Item, report: Report, *, control: int | None = None) -> None:
-    """Let the table of `make faults` count *report* for the test *node*."""
+def record(node: pytest.Item, report: Report, *, control: int | None = None, lost: Iterable[Away] = ()) -> None:
+    """Let the table of `make faults` count *report* for the test *node*, and what the faults themselves have cost."""
+    windows = tuple(lost)
+    failed = report.failed + sum(window.lost for window in windows if not window.control)
+    if any(window.control for window in windows):
+        control = (control or 0) + sum(window.lost for window in windows if window.control)
     cut = report.cut_streams + report.cut_websockets + report.excused_streams + report.excused_websockets
-    counted = Counted(report.sent, report.failed, report.mixed, report.late + report.early, cut, control)
+    counted = Counted(report.sent, failed, report.mixed, report.late + report.early, cut, control)
     node.user_properties.append((LOAD, msgspec.to_builtins(counted)))
 
 

@@ -11,14 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from proof.load import Limits, Load, Mix, Report, Switch
+from proof.load import Limits, Load, Mix, Report, Sample, Switch
 from proof.load.count import count
-from tests.engine.stack import Stack, free_port
+from tests.engine.stack import Stack, free_port, wait_until
 from tests.engine.teal import Ended, Teal
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +37,20 @@ def _docker(*words: str) -> str:
 
 
 @dataclass
+class Away:
+    """A time in which the fault itself takes from users what serves them; *lost*: how many requests that has cost."""
+
+    since: float
+    until: float = float("inf")
+    lost: int = 0
+    control: bool = False  # the fault alone, with no command of Teal's at work
+
+    def took(self, sample: Sample) -> bool:
+        """Tell whether *sample* failed by the fault."""
+        return bool(sample.fault) and sample.begun <= self.until and sample.ended >= self.since
+
+
+@dataclass
 class World:
     """A copy of the example with project, ports and state of its own."""
 
@@ -44,6 +58,8 @@ class World:
     https: str
     teal: Teal
     moves: list[Switch] = field(default_factory=list)  # switches that the journal doesn't know, since Teal was killed
+    gone: list[Away] = field(default_factory=list)  # times in which a test itself cut users off
+    touched: set[str] = field(default_factory=set)  # shared services that a test itself restarts or removes
     _files: dict[Path, bytes] = field(default_factory=dict)
 
     @property
@@ -52,8 +68,10 @@ class World:
 
     @property
     def state(self) -> str:
-        """Return what the proxy's state file says."""
-        return (self.teal.home / self.project / "proxy" / "state").read_text(encoding="utf-8")
+        """Return what the proxy's state file says, "" where there is none."""
+        with suppress(OSError):
+            return (self.teal.home / self.project / "proxy" / "state").read_text(encoding="utf-8", errors="replace")
+        return ""
 
     # What stands on the engine
 
@@ -67,6 +85,11 @@ class World:
     def life(self, side: str = "") -> Life:
         """Return id and start of each container of a color that runs, or of the shared services."""
         return {c["Name"]: (c["Id"], c["State"]["StartedAt"]) for c in self.containers(side) if c["State"]["Running"]}
+
+    def untouched_of(self, life: Life) -> Life:
+        """Return *life* without the shared services that the test itself restarts or removes."""
+        mine = tuple(f"/{self.project}-{service}-" for service in self.touched)
+        return {name: one for name, one in life.items() if not name.startswith(mine)}
 
     def networks(self) -> set[str]:
         """Return the stack's networks, without the project's name."""
@@ -105,6 +128,18 @@ class World:
             else:
                 path.unlink(missing_ok=True)
         self._files.clear()
+
+    @contextmanager
+    def away(self, *shared: str, control: bool = False) -> Iterator[Away]:
+        """What users lose from here until the stack answers again after the block is the fault's, not Teal's."""
+        window = Away(time.time(), control=control)
+        self.gone.append(window)
+        self.touched.update(shared)
+        try:
+            yield window
+            wait_until(lambda: self.stack.answers("/chain"), "users are served again", within=60)
+        finally:
+            window.until = time.time()
 
     # What is said of it
 
@@ -214,6 +249,17 @@ class Users:
         time.sleep(0.6)  # the worker tells each half second
         return self._judge(name)
 
+    def lost(self, window: Away) -> int:
+        """Return how many requests failed by the fault of *window*, once those in flight then have ended."""
+        time.sleep(1.0)
+        return sum(window.took(sample) for sample in self._load.samples)
+
+    def _excused(self, sample: Sample) -> bool:
+        window = next((each for each in self._world.gone if each.took(sample)), None)
+        if window is not None:
+            window.lost += 1
+        return window is not None
+
     def finish(self) -> Report:
         """Let everything end; return the report of what had not been judged."""
         self._load.finish()
@@ -222,6 +268,7 @@ class Users:
     def _judge(self, name: str) -> Report:
         samples, now = self._load.samples, time.time()
         mine, self._seen = samples[self._seen :], len(samples)
+        mine = [sample for sample in mine if not self._excused(sample)]
         report = count(mine, self._world.switches(), Limits(), since=self._since, until=now)
         self._since = now
         self.rows.append(

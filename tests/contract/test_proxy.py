@@ -153,7 +153,7 @@ async def test_a_proxy_that_does_not_run_answers_nothing(door: Door) -> None:
     for ask in (door.proxy.ask, door.proxy.in_flight):
         with pytest.raises(Unavailable):
             await ask(stopped, place, KEY)
-    for look in (door.proxy.seen, door.proxy.entries, door.proxy.prepared):
+    for look in (door.proxy.entries, door.proxy.prepared):
         with pytest.raises(TealError, match="is not running"):
             await look(stopped)
     await door.ground.engine.start(stopped.id)
@@ -169,10 +169,8 @@ async def test_a_proxy_that_does_not_run_answers_nothing(door: Door) -> None:
 
 async def test_the_container_sees_the_file_until_its_directory_is_made_anew(door: Door) -> None:
     container = await door.container()
-    door.spoil(None)
-    assert await door.proxy.seen(container) is None
     door.proxy.write(to(Side.GREEN))
-    assert await door.proxy.seen(container) == "green"
+    assert not (await door.proxy.grasp(container)).blind
     door.lose_mount()  # the last test of this door
     door.proxy.write(to(Side.BLUE))
-    assert await door.proxy.seen(container) != "blue"
+    assert (await door.proxy.grasp(container)).blind

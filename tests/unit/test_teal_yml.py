@@ -97,6 +97,13 @@ def test_a_full_file_becomes_the_cores_words(tmp_path: Path) -> None:
     )
 
 
+def test_a_command_of_several_lines_is_a_text_like_any_other(tmp_path: Path) -> None:
+    said = read(tmp_path, "hooks:\n  pre-build:\n    - |\n      make assets\n      make more\n")
+    (hook,) = hooks_of(said)
+    assert hook.command == ("/bin/sh", "-c", "make assets\nmake more\n")
+    assert type(hook.command[2]) is str  # or it can't be kept in a release
+
+
 @pytest.mark.parametrize("check", ["{}", "{route: web, service: web}", "{service: web}", "{path: /x}"])
 def test_a_check_that_asks_nothing_is_refused(tmp_path: Path, check: str) -> None:
     with pytest.raises(ConfigError, match="check 1 is neither a request nor a command"):

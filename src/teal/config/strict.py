@@ -106,11 +106,13 @@ def decode(path: Path, kind: type[T]) -> T:
 
 
 def plain(raw: object) -> object:
-    """Return *raw* with ordinary dictionaries and lists."""
+    """Return *raw* with ordinary dictionaries, lists and texts: a block of lines is a text like any other."""
     if isinstance(raw, Mapping):
         return {key: plain(value) for key, value in raw.items()}
     if isinstance(raw, Sequence) and not isinstance(raw, str):
         return [plain(value) for value in raw]
+    if isinstance(raw, str):
+        return str(raw)
     return raw.value if isinstance(raw, TaggedScalar) else raw
 
 

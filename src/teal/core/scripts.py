@@ -133,6 +133,23 @@ def _transaction(filename: str, pairs: Mapping[str, list[str]]) -> bool:
     return value in _YES
 
 
+_DROPPED = re.compile(
+    r'\bDROP\s+COLUMN\s+(?:IF\s+EXISTS\s+)?("?[\w$]+"?)|\bDROP\s+(?:TABLE|VIEW|TYPE)\s+(?:IF\s+EXISTS\s+)?([\w$."]+)',
+    re.IGNORECASE,
+)
+_ALTERED = re.compile(r'ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?([\w$."]+)', re.IGNORECASE)
+
+
+def removed(file: ScriptFile) -> tuple[str, ...]:
+    """Return what *file* removes, as its text names it: ``reviews.author``, ``old_reviews``."""
+    found: list[str] = []
+    for statement in file.statements:
+        table = _ALTERED.match(statement.sql)
+        for column, other in _DROPPED.findall(statement.sql):
+            found.append(f"{table[1]}.{column}" if column and table else column or other)
+    return tuple(found)
+
+
 # --- what is due
 
 

@@ -57,10 +57,8 @@ async def backfill(scene: Scene, release: int) -> bool:
 
 async def _by_command(scene: Scene, release: int) -> bool:
     migrations = migrations_of(scene)
-    if migrations.pending:
-        asked = await ask_pending(scene, release)
-        if asked.state == "done" or (asked.names and not asked.of(Phase.BACKFILL)):
-            return True
+    if migrations.pending and (await ask_pending(scene, release)).state == "done":
+        return True
     if migrations.database is None:
         await run_phase(scene, Phase.BACKFILL, release)
         return False

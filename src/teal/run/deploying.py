@@ -20,6 +20,7 @@ from teal.run.execute import execute, prepare
 from teal.run.grasping import grasped
 from teal.run.healing import close_open_runs, heal
 from teal.run.observing import observe
+from teal.run.opening import open_rows
 from teal.run.options import DeployOptions
 from teal.run.ports import Ports, Watch
 from teal.run.results import Outcome
@@ -181,4 +182,5 @@ class _Run:
             drained=scene.drained,
             healed=self._healed,
             notes=tuple(scene.notes),
+            open=open_rows(scene.ports, scene.stack.migrations),
         )

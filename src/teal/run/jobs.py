@@ -55,6 +55,12 @@ async def run_phase(scene: Scene, phase: Phase, release: int, service: str = "")
     )
 
 
+async def still_runs(scene: Scene, phase: Phase, service: str = "") -> bool:
+    """Tell whether the command of *phase* that a killed run began still works: ``run_phase`` waits for its end."""
+    found = await scene.ports.engine.container(job_name(scene.stack.project, service or job(str(phase))))
+    return found is not None and found.running
+
+
 async def ask_pending(scene: Scene, release: int) -> Asked:
     """Return what the owner's ``pending`` of *release* says; ``Failed`` where it says that something is broken."""
     await _forget(scene, job("pending"))  # its answer is of this moment: no earlier one's is taken
@@ -66,7 +72,8 @@ async def ask_pending(scene: Scene, release: int) -> Asked:
             hint="0: all done, 2: an expand is next, 4: a contract is pending",
         )
     found = (_NAMED.fullmatch(line.strip()) for line in lines)
-    return Asked(_STATES[status], tuple((Phase(each[1]), each[2]) for each in found if each))
+    named = dict.fromkeys((Phase(each[1]), each[2]) for each in found if each)
+    return Asked(_STATES[status], tuple(named))
 
 
 async def print_sql(scene: Scene, phase: Phase, release: int) -> str:

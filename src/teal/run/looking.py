@@ -16,6 +16,7 @@ from teal.core.standing import coming_back, misread, standing_of, troubles, wors
 from teal.errors import TealError
 from teal.run.grasping import grasped
 from teal.run.observing import observe
+from teal.run.opening import open_rows
 from teal.run.ports import Ports
 from teal.run.results import ColorStatus, FloorStatus, HistoryRow, LockStatus, RollbackStatus, ServiceStatus, Status
 
@@ -46,6 +47,7 @@ async def status(ports: Ports, stack: Stack) -> Status:
         interrupted="" if lock else _interrupted(observed, stack),
         problems=(*_problems(ports, stack, observed), *[each.text for each in await grasped(ports, stack, observed)]),
         floor=_floor(observed),
+        open=open_rows(ports, stack.migrations),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from teal.core.events import Event, StepEnded
 from teal.core.floor import floor_of
-from teal.core.migrations import Migrations, OpenChange
+from teal.core.migrations import Migrations
 from teal.core.observed import Observed
 from teal.core.phase import Phase
 from teal.core.render import render_jobs
@@ -25,9 +25,10 @@ from teal.run.database import opened
 from teal.run.execute import execute, prepare
 from teal.run.healing import heal
 from teal.run.jobs import ask_pending
-from teal.run.migrate_results import Migrated, MigrateStatus, OpenRow, PendingRow, State
+from teal.run.migrate_results import Migrated, MigrateStatus, PendingRow, State
 from teal.run.migrating import files_of
 from teal.run.observing import observe
+from teal.run.opening import open_rows
 from teal.run.ports import Ports, Watch
 from teal.run.scene import Scene
 
@@ -43,12 +44,6 @@ def demand(stack: Stack) -> Migrations:
             hint="for a directory of SQL files one line does: `migrations: {files: sql}`; see docs/migrations.md",
         )
     return stack.migrations
-
-
-def open_rows(contracts: tuple[OpenChange, ...], delay: float) -> tuple[OpenRow, ...]:
-    """Return the changes that are open."""
-    still = [each for each in contracts if each.closed is None]
-    return tuple(OpenRow(each.name, each.release, each.opened, each.opened + delay) for each in still)
 
 
 # --- how it stands
@@ -70,7 +65,7 @@ async def migrate_status(ports: Ports, stack: Stack, watch: Watch) -> MigrateSta
         stack.project,
         state,
         rows,
-        open_rows(contracts, migrations.contract_delay),
+        open_rows(ports, migrations),
         floor.release if floor else 0,
         problems=problems,
     )

@@ -26,6 +26,7 @@ class OpenRow:
     release: int  # the first that doesn't need what the contract removes
     opened: float  # seconds since the epoch
     due: float  # the moment at which contract_delay is over
+    removes: tuple[str, ...] = ()  # columns and tables in transition, as far as files name them
     waits: tuple[str, ...] = ()  # what its gate waits for
 
 

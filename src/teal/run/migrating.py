@@ -13,7 +13,7 @@ from teal.errors import CheckFailed
 from teal.ports import Database
 from teal.run import traffic
 from teal.run.database import exclusive, opened
-from teal.run.jobs import ask_pending, run_phase
+from teal.run.jobs import ask_pending, run_phase, still_runs
 from teal.run.ports import Ports
 from teal.run.scene import Scene
 
@@ -36,7 +36,7 @@ async def expand(scene: Scene, release: int, recheck: Recheck | None = None) -> 
     migrations = migrations_of(scene)
     if migrations.files:
         return await _expand_by_files(scene, migrations, recheck)
-    if migrations.pending and (await ask_pending(scene, release)).state != "expand":
+    if not await still_runs(scene, Phase.EXPAND, migrations.one_shot) and not await _is_next(scene, release):
         return True
     await _look_before(scene, recheck)
     if migrations.database is None:
@@ -45,6 +45,11 @@ async def expand(scene: Scene, release: int, recheck: Recheck | None = None) -> 
     async with exclusive(scene.ports, scene.stack):
         await run_phase(scene, Phase.EXPAND, release, migrations.one_shot)
     return False
+
+
+async def _is_next(scene: Scene, release: int) -> bool:
+    """Tell whether the owner's ``pending`` says that an expand is next; without one it may always be."""
+    return not migrations_of(scene).pending or (await ask_pending(scene, release)).state == "expand"
 
 
 async def _expand_by_files(scene: Scene, migrations: Migrations, recheck: Recheck | None) -> bool:

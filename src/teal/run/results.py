@@ -8,6 +8,7 @@ from typing import Literal
 
 from teal.core.side import Side
 from teal.core.standing import Way
+from teal.run.migrate_results import OpenRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class Status:
     interrupted: str = ""  # what an interrupted command left, and what the next one does about it
     problems: tuple[str, ...] = ()  # what a person should know: published color disagrees, proxy blind, …
     floor: FloorStatus | None = None
+    open: tuple[OpenRow, ...] = ()  # changes of the schema whose contract has not been run
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Outcome:
     steps: tuple[str, ...] = ()  # in words; what a dry run prints
     healed: str = ""  # what of an earlier, interrupted command was put right first
     notes: tuple[str, ...] = ()
+    open: tuple[OpenRow, ...] = ()  # changes of the schema whose contract has not been run
 
 
 @dataclass(frozen=True, slots=True)

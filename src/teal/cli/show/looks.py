@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from teal.cli.show.migrating import opened
 from teal.cli.show.text import age, paint, seconds, stamp, table
 from teal.core.side import Side
 from teal.run.results import (
@@ -65,6 +66,8 @@ def _below(result: Status, now: float) -> Iterator[str]:
         yield f"  {_rollback(result.rollback)}"
     if result.floor:
         yield f"  {_floor(result.floor)}"
+    for each in result.open:
+        yield from (f"  {line}" for line in opened(each, now))
     if result.lock:
         lock = result.lock
         yield paint(

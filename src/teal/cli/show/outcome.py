@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from teal.cli.show.migrating import goes
 from teal.cli.show.text import paint, seconds
+from teal.run.migrate_results import OpenRow
 from teal.run.results import Cleaned, Drained, Outcome, Upped
 
 
@@ -23,8 +25,15 @@ def outcome(result: Outcome) -> str:
         _headline(result) + _times(result),
         *([f"  {_phases(result.phases)}"] if result.phases else []),
         *([f"  {_drained(result.drained)}"] if result.drained else []),
+        *_open(result.open),
         *([f"  to go back: {_way_back(result)}"] if _way_back(result) else []),
         *_notes(result.notes),
+    )
+
+
+def _open(rows: Sequence[OpenRow]) -> tuple[str, ...]:
+    return tuple(
+        f"  open: {each.name}{goes(each)}, since release {each.release}; its contract comes later" for each in rows
     )
 
 

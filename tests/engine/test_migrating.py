@@ -1,0 +1,194 @@
+"""Schema changes through real deploys: a small stack whose releases share one database."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.sandbox import docker, remove
+from tests.engine.stack import Stack, copy_stack
+from tests.engine.teal import Teal
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
+SNIPPET = Path(__file__).parents[2] / "src" / "teal" / "adapters" / "caddy" / "teal.caddy"
+SECRET = "not-to-be-seen"
+
+
+@dataclass
+class Till:
+    """A copy of the stack, its Teal, and the way to its database."""
+
+    stack: Stack
+    teal: Teal
+
+    def sql(self, query: str) -> str:
+        """Return what *query* answers."""
+        return self.stack.compose("exec", "-T", "db", "psql", "-U", "till", "-tAc", query).strip()
+
+    def write(self, name: str, text: str) -> None:
+        (self.stack.folder / name).write_text(text, encoding="utf-8")
+
+    def migration(self, name: str, text: str) -> None:
+        self.write(f"migrations/{name}.sql", text)
+
+    def section(self, text: str) -> None:
+        """Put another section migrations into teal.yml."""
+        said = (self.stack.folder / "teal.yml").read_text(encoding="utf-8")
+        self.write("teal.yml", f"{said.partition('migrations:')[0]}migrations:\n{text}")
+
+    def contracts(self) -> list[tuple[Any, ...]]:
+        path = self.teal.home / self.stack.project / "journal.db"
+        with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as journal:
+            return journal.execute("SELECT name, release FROM contract ORDER BY name").fetchall()
+
+    def steps(self, of: Any) -> list[str]:
+        """Return the names of the steps that were performed and were not true already."""
+        return [line["step"] for line in of.lines if line.get("event") == "step-ended" and not line["passed"]]
+
+
+@pytest.fixture(scope="module")
+def till(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Till]:
+    """The stack with its first release on blue, whose first file has made the table."""
+    folder = tmp_path_factory.mktemp("till")
+    stack = copy_stack("till", folder / "till")
+    found = Till(stack, Teal(stack.folder, folder / "home"))
+    shutil.copy(SNIPPET, stack.folder)
+    try:
+        found.teal.run("deploy")
+        yield found
+    finally:
+        found.teal.run("down", "--volumes", "--yes")
+        tags = docker("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference=teal/{stack.project}/*")
+        remove(tags, "rmi")
+        remove(docker("ps", "-aq", "--filter", f"name={stack.project}-once-"), "rm", "-f")
+
+
+@pytest.fixture
+def clean(till: Till) -> Iterator[Till]:
+    """The same, with its files put back afterwards."""
+    kept = {path: path.read_bytes() for path in till.stack.folder.rglob("*") if path.is_file()}
+    yield till
+    for path in till.stack.folder.rglob("*"):
+        if path.is_file() and path not in kept:
+            path.unlink()
+    for path, content in kept.items():
+        path.write_bytes(content)
+
+
+def test_the_first_deploy_makes_the_schema(till: Till) -> None:
+    assert till.sql("SELECT count(*) FROM reviews") == "12000"
+    assert till.sql("SELECT name, done FROM teal.teal_migrations") == "0001_reviews.expand|2"
+    found = till.teal.run("migrate", "status", "--exit-code").result
+    assert (found["state"], found["pending"], found["open"]) == ("done", [], [])
+
+
+def test_a_rename_goes_through_expand_and_backfill_and_leaves_its_contract_open(till: Till) -> None:
+    till.teal.run("migrate", "plan", "rename reviews.author to reviews.writer text", "--write", "migrations")
+    assert till.teal.run("migrate", "status", "--exit-code", status=2).result["state"] == "expand"
+    planned = till.teal.run("deploy", "--dry-run").result["steps"]
+    assert any("expand the schema: the files of migrations" in step for step in planned)
+    assert till.sql("SELECT count(*) FROM teal.teal_migrations") == "1"
+    done = till.teal.run("deploy")
+    steps = till.steps(done)
+    expected = ["expand", "recheck", "backfill", "create", "record-contracts", "switch"]
+    assert [each for each in steps if each in expected] == expected
+    assert till.sql("SELECT count(*) FROM reviews WHERE writer IS DISTINCT FROM author") == "0"
+    stem = "0002_rename_reviews_author_writer"
+    assert till.contracts() == [(stem, 2)]
+    found = till.teal.run("migrate", "status", "--exit-code", status=4).result
+    assert (found["state"], found["pending"]) == ("contract", [{"phase": "contract", "name": f"{stem}.contract"}])
+    (row,) = found["open"]
+    assert (row["name"], row["release"]) == (stem, 2)
+    (row,) = till.teal.status()["open"]
+    assert (row["name"], row["removes"]) == (stem, ["reviews.author"])
+    assert SECRET not in json.dumps(done.lines) + done.said
+
+
+def test_a_deploy_with_nothing_pending_expands_and_checks_nothing(till: Till) -> None:
+    began = time.monotonic()
+    done = till.teal.run("deploy", "--force")
+    took = {line["step"]: line["seconds"] for line in done.lines if line.get("event") == "step-ended"}
+    assert not {"expand", "recheck", "backfill", "record-contracts"} & set(till.steps(done))
+    assert sum(took[each] for each in ("expand", "recheck", "backfill", "record-contracts")) < 1.0, began
+    assert till.contracts() == [("0002_rename_reviews_author_writer", 2)]
+
+
+def test_an_edited_file_is_refused_and_nothing_was_touched(clean: Till) -> None:
+    before = clean.teal.status()
+    clean.migration("0001_reviews.expand", "CREATE TABLE reviews (id int);")
+    ended = clean.teal.run("deploy", status=1)
+    assert "0001_reviews.expand was changed after it had been applied" in ended.error["message"]
+    after = clean.teal.status()
+    assert (after["release"], after["active"]) == (before["release"], before["active"])
+    assert "broken" in clean.teal.run("migrate", "status", "--exit-code", status=1).result["state"]
+
+
+def test_a_schema_that_breaks_the_release_that_serves_stops_the_deploy_before_anything_starts(clean: Till) -> None:
+    before = clean.teal.status()
+    clean.migration("0003_bad.expand", "ALTER TABLE reviews RENAME COLUMN author TO name;\n")
+    ended = clean.teal.run("deploy", status=1)
+    try:
+        assert (
+            f"release {before['release']}, which serves, does not work with the expanded schema"
+            in ended.error["message"]
+        )
+        assert "create" not in till_steps(ended)
+        after = clean.teal.status()
+        assert (after["release"], after["active"], after["problems"]) == (before["release"], before["active"], [])
+    finally:
+        clean.sql("ALTER TABLE reviews RENAME COLUMN name TO author")
+        clean.sql("DELETE FROM teal.teal_migrations WHERE name = '0003_bad.expand'")
+    (clean.stack.folder / "migrations" / "0003_bad.expand.sql").unlink()
+    clean.teal.run("deploy", "--force")
+
+
+def till_steps(of: Any) -> list[str]:
+    return [line["step"] for line in of.lines if line.get("event") == "step-began"]
+
+
+COMMANDS = """
+  service: jobs
+  expand: |
+    psql "$DATABASE_URL" -v ON_ERROR_STOP=1 <<SQL
+    ALTER TABLE reviews ADD COLUMN IF NOT EXISTS stars int;
+    SELECT pg_sleep({seconds});
+    SQL
+  backfill: psql "$DATABASE_URL" -c "UPDATE reviews SET stars = 3 WHERE stars IS NULL"
+  pending: |
+    found=$(psql "$DATABASE_URL" -tAc "SELECT 1 FROM information_schema.columns WHERE column_name = 'stars'")
+    echo noise >&2
+    [ -n "$found" ] || exit 2
+    echo contract drop_author
+    exit 4
+  backfill_when: after
+"""
+
+
+def test_commands_run_from_the_new_image_once_and_a_killed_one_is_waited_for(clean: Till) -> None:
+    clean.section(COMMANDS.format(seconds=4))
+    with clean.teal.running("deploy") as run:
+        run.until_step("expand")
+        end = time.monotonic() + 20
+        while clean.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%'") != "2":
+            assert time.monotonic() < end, run.lines
+            time.sleep(0.1)
+        run.send(signal.SIGKILL)
+        run.end()
+    done = clean.teal.run("deploy")
+    assert any("still runs since an earlier attempt" in line.get("text", "") for line in done.lines)
+    assert clean.sql("SELECT count(*) FROM reviews WHERE stars = 3") == "12000"
+    assert tuple(name for name, _ in clean.contracts() if name.startswith("drop")) == ("drop_author",)
+    names = till_steps(done)
+    assert names.index("switch") < names.index("backfill")
+    assert clean.teal.run("migrate", "status", "--exit-code", status=4).result["pending"] == [
+        {"phase": "contract", "name": "drop_author"}
+    ]

@@ -132,9 +132,25 @@ def test_an_edited_file_is_refused_and_nothing_was_touched(clean: Till) -> None:
     assert "broken" in clean.teal.run("migrate", "status", "--exit-code", status=1).result["state"]
 
 
+def test_what_the_judge_refuses_is_not_run(clean: Till) -> None:
+    clean.migration("0003_bad.expand", "ALTER TABLE reviews RENAME COLUMN author TO name;\n")
+    checked = clean.teal.run("migrate", "check", status=1).result
+    assert [(each["script"], each["line"], each["rule"]) for each in checked["findings"]] == [
+        ("0003_bad.expand.sql", 1, "rename")
+    ]
+    for command in (("deploy",), ("migrate", "expand")):
+        ended = clean.teal.run(*command, status=1)
+        assert "0003_bad.expand.sql:1: whichever release does not know the new name" in ended.error["message"]
+        assert "expand" not in till_steps(ended)
+    assert clean.sql("SELECT count(author) FROM reviews") == "12000"
+
+
 def test_a_schema_that_breaks_the_release_that_serves_stops_the_deploy_before_anything_starts(clean: Till) -> None:
     before = clean.teal.status()
-    clean.migration("0003_bad.expand", "ALTER TABLE reviews RENAME COLUMN author TO name;\n")
+    excuse = '-- teal: allow=rename reason="nobody reads it, or so we believed"\n'
+    clean.migration("0003_bad.expand", f"{excuse}ALTER TABLE reviews RENAME COLUMN author TO name;\n")
+    (finding,) = clean.teal.run("migrate", "check").result["findings"]
+    assert finding["excused"] == "nobody reads it, or so we believed"
     ended = clean.teal.run("deploy", status=1)
     try:
         assert (
@@ -155,12 +171,12 @@ def till_steps(of: Any) -> list[str]:
     return [line["step"] for line in of.lines if line.get("event") == "step-began"]
 
 
-COMMANDS = """
+COMMANDS = r"""
   service: jobs
   expand: |
     psql "$DATABASE_URL" -v ON_ERROR_STOP=1 <<SQL
     ALTER TABLE reviews ADD COLUMN IF NOT EXISTS stars int;
-    SELECT pg_sleep({seconds});
+    DO \$\$ BEGIN WHILE to_regclass('go') IS NULL LOOP PERFORM pg_sleep(0.1); END LOOP; END \$\$;
     SQL
   backfill: psql "$DATABASE_URL" -c "UPDATE reviews SET stars = 3 WHERE stars IS NULL"
   pending: |
@@ -174,17 +190,20 @@ COMMANDS = """
 
 
 def test_commands_run_from_the_new_image_once_and_a_killed_one_is_waited_for(clean: Till) -> None:
-    clean.section(COMMANDS.format(seconds=4))
+    clean.section(COMMANDS)
     with clean.teal.running("deploy") as run:
         run.until_step("expand")
-        end = time.monotonic() + 20
-        while clean.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%'") != "2":
+        end = time.monotonic() + 60
+        while clean.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %to_regclass%'") != "1":
             assert time.monotonic() < end, run.lines
             time.sleep(0.1)
         run.send(signal.SIGKILL)
         run.end()
-    done = clean.teal.run("deploy")
-    assert any("still runs since an earlier attempt" in line.get("text", "") for line in done.lines)
+    with clean.teal.running("deploy") as run:
+        run.until(lambda line: "still runs since an earlier attempt" in line.get("text", ""), "it waits")
+        clean.sql("CREATE TABLE go ()")
+        done = run.end()
+    assert done.status == 0, done.told
     assert clean.sql("SELECT count(*) FROM reviews WHERE stars = 3") == "12000"
     assert tuple(name for name, _ in clean.contracts() if name.startswith("drop")) == ("drop_author",)
     names = till_steps(done)
@@ -192,3 +211,13 @@ def test_commands_run_from_the_new_image_once_and_a_killed_one_is_waited_for(cle
     assert clean.teal.run("migrate", "status", "--exit-code", status=4).result["pending"] == [
         {"phase": "contract", "name": "drop_author"}
     ]
+
+
+def test_expand_alone_then_a_deploy_that_finds_it_done(clean: Till) -> None:
+    clean.migration("0004_notes.expand", "CREATE TABLE notes (id int);\n")
+    planned = clean.teal.run("migrate", "expand", "--dry-run").result
+    assert planned["pending"] == [{"phase": "expand", "name": "0004_notes.expand"}]
+    assert clean.teal.run("migrate", "expand").result["outcome"] == "done"
+    assert clean.teal.run("migrate", "expand").result["outcome"] == "unchanged"
+    assert clean.sql("SELECT count(*) FROM notes") == "0"
+    assert "expand" not in clean.steps(clean.teal.run("deploy"))

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from teal.core.judge.values import Column
 from teal.errors import ConfigError, Failed, Locked, Unavailable
 from tests.engine.sandbox import Sandbox, docker
 from tests.engine.server import PASSWORD, Place, Server, file
@@ -241,3 +242,47 @@ async def test_a_server_that_restarts_is_unavailable_and_not_a_crash(place):
     await place.server._ready()
     async with place.teal() as database:
         assert await database.applied() == ()
+
+
+WORLD = """
+CREATE DOMAIN nonempty AS text CHECK (VALUE <> '');
+CREATE TABLE reviews (id bigint GENERATED ALWAYS AS IDENTITY, author nonempty, stars int NOT NULL DEFAULT 3,
+    CONSTRAINT said CHECK (author IS NOT NULL), CONSTRAINT later CHECK (stars IS NOT NULL AND stars > 0));
+CREATE INDEX by_author ON reviews (author);
+CREATE VIEW listed AS SELECT * FROM reviews;
+CREATE FUNCTION score(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION sync() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER sync BEFORE INSERT OR UPDATE ON reviews FOR EACH ROW EXECUTE FUNCTION sync();
+CREATE TRIGGER told AFTER INSERT ON reviews EXECUTE FUNCTION sync();
+CREATE TABLE metrics (time timestamptz NOT NULL, value float8);
+SELECT create_hypertable('metrics', 'time');
+INSERT INTO metrics SELECT now() - i * interval '1 h', i FROM generate_series(1, 1000) i;
+ANALYZE metrics;
+CREATE TABLE events (at date) PARTITION BY RANGE (at);
+CREATE SCHEMA other;
+CREATE TABLE other.things (id int);
+"""
+
+
+async def test_the_catalog_says_what_the_judge_asks(place):
+    await place.run("CREATE EXTENSION IF NOT EXISTS timescaledb")
+    await place.run(WORLD)
+    async with place.teal() as database:
+        await database.apply(ADD, told=silent)
+        found = await database.catalog()
+    assert found.asked
+    assert found.columns.keys() == {"reviews", "metrics", "events", "other.things", "one"}
+    assert found.columns["reviews"] == {
+        "id": Column("bigint", nullable=False, default="identity"),
+        "author": Column("nonempty"),
+        "stars": Column("integer", nullable=False, default="3"),
+    }
+    assert (found.hypertables, found.partitioned, found.views) == ({"metrics"}, {"events"}, {"listed"})
+    assert (found.compressed, found.aggregates, found.columnstore_keys) == (set(), set(), {})
+    assert found.rows == {"reviews": 0, "metrics": 1000, "events": 0, "other.things": 0}
+    assert (found.domains, found.functions) == ({"nonempty": True}, {"score": "immutable", "sync": "volatile"})
+    assert found.indexes["by_author"] == "reviews"
+    assert found.not_null_checks == {"reviews": {"author"}}
+    (trigger,) = found.triggers["reviews"]
+    assert (trigger.name, trigger.function, trigger.body) == ("sync", "sync", "BEGIN RETURN NEW; END")
+    assert (trigger.insert, trigger.update) == (True, True)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from teal.core.side import Side
 from teal.core.stack import Stack
-from teal.run.migrate_results import Migrated, MigrateStatus
+from teal.run.migrate_results import MigrateChecked, Migrated, MigrateStatus
 from teal.run.options import DeployOptions
 from teal.run.ports import Ports, Watch
 from teal.run.results import ByHand, Checked, Cleaned, HistoryRow, Outcome, Status, Upped
@@ -60,6 +60,10 @@ class Library(Protocol):
 
     async def migrate_status(self, ports: Ports, stack: Stack, watch: Watch) -> MigrateStatus:
         """Say how the schema stands."""
+        ...
+
+    async def migrate_check(self, ports: Ports, stack: Stack, watch: Watch) -> MigrateChecked:
+        """Judge the SQL that is pending."""
         ...
 
     async def migrate_expand(self, ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False) -> Migrated:

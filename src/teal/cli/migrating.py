@@ -37,6 +37,21 @@ def status(session: Session, /, *, exit_code: bool) -> int:
     return result.status if exit_code else int(result.state == "broken")
 
 
+@migrate.command("check", cls=Command, example="teal migrate check")
+@click.pass_obj
+def check(session: Session, /) -> int:
+    """Judge the SQL that is pending, and run none of it; exit status 1 where a deploy would refuse it.
+
+    Each finding names file and line, whom it would hurt, and the safe way. Without a database, as in CI, all files
+    are judged by what they say.
+    """
+    from teal.cli.show.migrating import checked
+
+    result = look(session, Purpose.CHANGE, lambda library, ports, stack: library.migrate_check(ports, stack, nobody))
+    answer(session, result, checked)
+    return 0 if result.safe else 1
+
+
 @migrate.command("expand", cls=Command, example="teal migrate expand")
 @_DRY
 @click.pass_obj

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from teal.core.judge.values import Catalog
 from teal.core.scripts import Applied, ScriptFile
 from teal.core.sessions import Session
 from teal.ports.machine import Told
@@ -26,6 +27,10 @@ class Login:
 
 class Database(Protocol):
     """One database over one connection; where that breaks, ``Unavailable``."""
+
+    async def catalog(self) -> Catalog:
+        """Return what the judge asks about tables, columns and triggers."""
+        ...
 
     async def sessions(self) -> tuple[Session, ...]:
         """Return the sessions of clients in this database, this one left out."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from teal.run.deploying import deploy, leave, rollback
     from teal.run.handling import down, restart, stop
     from teal.run.looking import history, status
-    from teal.run.migrate import migrate_backfill, migrate_expand, migrate_status
+    from teal.run.migrate import migrate_backfill, migrate_check, migrate_expand, migrate_status
     from teal.run.options import DeployOptions
     from teal.run.tidying import cleanup, plan_up, up
 
@@ -27,6 +27,7 @@ _MODULES = {
     "history": "looking",
     "leave": "deploying",
     "migrate_backfill": "migrate",
+    "migrate_check": "migrate",
     "migrate_expand": "migrate",
     "migrate_status": "migrate",
     "plan_up": "tidying",
@@ -46,6 +47,7 @@ __all__ = [
     "history",
     "leave",
     "migrate_backfill",
+    "migrate_check",
     "migrate_expand",
     "migrate_status",
     "plan_up",

@@ -2,19 +2,110 @@
 
 from __future__ import annotations
 
-from teal.core.scripts import refuse_edited
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from teal.core.judge.values import Catalog, Finding, Lint, Script
+from teal.core.migrations import Migrations
+from teal.core.phase import Phase
+from teal.core.scripts import pending, refuse_edited
+from teal.errors import Refused, TealError
 from teal.run.database import opened
+from teal.run.jobs import print_sql
 from teal.run.migrating import files_of, migrations_of
 from teal.run.scene import Scene
 
+NOW = frozenset({Phase.EXPAND, Phase.BACKFILL})  # the phases that a deploy runs
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was judged, and what would hurt."""
+
+    scripts: tuple[Script, ...]
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def hurting(self) -> tuple[Finding, ...]:
+        """Return the findings that no file excuses."""
+        return tuple(each for each in self.findings if each.excused is None)
+
+    def of(self, *phases: Phase) -> tuple[Finding, ...]:
+        """Return the findings of scripts of *phases* that no file excuses."""
+        names = {script.name for script in self.scripts if script.phase in phases}
+        return tuple(each for each in self.hurting if each.script in names)
+
 
 async def judge(scene: Scene, release: int) -> bool:
-    """Refuse what the schema changes of *release* would break; nothing has been run yet."""
-    del release
+    """Refuse what the expand or the backfill of *release* would break; say what its contract would."""
+    found = await judged(scene, release)
+    for finding in found.of(Phase.CONTRACT, Phase.WINDOW):
+        scene.note(f"its contract would be refused: {said(finding)}", warning=True)
+    hurting = found.of(*NOW)
+    if hurting:
+        raise Refused(
+            f"the schema changes of this release would hurt: {said(hurting[0])}",
+            hint=f"{hurting[0].remedy}; `teal migrate check` shows all; nothing was run",
+            detail="\n".join(said(each) for each in hurting[1:]),
+        )
+    return not found.scripts
+
+
+def said(finding: Finding) -> str:
+    """Return *finding* in a line."""
+    return f"{finding.script}:{finding.line}: {finding.why} ({finding.rule})"
+
+
+async def judged(scene: Scene, release: int, *, offline: bool = False) -> Judged:
+    """Return what would hurt of what is pending, with its remedy. *offline*: a database that can't be asked is none."""
     migrations = migrations_of(scene)
-    if not migrations.files:
-        return True
-    files = files_of(scene.ports, migrations)
+    notes: list[str] = []
+    try:
+        scripts, catalog = await _asked(scene, migrations, release)
+    except TealError as error:
+        if not offline:
+            raise
+        notes.append(f"judged without the database: {error.message}")
+        scripts, catalog = await _unasked(scene, migrations, release), Catalog()
+    if not migrations.files and Phase.EXPAND not in migrations.prints:
+        notes.append("the SQL of the expand phase can't be judged: no command prints it (`sql` in teal.yml)")
+    return Judged(scripts, _judge(scripts, catalog), tuple(notes))
+
+
+def _judge(scripts: Sequence[Script], catalog: Catalog) -> tuple[Finding, ...]:
+    if not scripts:
+        return ()
+    from teal.core.judge import judge as find  # the grammar is slow to load, and mostly nothing is pending
+
+    return find(scripts, catalog, Lint())
+
+
+async def _asked(scene: Scene, migrations: Migrations, release: int) -> tuple[tuple[Script, ...], Catalog]:
+    """Return what is to be judged, by what the database says; it isn't asked for a catalog where there is nothing."""
+    if migrations.database is None:
+        return await _printed(scene, migrations, release), Catalog()
+    scripts = () if migrations.files else await _printed(scene, migrations, release)
     async with opened(scene.ports, scene.stack) as database:
-        refuse_edited(files, await database.applied())
-    return False
+        if migrations.files:
+            files, applied = files_of(scene.ports, migrations), await database.applied()
+            refuse_edited(files, applied)
+            scripts = tuple(Script(f"{f.name}.sql", f.phase, f.sql, f.transaction) for f in pending(files, applied))
+        return scripts, await database.catalog() if scripts else Catalog()
+
+
+async def _unasked(scene: Scene, migrations: Migrations, release: int) -> tuple[Script, ...]:
+    if migrations.files:
+        files = files_of(scene.ports, migrations)
+        return tuple(Script(f"{each.name}.sql", each.phase, each.sql, each.transaction) for each in files)
+    return await _printed(scene, migrations, release)
+
+
+async def _printed(scene: Scene, migrations: Migrations, release: int) -> tuple[Script, ...]:
+    """Return what the owner's commands print."""
+    found: list[Script] = []
+    for phase in migrations.prints:
+        text = await print_sql(scene, phase, release)
+        if text.strip():
+            found.append(Script(f"sql.{phase}", phase, text))
+    return tuple(found)

@@ -25,7 +25,8 @@ from teal.run.database import opened
 from teal.run.execute import execute, prepare
 from teal.run.healing import heal
 from teal.run.jobs import ask_pending
-from teal.run.migrate_results import Migrated, MigrateStatus, PendingRow, State
+from teal.run.judging import judged
+from teal.run.migrate_results import FindingRow, MigrateChecked, Migrated, MigrateStatus, PendingRow, State
 from teal.run.migrating import files_of
 from teal.run.observing import observe
 from teal.run.opening import open_rows
@@ -69,6 +70,18 @@ async def migrate_status(ports: Ports, stack: Stack, watch: Watch) -> MigrateSta
         floor.release if floor else 0,
         problems=problems,
     )
+
+
+async def migrate_check(ports: Ports, stack: Stack, watch: Watch) -> MigrateChecked:
+    """Judge all SQL that is pending, without running any of it; the database is asked where it can be."""
+    migrations = demand(stack)
+    scene = Scene(ports, stack, watch, key="")
+    if migrations.prints:
+        await _keep_jobs(scene)
+    found = await judged(scene, NO_RELEASE, offline=True)
+    rows = tuple(FindingRow(f.script, f.line, f.rule, f.why, f.remedy, f.excused) for f in found.findings)
+    names = tuple(script.name for script in found.scripts)
+    return MigrateChecked(stack.project, not found.hurting, names, rows, found.notes)
 
 
 async def _look(scene: Scene, migrations: Migrations) -> tuple[State, tuple[PendingRow, ...]]:

@@ -10,8 +10,10 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from teal.adapters.postgres import trouble
+from teal.adapters.postgres.catalog import read_catalog
 from teal.adapters.postgres.ledger import Ledger
 from teal.adapters.postgres.wire import Connection
+from teal.core.judge.values import Catalog
 from teal.core.scripts import Applied, ScriptFile
 from teal.core.sessions import Session
 from teal.core.sql import Statement
@@ -53,6 +55,10 @@ class PostgresDatabase:
         self._ledger = Ledger(connection)
 
     # --- asking
+
+    async def catalog(self) -> Catalog:
+        """Return what the judge asks about tables, columns and triggers."""
+        return await self._asked(lambda: read_catalog(self._connection))
 
     async def sessions(self) -> tuple[Session, ...]:
         """Return the sessions of clients in this database, this one left out."""

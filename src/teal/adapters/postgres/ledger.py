@@ -13,13 +13,13 @@ _MAKE = (
     begun timestamptz NOT NULL DEFAULT clock_timestamp(), applied timestamptz, done integer NOT NULL DEFAULT 0)""",
 )
 _ALL = f"""
-SELECT name, checksum, extract(epoch FROM applied)::float8 AS at, done FROM {TABLE} ORDER BY name"""  # noqa: S608
+SELECT name, checksum, extract(epoch FROM applied)::float8 AS at, done FROM {TABLE} ORDER BY name"""
 _FINISHED = f"""
 INSERT INTO {TABLE} (name, phase, checksum, applied, done) VALUES ($1, $2, $3, clock_timestamp(), $4)
-ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied = excluded.applied, done = excluded.done"""  # noqa: S608
+ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied = excluded.applied, done = excluded.done"""
 _BEGUN = f"""
 INSERT INTO {TABLE} (name, phase, checksum, done) VALUES ($1, $2, $3, $4)
-ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, done = excluded.done"""  # noqa: S608
+ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, done = excluded.done"""
 
 
 class Ledger:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from teal import ports
 from teal.adapters.simulated.process import Process, acts, asks
 from teal.adapters.simulated.world import World
+from teal.core.judge.values import Catalog
 from teal.core.scripts import Applied, ScriptFile
 from teal.core.sessions import Session
 from teal.errors import Locked
@@ -32,6 +33,10 @@ class SimulatedDatabase(ports.Database):
     def __init__(self, world: World, process: Process) -> None:
         self.world = world
         self.process = process
+
+    @asks
+    async def catalog(self) -> Catalog:
+        return Catalog(asked=True)
 
     @asks
     async def sessions(self) -> tuple[Session, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from teal.cli.show.text import age, paint, seconds, stamp
-from teal.run.migrate_results import Migrated, MigrateStatus, OpenRow, PendingRow
+from teal.run.migrate_results import FindingRow, MigrateChecked, Migrated, MigrateStatus, OpenRow, PendingRow
 
 _NEXT = {
     "done": ("green", "all done"),
@@ -44,6 +44,25 @@ def opened(row: OpenRow, now: float) -> Iterator[str]:
         yield f"  waits for its contract_delay: {seconds(row.due - now)} more"
     for each in row.waits:
         yield f"  waits for {each}"
+
+
+def checked(result: MigrateChecked) -> str:
+    """Return what would hurt, and the safe way."""
+    lines = [line for each in result.findings for line in _finding(each)]
+    count = f"{len(result.scripts)} script{'s' * (len(result.scripts) != 1)}"
+    safe = paint(f"✓ {count} judged, safe beside traffic", "green") if result.scripts else "nothing is pending"
+    verdict = safe if result.safe else paint(f"✗ {count} judged: a deploy would refuse them", "red")
+    notes = [paint(f"  note: {note}", "yellow") for note in result.notes]
+    return "\n".join([*lines, f"{result.project}: {verdict}", *notes])
+
+
+def _finding(row: FindingRow) -> Iterator[str]:
+    place = f"{row.script}:{row.line}"
+    if row.excused is not None:
+        yield f"{paint('excused', dim=True)}: {place}: {row.why} ({row.rule}): {row.excused}"
+        return
+    yield f"{paint('error', 'red')}: {place}: {row.why} ({row.rule})"
+    yield f"  {row.remedy}"
 
 
 def migrated(result: Migrated) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from teal import config
-from teal.run.migrate_results import Migrated, MigrateStatus
+from teal.run.migrate_results import MigrateChecked, Migrated, MigrateStatus
 from teal.run.results import ByHand, Checked, Cleaned, History, Outcome, Status, Upped
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -20,6 +20,7 @@ _RESULTS: dict[str, tuple[Any, str]] = {
     "history": (History, "teal history --json"),
     "check": (Checked, "teal check --json"),
     "migrate-status": (MigrateStatus, "teal migrate status --json"),
+    "migrate-check": (MigrateChecked, "teal migrate check --json"),
     "migrated": (Migrated, "the last line of teal migrate expand or backfill --json"),
 }
 

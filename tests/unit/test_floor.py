@@ -9,8 +9,9 @@ import pytest
 from teal.core.floor import floor_of, freed
 from teal.core.migrations import OpenChange
 from teal.core.observed import Observed
+from teal.core.repair import diagnose
 from teal.core.side import Side
-from teal.core.situation import diagnose, rollback_release
+from teal.core.situation import rollback_release
 from teal.core.steps import Settle, Start
 from teal.core.traffic import Mode, Traffic
 from teal.errors import Refused

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from teal.core.observed import Observed, Unfinished
+from teal.core.repair import Repair, diagnose
 from teal.core.side import Side
-from teal.core.situation import Repair, diagnose, source_of
+from teal.core.situation import source_of
 from teal.core.steps import Clear, Drain, Retire, Settle, Start, Switch
 from teal.core.traffic import Mode, Traffic, to
 from tests.unit.worlds import BLUE_7, EMPTY, PLAIN_APP, PLAINLY, SHARED, STACK, color, keyed

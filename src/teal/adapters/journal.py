@@ -13,8 +13,9 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
+from teal.adapters.disk import sync_folder
 from teal.adapters.forgetting import forget
-from teal.adapters.journal_file import APPLICATION, VERSION, WAIT, connect, damage, ours, sound, sync_folder
+from teal.adapters.journal_file import APPLICATION, VERSION, WAIT, connect, damage, ours, sound
 from teal.adapters.journal_file import text as read_text
 from teal.adapters.journal_file import version as version_of
 from teal.core.migrations import OpenChange

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from pathlib import Path
 
@@ -55,12 +54,3 @@ def ours(connection: sqlite3.Connection) -> bool:
 def text(raw: bytes) -> str:
     """Return text of the file, whatever a fault has made of it."""
     return raw.decode(errors="replace")
-
-
-def sync_folder(folder: Path) -> None:
-    """Put on disk what *folder* lists."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from teal.adapters.disk import sync_folder
 from teal.adapters.values import from_json
 from teal.core.release import Release
 from teal.core.rendered import ReleaseFile, Rendered
@@ -89,7 +90,7 @@ class ReleaseFolders:
         if folder.exists():
             half = self._root / f"{_HALF}{number}-{secrets.token_hex(4)}"
             folder.rename(half)
-            _sync(self._root)
+            sync_folder(self._root)
             shutil.rmtree(half, ignore_errors=True)
 
     def keep_log(self, number: int, service: str, text: str) -> str:
@@ -134,7 +135,7 @@ class ReleaseFolders:
         if folder.exists():
             folder.rename(self._root / f"{_HALF}{folder.name}-{secrets.token_hex(4)}")
         half.rename(folder)
-        _sync(self._root)
+        sync_folder(self._root)
         self._sweep()
 
     def _sweep(self) -> None:
@@ -151,7 +152,7 @@ def _fill(half: Path, texts: Mapping[str, str], files: Iterable[ReleaseFile]) ->
     for name, text in texts.items():
         _write(half / f"{name}.json", text.encode(), 0o600)
     for folder in (*(each for each in half.rglob("*") if each.is_dir()), half):
-        _sync(folder)
+        sync_folder(folder)
 
 
 def _write_file(root: Path, file: ReleaseFile) -> None:
@@ -179,14 +180,6 @@ def _write(path: Path, content: bytes, mode: int) -> None:
         file.flush()
         os.fchmod(fd, mode)
         os.fsync(fd)
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _short(error: Exception) -> str:

@@ -10,9 +10,10 @@ from teal.core.preparing import preparation
 from teal.core.problem import Problem
 from teal.core.refuse import demand, lost, problems
 from teal.core.render_files import live_mounts
+from teal.core.repair import diagnose
 from teal.core.roles import Role
 from teal.core.side import Side
-from teal.core.situation import diagnose, last_release, plainly_running, source_of
+from teal.core.situation import last_release, plainly_running, source_of
 from teal.core.stack import Service, Stack
 from teal.core.versions import engine_version, is_old_caddy
 from teal.core.words import ready_by

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from teal.core.events import Said
 from teal.core.observed import Observed
-from teal.core.situation import Repair, diagnose
+from teal.core.repair import Repair, diagnose
 from teal.core.stack import Stack
 from teal.errors import Failed, NeedsPerson, Refused
 from teal.run.execute import execute

@@ -8,9 +8,9 @@ from teal.core.floor import floor_of
 from teal.core.observed import Container, Observed
 from teal.core.policy import previous
 from teal.core.release import Release
+from teal.core.repair import diagnose
 from teal.core.roles import Role
 from teal.core.side import COLORS, Side
-from teal.core.situation import diagnose
 from teal.core.stack import Stack
 from teal.core.standing import coming_back, misread, standing_of, troubles, worst
 from teal.errors import TealError

@@ -8,6 +8,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from teal.adapters.disk import sync_folder
 from teal.core.traffic import Traffic, format_traffic, parse_traffic
 from teal.errors import Unavailable
 
@@ -50,7 +51,7 @@ class StateFile:
             self._set_aside()
             _write(beside, format_traffic(traffic).encode())
             beside.replace(self._path)
-            _sync(self._path.parent)
+            sync_folder(self._path.parent)
         except OSError as error:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
@@ -78,14 +79,6 @@ def _write(path: Path, content: bytes) -> None:
     try:
         os.fchmod(fd, 0o644)
         os.write(fd, content)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
         os.fsync(fd)
     finally:
         os.close(fd)

@@ -1,0 +1,145 @@
+"""Decides: what an interrupted command, or a hand, left behind, and what puts it right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from teal.core.floor import floor_of, sinks
+from teal.core.observed import Observed, Unfinished
+from teal.core.plan import Change, plan_forward
+from teal.core.side import COLORS, Side, project_of
+from teal.core.situation import lost_traffic, services_on, spared_plainly
+from teal.core.stack import Stack
+from teal.core.steps import Clear, Drain, Plan, Retire, Settle, Start, Step
+from teal.core.traffic import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What puts right what an interrupted command, or a hand, left behind."""
+
+    kind: Literal["forward", "undo", "restore", "settle", "note"]
+    text: str
+    plan: Plan
+
+
+def diagnose(observed: Observed, stack: Stack) -> Repair | None:
+    """Return the repair that is due before any other command, or None where all is well.
+
+    A repair never brings back a release below the rollback floor: then nothing is done, and the text says why.
+    """
+    repair = _due(observed, stack)
+    below = sinks(repair.plan, observed.contracts) if repair else None
+    floor = floor_of(observed.contracts)
+    if repair is None or below is None or floor is None:
+        return repair
+    return Repair("note", f"{repair.text}; but release {below} stays away: {floor.why}", _only("heal", None))
+
+
+def _due(observed: Observed, stack: Stack) -> Repair | None:
+    lost = lost_traffic(observed, stack)
+    if lost is not None:
+        how = "as the journal knows" if observed.switched else "the only color that runs whole"
+        text = f"the proxy's state file was lost: users go to {lost} again, {how}"
+        return Repair("restore", text, _only("heal", lost, Settle(lost)))
+    unfinished = observed.unfinished
+    if unfinished is not None:
+        return _finish_or_undo(observed, stack, unfinished)
+    if observed.traffic is not None and observed.traffic.key:
+        if observed.traffic.users is Mode.HOLD:
+            return _let_go(observed, stack)
+        text = "a key of an earlier command was still in the proxy's state file: removed"
+        return Repair("settle", text, _only("heal", observed.traffic.side, Settle(observed.traffic.side)))
+    if observed.closed and observed.traffic is not None and observed.traffic.side is not None:
+        text = "the proxy's state file was closed to the proxy's user: opened again"
+        return Repair("restore", text, _only("heal", observed.traffic.side, Settle(observed.traffic.side)))
+    return None
+
+
+def _let_go(observed: Observed, stack: Stack) -> Repair:
+    """Bring back what served before a run that still holds users' requests, though it has ended."""
+    side, release = observed.switched or (Side.PLAIN, None)
+    names = _served_by(observed, stack, side)
+    text = f"requests were still held at the proxy: {side} runs and serves again"
+    return Repair("undo", text, _only("heal", side, Start(side, release, names), Settle(side)))
+
+
+def _served_by(observed: Observed, stack: Stack, side: Side) -> tuple[str, ...]:
+    """Return the services that ran on *side* before its users were held: not the jobs that go on plainly beside it."""
+    spared = spared_plainly(observed, stack, side)
+    return tuple(service.name for service in services_on(observed, stack, side) if service.name not in spared)
+
+
+def _finish_or_undo(observed: Observed, stack: Stack, unfinished: Unfinished) -> Repair:
+    """Go forward where the interrupted command had switched already; else undo what it had begun."""
+    source, target = unfinished.source, unfinished.target
+    if unfinished.command == "heal":  # what it was about ended before it, or shows by itself
+        return Repair("note", "healing was interrupted: begun anew", _only("heal", source))
+    what = f"{unfinished.command} of release {unfinished.release}" if unfinished.release else unfinished.command
+    users = observed.traffic.side if observed.traffic else Side.PLAIN
+    if target is not None and users is target and target is not source and observed.on(target):
+        change = _change_again(observed, stack, unfinished, target)
+        return Repair(
+            "forward", f"{what} was interrupted after its switch: finished", plan_forward(observed, stack, change)
+        )
+    steps = _undo_steps(observed, stack, unfinished)
+    kind: Literal["undo", "note"] = "undo" if steps else "note"
+    if unfinished.command.startswith("migrate-"):
+        return Repair(kind, f"{what} was interrupted: what it had applied stays", _only("heal", source, *steps))
+    return Repair(kind, f"{what} was interrupted before its switch: undone", _only("heal", source, *steps))
+
+
+def _change_again(observed: Observed, stack: Stack, unfinished: Unfinished, target: Side) -> Change:
+    """Return the change of hands that was interrupted."""
+    return Change(
+        command="heal",
+        source=unfinished.source,
+        target=target,
+        release=unfinished.release,
+        leaving=services_on(observed, stack, unfinished.source),
+        coming=services_on(observed, stack, target),
+        keep=stack.settings.retire == "keep",
+        spared=_plain_jobs(observed, stack) if unfinished.source in COLORS and target in COLORS else (),
+    )
+
+
+def _plain_jobs(observed: Observed, stack: Stack) -> tuple[str, ...]:
+    """Return the jobs of which a plain container exists."""
+    there = {container.service for container in observed.on(Side.PLAIN)}
+    return tuple(s.name for s in stack.rotating if s.name in there and not s.opens)
+
+
+def _undo_steps(observed: Observed, stack: Stack, unfinished: Unfinished) -> tuple[Step, ...]:
+    """Return what takes an interrupted command back to where it began; the source was not touched, unless held."""
+    source, target = unfinished.source, unfinished.target
+    steps: list[Step] = []
+    held = observed.traffic is not None and observed.traffic.users is Mode.HOLD
+    if held and source is not None:
+        names = _served_by(observed, stack, source)
+        steps.append(Start(source, observed.release_on(source) if source.is_color else None, names))
+    if observed.traffic is not None and (held or observed.traffic.key):
+        steps.append(Settle(source))
+    if target is not None and target is not source:
+        emptied = _empty(observed, stack, unfinished, target)
+        steps += [Drain(target), *emptied, Settle(source)] if emptied else []
+    return tuple(steps)
+
+
+def _empty(observed: Observed, stack: Stack, unfinished: Unfinished, target: Side) -> list[Step]:
+    """Return how the half-filled *target* is emptied; a release that stood there before is not touched."""
+    if target is Side.PLAIN:
+        return [Clear(Side.PLAIN)]
+    if not observed.on(target):
+        own = f"{project_of(stack.project, target)}_"  # networks that a killed clearing has left
+        return [Clear(target)] if any(name.startswith(own) for name in observed.networks) else []
+    if not any(container.release == unfinished.release for container in observed.on(target)):
+        return []
+    if unfinished.command == "rollback":
+        return [Retire(target, tuple(service.name for service in services_on(observed, stack, target)))]
+    return [Clear(target, logs=True)]
+
+
+def _only(command: str, side: Side | None, *steps: Step) -> Plan:
+    """Return a plan of nothing but *steps*."""
+    return Plan(command, side, None, None, steps, (), ())

@@ -25,7 +25,7 @@ class Stack:
     @staticmethod
     def environment() -> dict[str, str]:
         """Return the environment of a user without variables of the tests'."""
-        return {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        return {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
 
     def docker(self, *arguments: str, within: float = 120) -> str:
         """Run ``docker ARGUMENTS`` in the folder."""

@@ -133,7 +133,7 @@ class Teal:
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return what a user's shell would have, and *more*."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
         return {**kept, "TEAL_HOME": str(self.home), **self.variables, **more}
 
     @contextmanager

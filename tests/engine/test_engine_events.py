@@ -2,12 +2,13 @@
 
 import asyncio
 import os
+import time
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from teal.adapters.engine import DockerEngine
+from teal.adapters.engine import DockerEngine, api
 from teal.adapters.engine.api import Api
 from teal.adapters.engine.where import socket_path
 from teal.errors import Unavailable
@@ -66,15 +67,55 @@ async def test_events_outlive_the_connection_and_miss_nothing(sandbox, tmp_path)
 
 
 async def test_an_engine_that_goes_away_in_mid_answer_is_unavailable(sandbox, tmp_path):
-    one = sandbox.run(command=STUBBORN)
+    one = sandbox.run()
     async with Relay(str(tmp_path / "s"), socket_path(os.environ)) as relay:
-        engine = DockerEngine(Api(relay.path))
-        stopping = asyncio.create_task(engine.stop(one, grace=3))
+        spoken = Api(relay.path)
+        waiting = asyncio.create_task(spoken.post(f"/containers/{one}/wait"))
         await asyncio.sleep(0.5)
         relay.cut()
         with pytest.raises(Unavailable, match="went away"):
-            await stopping
+            await waiting
+        await spoken.close()
+
+
+async def test_a_stop_that_was_cut_off_is_made_again(sandbox, tmp_path):
+    one = sandbox.run(command=STUBBORN)
+    async with Relay(str(tmp_path / "s"), socket_path(os.environ)) as relay:
+        engine = DockerEngine(Api(relay.path))
+        stopping = asyncio.create_task(engine.stop(one, grace=2))
+        await asyncio.sleep(0.5)
+        relay.cut()
+        await stopping
+        assert not (await engine.container(one)).running
         await engine.close()
+
+
+async def test_an_engine_that_restarts_is_waited_for(sandbox, tmp_path):
+    sandbox.create()
+    path = str(tmp_path / "s")
+    engine = DockerEngine(Api(path))
+    async with Relay(path, socket_path(os.environ)):
+        assert len(await engine.containers(sandbox.stack)) == 1
+    looking = asyncio.create_task(engine.containers(sandbox.stack))
+    await asyncio.sleep(1)
+    assert not looking.done()
+    async with Relay(path, socket_path(os.environ)):
+        assert len(await looking) == 1
+        await engine.close()
+
+
+async def test_an_engine_that_stays_away_is_waited_for_once(sandbox, tmp_path, monkeypatch):
+    monkeypatch.setattr(api, "AWAY", 1.0)
+    path = str(tmp_path / "s")
+    engine = DockerEngine(Api(path))
+    async with Relay(path, socket_path(os.environ)):
+        await engine.containers(sandbox.stack)
+    began = time.monotonic()
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            await engine.containers(sandbox.stack)
+    assert 0.9 < time.monotonic() - began < 4.0
+    await engine.close()
 
 
 async def test_idle_connections_that_were_cut_are_replaced(sandbox, tmp_path):

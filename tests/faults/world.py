@@ -60,6 +60,7 @@ class World:
     moves: list[Switch] = field(default_factory=list)  # switches that the journal doesn't know, since Teal was killed
     gone: list[Away] = field(default_factory=list)  # times in which a test itself cut users off
     touched: set[str] = field(default_factory=set)  # shared services that a test itself restarts or removes
+    services: frozenset[str] = SERVICES
     _files: dict[Path, bytes] = field(default_factory=dict)
 
     @property
@@ -117,7 +118,7 @@ class World:
     def override(self, **services: dict[str, Any]) -> None:
         """Change services as an owner does, in ``compose.override.yml`` (JSON is YAML)."""
         changes = {name.replace("_", "-"): each for name, each in services.items()}
-        every = {name: {**EACH, **changes.get(name, {})} for name in sorted(SERVICES)}
+        every = {name: {**EACH, **changes.get(name, {})} for name in sorted(self.services)}
         self.write("compose.override.yml", json.dumps({"services": every}))
 
     def restore(self) -> None:
@@ -202,7 +203,7 @@ class World:
         before = self.life(color), self.life()
         yield color
         assert (self.life(color), self.life()) == before
-        assert len(before[0]) == len(SERVICES)
+        assert len(before[0]) == len(self.services)
         assert self.state == color
         self.no_leftovers(color)
 
@@ -220,7 +221,7 @@ class World:
     def whole(self) -> str:
         """Assert that a whole color serves and the other one is stopped; return it."""
         color = self.active
-        assert len(self.life(color)) == len(SERVICES)
+        assert len(self.life(color)) == len(self.services)
         assert self.state == color
         self.no_leftovers(color)
         return color

@@ -292,3 +292,27 @@ def test_a_recreate_that_fails_does_not_start_a_job_that_still_runs_plainly(kind
     assert [box.name for box in world.world.boxes.values() if "clock" in box.name and box.up] == ["shop-clock-1"]
     assert world.promises.violations == []
     world.close()
+
+
+def last_effect(name: str) -> int:
+    """Return the number of the last effect *name* of a second deploy."""
+    world = Simulation()
+    world.plain_up()
+    assert world.run("deploy").ok
+    world.new_source()
+    effects = world.run("deploy").process.effects
+    return max(number for number, each in enumerate(effects, 1) if each == name)
+
+
+def test_what_an_engine_that_was_away_left_undone_after_the_switch_is_finished_by_the_next_command(
+    world: Simulation,
+) -> None:
+    world.new_source()
+    error = world.run("deploy", Trouble(last_effect("engine.stop"), "fail-before")).error
+    assert isinstance(error, NeedsPerson)
+    assert "the next command takes up" in error.hint
+    assert "after its switch" in world.run("status").value.interrupted
+    assert any(box.up for box in world.world.on(Side.BLUE))
+    assert "finished" in world.run("cleanup").value.healed
+    assert not any(box.up for box in world.world.on(Side.BLUE))
+    world.promises.settled("cleanup")

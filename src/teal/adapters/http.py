@@ -166,6 +166,8 @@ class Pool:
 
     async def take(self, *, within: float | None) -> Connection:
         """Return a connection that nobody else uses."""
+        for _ in range(2 * bool(self._idle)):
+            await asyncio.sleep(0)  # an end that the other side has sent meanwhile is seen
         while self._idle:
             connection = self._idle.pop()
             if connection.usable:

@@ -12,7 +12,7 @@ from teal.core.side import Side
 from teal.core.steps import Plan, RunHook, Step, Switch
 from teal.core.traffic import Mode
 from teal.core.words import name_of
-from teal.errors import Interrupted, NeedsPerson, TealError
+from teal.errors import Interrupted, NeedsPerson, TealError, Unavailable
 from teal.run.perform import perform
 from teal.run.scene import Scene
 from teal.run.starting import fallen
@@ -33,13 +33,11 @@ async def execute(plan: Plan, scene: Scene, run: int) -> None:
     try:
         await _until_confirmed(plan, scene, run, phases)
     except asyncio.CancelledError:
-        left = await to_the_end(_undo(plan, scene, run), scene)
-        scene.ports.journal.end(run, "interrupted", left)
+        left = await to_the_end(_undo(plan, scene, run, "interrupted"), scene)
         raise Interrupted("interrupted before the switch", hint=left or _untouched(plan)) from None
     except Exception as error:  # a bug of Teal's undoes, too: whatever it is, the active release goes on
-        left = await to_the_end(_undo(plan, scene, run), scene)
         message = error.message if isinstance(error, TealError) else f"a bug in Teal: {type(error).__name__}"
-        scene.ports.journal.end(run, "aborted", message)
+        left = await to_the_end(_undo(plan, scene, run, "aborted", message), scene)
         if isinstance(error, TealError) and left:
             error.hint = f"{error.hint}; {left}"
         raise
@@ -55,7 +53,7 @@ def _worried(plan: Plan, scene: Scene, run: int) -> NeedsPerson:
 
     Where a step could not be done at all, the run stays open: the next command goes on with it.
     """
-    message = "; ".join(scene.worries)
+    message = "; ".join(dict.fromkeys(scene.worries))
     error = NeedsPerson(message, hint="users are served; see `teal status` and `teal logs`, or `teal rollback`")
     if scene.undone:
         error.hint = "users are served; the next command takes up what could not be done: see `teal status`"
@@ -98,7 +96,11 @@ async def _rest(plan: Plan, scene: Scene, run: int, phases: dict[str, float]) ->
             scene.undone = True
             scene.worries.append(error.message)
             scene.note(error.message, warning=True)
-    await _look_back(plan, scene)
+    try:
+        await _look_back(plan, scene)
+    except Unavailable as error:
+        scene.undone = True
+        scene.worries.append(error.message)
 
 
 async def _look_back(plan: Plan, scene: Scene) -> None:
@@ -142,9 +144,12 @@ async def _guard(scene: Scene) -> None:
             keep_users(scene)
 
 
-async def _undo(plan: Plan, scene: Scene, run: int) -> str:
-    """Perform the undo, each step whatever became of the others; return what could not be undone."""
-    left: list[str] = []
+async def _undo(plan: Plan, scene: Scene, run: int, outcome: str, message: str = "") -> str:
+    """Perform the undo, each step whatever became of the others; return what could not be undone.
+
+    The run ends with *outcome*, unless engine, proxy or disk were away: then the next command finds it unfinished.
+    """
+    left: list[TealError] = []
     steps: list[Step] = list(plan.undo)
     if any(hook.when == "on-failure" for hook in scene.stack.hooks) and plan.target is not None:
         steps.append(RunHook("on-failure", plan.target, plan.release))
@@ -152,8 +157,12 @@ async def _undo(plan: Plan, scene: Scene, run: int) -> str:
         try:
             await _one(step, plan, scene, run, {})
         except TealError as error:
-            left.append(error.message)
-    return f"not undone: {'; '.join(left)} (the next command tries again)" if left else ""
+            left.append(error)
+    said = "; ".join(dict.fromkeys(error.message for error in left))
+    text = f"not undone: {said} (the next command tries again)" if left else ""
+    if not any(isinstance(error, Unavailable) for error in left):
+        scene.ports.journal.end(run, outcome, message or text)
+    return text
 
 
 async def to_the_end(work: Awaitable[T], scene: Scene) -> T:

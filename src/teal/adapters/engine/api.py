@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -12,12 +13,14 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from teal.adapters.engine.trouble import EngineSaid, translated
-from teal.adapters.http import Answer, Place, Pool
+from teal.adapters.http import Answer, Connection, HttpError, Place, Pool, Silent
 from teal.errors import Unavailable
 
 OLDEST = (1, 43)  # Engine 24
 NEWEST = (1, 51)  # Engine 28.3 and up: what Teal is tested with; newer engines still speak it
 PATIENCE = 60.0  # seconds for an answer where the call itself does not wait for anything
+AWAY = 60.0  # seconds that an engine which has answered before may be away, for a restart
+PAUSE = 0.5  # seconds between two attempts to reach it
 HEADERS = {"Host": "docker", "User-Agent": "teal", "Content-Type": "application/json"}
 
 Shape = TypeVar("Shape")
@@ -32,6 +35,7 @@ class Api:
         self._pool = Pool(Place(socket))
         self._base = ""
         self._greeting = asyncio.Lock()
+        self._lost = 0.0  # monotonic, since when the engine is away; 0 where it is there
         # A start keeps a processor busy. Five at once on two of them: users' requests took up to a second; one after
         # the other is no slower, and half of the processors stays with the users.
         self.starts = asyncio.Semaphore(max(1, (os.cpu_count() or 1) // 2))
@@ -50,20 +54,36 @@ class Api:
             raise
 
     async def post(
-        self, path: str, body: object = None, *, params: Params | None = None, within: float = PATIENCE
+        self,
+        path: str,
+        body: object = None,
+        *,
+        params: Params | None = None,
+        within: float = PATIENCE,
+        twice: bool = False,
     ) -> bytes:
-        """Send *body* as JSON; return the raw answer. *within*: seconds that the engine may take."""
-        return await self.send("POST", path, body, params=params, within=within)
+        """Send *body* as JSON; return the raw answer. *within*: seconds that the engine may take.
+
+        *twice*: made twice it does no more than once, so that it is made again where the engine went away.
+        """
+        return await self.send("POST", path, body, params=params, within=within, twice=twice)
 
     async def delete(self, path: str, params: Params | None = None) -> None:
         """Delete what *path* names."""
-        await self.send("DELETE", path, params=params)
+        await self.send("DELETE", path, params=params, twice=True)
 
     async def send(
-        self, method: str, path: str, body: object = None, *, params: Params | None = None, within: float = PATIENCE
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        params: Params | None = None,
+        within: float = PATIENCE,
+        twice: bool = False,
     ) -> bytes:
         """Return the whole body of the answer; an error status raises ``EngineSaid``."""
-        async with self.stream(method, path, body, params=params, within=within) as answer:
+        async with self.stream(method, path, body, params=params, within=within, twice=twice) as answer:
             return await answer.read()
 
     @asynccontextmanager
@@ -75,13 +95,15 @@ class Api:
         *,
         params: Params | None = None,
         within: float | None = PATIENCE,
+        twice: bool = False,
     ) -> AsyncIterator[Answer]:
         """Yield the answer, its body unread; every failure on the way comes out as a ``TealError``."""
         target = quote(path, safe="/:@") + (f"?{urlencode(params)}" if params else "")
         content = b"" if body is None else msgspec.json.encode(body)
         with translated(self.socket, path):
             base = self._base or await self._greet()
-            async with self._asked(method, base + target, content, within) as answer:
+            asked = self._asked(method, base + target, content, within, twice=twice or method == "GET")
+            async with asked as answer:
                 if answer.status >= 400:
                     raise EngineSaid(answer.status, await answer.read())
                 yield answer
@@ -91,18 +113,48 @@ class Api:
         await self._pool.close()
 
     @asynccontextmanager
-    async def _asked(self, method: str, target: str, content: bytes, within: float | None) -> AsyncIterator[Answer]:
-        connection = await self._pool.take(within=PATIENCE)
+    async def _asked(
+        self, method: str, target: str, content: bytes, within: float | None, *, twice: bool
+    ) -> AsyncIterator[Answer]:
+        connection, answer = await self._opened(method, target, content, within, twice=twice)
         try:
-            yield await connection.ask(method, target, HEADERS, content, within=within)
+            yield answer
         finally:
             self._pool.give(connection)
+
+    async def _opened(
+        self, method: str, target: str, content: bytes, within: float | None, *, twice: bool
+    ) -> tuple[Connection, Answer]:
+        """Send a request; an engine that has gone away is waited for, so that a deploy outlives its restart."""
+        while True:
+            connection: Connection | None = None
+            try:
+                connection = await self._pool.take(within=PATIENCE)
+                answer = await connection.ask(method, target, HEADERS, content, within=within)
+            except BaseException as error:
+                if connection is not None:
+                    connection.close()
+                if not self._may_return(error, again=twice or connection is None):
+                    raise
+            else:
+                self._lost = 0.0
+                return connection, answer
+            await self._pool.close()  # what is idle was lost, too
+            await asyncio.sleep(PAUSE)
+
+    def _may_return(self, error: BaseException, *, again: bool) -> bool:
+        """Tell whether a request that failed may be made *again*, since an engine that was there may come back."""
+        hopeless = not isinstance(error, HttpError) or isinstance(error, Silent)
+        if hopeless or not again or not self._base or isinstance(error.__cause__, PermissionError):
+            return False
+        self._lost = self._lost or time.monotonic()
+        return time.monotonic() - self._lost < AWAY
 
     async def _greet(self) -> str:
         """Return the beginning of every path, with the API version, asked for once."""
         async with self._greeting:
             if not self._base:
-                async with self._asked("GET", "/_ping", b"", PATIENCE) as answer:
+                async with self._asked("GET", "/_ping", b"", PATIENCE, twice=True) as answer:
                     await answer.read()
                     self._base = f"/v{_spoken(answer.headers.get('api-version', ''), self.socket)}"
         return self._base

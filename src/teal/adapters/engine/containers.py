@@ -55,14 +55,15 @@ class Containers(Speaker):
         """Start it, when its turn has come; one that runs is left alone. The next one's turn comes after a rest."""
         await self._api.starts.acquire()
         try:
-            await self._api.post(f"/containers/{id}/start")
+            await self._api.post(f"/containers/{id}/start", twice=True)
         finally:
             asyncio.get_running_loop().call_later(REST, self._api.starts.release)
 
     async def stop(self, id: str, *, grace: float) -> None:
         """Stop it and wait until it has stopped: SIGTERM (or the image's signal), SIGKILL *grace* seconds later."""
-        within = math.ceil(grace)
-        await self._if_there(self._api.post(f"/containers/{id}/stop", params={"t": within}, within=within + PATIENCE))
+        seconds = math.ceil(grace)
+        stop = self._api.post(f"/containers/{id}/stop", params={"t": seconds}, within=seconds + PATIENCE, twice=True)
+        await self._if_there(stop)
 
     async def remove(self, id: str) -> None:
         """Remove it with its anonymous volumes, running or not; wait where another removal is under way."""

@@ -33,7 +33,7 @@ class Images(Speaker):
 
     async def tag(self, image: str, repository: str, tag: str) -> None:
         """Give *image* the name *repository*:*tag*, taking it from another image that has it."""
-        await self._api.post(f"/images/{image}/tag", params={"repo": repository, "tag": tag})
+        await self._api.post(f"/images/{image}/tag", params={"repo": repository, "tag": tag}, twice=True)
 
     async def untag(self, reference: str) -> None:
         """Remove a tag, and the image when nothing else names or uses it; one that is gone or in use is fine."""

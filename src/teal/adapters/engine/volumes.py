@@ -22,4 +22,4 @@ class Volumes(Speaker):
     ) -> None:
         """Create it; one that exists is left as it is."""
         body = {"Name": name, "Labels": dict(labels), "Driver": driver or "local", "DriverOpts": dict(options or {})}
-        await self._api.post("/volumes/create", body)
+        await self._api.post("/volumes/create", body, twice=True)

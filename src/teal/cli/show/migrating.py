@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from teal.cli.show.text import age, paint, seconds, stamp
+from teal.cli.show.outcome import planned
+from teal.cli.show.text import age, goes, paint, seconds, stamp
 from teal.run.migrate_results import FindingRow, MigrateChecked, Migrated, MigrateStatus, OpenRow, PendingRow
 
 _NEXT = {
@@ -32,14 +33,10 @@ def _pending(rows: tuple[PendingRow, ...]) -> str:
     return ", ".join(row.name if row.name.endswith(row.phase) else f"{row.name} ({row.phase})" for row in rows)
 
 
-def goes(row: OpenRow) -> str:
-    """Return what the contract of *row* will remove, in brackets."""
-    return f" ({', '.join(row.removes)} goes)" if row.removes else ""
-
-
 def opened(row: OpenRow, now: float) -> Iterator[str]:
     """Yield the lines of an open change."""
-    yield f"open: {row.name}{goes(row)}, since release {row.release}, {stamp(row.opened)} ({age(row.opened, now)})"
+    since = f"since release {row.release}, {stamp(row.opened)} ({age(row.opened, now)})"
+    yield f"open: {row.name}{goes(row.removes)}, {since}"
     if row.due > now:
         yield f"  waits for its contract_delay: {seconds(row.due - now)} more"
     for each in row.waits:
@@ -70,8 +67,6 @@ def migrated(result: Migrated) -> str:
     if result.outcome == "planned":
         title = f"migrate {result.command} {result.project}"
         due = f"\n  due: {_pending(result.pending)}" if result.pending else ""
-        from teal.cli.show.outcome import planned
-
         return planned(title, result.steps) + due
     said = {"done": "done", "unchanged": "nothing was due"}[result.outcome]
     head = paint(f"✓ migrate {result.command} {result.project}: {said}", "green", bold=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from teal.cli.show.migrating import goes
-from teal.cli.show.text import paint, seconds
+from teal.cli.show.text import goes, paint, seconds
 from teal.run.migrate_results import OpenRow
 from teal.run.results import Cleaned, Drained, Outcome, Upped
 
@@ -33,7 +32,8 @@ def outcome(result: Outcome) -> str:
 
 def _open(rows: Sequence[OpenRow]) -> tuple[str, ...]:
     return tuple(
-        f"  open: {each.name}{goes(each)}, since release {each.release}; its contract comes later" for each in rows
+        f"  open: {each.name}{goes(each.removes)}, since release {each.release}; its contract comes later"
+        for each in rows
     )
 
 

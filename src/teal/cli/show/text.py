@@ -38,6 +38,11 @@ def stamp(when: float | None) -> str:
     return "-" if when is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
 
 
+def goes(removes: Sequence[str]) -> str:
+    """Return what a contract will remove, in brackets."""
+    return f" ({', '.join(removes)} goes)" if removes else ""
+
+
 def paint(text: str, color: str = "", *, bold: bool = False, dim: bool = False) -> str:
     """Return *text* in *color*, where standard output wants colors."""
     return click.style(text, fg=color or None, bold=bold or None, dim=dim or None) if colored() else text

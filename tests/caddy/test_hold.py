@@ -59,6 +59,29 @@ async def test_recreate_answers_from_the_new_color(world: World) -> None:
     assert set(await asyncio.gather(*tasks)) == {"200 green"}
 
 
+@pytest.mark.parametrize("word", ["hold", "maintenance"])
+async def test_a_plain_copy_beside_catches_nobody_while_users_are_kept_away(world: World, word: str) -> None:
+    world.write("hold")
+    tasks = await held(world)
+    world.write(word)
+    await asyncio.sleep(0.6)
+    assert not any(task.done() for task in tasks)
+    world.write("green")
+    assert set(await asyncio.gather(*tasks)) == {"200 green"}
+    assert world.plain.asked.total() == world.blue.asked.total() == 0
+
+
+async def test_who_waits_goes_on_waiting_when_the_page_goes_up_for_the_others(world: World) -> None:
+    world.write("hold")
+    tasks = await held(world)
+    world.write(f"maintenance blue {KEY}")
+    got = await world.client.get("/late")
+    assert (got.status_code, got.headers["Retry-After"]) == (503, "30")
+    assert await world.text("/x", Proxy_Authorization=f"Teal {KEY}") == "200 blue /x"
+    world.write("green")
+    assert set(await asyncio.gather(*tasks)) == {"200 green"}
+
+
 async def test_a_lost_state_holds_requests_until_it_is_restored(world: World) -> None:
     """While a color is active nothing bears the plain name."""
     await world.plain.stop()

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from teal.core import contract_gate
-from teal.core.contract_gate import Condition, Seen, given_up, is_open, judge
+from teal.core.contract_gate import Condition, Seen, given_up, is_open, judge, once_given_up
 from teal.core.migrations import OpenChange
 from teal.core.observed import Container
 from teal.core.sessions import Session
@@ -70,6 +70,7 @@ VIOLATED: dict[
     "rows differ": (replace(OPEN, differing={SOMETIME: 3}), "backfill", "teal migrate backfill"),
     "rows can't be counted": (replace(OPEN, differing={SOMETIME: None}), "backfill", "teal migrate backfill"),
     "the delay is not over": (replace(OPEN, now=1000.0 + 3599.0), "delay", "wait 1 s more"),
+    "the tombstones are too young": (replace(OPEN, softened=1000.0 + 10.0), "delay", "wait 10 s more"),
     "nobody said yes": (replace(OPEN, confirmed=False), "confirmed", "--yes"),
 }
 
@@ -140,3 +141,18 @@ def test_what_is_given_up_is_all_that_is_older_and_never_what_serves() -> None:
     seen = replace(OPEN, containers=(*NEW, *OLD), kept=(4, 7))
     assert given_up(seen) == (4, 6)
     assert given_up(replace(seen, active=6)) == (4,)
+
+
+def test_once_the_way_back_is_given_up_containers_kept_releases_and_their_sessions_are_gone() -> None:
+    old = at("10.0.0.6", *color(Side.GREEN, 6))
+    seen = replace(
+        OPEN,
+        containers=(*NEW, *old),
+        standing=(*OPEN.standing, *old),
+        kept=(6, 7),
+        sessions=(Session("10.0.0.6"), Session("10.0.0.7")),
+    )
+    assert len(shut(seen)) == 3
+    assert shut(once_given_up(seen)) == []
+    through_a_pooler = replace(seen, sessions=(Session("10.0.0.9"),))
+    assert [condition.name for condition in shut(once_given_up(through_a_pooler))] == ["sessions"]

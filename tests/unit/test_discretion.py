@@ -38,13 +38,17 @@ def learnt(**model: object) -> Discretion:
         "private-key",
         "ENCRYPTION_SALT",
         "MYSQL_PWD",
+        "AUTHORIZATION",
+        "BASIC_AUTH",
     ],
 )
 def test_a_name_that_says_secret_is_one(name: str) -> None:
     assert is_secret(name)
 
 
-@pytest.mark.parametrize("name", ["GREETING", "KEYBOARD", "MONKEY", "PORT", "BOOT_SECONDS", "HOSTNAME", "PINNED"])
+@pytest.mark.parametrize(
+    "name", ["GREETING", "KEYBOARD", "MONKEY", "PORT", "BOOT_SECONDS", "HOSTNAME", "PINNED", "AUTHOR"]
+)
 def test_a_harmless_name_is_none(name: str) -> None:
     assert not is_secret(name)
 

@@ -183,6 +183,11 @@ class SqliteJournal:
         sql = "UPDATE contract SET closed = ?, reason = ? WHERE name = ? AND closed IS NULL"
         self._write(sql, (self._now(), self._discreet(reason), name))
 
+    def reopen_contract(self, name: str) -> None:
+        """Record that a contract has not been run after all."""
+        self._write(_CONTRACTS, ())
+        self._write("UPDATE contract SET closed = NULL, reason = '' WHERE name = ?", (name,))
+
     def contracts(self) -> tuple[OpenChange, ...]:
         """Return every contract that a release ever brought, by release and name, closed ones too."""
         if not self._read("SELECT 1 FROM sqlite_master WHERE name = 'contract'"):

@@ -21,7 +21,7 @@ SHORTEST = 6  # characters: masking shorter ones would blot out ordinary words
 LONGEST = 1000  # characters of one message
 _LARGEST = 64 * 1024  # bytes of a secret's file that are looked at
 _SECRET_NAME = re.compile(
-    r"(?i)(pass(word|wd|phrase)?|secret|token|credential|private|api_?key|access_?key|auth|dsn|salt|signing|encryption"
+    r"(?i)(pass(word|wd|phrase)?|secret|token|credential|private|api_?key|access_?key|auth(?!ors?(?:_|$))|dsn|salt|signing|encryption"
     r"|cookie|license|licence|webhook)|(^|_)(key|pw|pwd|pin|jwt|cert|conn(ection)?_?str(ing)?)($|_)"
 )
 _PASSWORD = re.compile(r"(?<=://)([^\s/:@'\"]*):([^\s/@'\"]+)@")

@@ -8,9 +8,9 @@ from typing import Protocol
 from teal.core.side import Side
 from teal.core.stack import Stack
 from teal.run.migrate_results import MigrateChecked, Migrated, MigrateStatus
-from teal.run.options import DeployOptions
+from teal.run.options import ContractOptions, DeployOptions
 from teal.run.ports import Ports, Watch
-from teal.run.results import ByHand, Checked, Cleaned, HistoryRow, Outcome, Status, Upped
+from teal.run.results import ByHand, Checked, Cleaned, Contracted, HistoryRow, Outcome, Status, Upped
 
 
 class Library(Protocol):
@@ -72,6 +72,16 @@ class Library(Protocol):
 
     async def migrate_backfill(self, ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False) -> Migrated:
         """Run the backfills that are due."""
+        ...
+
+    async def migrate_contract(
+        self, ports: Ports, stack: Stack, name: str, options: ContractOptions, watch: Watch
+    ) -> Contracted:
+        """Run a contract through its gate."""
+        ...
+
+    async def migrate_undo(self, ports: Ports, stack: Stack, name: str, watch: Watch) -> Contracted:
+        """Bring back what a soft contract took away."""
         ...
 
     async def status(self, ports: Ports, stack: Stack) -> Status:

@@ -9,6 +9,7 @@ import click
 
 from teal.cli.answer import answer
 from teal.cli.asked import Purpose
+from teal.cli.contracting import contract, undo, window
 from teal.cli.group import HELP, Command
 from teal.cli.planning import plan
 from teal.cli.running import look, nobody, perform
@@ -86,5 +87,6 @@ def _alone(session: Session, name: str, *, dry_run: bool) -> None:
     answer(session, result, migrated)
 
 
-migrate.add_command(plan)
+for each in (contract, undo, window, plan):
+    migrate.add_command(each)
 COMMANDS = {"migrate": migrate}

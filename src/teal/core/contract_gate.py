@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from teal.core.migrations import OpenChange
 from teal.core.observed import Container, Observed
-from teal.core.sessions import Session, say_origins, strangers
+from teal.core.sessions import Session, origin, say_origins, strangers
 from teal.core.side import COLORS, Side
 
 Name = Literal["serving", "containers", "kept", "sessions", "backfill", "delay", "confirmed"]
@@ -37,7 +37,8 @@ class Seen:
     trusted: frozenset[str] = frozenset()  # origins whose sessions the operator vouches for
     backfills: tuple[str, ...] = ()  # those that have not been finished
     differing: Mapping[str, int | None] = field(default_factory=dict)  # assertion -> rows that it finds wrong; None: ?
-    delay: float = 0.0  # seconds between the contract's arrival and its gate
+    delay: float = 0.0  # seconds between the contract's arrival, or its soft form, and its gate
+    softened: float | None = None  # when its soft form was run, seconds since the epoch
     now: float = 0.0  # seconds since the epoch
     confirmed: bool = False  # the operator said yes, having seen all this
 
@@ -71,6 +72,17 @@ def given_up(seen: Seen) -> tuple[int, ...]:
     standing = {c.release for c in seen.old_containers if c.release is not None}
     kept = {number for number in seen.kept if seen.is_old(number)}
     return tuple(sorted((standing | kept) - {seen.active}))
+
+
+def once_given_up(seen: Seen) -> Seen:
+    """Return what would be seen once the way back to older releases were given up."""
+    gone = set(given_up(seen))
+    return replace(
+        seen,
+        containers=tuple(c for c in seen.containers if c.release not in gone),
+        kept=tuple(number for number in seen.kept if number not in gone),
+        sessions=seen.sessions and tuple(s for s in seen.sessions if origin(s, seen.standing).release not in gone),
+    )
 
 
 def rotating_containers(observed: Observed, names: frozenset[str]) -> tuple[Container, ...]:
@@ -138,11 +150,11 @@ def _sessions(seen: Seen) -> Condition:
 def _backfill(seen: Seen) -> Condition:
     if seen.backfills:
         says = f"not finished: {', '.join(seen.backfills)}"
-        return Condition("backfill", met=False, evidence=says, opens="finish it: teal migrate backfill")
+        return Condition("backfill", met=False, evidence=says, opens="finish it: `teal migrate backfill`")
     wrong = {sql: count for sql, count in seen.differing.items() if count != 0}
     if wrong:
         listed = "; ".join(f"{_rows(count)}: {sql}" for sql, count in wrong.items())
-        return Condition("backfill", met=False, evidence=listed, opens="fill these rows: teal migrate backfill")
+        return Condition("backfill", met=False, evidence=listed, opens="fill these rows: `teal migrate backfill`")
     asked = len(seen.differing)
     says = f"{asked} assertion{'s' * (asked != 1)} find no row left" if asked else "nothing is left to backfill"
     return Condition("backfill", met=True, evidence=says)
@@ -153,8 +165,11 @@ def _rows(count: int | None) -> str:
 
 
 def _delay(seen: Seen) -> Condition:
-    passed = seen.now - seen.change.opened
-    says = f"it came {_span(passed)} ago with release {seen.minimum}; contract_delay is {_span(seen.delay)}"
+    passed = seen.now - (seen.change.opened if seen.softened is None else seen.softened)
+    what = f"it came {_span(passed)} ago with release {seen.minimum}"
+    if seen.softened is not None:
+        what = f"its columns became tombstones {_span(passed)} ago"
+    says = f"{what}; contract_delay is {_span(seen.delay)}"
     if passed < seen.delay:
         return Condition("delay", met=False, evidence=says, opens=f"wait {_span(seen.delay - passed)} more")
     return Condition("delay", met=True, evidence=says)

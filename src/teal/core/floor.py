@@ -9,7 +9,7 @@ from teal.core.migrations import OpenChange
 from teal.core.observed import Observed
 from teal.core.policy import missing_images
 from teal.core.release import Release
-from teal.core.steps import Create, Plan, Start, Step, Switch
+from teal.core.steps import BringBack, Create, Plan, Start, Step, Switch
 from teal.errors import Refused
 
 
@@ -71,7 +71,7 @@ def sinks(plan: Plan, contracts: Iterable[OpenChange]) -> int | None:
 
 def _brings(step: Step) -> int | None:
     """Return the release that *step* starts or sends users to."""
-    return step.release if isinstance(step, Create | Start | Switch) else None
+    return step.release if isinstance(step, BringBack | Create | Start | Switch) else None
 
 
 def freed(observed: Observed, gone: frozenset[int]) -> tuple[str, ...]:

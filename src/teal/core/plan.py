@@ -15,9 +15,11 @@ from teal.core.side import COLORS, Side, key_of, project_of
 from teal.core.stack import Service, Stack
 from teal.core.steps import (
     Backfill,
+    BringBack,
     Build,
     Check,
     Clear,
+    CloseWindow,
     Confirm,
     Create,
     Drain,
@@ -35,12 +37,16 @@ from teal.core.steps import (
     Retire,
     RunHook,
     RunOnce,
+    RunWindow,
     Settle,
     Start,
     StartShared,
     Step,
     Switch,
 )
+from teal.core.traffic import HELD
+
+WINDOW = "migrate-window"  # the command that makes a window
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,8 @@ class Change:
     source_release: int | None = None
     keep: bool = False  # the source's routes stay up after the drain
     strategy: Strategy = "blue-green"
+    window: bool = False  # the database changes while nothing of the application runs (strategy recreate)
+    page: bool = False  # users see the maintenance page meanwhile, from the first moment on
     checks: bool = False
     hooks: frozenset[str] = frozenset()  # moments that have a hook
     held: bool = False  # users' requests are held or turned away, and are so again where it fails
@@ -89,10 +97,11 @@ def plan_deploy(observed: Observed, stack: Stack, change: Change) -> Plan:
     fill.append(Clear(change.target))
     expand = stack.migrations.one_shot if stack.migrations else ""
     fill += [RunOnce(service.name, release) for service in stack.having(Role.ONE_SHOT) if service.name != expand]
-    fill += _expansion(stack.migrations, change, release)
+    between = _between(stack.migrations, change, release)
+    fill += [Judge(release)] if between else _expansion(stack.migrations, change, release)
     fill.append(Create(change.target, release, apart=change.source is Side.PLAIN))
     prune = superfluous(observed, active=release, keep=stack.settings.keep_releases)
-    plan = _take_over(change, tuple(fill), undo=(Clear(change.target, logs=True),), prune=prune)
+    plan = _take_over(change, tuple(fill), undo=(Clear(change.target, logs=True),), prune=prune, between=between)
     return plan if stack.migrations is None else _with_migrations(plan, stack.migrations, release)
 
 
@@ -105,6 +114,17 @@ def _expansion(migrations: Migrations | None, change: Change, release: int) -> l
         steps.append(Recheck(change.source, change.source_release))
     backfill = migrations.how(Phase.BACKFILL)
     return [*steps, Backfill(release, backfill)] if backfill and migrations.backfill == "before" else steps
+
+
+def _between(migrations: Migrations | None, change: Change, release: int) -> tuple[Step, ...]:
+    """Return how the schema is changed while nothing of the application runs; nothing where something does."""
+    if migrations is None or (change.source is not None and not change.window):
+        return ()
+    steps: list[Step] = [Expand(release, migrations.how(Phase.EXPAND))]
+    if migrations.files or (change.command == WINDOW and migrations.how(Phase.WINDOW)):
+        steps.append(RunWindow(release))
+    backfill = migrations.how(Phase.BACKFILL)
+    return (*steps, *([Backfill(release, backfill)] if backfill and migrations.backfill == "before" else []))
 
 
 def _with_migrations(plan: Plan, migrations: Migrations, release: int) -> Plan:
@@ -145,13 +165,20 @@ def plan_forward(observed: Observed, stack: Stack, change: Change) -> Plan:
     return Plan("heal", change.source, change.target, change.release, again, after, ())
 
 
-def _take_over(change: Change, fill: tuple[Step, ...], *, undo: tuple[Step, ...], prune: Step | None) -> Plan:
-    """Put the common body around *fill*: start, check, switch and what follows."""
+def _take_over(
+    change: Change,
+    fill: tuple[Step, ...],
+    *,
+    undo: tuple[Step, ...],
+    prune: Step | None,
+    between: tuple[Step, ...] = (),
+) -> Plan:
+    """Put the common body around *fill*: start, check, switch and what follows; *between* has the database alone."""
     opening = tuple(service.name for service in change.coming if service.opens)
-    start: tuple[Step, ...] = (Start(change.target, change.release, opening),)
+    start: tuple[Step, ...] = (*between, Start(change.target, change.release, opening))
     if change.strategy == "recreate" and change.source is not None:
         leaving = tuple(service.name for service in change.leaving)
-        start = (Hold(), Drain(change.source), Retire(change.source, leaving), *start)
+        start = (_away(change), Drain(change.source), Retire(change.source, leaving), *start)
     before: list[Step] = [*fill, *start]
     if change.checks:
         before.append(Check(change.target, change.release))
@@ -163,6 +190,11 @@ def _take_over(change: Change, fill: tuple[Step, ...], *, undo: tuple[Step, ...]
     return Plan(change.command, change.source, change.target, change.release, tuple(before), after, back)
 
 
+def _away(change: Change) -> Hold:
+    """Return how users are kept away while nothing serves them."""
+    return Hold(page=change.page, limit=HELD if change.window and not change.page else 0.0)
+
+
 def _back(change: Change, undo: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return the way back to the source, with *undo* emptying the target once nothing is in flight there any more.
 
@@ -170,6 +202,8 @@ def _back(change: Change, undo: tuple[Step, ...]) -> tuple[Step, ...]:
     """
     if change.strategy == "recreate" and change.source is not None:
         leaving = tuple(service.name for service in change.leaving if service.name not in change.spared)
+        if change.window:
+            return (Hold(), Drain(change.target), *undo, BringBack(change.source, change.source_release, leaving))
         again = Start(change.source, change.source_release, leaving)
         return (Hold(), Drain(change.target), *undo, again, Settle(change.source))
     settle = () if change.held and change.source is None else (Settle(change.source),)
@@ -179,7 +213,7 @@ def _back(change: Change, undo: tuple[Step, ...]) -> tuple[Step, ...]:
 def _after(change: Change, prune: Step | None) -> tuple[Step, ...]:
     """Return what follows the switch: workers, singletons, drain, retire, settle, prune."""
     source, target, release = change.source, change.target, change.release
-    steps: list[Step] = []
+    steps: list[Step] = [CloseWindow(release)] if change.window and release is not None else []
     if "post-switch" in change.hooks:
         steps.append(RunHook("post-switch", target, release))
     if change.idle is not None:
@@ -187,8 +221,9 @@ def _after(change: Change, prune: Step | None) -> tuple[Step, ...]:
     following = tuple(s.name for s in change.coming if s.role is Role.WORKER and not s.opens)
     if following:
         steps.append(Start(target, release, following))
+    giver = None if change.window else source  # old code doesn't come back onto a database that was changed under it
     for each in (s.name for s in change.coming if s.role is Role.SINGLETON):
-        steps.append(HandOver(each, Side.PLAIN if each in change.spared else source, target, release))
+        steps.append(HandOver(each, Side.PLAIN if each in change.spared else giver, target, release))
     steps += _leftovers(change)
     if source is not None:
         steps += _farewell(change, source)

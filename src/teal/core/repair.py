@@ -7,11 +7,11 @@ from typing import Literal
 
 from teal.core.floor import floor_of, sinks
 from teal.core.observed import Observed, Unfinished
-from teal.core.plan import Change, plan_forward
+from teal.core.plan import WINDOW, Change, plan_forward
 from teal.core.side import COLORS, Side, project_of
 from teal.core.situation import lost_traffic, services_on, spared_plainly
 from teal.core.stack import Stack
-from teal.core.steps import Clear, Drain, Plan, Retire, Settle, Start, Step
+from teal.core.steps import BringBack, Clear, Drain, Plan, Retire, Settle, Start, Step
 from teal.core.traffic import Mode
 
 
@@ -47,7 +47,7 @@ def _due(observed: Observed, stack: Stack) -> Repair | None:
     if unfinished is not None:
         return _finish_or_undo(observed, stack, unfinished)
     if observed.traffic is not None and observed.traffic.key:
-        if observed.traffic.users is Mode.HOLD:
+        if observed.traffic.away:
             return _let_go(observed, stack)
         text = "a key of an earlier command was still in the proxy's state file: removed"
         return Repair("settle", text, _only("heal", observed.traffic.side, Settle(observed.traffic.side)))
@@ -58,11 +58,21 @@ def _due(observed: Observed, stack: Stack) -> Repair | None:
 
 
 def _let_go(observed: Observed, stack: Stack) -> Repair:
-    """Bring back what served before a run that still holds users' requests, though it has ended."""
+    """Bring back what served before a run that still keeps users away, though it has ended."""
     side, release = observed.switched or (Side.PLAIN, None)
+    page = observed.traffic is not None and observed.traffic.users is Mode.MAINTENANCE
+    what = "users still saw the maintenance page" if page else "requests were still held at the proxy"
+    text = f"{what}: {side} runs and serves again"
+    return Repair("undo", text, _only("heal", side, *_again(observed, stack, side, release)))
+
+
+def _again(observed: Observed, stack: Stack, side: Side, release: int | None) -> tuple[Step, ...]:
+    """Return how *side* serves again, from which users were kept away: after a window only where it still can."""
     names = _served_by(observed, stack, side)
-    text = f"requests were still held at the proxy: {side} runs and serves again"
-    return Repair("undo", text, _only("heal", side, Start(side, release, names), Settle(side)))
+    page = observed.traffic is not None and observed.traffic.users is Mode.MAINTENANCE
+    if page or stack.migrations is not None:
+        return (BringBack(side, release, names),)
+    return (Start(side, release, names), Settle(side))
 
 
 def _served_by(observed: Observed, stack: Stack, side: Side) -> tuple[str, ...]:
@@ -100,6 +110,7 @@ def _change_again(observed: Observed, stack: Stack, unfinished: Unfinished, targ
         leaving=services_on(observed, stack, unfinished.source),
         coming=services_on(observed, stack, target),
         keep=stack.settings.retire == "keep",
+        window=stack.migrations is not None and unfinished.command in {"deploy", WINDOW},
         spared=_plain_jobs(observed, stack) if unfinished.source in COLORS and target in COLORS else (),
     )
 
@@ -114,11 +125,10 @@ def _undo_steps(observed: Observed, stack: Stack, unfinished: Unfinished) -> tup
     """Return what takes an interrupted command back to where it began; the source was not touched, unless held."""
     source, target = unfinished.source, unfinished.target
     steps: list[Step] = []
-    held = observed.traffic is not None and observed.traffic.users is Mode.HOLD
-    if held and source is not None:
-        names = _served_by(observed, stack, source)
-        steps.append(Start(source, observed.release_on(source) if source.is_color else None, names))
-    if observed.traffic is not None and (held or observed.traffic.key):
+    away = observed.traffic is not None and observed.traffic.away
+    if away and source is not None:
+        steps += _again(observed, stack, source, observed.release_on(source) if source.is_color else None)
+    elif observed.traffic is not None and (away or observed.traffic.key):
         steps.append(Settle(source))
     if target is not None and target is not source:
         emptied = _empty(observed, stack, unfinished, target)

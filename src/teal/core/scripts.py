@@ -11,6 +11,7 @@ from teal.core.phase import Phase
 from teal.core.sql import Statement, statements
 from teal.errors import ConfigError, Refused
 
+TABLE = "teal.teal_migrations"  # where the database itself says which files were applied
 _FILE = re.compile(r"(?P<stem>(?P<number>\d+)_[\w-]+)\.(?P<phase>expand|backfill|contract|window)\.sql")
 _NOTE = re.compile(r"^[ \t]*--[ \t]*teal:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _PAIR = re.compile(r'([a-z_]+)=(?:"((?:[^"\\]|\\.)*)"|((?<=reason=).*|\S+))')

@@ -35,7 +35,7 @@ def source_of(observed: Observed, stack: Stack) -> Side | None:
     lost = lost_traffic(observed, stack)  # in the instant after healing has looked
     if lost is not None:
         return lost
-    held = observed.traffic is not None and observed.traffic.users in {Mode.HOLD, Mode.MAINTENANCE}
+    held = observed.traffic is not None and observed.traffic.away
     return Side.PLAIN if plainly_running(observed, stack) and not held else None
 
 
@@ -84,6 +84,7 @@ def change_to(
         source_release=observed.release_on(source) if source in COLORS else None,
         keep=keep or stack.settings.retire == "keep",
         strategy=strategy,
+        window=strategy == "recreate" and stack.migrations is not None,
         checks=bool(stack.proxy),
         hooks=frozenset(hook.when for hook in stack.hooks),
         spared=spared,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from teal.core.choices import Moment
+from teal.core.contract_steps import ContractStep
 from teal.core.side import Side
 
 
@@ -129,7 +130,39 @@ class RunHook:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Users' new requests wait at the proxy (strategy recreate)."""
+    """Users' new requests wait at the proxy, or are turned away with the maintenance page.
+
+    Where they wait and *limit* seconds are over, those that come later see the page.
+    """
+
+    page: bool = False
+    limit: float = 0.0  # 0 for none
+
+
+@dataclass(frozen=True, slots=True)
+class RunWindow:
+    """The window's changes of *release* are in the database; nothing of the application runs meanwhile."""
+
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseWindow:
+    """The journal knows what windows have changed: no release that can't live with it comes back."""
+
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class BringBack:
+    """After a window that failed: *services* of *release* run and answer as the database is now, and users go there.
+
+    Where they don't, the maintenance page stays.
+    """
+
+    side: Side
+    release: int | None
+    services: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +251,9 @@ Step = (
     | Check
     | RunHook
     | Hold
+    | RunWindow
+    | CloseWindow
+    | BringBack
     | Switch
     | Confirm
     | HandOver
@@ -227,6 +263,7 @@ Step = (
     | Join
     | Settle
     | Prune
+    | ContractStep
 )
 
 

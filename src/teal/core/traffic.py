@@ -23,6 +23,9 @@ class Mode(StrEnum):
     MAINTENANCE = "maintenance"
 
 
+AWAY = frozenset({Mode.HOLD, Mode.MAINTENANCE})  # nobody serves users; Caddy is given an address that never answers
+
+
 @dataclass(frozen=True, slots=True)
 class Traffic:
     """One state of the proxy: users go to *users*; who shows *key* goes to *asked*."""
@@ -34,7 +37,12 @@ class Traffic:
     @property
     def side(self) -> Side | None:
         """Return the side that serves users, or None while requests are held or turned away."""
-        return Side(self.users) if self.users in {Mode.BLUE, Mode.GREEN, Mode.PLAIN} else None
+        return None if self.away else Side(self.users)
+
+    @property
+    def away(self) -> bool:
+        """Tell whether users are kept away from every side."""
+        return self.users in AWAY
 
     @property
     def settled(self) -> Traffic:

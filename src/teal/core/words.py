@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import assert_never
 
+from teal.core import contract_steps as c
 from teal.core import steps as s
 from teal.core.roles import Role
 from teal.core.side import COLORS, Side
@@ -51,8 +52,14 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
             return f"check {side} through the proxy"
         case s.RunHook(when):
             return f"run the {when} hook"
-        case s.Hold():
-            return "hold new requests at the proxy"
+        case s.Hold(page, limit):
+            return _hold(limit, page=page)
+        case s.RunWindow(release):
+            return f"make the window's changes of release {release} in the database"
+        case s.CloseWindow(release):
+            return f"raise the rollback floor to release {release}, where a window has changed the database"
+        case s.BringBack(side, release):
+            return f"bring {_what(side, release)} back, as far as the database allows"
         case s.Switch(to, release):
             return f"switch all routes to {_what(to, release)}"
         case s.Confirm(side):
@@ -71,8 +78,35 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
             return f"record {side} as the active color" if side in COLORS else "record that no color is active"
         case s.Prune(releases):
             return f"remove what the policy no longer keeps: release {_listed(releases)}"
+        case c.OpenGate() | c.RaiseFloor() | c.RunContract() | c.TakeBackFloor() | c.UndoContract():
+            return _of_contract(step)
         case _:
             assert_never(step)
+
+
+def _of_contract(step: c.ContractStep) -> str:
+    match step:
+        case c.OpenGate(contract):
+            return f"look at every condition of the gate before {contract}"
+        case c.RaiseFloor(contract):
+            return f"raise the rollback floor for {contract}"
+        case c.RunContract(contract, release, soft):
+            return f"run {contract} from release {release}" + (
+                ", as tombstones that can be brought back" if soft else ""
+            )
+        case c.TakeBackFloor(contract):
+            return f"take the floor of {contract} back, if nothing of it was applied"
+        case c.UndoContract(contract):
+            return f"bring back what {contract} had renamed"
+        case _:
+            assert_never(step)
+
+
+def _hold(limit: float, *, page: bool) -> str:
+    if page:
+        return "show users the maintenance page"
+    then = f", and after {limit:.0f} s show the maintenance page" if limit else ""
+    return f"hold new requests at the proxy{then}"
 
 
 def _build(services: Sequence[str], pull: Sequence[str]) -> str:

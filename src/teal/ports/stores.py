@@ -88,6 +88,10 @@ class Journal(Protocol):
         """Record that an open contract has been run: the floor rises to its release."""
         ...
 
+    def reopen_contract(self, name: str) -> None:
+        """Record that a contract has not been run after all: the floor falls to what the others leave."""
+        ...
+
     def contracts(self) -> tuple[OpenChange, ...]:
         """Return every contract that a release ever brought, by release and name, closed ones too."""
         ...

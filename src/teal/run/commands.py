@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from teal.run.checking import check
+    from teal.run.contracting import migrate_contract, migrate_undo
     from teal.run.deploying import deploy, leave, rollback
     from teal.run.handling import down, restart, stop
     from teal.run.looking import history, status
@@ -28,8 +29,10 @@ _MODULES = {
     "leave": "deploying",
     "migrate_backfill": "migrate",
     "migrate_check": "migrate",
+    "migrate_contract": "contracting",
     "migrate_expand": "migrate",
     "migrate_status": "migrate",
+    "migrate_undo": "contracting",
     "plan_up": "tidying",
     "restart": "handling",
     "rollback": "deploying",
@@ -48,8 +51,10 @@ __all__ = [
     "leave",
     "migrate_backfill",
     "migrate_check",
+    "migrate_contract",
     "migrate_expand",
     "migrate_status",
+    "migrate_undo",
     "plan_up",
     "restart",
     "rollback",

@@ -39,6 +39,10 @@ async def exclusive(ports: Ports, stack: Stack) -> AsyncIterator[Database]:
 
 
 async def _login(ports: Ports, stack: Stack, at: DatabaseAt) -> Login:
+    if Side.PLAIN not in stack.models:
+        raise Unavailable(
+            "the stack's files were not read: how its database is reached is not known", hint="`teal check`"
+        )
     said = credentials(at, stack.models[Side.PLAIN])
     for container in await ports.engine.containers(stack.project):
         if container.side is Side.PLAIN and container.service == at.service and container.running:

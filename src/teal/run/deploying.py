@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from teal.core.observed import Observed
-from teal.core.plan import Change, plan_deploy, plan_leave, plan_prepare, plan_rollback
+from teal.core.plan import WINDOW, Change, plan_deploy, plan_leave, plan_prepare, plan_rollback
 from teal.core.refuse import lost
 from teal.core.roles import Role
 from teal.core.situation import change_to, last_release, leaving_change, rollback_release
@@ -14,7 +15,7 @@ from teal.core.standing import same_release
 from teal.core.steps import Plan, Step
 from teal.core.words import say
 from teal.errors import NeedsPerson, Refused
-from teal.run import making
+from teal.run import making, window
 from teal.run.checking import refuse
 from teal.run.execute import execute, prepare
 from teal.run.grasping import grasped
@@ -36,6 +37,8 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watc
     with ports.lock.hold("deploy"):
         began = ports.clock.monotonic()
         healed, observed = await heal(ports, stack, watch, go_on=True)
+        if options.window:
+            await window.refuse_idle(Scene(ports, stack, watch, key=""))
         _refuse_lost(observed, stack)
         change = _deploy_change(observed, stack, options)
         run = _Run(ports, stack, watch, change, began, healed)
@@ -73,7 +76,9 @@ def _needs_no_room(change: Change) -> bool:
 
 
 def _deploy_change(observed: Observed, stack: Stack, options: DeployOptions) -> Change:
-    return change_to(observed, stack, command="deploy", keep=options.keep, strategy=options.strategy)
+    command = WINDOW if options.window else "deploy"
+    change = change_to(observed, stack, command=command, keep=options.keep, strategy=options.strategy)
+    return replace(change, page=options.page)
 
 
 async def _planned_deploy(ports: Ports, stack: Stack, options: DeployOptions) -> Outcome:

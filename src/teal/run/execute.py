@@ -10,7 +10,7 @@ from typing import TypeVar
 from teal.core.events import StepBegan, StepEnded
 from teal.core.side import Side
 from teal.core.steps import Plan, RunHook, Step, Switch
-from teal.core.traffic import Mode
+from teal.core.traffic import AWAY, Mode
 from teal.core.words import name_of
 from teal.errors import Interrupted, NeedsPerson, TealError, Unavailable
 from teal.run.perform import perform
@@ -34,10 +34,12 @@ async def execute(plan: Plan, scene: Scene, run: int) -> None:
         await _until_confirmed(plan, scene, run, phases)
     except asyncio.CancelledError:
         left = await to_the_end(_undo(plan, scene, run, "interrupted"), scene)
-        raise Interrupted("interrupted before the switch", hint=left or _untouched(plan)) from None
+        raise Interrupted("interrupted before the switch", hint=left or scene.back or _untouched(plan)) from None
     except Exception as error:  # a bug of Teal's undoes, too: whatever it is, the active release goes on
         message = error.message if isinstance(error, TealError) else f"a bug in Teal: {type(error).__name__}"
         left = await to_the_end(_undo(plan, scene, run, "aborted", message), scene)
+        if scene.back:
+            _end_window(scene, error, message)
         if isinstance(error, TealError) and left:
             error.hint = f"{error.hint}; {left}"
         raise
@@ -61,6 +63,14 @@ def _worried(plan: Plan, scene: Scene, run: int) -> NeedsPerson:
     if not error.again or plan.command == "heal":
         scene.ports.journal.end(run, "needs-person", message)
     return error
+
+
+def _end_window(scene: Scene, error: Exception, message: str) -> None:
+    """Say how a window that failed has left users; raise ``NeedsPerson`` where nothing serves them."""
+    if scene.users in AWAY:
+        raise NeedsPerson(message, hint=scene.back, detail=getattr(error, "detail", "")) from error
+    if isinstance(error, TealError):
+        error.hint = scene.back  # its own would say that nothing was touched
 
 
 async def _until_confirmed(plan: Plan, scene: Scene, run: int, phases: dict[str, float]) -> None:
@@ -161,7 +171,8 @@ async def _undo(plan: Plan, scene: Scene, run: int, outcome: str, message: str =
     said = "; ".join(dict.fromkeys(error.message for error in left))
     text = f"not undone: {said} (the next command tries again)" if left else ""
     if not any(isinstance(error, Unavailable) for error in left):
-        scene.ports.journal.end(run, outcome, message or text)
+        stays = scene.back and scene.users in AWAY  # nothing serves: the maintenance page is up
+        scene.ports.journal.end(run, "needs-person" if stays else outcome, message or text)
     return text
 
 

@@ -8,6 +8,7 @@ from teal.core.migrations import Migrations
 from teal.core.owing import UNNAMED, owed
 from teal.core.phase import Phase
 from teal.core.scripts import ScriptFile, pending, read_files, refuse_early, refuse_edited
+from teal.core.soft import soft_name
 from teal.core.steps import Recheck
 from teal.errors import CheckFailed
 from teal.ports import Database
@@ -140,7 +141,8 @@ async def _by_files(scene: Scene, migrations: Migrations) -> Mapping[str, int]:
     for change in scene.ports.journal.contracts():
         if change.closed is None and f"{change.name}.{Phase.CONTRACT}" in done:
             scene.ports.journal.close_contract(change.name, "found in the database")
-    return {each.stem: each.min_release for each in pending(files, applied)}
+    due = (each for each in pending(files, applied) if soft_name(each.name) not in done)
+    return {each.stem: each.min_release for each in due}
 
 
 async def _by_command(scene: Scene, release: int) -> Mapping[str, int]:

@@ -17,3 +17,16 @@ class DeployOptions:
     keep: bool = False  # the old color stays up for an instant rollback
     strategy: Strategy = "blue-green"
     build: Images = "build"
+    window: bool = False  # the database changes while users are kept away: `teal migrate window`
+    page: bool = False  # users see the maintenance page meanwhile, from the first moment on
+
+
+@dataclass(frozen=True, slots=True)
+class ContractOptions:
+    """The choices of one contract."""
+
+    dry_run: bool = False
+    soft: bool = False  # columns become tombstones first
+    give_up: bool = False  # the way back to older releases is given up
+    confirmed: bool = False  # the operator has said yes
+    trusted: frozenset[str] = frozenset()  # origins of sessions that the operator vouches for

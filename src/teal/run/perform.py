@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from teal.core.contract_steps import ContractStep, OpenGate, RaiseFloor, RunContract, TakeBackFloor, UndoContract
 from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.steps import (
     Backfill,
+    BringBack,
     Build,
     Check,
     Clear,
+    CloseWindow,
     Confirm,
     Create,
     Drain,
@@ -29,13 +32,27 @@ from teal.core.steps import (
     Retire,
     RunHook,
     RunOnce,
+    RunWindow,
     Settle,
     Start,
     StartShared,
     Step,
     Switch,
 )
-from teal.run import backfilling, changing, judging, making, migrating, once, starting, traffic
+from teal.run import (
+    away,
+    backfilling,
+    changing,
+    contracts,
+    gate,
+    judging,
+    making,
+    migrating,
+    once,
+    starting,
+    traffic,
+    window,
+)
 from teal.run.scene import Scene
 
 
@@ -55,6 +72,7 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
         case RunOnce(service, release):
             return await once.run_once(scene, service, release)
         case Judge(release):
+            await window.refuse_due(scene, plan)
             return await judging.judge(scene, release)
         case Expand(release, _):
             return await migrating.expand(scene, release, _recheck_of(plan))
@@ -72,8 +90,14 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
             await traffic.check(scene, side, release)
         case RunHook(when, _, _):
             return await once.run_hooks(scene, when, facts(scene, plan))
-        case Hold():
-            await traffic.hold(scene)
+        case Hold(page, limit):
+            return await away.hold(scene, page=page, limit=limit)
+        case RunWindow(release):
+            return await window.run(scene, release)
+        case CloseWindow(release):
+            return await window.close(scene, release, plan.command)
+        case BringBack(side, release, services):
+            await window.bring_back(scene, side, release, services)
         case Switch(to, release):
             return await _switch(scene, plan, to, release)
         case Confirm(side):
@@ -92,6 +116,8 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
             return await traffic.settle(scene, side)
         case Prune(releases):
             return await changing.prune(scene, releases)
+        case OpenGate() | RaiseFloor() | RunContract() | TakeBackFloor() | UndoContract():
+            return await _contract(step, scene)
         case _:
             assert_never(step)
     return False
@@ -100,6 +126,23 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
 def _recheck_of(plan: Plan) -> Recheck | None:
     """Return the step that checks the release that serves again, where the plan has one."""
     return next((step for step in plan.before if isinstance(step, Recheck)), None)
+
+
+async def _contract(step: ContractStep, scene: Scene) -> bool:
+    match step:
+        case OpenGate(contract, trusted):
+            await gate.open_gate(scene, contract, trusted)
+            return False
+        case RaiseFloor(contract):
+            return contracts.raise_floor(scene, contract)
+        case RunContract(contract, release, soft):
+            return await contracts.run_contract(scene, contract, release, soft=soft)
+        case TakeBackFloor(contract):
+            return await contracts.take_back_floor(scene, contract)
+        case UndoContract(contract):
+            return await contracts.undo_contract(scene, contract)
+        case _:
+            assert_never(step)
 
 
 async def _start(scene: Scene, plan: Plan, step: Start) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from teal.core.contract_gate import Condition
 from teal.core.side import Side
 from teal.core.standing import Way
 from teal.run.migrate_results import OpenRow
@@ -124,6 +125,21 @@ class Cleaned:
     containers: tuple[str, ...]
     releases: tuple[int, ...]
     networks: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    healed: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contracted:
+    """How a contract, or the undo of its soft form, ended."""
+
+    project: str
+    contract: str
+    outcome: Literal["done", "soft", "undone", "planned"]
+    release: int  # the first release that doesn't need what it removes: the floor, once it is run
+    conditions: tuple[Condition, ...] = ()  # of its gate, as they were seen
+    gives_up: tuple[int, ...] = ()  # releases to which the way back is given up
     steps: tuple[str, ...] = ()
     healed: str = ""
     notes: tuple[str, ...] = ()

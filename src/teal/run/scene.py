@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from teal.core.events import Said, ServiceNow
@@ -10,7 +11,7 @@ from teal.core.release import Release
 from teal.core.roles import Role
 from teal.core.side import COLORS, Side
 from teal.core.stack import Service, Stack
-from teal.core.traffic import Mode
+from teal.core.traffic import Mode, Traffic
 from teal.errors import Refused
 from teal.ports import Entry
 from teal.run.ports import Ports, Watch
@@ -32,6 +33,10 @@ class Scene:
     held_at: float | None = None  # monotonic, since when the proxy holds users' requests
     sick: str = ""  # why the release that serves failed its checks before the schema was touched
     interrupted: bool = False  # a signal came that what must be finished waits out
+    paged_at: float | None = None  # monotonic, since when the proxy shows the maintenance page
+    turning: asyncio.Task[None] | None = None  # turns users away when they have waited long enough
+    changed: tuple[str, ...] = ()  # what a window has changed in the database, as far as that is known
+    back: str = ""  # what a failed window has left, in words
     worries: list[str] = field(default_factory=list)  # what went wrong after the switch
     undone: bool = False  # a step after the switch could not be done
     spared: set[str] = field(default_factory=set)  # services of the source that go on, since the new one failed
@@ -51,6 +56,10 @@ class Scene:
         """Report something worth a line, and keep it for the summary."""
         self.notes.append(text)
         self.watch(Said("warning" if warning else "note", text))
+
+    def traffic(self) -> Traffic:
+        """Return what the proxy does now, or, where its state file is lost, what it did as far as this run knows."""
+        return self.ports.proxy.read() or Traffic(self.users)
 
     def release(self, number: int) -> Release:
         """Return the kept release *number*; raise ``Refused`` where it isn't kept."""

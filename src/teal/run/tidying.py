@@ -46,7 +46,7 @@ def _cleaned(
     gone = removal(plan, observed, stack)
     said = tuple(say(step) for step in plan.steps)
     notes = tuple(
-        f"contract {name} waits for no older release any more: teal migrate contract {name}"
+        f"contract {name} waits for no older release any more: `teal migrate contract {name}`"
         for name in freed(observed, frozenset(gone.releases))
     )
     return Cleaned(stack.project, outcome, gone.containers, gone.releases, gone.networks, said, healed, notes)

@@ -1,4 +1,4 @@
-"""Does: everything that changes or asks the proxy: hold, preview, switch, confirm, drain, settle."""
+"""Does: everything that changes or asks the proxy: preview, switch, confirm, drain, settle."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from teal.core.events import InFlight
 from teal.core.roles import Role
 from teal.core.side import Side, key_of
 from teal.core.stack import CommandCheck, HttpCheck, HttpProbe, Service
-from teal.core.traffic import HELD, Mode, Traffic, to
-from teal.core.words import held
+from teal.core.traffic import Mode, Traffic, to
 from teal.errors import CheckFailed, Failed, Refused, TealError, Unavailable
 from teal.ports import Entry
+from teal.run import away
 from teal.run.results import Drained
 from teal.run.scene import Scene
 
@@ -24,11 +24,6 @@ YOUNG = 10.0  # seconds within which a proxy that was just started may not answe
 PATIENCE = 15.0  # seconds within which a route must have answered from the side that is asked
 ANSWER = 5.0  # seconds for one answer
 GATEWAY_ERRORS = {502, 503, 504}  # the proxy's own, or an application's that is not ready
-
-
-def _now(scene: Scene) -> Traffic:
-    """Return what the proxy does now, or, where its state file is lost, what it did as far as this run knows."""
-    return scene.ports.proxy.read() or Traffic(scene.users)
 
 
 def keep_users(scene: Scene) -> None:
@@ -43,7 +38,7 @@ async def prove_reading(scene: Scene) -> None:
 
     Raises ``Failed`` with the way to prepare the proxy where it doesn't.
     """
-    before = _now(scene)
+    before = scene.traffic()
     if (await scene.ports.proxy.grasp(await scene.proxy())).blind:
         raise Failed(
             "the proxy does not see Teal's state file: its directory was removed and made anew",
@@ -84,7 +79,7 @@ async def check(
     scene: Scene, side: Side, release: int | None, checks: tuple[HttpCheck | CommandCheck, ...] | None = None
 ) -> None:
     """Send a request per route to *side* through the real proxy, then run the owner's checks (those of today)."""
-    scene.ports.proxy.write(_now(scene).keyed(side, scene.key))
+    scene.ports.proxy.write(scene.traffic().keyed(side, scene.key))
     routes = [service for service in scene.services(release) if service.role is Role.ROUTE]
     for route in routes:
         await _reach(scene, side, route)
@@ -154,18 +149,16 @@ async def _check_command(scene: Scene, side: Side, wanted: CommandCheck) -> None
 
 async def switch(scene: Scene, side: Side) -> bool:
     """Send all users to *side* in one rename; Teal's key stays for the confirmation and the drain."""
-    passed = _now(scene).users == to(side).users
+    passed = scene.traffic().users == to(side).users
     scene.ports.proxy.write(to(side).keyed(side, scene.key))
     scene.users, scene.live_at = Mode(side), scene.ports.clock.monotonic()
-    if scene.held_at is not None:
-        waited = scene.live_at - scene.held_at
-        scene.note(held(waited), warning=waited > HELD)
+    away.tell(scene, scene.live_at)
     return passed
 
 
 async def confirm(scene: Scene, side: Side, release: int | None) -> None:
     """Ask through the proxy until every route answers from *side*; raise ``Failed`` where one doesn't in time."""
-    if _now(scene) != to(side).keyed(side, scene.key):  # a run that heals begins here
+    if scene.traffic() != to(side).keyed(side, scene.key):  # a run that heals begins here
         scene.ports.proxy.write(to(side).keyed(side, scene.key))
     for route in scene.services(release):
         seen = await _answers_from(scene, side, route) if route.role is Role.ROUTE else ""
@@ -199,14 +192,6 @@ def _probe_path(route: Service) -> str:
     return probe.path if isinstance(probe, HttpProbe) and probe.port == route.port else "/"
 
 
-async def hold(scene: Scene) -> None:
-    """Let users' new requests wait at the proxy."""
-    now = _now(scene)
-    scene.held_at = scene.ports.clock.monotonic()
-    scene.users = Mode.HOLD
-    scene.ports.proxy.write(Traffic(Mode.HOLD).keyed(now.side or Side.PLAIN, scene.key))
-
-
 async def drain(scene: Scene, side: Side, routes: tuple[Service, ...]) -> None:
     """Wait until nothing of the users is in flight on *side*; say what was still open when the time was over."""
     began = scene.ports.clock.monotonic()
@@ -214,7 +199,7 @@ async def drain(scene: Scene, side: Side, routes: tuple[Service, ...]) -> None:
     if not routes or not serving:
         scene.drained = scene.drained or Drained(0.0)  # one color at a time: it was drained before it stopped
         return
-    now = _now(scene)
+    now = scene.traffic()
     if now.key != scene.key:
         scene.ports.proxy.write(now.keyed(now.side or Side.PLAIN, scene.key))
     try:
@@ -261,6 +246,7 @@ async def settle(scene: Scene, side: Side | None) -> bool:
     """Write *side* into the state file without any key, and publish it; tell whether both said so already."""
     wanted = to(side or Side.PLAIN)
     scene.users = wanted.users
+    away.tell(scene, scene.ports.clock.monotonic())
     passed = scene.ports.proxy.read() == wanted and not scene.ports.proxy.closed()
     if not passed:
         scene.ports.proxy.write(wanted)

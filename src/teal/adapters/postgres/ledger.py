@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from teal.adapters.postgres.wire import Connection
-from teal.core.scripts import Applied, ScriptFile
+from teal.core.scripts import TABLE, Applied, ScriptFile
 
-TABLE = "teal.teal_migrations"
 _MAKE = (
     "CREATE SCHEMA IF NOT EXISTS teal",
     f"""CREATE TABLE IF NOT EXISTS {TABLE} (

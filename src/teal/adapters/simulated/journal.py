@@ -99,6 +99,13 @@ class MemoryJournal(ports.Journal):
         if known is not None and known.closed is None:
             self.world.disk.contracts[name] = replace(known, closed=self.world.now, reason=reason)
 
+    @writes
+    def reopen_contract(self, name: str) -> None:
+        self._room()
+        known = self.world.disk.contracts.get(name)
+        if known is not None:
+            self.world.disk.contracts[name] = replace(known, closed=None, reason="")
+
     @reads
     def contracts(self) -> tuple[OpenChange, ...]:
         return tuple(sorted(self.world.disk.contracts.values(), key=lambda each: (each.release, each.name)))

@@ -75,7 +75,7 @@ class SimulatedProxy(ports.Proxy):
         """Return what comes at once; None where the proxy holds the question. Without the key it is a user's."""
         asked, traffic = self._opened(key), self._users.traffic() or PLAIN
         if asked is None and traffic.users is Mode.MAINTENANCE:
-            return Answer(503, "")
+            return Answer(503, "", {"retry-after": "30"})
         side = asked or traffic.side
         if side is None:
             return None

@@ -8,7 +8,7 @@ import msgspec
 
 from teal import config
 from teal.run.migrate_results import MigrateChecked, Migrated, MigrateStatus
-from teal.run.results import ByHand, Checked, Cleaned, History, Outcome, Status, Upped
+from teal.run.results import ByHand, Checked, Cleaned, Contracted, History, Outcome, Status, Upped
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _RESULTS: dict[str, tuple[Any, str]] = {
@@ -16,6 +16,7 @@ _RESULTS: dict[str, tuple[Any, str]] = {
     "deploy": (Outcome, "the last line of teal deploy --json; plan, rollback and leave print the same"),
     "cleanup": (Cleaned, "the last line of teal cleanup --json"),
     "by-hand": (ByHand, "the last line of teal restart, stop or down --json"),
+    "contracted": (Contracted, "the last line of teal migrate contract or undo --json"),
     "up": (Upped, "the last line of teal up --json"),
     "history": (History, "teal history --json"),
     "check": (Checked, "teal check --json"),

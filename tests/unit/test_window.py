@@ -1,0 +1,126 @@
+"""A window: users wait or see the page, nothing of the application runs, the database changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from teal.core.migrations import Migrations
+from teal.core.observed import Unfinished
+from teal.core.plan import Change, plan_deploy
+from teal.core.repair import diagnose
+from teal.core.side import Side
+from teal.core.situation import change_to, source_of
+from teal.core.steps import (
+    Backfill,
+    BringBack,
+    Clear,
+    CloseWindow,
+    Drain,
+    Expand,
+    HandOver,
+    Hold,
+    Judge,
+    Recheck,
+    Retire,
+    RunWindow,
+    Settle,
+    Start,
+    Switch,
+)
+from teal.core.traffic import Mode, Traffic
+from teal.core.words import say
+from tests.unit.worlds import BLUE_7, PLAINLY, SHARED, STACK, color
+
+ALL = ("web", "api", "queue", "clock")
+MIGRATING = replace(STACK, migrations=Migrations(files="/srv/shop/migrations"))
+
+
+def change(*, page: bool = False) -> Change:
+    return replace(change_to(BLUE_7, MIGRATING, command="migrate-window", strategy="recreate"), page=page)
+
+
+def test_the_database_changes_between_the_old_release_s_stop_and_the_new_one_s_start() -> None:
+    before = plan_deploy(BLUE_7, MIGRATING, change()).before
+    at = before.index(RunWindow(8))
+    expand = Expand(8, "the files of migrations")
+    assert before[at - 4 : at] == (Hold(limit=30.0), Drain(Side.BLUE), Retire(Side.BLUE, ALL), expand)
+    assert before[at + 1 : at + 3] == (Backfill(8, expand.how), Start(Side.GREEN, 8, ("web", "api")))
+    assert before.index(Judge(8)) < at - 4
+    assert not any(isinstance(step, Recheck) for step in before)
+    assert Switch(Side.GREEN, 8) in before[at:]
+
+
+def test_recreate_makes_the_window_s_changes_too_and_blue_green_none() -> None:
+    recreate = change_to(BLUE_7, MIGRATING, command="deploy", strategy="recreate")
+    assert RunWindow(8) in plan_deploy(BLUE_7, MIGRATING, recreate).before
+    beside = plan_deploy(BLUE_7, MIGRATING, change_to(BLUE_7, MIGRATING, command="deploy"))
+    assert not any(isinstance(step, RunWindow | CloseWindow) for step in beside.steps)
+
+
+def test_after_a_window_no_release_that_can_t_live_with_it_comes_back() -> None:
+    assert plan_deploy(BLUE_7, MIGRATING, change()).after[0] == CloseWindow(8)
+
+
+def test_with_the_maintenance_page_nobody_waits() -> None:
+    before = plan_deploy(BLUE_7, MIGRATING, change(page=True)).before
+    assert Hold(page=True) in before
+    assert "maintenance page" in say(Hold(page=True))
+    assert "after 30 s" in say(Hold(limit=30.0))
+
+
+def test_a_window_that_fails_brings_the_old_release_back_as_far_as_the_database_allows() -> None:
+    undo = plan_deploy(BLUE_7, MIGRATING, change()).undo
+    assert undo == (Hold(), Drain(Side.GREEN), Clear(Side.GREEN, logs=True), BringBack(Side.BLUE, 7, ALL))
+
+
+def test_a_window_never_takes_a_job_of_the_old_release_back() -> None:
+    """It would run on a database that was changed under it."""
+    assert HandOver("clock", None, Side.GREEN, 8) in plan_deploy(BLUE_7, MIGRATING, change()).after
+
+
+def test_a_window_where_nothing_serves_holds_nobody() -> None:
+    first = replace(change(), source=None, leaving=())
+    before = plan_deploy(BLUE_7, MIGRATING, first).before
+    assert not any(isinstance(step, Hold | Drain | Retire) for step in before)
+    assert before.index(RunWindow(8)) < before.index(Start(Side.GREEN, 8, ("web", "api")))
+
+
+def killed(mode: Mode, **facts: object) -> object:
+    return replace(
+        BLUE_7,
+        containers=(*SHARED, *color(Side.BLUE, 7, state="exited"), *color(Side.GREEN, 8)),
+        traffic=Traffic(mode).keyed(Side.BLUE, "k3y"),
+        **facts,  # type: ignore[arg-type]
+    )
+
+
+RUN = Unfinished(3, "migrate-window", Side.BLUE, Side.GREEN, 8, "run-window", 50.0)
+
+
+def test_a_window_killed_in_the_middle_is_healed_whatever_users_see() -> None:
+    for mode in (Mode.HOLD, Mode.MAINTENANCE):
+        found = diagnose(killed(mode, unfinished=RUN), MIGRATING)  # type: ignore[arg-type]
+        assert found is not None
+        assert found.plan.steps == (
+            BringBack(Side.BLUE, 7, ALL),
+            Drain(Side.GREEN),
+            Clear(Side.GREEN, logs=True),
+            Settle(Side.BLUE),
+        )
+
+
+def test_a_page_that_an_ended_run_left_is_taken_down_by_the_next_command() -> None:
+    found = diagnose(killed(Mode.MAINTENANCE), STACK)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.plan.steps == (BringBack(Side.BLUE, 7, ALL),)
+    assert "maintenance page" in found.text
+
+
+def test_a_page_that_a_person_put_up_stays() -> None:
+    """It has no key of Teal's."""
+    assert diagnose(replace(BLUE_7, traffic=Traffic(Mode.MAINTENANCE)), STACK) is None
+
+
+def test_while_users_are_kept_away_no_plain_copy_is_taken_for_what_serves() -> None:
+    for mode in (Mode.HOLD, Mode.MAINTENANCE):
+        assert source_of(replace(PLAINLY, traffic=Traffic(mode)), STACK) is None

@@ -5,7 +5,7 @@ BIN := .venv/bin
 WITH_ENGINE := scripts/with-engine.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down prove bench clean
+.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove prove-migrations bench clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -35,6 +35,12 @@ demo-down: venv ## Stop the demo and remove what it made
 
 prove: venv ## 20 deploys and 5 rollbacks under load: 0 failed, 0 mixed
 	@$(WITH_ENGINE) $(BIN)/python -m proof.prove
+
+demo-migrations: venv ## Play five releases that change the schema, each rolled back meanwhile, under load
+	@$(WITH_ENGINE) $(BIN)/python -m proof.migrations.demo
+
+prove-migrations: venv ## The four changes of a column while writers never stop, also with faults
+	@$(WITH_ENGINE) $(BIN)/python -m proof.migrations
 
 fuzz: venv ## Feed 10,000 odd examples to each reader of Teal, print the table (N=… for another number)
 	@$(BIN)/python -m tests.fuzz $(or $(N),10000)

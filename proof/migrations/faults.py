@@ -1,0 +1,134 @@
+"""The same with faults: killed in each step, the database restarted, a lock that is held, two operators at once."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from proof.managed import TEAL, Managed, ProofFailed
+from proof.migrations.changes import CHANGES, Change, write_files
+from proof.migrations.reading import sql
+from proof.migrations.writers import Writers
+
+Fault = Callable[[Managed, Writers], None]
+HELD = "BEGIN; LOCK TABLE reviews IN ACCESS SHARE MODE; SELECT pg_sleep(60)"
+
+
+def prepare(stack: Managed, changes: Sequence[Change]) -> None:
+    """Put the files of the last of *changes* in place, and tell the next release of all of them."""
+    write_files(stack, changes[-1])
+    stack.write_env(**{name: value for change in changes for name, value in change.variables.items()})
+
+
+def killed_in(step: str, after: float = 0.0) -> Fault:
+    """Return the fault: SIGKILL *after* seconds in *step* of a deploy; the next deploy has to finish the work."""
+
+    def fault(stack: Managed, writers: Writers) -> None:
+        del writers
+        with _running(stack, "deploy", "--no-build") as child:
+            _wait_for(child, step)
+            time.sleep(after)
+            child.send_signal(signal.SIGKILL)
+        time.sleep(1)
+        stack.teal("deploy", "--no-build")
+
+    return fault
+
+
+def killed_contract(stack: Managed, writers: Writers) -> None:
+    """SIGKILL in the contract; the same command again finishes it."""
+    del writers
+    with _running(stack, "migrate", "contract", "--give-up", "--yes") as child:
+        time.sleep(0.8)
+        child.send_signal(signal.SIGKILL)
+    time.sleep(1)
+    stack.teal("migrate", "contract", "--give-up", "--yes")
+
+
+def restarted_database(stack: Managed, writers: Writers) -> None:
+    """Restart the database in the backfill: what fails meanwhile is the restart's, what was acknowledged stays."""
+    with _running(stack, "deploy", "--no-build") as child:
+        _wait_for(child, "backfill")
+        with writers.forgiven(until=lambda: _answers(stack)):
+            stack.run(["docker", "compose", "restart", "db"])
+        child.communicate(timeout=300)
+    if child.returncode != 0:
+        stack.teal("deploy", "--no-build")
+
+
+def held_lock(stack: Managed, writers: Writers) -> None:
+    """Hold a lock for longer than Teal tries: it stops cleanly, users hardly wait; later it goes through."""
+    del writers
+    line = 'psql -h 127.0.0.1 -U "$POSTGRES_USER" -d "$POSTGRES_DB" -Xqc "$0"'
+    argv = ["docker", "compose", "exec", "-T", "db", "sh", "-c", line, HELD]
+    with subprocess.Popen(argv, cwd=stack.folder, env=stack.environment, stdout=subprocess.DEVNULL) as holder:
+        time.sleep(2)
+        done = stack.teal("deploy", "--no-build", check=False)
+        sql(stack, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK TABLE%'")
+        holder.wait(30)
+    if done.returncode != 1:
+        raise ProofFailed(
+            f"a deploy that gets no lock ended with {done.returncode}, not 1:\n{done.stdout}{done.stderr}"
+        )
+    stack.teal("deploy", "--no-build")
+
+
+def two_operators(stack: Managed, writers: Writers) -> None:
+    """Deploy twice at once: one works, the other is refused at once by name."""
+    del writers
+    with _running(stack, "deploy", "--no-build") as first:
+        _wait_for(first, "preflight")
+        second = stack.teal("deploy", "--no-build", check=False)
+        first.communicate(timeout=300)
+    if (first.returncode, second.returncode) != (0, 3):
+        raise ProofFailed(f"two deploys at once ended with {first.returncode} and {second.returncode}, not 0 and 3")
+
+
+FAULTS: tuple[tuple[str, int, Fault], ...] = (
+    ("killed in expand", 0, killed_in("expand")),
+    ("killed in the backfill", 1, killed_in("backfill", 1.0)),
+    ("database restarted in the backfill", 2, restarted_database),
+    ("a lock held for a minute", 3, held_lock),
+)
+
+
+def walk(stack: Managed, number: int, fault: Fault, writers: Writers) -> Iterator[str]:
+    """Yield after each step of change *number*, its first deploy under *fault*."""
+    prepare(stack, CHANGES[: number + 1])
+    fault(stack, writers)
+    yield "deployed"
+    stack.teal("rollback")
+    yield "rolled back"
+    two_operators(stack, writers)
+    yield "deployed again"
+    killed_contract(stack, writers)
+    yield "contracted"
+
+
+@contextmanager
+def _running(stack: Managed, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    argv = [TEAL, "--json", *arguments]
+    with subprocess.Popen(
+        argv, cwd=stack.folder, env=stack.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as child:
+        yield child
+
+
+def _wait_for(child: "subprocess.Popen[str]", step: str) -> None:
+    """Return when *step* has begun."""
+    assert child.stdout is not None
+    for line in child.stdout:
+        event = json.loads(line)
+        if event.get("event") == "step-began" and event.get("step") == step:
+            return
+    raise ProofFailed(f"the deploy ended without the step {step}")
+
+
+def _answers(stack: Managed) -> bool:
+    """Tell whether the database takes connections again, and the application has seen it."""
+    try:
+        return sql(stack, "SELECT 1").strip() == "1"
+    except ProofFailed:
+        return False

@@ -176,7 +176,9 @@ COMMANDS = r"""
   expand: |
     psql "$DATABASE_URL" -v ON_ERROR_STOP=1 <<SQL
     ALTER TABLE reviews ADD COLUMN IF NOT EXISTS stars int;
-    DO \$\$ BEGIN WHILE to_regclass('go') IS NULL LOOP PERFORM pg_sleep(0.1); END LOOP; END \$\$;
+    DO \$\$ BEGIN
+        WHILE NOT EXISTS (SELECT FROM pg_class WHERE relname = 'go') LOOP PERFORM pg_sleep(0.1); END LOOP;
+    END \$\$;
     SQL
   backfill: psql "$DATABASE_URL" -c "UPDATE reviews SET stars = 3 WHERE stars IS NULL"
   pending: |
@@ -194,7 +196,7 @@ def test_commands_run_from_the_new_image_once_and_a_killed_one_is_waited_for(cle
     with clean.teal.running("deploy") as run:
         run.until_step("expand")
         end = time.monotonic() + 60
-        while clean.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %to_regclass%'") != "1":
+        while clean.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %go%pg_sleep%'") != "1":
             assert time.monotonic() < end, run.lines
             time.sleep(0.1)
         run.send(signal.SIGKILL)

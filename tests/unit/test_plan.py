@@ -6,25 +6,32 @@ from dataclasses import replace
 
 import pytest
 
+from teal.core.migrations import Migrations
 from teal.core.observed import Observed
+from teal.core.phase import Phase
 from teal.core.plan import Change, plan_deploy, plan_forward, plan_leave, plan_prepare, plan_rollback
 from teal.core.side import Side
 from teal.core.situation import change_to, leaving_change, rollback_release
 from teal.core.stack import Hook, Stack
 from teal.core.steps import (
+    Backfill,
     Build,
     Check,
     Clear,
     Confirm,
     Create,
     Drain,
+    Expand,
     HandOver,
     Hold,
     Join,
+    Judge,
     Keep,
     Plan,
     Preflight,
     Prune,
+    Recheck,
+    RecordContracts,
     Remove,
     Retire,
     RunHook,
@@ -72,6 +79,51 @@ def test_workers_and_singletons_come_after_the_switch_and_the_old_color_goes_las
         Settle(Side.GREEN),
         Prune((5,)),
     )
+
+
+FILES = Migrations(files="/srv/shop/sql")
+
+
+def test_the_schema_is_expanded_and_the_old_code_checked_on_it_before_anything_is_created() -> None:
+    before = deploy(BLUE_7, replace(STACK, migrations=FILES)).before
+    assert before[2:8] == (
+        RunOnce("migrate", 8),
+        Judge(8),
+        Expand(8, "the files of sql"),
+        Recheck(Side.BLUE, 7),
+        Backfill(8, "the files of sql"),
+        Create(Side.GREEN, 8),
+    )
+    assert before[-3:] == (RecordContracts(8), Switch(Side.GREEN, 8), Confirm(Side.GREEN))
+
+
+def test_a_one_shot_that_is_the_expand_phase_is_run_as_it_and_not_once_more() -> None:
+    before = deploy(BLUE_7, replace(STACK, migrations=Migrations(one_shot="migrate"))).before
+    assert not [step for step in before if isinstance(step, RunOnce | Backfill)]
+    assert Expand(8, "the one-shot migrate") in before
+
+
+def test_a_backfill_that_comes_after_the_switch_comes_last_of_all() -> None:
+    commands = {Phase.EXPAND: ("up",), Phase.BACKFILL: ("/bin/sh", "-c", "fill it")}
+    section = Migrations(service="api", commands=commands, backfill="after")
+    plan = deploy(BLUE_7, replace(STACK, migrations=section))
+    assert plan.after[-1] == Backfill(8, "`fill it` in api")
+    assert "Backfill" not in kinds(plan.before)
+
+
+def test_the_first_deploy_of_all_has_no_old_code_to_check() -> None:
+    assert "Recheck" not in kinds(deploy(EMPTY, replace(STACK, migrations=FILES)).before)
+    assert Recheck(Side.PLAIN, None) in deploy(PLAINLY, replace(STACK, migrations=FILES)).before
+
+
+def test_a_rollback_and_what_heals_change_no_schema() -> None:
+    stack = replace(STACK, migrations=replace(FILES, backfill="after"))
+    change = change_to(BLUE_7, stack, command="heal")
+    names = {"Judge", "Expand", "Recheck", "Backfill", "RecordContracts"}
+    assert not names & set(kinds(plan_forward(BLUE_7, stack, change).steps))
+    release = rollback_release(BLUE_7, None)
+    back = plan_rollback(BLUE_7, stack, change_to(BLUE_7, stack, command="rollback", release=release), release)
+    assert not names & set(kinds(back.steps))
 
 
 def test_a_failed_deploy_leaves_the_active_color_untouched() -> None:

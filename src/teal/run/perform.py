@@ -39,6 +39,7 @@ from teal.core.steps import (
     Step,
     Switch,
 )
+from teal.errors import TealError
 from teal.run import (
     away,
     backfilling,
@@ -78,8 +79,8 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
             return await migrating.expand(scene, release, _recheck_of(plan))
         case Recheck():
             return await migrating.recheck(scene, step)
-        case Backfill(release, _):
-            return await backfilling.backfill(scene, release)
+        case Backfill():
+            return await _backfill(scene, plan, step)
         case RecordContracts(release):
             return await migrating.record(scene, release)
         case Create(side, release, apart):
@@ -143,6 +144,18 @@ async def _contract(step: ContractStep, scene: Scene) -> bool:
             return await contracts.undo_contract(scene, contract)
         case _:
             assert_never(step)
+
+
+async def _backfill(scene: Scene, plan: Plan, step: Backfill) -> bool:
+    """Backfill before the switch, where a failure ends the deploy, or after it, where it can be run again any time."""
+    try:
+        return await backfilling.backfill(scene, step.release)
+    except TealError as error:
+        if step not in plan.after:
+            raise
+        scene.worries.append(f"{error.message}; `teal migrate backfill` goes on")
+        scene.note(f"{error.message}\n{error.detail}".rstrip(), warning=True)
+        return False
 
 
 async def _start(scene: Scene, plan: Plan, step: Start) -> bool:

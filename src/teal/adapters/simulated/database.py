@@ -52,6 +52,7 @@ class SimulatedDatabase(ports.Database):
 
     @acts
     async def apply(self, file: ScriptFile, *, told: Told) -> None:
+        assert file.name not in self.world.applied, f"{file.name} is applied a second time"
         self._record(file)
 
     @acts

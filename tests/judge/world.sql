@@ -56,4 +56,6 @@ CREATE TYPE old_type AS (a int);
 CREATE DOMAIN nonempty AS text CHECK (VALUE <> '');
 CREATE DOMAIN word AS text;
 CREATE SEQUENCE ticket;
+
+CREATE TABLE alembic_version (version_num varchar(32) NOT NULL PRIMARY KEY);
 ANALYZE;

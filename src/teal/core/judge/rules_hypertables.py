@@ -70,7 +70,7 @@ def _(action: Action, known: Known) -> bool | str:
 
 def _first_argument(action: Action) -> str | None:
     """Return the first text that a function of *action* is given."""
-    for call in find(action.node, "FuncCall"):
+    for call in find(action.node, "FuncCall", "funccall"):
         first: Node = next(iter(call.get("args", [])), {})
         return text(first.get("TypeCast", {}).get("arg", first) if "TypeCast" in first else first)
     return None

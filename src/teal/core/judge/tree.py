@@ -82,7 +82,7 @@ def option(options: list[Node], name: str, namespace: str = "") -> Node | None:
 
 def function_names(tree: Any) -> list[str]:
     """Return the names of all functions that *tree* calls."""
-    return [joined(words(call.get("funcname", []))) for call in find(tree, "FuncCall")]
+    return [joined(words(call.get("funcname", []))) for call in find(tree, "FuncCall", "funccall")]
 
 
 def column_names(tree: Any) -> set[str]:

@@ -10,7 +10,7 @@ def _row(name: str, entries: list[Entry]) -> str:
     refused = sum(1 for entry in entries if entry.refused)
     figures = measure(entries)
     counts = f"{len(entries):5} {len(entries) - refused:5} {refused:8}"
-    return f"{name:14} {counts} {figures.precision:10.3f} {figures.recall:7.3f}"
+    return f"{name:14} {counts} " + (f"{figures.precision:10.3f} {figures.recall:7.3f}" if refused else "")
 
 
 def main() -> None:

@@ -146,7 +146,7 @@ def split(action: Action) -> Iterable[Action]:
         return [_command(action, one["AlterTableCmd"]) for one in node.get("cmds", [])]
     if action.kind == "DropStmt":
         return [_dropped(action, one) for one in node.get("objects", [])]
-    if action.kind == "TruncateStmt":
+    if action.kind in ("TruncateStmt", "LockStmt"):
         return [replace(action, table=table_of(one["RangeVar"])) for one in node.get("relations", [])]
     if action.kind == "RenameStmt":
         return [_renamed(action)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from teal.core.judge.actions import Action
 from teal.core.judge.functions import volatile
 from teal.core.judge.known import Known, is_required
-from teal.core.judge.rule import BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
+from teal.core.judge.rule import ALWAYS, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
 from teal.core.judge.tree import Node, constraints, find, table_of, type_of
 from teal.core.phase import Phase
 
@@ -22,7 +22,7 @@ def _default(column: Node) -> Node | None:
 @rule(
     "not-null-without-default",
     _LOSS,
-    BESIDE_TRAFFIC,
+    ALWAYS,
     _ADDS,
     why="{it} fails where {table} has rows, and every INSERT of the release that serves fails after it",
     remedy="add it nullable or with a constant default; SET NOT NULL in a contract",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from teal.core.judge.actions import Action
 from teal.core.judge.known import Known
-from teal.core.judge.rule import BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
+from teal.core.judge.rule import ALWAYS, BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
 from teal.core.judge.tree import option, table_of
 
 _PHASE, _LOCK, _LOSS = Nature.PHASE, Nature.LOCK, Nature.LOSS
@@ -140,7 +140,7 @@ def _(action: Action, known: Known) -> bool | str:
 @rule(
     "partitioned-index",
     _LOSS,
-    BESIDE_TRAFFIC,
+    ALWAYS,
     "IndexStmt",
     why="{table} is partitioned: CONCURRENTLY fails there",
     remedy="CREATE INDEX … ON ONLY {table}, CONCURRENTLY on each partition, then ALTER INDEX … ATTACH PARTITION",

@@ -187,16 +187,14 @@ def _(action: Action, known: Known) -> bool:
     return "lockingClause" in action.node and "limitCount" not in action.node
 
 
-@rule(
+rule(
     "lock-table",
     _LOCK,
     BESIDE_TRAFFIC,
     "LockStmt",
     why="everybody who needs {it} waits until the transaction ends",
     remedy="leave it out: each statement takes the lock that it needs",
-)
-def _(action: Action, known: Known) -> str:
-    return ", ".join(table_of(one.get("RangeVar")) for one in action.node.get("relations", []))
+)(always)
 
 
 @rule(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from teal.core.judge.actions import Action
 from teal.core.judge.known import Known, Sync, assigned_columns
-from teal.core.judge.rule import BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, rule
+from teal.core.judge.rule import BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, WINDOW, Nature, rule
 from teal.core.judge.tree import column_names, words
 from teal.core.phase import Phase
 
@@ -73,7 +73,7 @@ def _(action: Action, known: Known) -> bool:
 @rule(
     "sync-trigger-left",
     _LOSS,
-    CONTRACT,
+    (CONTRACT, WINDOW),
     "AT_DropColumn",
     why="a trigger of {table} still names {it}: from then on each INSERT and UPDATE fails",
     remedy="drop the trigger in the same transaction, before the column",

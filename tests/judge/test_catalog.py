@@ -1,0 +1,60 @@
+"""What the adapter reads from a real database is what the corpus is judged by."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from teal.adapters.postgres.catalog import read_catalog
+
+from teal.core.judge import Catalog, Lint, Phase, Script, judge
+from tests.engine.server import Server
+from tests.judge.catalog import WORLD
+from tests.judge.corpus import load
+from tests.judge.real import world
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
+RENAME = next(one for one in load() if one.name == "a rename, with its contract")
+NOT_THERE = {"readings", "readings_daily"}  # Debian's TimescaleDB has no columnstore
+
+
+@pytest.fixture(scope="module")
+def catalog(place) -> Catalog:
+    """The catalog of the world, which now also has a check and a trigger of an earlier deploy."""
+    return asyncio.run(_read(place))
+
+
+async def _read(place: tuple[Server, str]) -> Catalog:
+    server, _ = place
+    async with world(server, await server.make(), "public") as made:
+        client = await made.client()
+        await client.execute("ALTER TABLE notes ADD CONSTRAINT filled CHECK (text IS NOT NULL)")
+        await client.execute(RENAME.scripts[0].sql.replace("notes", "drafts"))
+        return await read_catalog(client)
+
+
+def test_the_catalog_says_what_the_world_is(catalog: Catalog) -> None:
+    assert catalog.asked
+    assert catalog.hypertables == WORLD.hypertables - NOT_THERE
+    assert catalog.partitioned == WORLD.partitioned
+    assert catalog.views == WORLD.views
+    assert catalog.domains == WORLD.domains
+    assert (catalog.columns | {"drafts": WORLD.columns["drafts"]}).items() >= {
+        name: of for name, of in WORLD.columns.items() if name not in NOT_THERE
+    }.items()
+    assert catalog.indexes.items() >= WORLD.indexes.items()
+    assert catalog.functions.items() >= WORLD.functions.items()
+    assert catalog.rows.keys() >= WORLD.rows.keys() - NOT_THERE
+    assert catalog.not_null_checks == {"notes": frozenset({"text"})}
+
+
+def test_each_change_is_judged_by_the_real_catalog_as_by_the_known_one(catalog: Catalog) -> None:
+    rows = catalog.rows | dict.fromkeys((name for name, rows in WORLD.rows.items() if rows > 1_000), 100_000)
+    seen = replace(catalog, rows=rows, not_null_checks={}, triggers={})
+    for entry in load():
+        if entry.asked and entry.table != "columnstore":
+            assert judge(entry.scripts, seen, Lint()) == entry.findings, entry.name
+
+
+def test_a_trigger_of_an_earlier_deploy_is_known(catalog: Catalog) -> None:
+    found = judge([Script("c.sql", Phase.CONTRACT, "ALTER TABLE drafts DROP COLUMN text")], catalog, Lint())
+    assert [one.rule for one in found] == ["sync-trigger-left"]

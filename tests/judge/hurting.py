@@ -136,7 +136,8 @@ async def _fails(client: Any, sql: str) -> str:
 async def counts(world: World, entry: Entry, said: dict[str, Any]) -> str:
     before = await (await world.client()).fetchval(said["count"]) if "new" not in said else 0
     client = await _all(world, entry, said.get("upto"))
-    await client.execute(said.get("new", ""))
+    if "new" in said:
+        await client.execute(said["new"])
     found = await client.fetchval(said["count"])
     assert found, f"none: {said['count']}"
     return f"{found} rows (before: {before}): {said['count']}"

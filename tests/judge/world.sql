@@ -58,4 +58,3 @@ CREATE DOMAIN word AS text;
 CREATE SEQUENCE ticket;
 
 CREATE TABLE alembic_version (version_num varchar(32) NOT NULL PRIMARY KEY);
-ANALYZE;

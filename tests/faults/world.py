@@ -59,6 +59,7 @@ class World:
     teal: Teal
     moves: list[Switch] = field(default_factory=list)  # switches that the journal doesn't know, since Teal was killed
     gone: list[Away] = field(default_factory=list)  # times in which a test itself cut users off
+    clocks: dict[float, float] = field(default_factory=dict)  # times that Teal had wrong -> the real ones
     touched: set[str] = field(default_factory=set)  # shared services that a test itself restarts or removes
     services: frozenset[str] = SERVICES
     _files: dict[Path, bytes] = field(default_factory=dict)
@@ -142,6 +143,10 @@ class World:
         finally:
             window.until = time.time()
 
+    def real(self, journaled: float) -> float:
+        """Return a time of the journal as it really was, where a test had put Teal's clock wrong."""
+        return self.clocks.get(journaled, journaled)
+
     # What is said of it
 
     @property
@@ -182,7 +187,7 @@ class World:
         journal = self.teal.home / self.project / "journal.db"
         query = "SELECT payload, ended FROM step WHERE name = 'switch' AND ended IS NOT NULL"
         with sqlite3.connect(f"{journal.as_uri()}?mode=ro", uri=True) as connection:
-            rows = [(json.loads(payload), ended) for payload, ended in connection.execute(query)]
+            rows = [(json.loads(payload), self.real(ended)) for payload, ended in connection.execute(query)]
         known = [Switch(ended, str(payload["release"]), payload["to"]) for payload, ended in rows]
         return sorted([*known, *self.moves], key=lambda switch: switch.at)
 

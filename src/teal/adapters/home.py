@@ -137,4 +137,7 @@ class Home:
         return f"sudo install -d -o {shlex.quote(user_name())} -m 0755 {folders}"
 
     def _refusal(self, where: str) -> Refused:
+        if os.geteuid() == 0:  # no owner or mode keeps root out
+            why = f"see why: lsattr -d {shlex.quote(where)}; findmnt -T {shlex.quote(where)}"
+            return Refused(f"{where} is not writable, not even for root", hint=why)
         return Refused(f"{where} is not writable for {user_name()}", hint=f"prepare it once: {self.command()}")

@@ -16,6 +16,7 @@ from proof.soak.library import Library, held_by
 from teal.adapters.engine.where import socket_path
 
 PROJECT = "com.docker.compose.project"
+PID_FILE = Path("/var/run/docker.pid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Looking:
         self._stack, self._library = stack, library
         self._volumes: set[str] = set()
         self._proxy = 0
-        self._engine = _pid_of("dockerd")
+        self._engine = _engine()
 
     def look(self, number: int) -> Holdings:
         """Return what the stack holds after round *number*."""
@@ -114,14 +115,9 @@ def _runs(journal: Path) -> int:
         return int(connection.execute("SELECT count(*) FROM run").fetchone()[0])
 
 
-def _pid_of(name: str) -> int:
-    """Return the process id of the only process called *name*, 0 where there are none or more."""
-    found = [each.parent.name for each in Path("/proc").glob("[0-9]*/comm") if _comm(each) == name]
-    return int(found[0]) if len(found) == 1 else 0
-
-
-def _comm(file: Path) -> str:
+def _engine() -> int:
+    """Return the process id of the engine, 0 where it is not where engines put it."""
     try:
-        return file.read_text().strip()
-    except OSError:
-        return ""
+        return int(PID_FILE.read_text())
+    except (OSError, ValueError):
+        return 0

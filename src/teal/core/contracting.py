@@ -8,6 +8,7 @@ from teal.core.contract_gate import Condition, Seen, given_up
 from teal.core.contract_steps import OpenGate, RaiseFloor, RunContract, TakeBackFloor, UndoContract
 from teal.core.migrations import OpenChange
 from teal.core.observed import Observed
+from teal.core.phase import Phase
 from teal.core.side import COLORS
 from teal.core.steps import Clear, Judge, Plan, Prune, Step
 from teal.errors import Refused
@@ -49,7 +50,7 @@ def plan_contract(observed: Observed, seen: Seen, *, soft: bool, give_up: bool) 
     """Return the plan that runs the contract of *seen*, from the active release; the floor rises before it."""
     name, release = seen.change.name, seen.active or 0
     steps: tuple[Step, ...] = (
-        Judge(release),
+        Judge(release, (Phase.CONTRACT,), name),
         *(_giving_up(observed, seen) if give_up else ()),
         OpenGate(name, tuple(sorted(seen.trusted))),
         RaiseFloor(name),

@@ -98,7 +98,8 @@ def plan_deploy(observed: Observed, stack: Stack, change: Change) -> Plan:
     expand = stack.migrations.one_shot if stack.migrations else ""
     fill += [RunOnce(service.name, release) for service in stack.having(Role.ONE_SHOT) if service.name != expand]
     between = _between(stack.migrations, change, release)
-    fill += [Judge(release)] if between else _expansion(stack.migrations, change, release)
+    judged = (Phase.EXPAND, Phase.BACKFILL, Phase.WINDOW)
+    fill += [Judge(release, judged)] if between else _expansion(stack.migrations, change, release)
     fill.append(Create(change.target, release, apart=change.source is Side.PLAIN))
     prune = superfluous(observed, active=release, keep=stack.settings.keep_releases)
     plan = _take_over(change, tuple(fill), undo=(Clear(change.target, logs=True),), prune=prune, between=between)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from teal.core.choices import Moment
 from teal.core.contract_steps import ContractStep
+from teal.core.phase import Phase
 from teal.core.side import Side
 
 
@@ -57,9 +58,14 @@ class RunOnce:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """The SQL that *release* brings hurts neither the release that serves nor anybody who waits for a lock."""
+    """The SQL that *release* brings hurts neither the release that serves nor anybody who waits for a lock.
+
+    *phases*: those that will be run now, for none expand and backfill; *only*: of one change, for "" of all.
+    """
 
     release: int
+    phases: tuple[Phase, ...] = ()
+    only: str = ""
 
 
 @dataclass(frozen=True, slots=True)

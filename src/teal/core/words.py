@@ -34,8 +34,8 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
             return f"remove what stands on {side}" + (", keeping its last logs" if logs else "")
         case s.RunOnce(service, release):
             return f"run {service} of release {release} to its end"
-        case s.Judge(release):
-            return f"judge the schema changes of release {release}"
+        case s.Judge(release, _, only):
+            return f"judge {only or 'the schema changes'} of release {release}"
         case s.Expand(_, how):
             return f"expand the schema: {how}"
         case s.Recheck(side, release):

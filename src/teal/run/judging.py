@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from teal.core.judge.values import Catalog, Finding, Lint, Script
@@ -37,12 +37,13 @@ class Judged:
         return tuple(each for each in self.hurting if each.script in names)
 
 
-async def judge(scene: Scene, release: int) -> bool:
-    """Refuse what the expand or the backfill of *release* would break; say what its contract would."""
+async def judge(scene: Scene, release: int, phases: Collection[Phase] = NOW, only: str = "") -> bool:
+    """Refuse what *phases* of *release* would break (of the change *only*); say what a later phase would."""
     found = await judged(scene, release)
-    for finding in found.of(Phase.CONTRACT, Phase.WINDOW):
-        scene.note(f"its contract would be refused: {said(finding)}", warning=True)
-    hurting = found.of(*NOW)
+    later = [phase for phase in (Phase.CONTRACT, Phase.WINDOW) if phase not in phases and not only]
+    for phase, finding in ((phase, finding) for phase in later for finding in found.of(phase)):
+        scene.note(f"its {phase} would be refused: {said(finding)}", warning=True)
+    hurting = [each for each in found.of(*phases) if each.script.startswith((only, "sql."))]
     if hurting:
         raise Refused(
             f"the schema changes of this release would hurt: {said(hurting[0])}",

@@ -72,9 +72,9 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
             return await changing.clear(scene, side, logs=logs)
         case RunOnce(service, release):
             return await once.run_once(scene, service, release)
-        case Judge(release):
+        case Judge(release, phases, only):
             await window.refuse_due(scene, plan)
-            return await judging.judge(scene, release)
+            return await judging.judge(scene, release, phases or judging.NOW, only)
         case Expand(release, _):
             return await migrating.expand(scene, release, _recheck_of(plan))
         case Recheck():

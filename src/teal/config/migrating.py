@@ -54,7 +54,8 @@ def _by_phase(*said: Command | None) -> dict[Phase, tuple[str, ...]]:
 
 
 def _commands(section: Section) -> dict[Phase, tuple[str, ...]]:
-    return _by_phase(section.expand, section.backfill, section.contract)
+    found = _by_phase(section.expand, section.backfill, section.contract)
+    return {**found, **({Phase.WINDOW: shell(section.window)} if section.window else {})}
 
 
 def _whole(section: Section, commands: Mapping[Phase, tuple[str, ...]]) -> None:

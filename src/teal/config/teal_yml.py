@@ -82,11 +82,12 @@ class Migrations(Struct, forbid_unknown_fields=True, frozen=True):
     expand: Command | None = None
     backfill: Command | None = None
     contract: Command | None = None
+    window: Annotated[Command | None, Meta(description="run while users are held and nothing of the stack runs")] = None
     pending: Annotated[
         Command | None, Meta(description="its status: 0 all done, 2 an expand is next, 4 a contract is pending")
     ] = None
     sql: PhaseCommands = PhaseCommands()
-    files: Annotated[str, Meta(description="directory of NNNN_name.expand.sql, .backfill.sql, .contract.sql")] = ""
+    files: Annotated[str, Meta(description="directory of NNNN_name.PHASE.sql: expand, backfill, contract, window")] = ""
     one_shot: Annotated[str, Meta(description="the one-shot service that is the expand phase as it stands")] = ""
     database: Database = Database()
     contract_delay: Annotated[

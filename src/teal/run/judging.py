@@ -40,9 +40,9 @@ class Judged:
 async def judge(scene: Scene, release: int, phases: Collection[Phase] = NOW, only: str = "") -> bool:
     """Refuse what *phases* of *release* would break (of the change *only*); say what a later phase would."""
     found = await judged(scene, release)
-    later = [phase for phase in (Phase.CONTRACT, Phase.WINDOW) if phase not in phases and not only]
-    for phase, finding in ((phase, finding) for phase in later for finding in found.of(phase)):
-        scene.note(f"its {phase} would be refused: {said(finding)}", warning=True)
+    for later in {Phase.CONTRACT, Phase.WINDOW} - {*phases} if not only else ():
+        for finding in found.of(later):
+            scene.note(f"its {later} would be refused: {said(finding)}", warning=True)
     hurting = [each for each in found.of(*phases) if each.script.startswith((only, "sql."))]
     if hurting:
         raise Refused(

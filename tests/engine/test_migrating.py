@@ -108,8 +108,10 @@ def test_a_rename_goes_through_expand_and_backfill_and_leaves_its_contract_open(
     assert (found["state"], found["pending"]) == ("contract", [{"phase": "contract", "name": f"{stem}.contract"}])
     (row,) = found["open"]
     assert (row["name"], row["release"]) == (stem, 2)
+    assert any(each.startswith("kept: kept for a rollback: release 1") for each in row["waits"])
     (row,) = till.teal.status()["open"]
     assert (row["name"], row["removes"]) == (stem, ["reviews.author"])
+    assert any(each.startswith("containers: older than release 2") for each in row["waits"])
     assert SECRET not in json.dumps(done.lines) + done.said
 
 
@@ -223,3 +225,46 @@ def test_expand_alone_then_a_deploy_that_finds_it_done(clean: Till) -> None:
     assert clean.teal.run("migrate", "expand").result["outcome"] == "unchanged"
     assert clean.sql("SELECT count(*) FROM notes") == "0"
     assert "expand" not in clean.steps(clean.teal.run("deploy"))
+
+
+BATCHED = """-- teal: rate=3000
+UPDATE reviews SET kind = 'x' WHERE id IN (SELECT id FROM reviews WHERE kind IS NULL LIMIT 1000);
+"""
+
+
+def test_a_backfill_that_is_killed_goes_on_where_it_was(clean: Till) -> None:
+    clean.migration("0005_kind.expand", "ALTER TABLE reviews ADD COLUMN kind text;\n")
+    clean.migration("0005_kind.backfill", BATCHED)
+    with clean.teal.running("deploy") as run:
+        run.until(lambda line: "0005_kind.backfill: " in line.get("text", ""), "a line of progress")
+        run.send(signal.SIGKILL)
+        run.end()
+    done = int(clean.sql("SELECT count(*) FROM reviews WHERE kind = 'x'"))
+    assert 1000 <= done < 12000
+    assert clean.teal.run("migrate", "status", "--exit-code", status=2).result["state"] == "backfill"
+    ended = clean.teal.run("migrate", "backfill")
+    assert any("0005_kind.backfill: " in line.get("text", "") for line in ended.lines)
+    assert ended.result["healed"]
+    assert clean.sql("SELECT count(*) FROM reviews WHERE kind = 'x'") == "12000"
+    assert clean.teal.run("migrate", "backfill").result["outcome"] == "unchanged"
+
+
+ONE_SHOT = """
+services:
+  migrate:
+    image: timescale/timescaledb-ha:pg17
+    entrypoint: [psql, "postgresql://till:not-to-be-seen@db:5432/till", -c]
+    command: ["CREATE TABLE IF NOT EXISTS shots (id int)"]
+    depends_on: { db: { condition: service_healthy } }
+"""
+
+
+def test_the_stacks_own_one_shot_is_the_expand_phase_as_it_stands(clean: Till) -> None:
+    clean.write("compose.override.yml", ONE_SHOT)
+    text = (clean.stack.folder / "teal.yml").read_text(encoding="utf-8")
+    clean.write("teal.yml", text.replace("{ jobs: worker }", "{ jobs: worker, migrate: one-shot }"))
+    clean.section("  one_shot: migrate\n")
+    steps = clean.steps(clean.teal.run("deploy"))
+    expected = ["expand", "recheck", "create"]
+    assert [each for each in steps if each in {"run-once", *expected}] == expected
+    assert clean.sql("SELECT count(*) FROM shots") == "0"

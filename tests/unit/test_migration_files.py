@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from teal.core.phase import Phase
-from teal.core.scripts import Applied, pending, read_files, refuse_early, refuse_edited
+from teal.core.scripts import Applied, excuses, pending, read_files, refuse_early, refuse_edited, removed
 from teal.errors import ConfigError, Refused
 
 HEADER = """-- Rename author to writer.
@@ -38,6 +38,15 @@ def test_a_file_is_read_with_its_header() -> None:
     assert contract.asserts == ("SELECT count(*) FROM reviews WHERE writer IS NULL", "SELECT 0")
     assert backfill.rate == 500.0
     assert [each.line for each in contract.statements] == [5, 7]
+
+
+def test_what_a_contract_removes_and_what_a_file_excuses_is_told() -> None:
+    contract = read_files(FILES)[1]
+    assert removed(contract) == ("reviews.author",)
+    assert excuses(contract) == ("0007_writer.contract.sql:6: phase=contract: belongs to the statement below",)
+    text = "DROP TABLE IF EXISTS old_reviews; ALTER TABLE ONLY a.b DROP COLUMN x, DROP COLUMN IF EXISTS y"
+    (other,) = read_files({"0001_a.contract.sql": text})
+    assert removed(other) == ("old_reviews", "a.b.x", "a.b.y")
 
 
 @pytest.mark.parametrize(

@@ -187,5 +187,5 @@ class _Run:
             drained=scene.drained,
             healed=self._healed,
             notes=tuple(scene.notes),
-            open=open_rows(scene.ports, scene.stack.migrations),
+            open=open_rows(scene.ports, scene.stack),
         )

@@ -47,7 +47,7 @@ async def status(ports: Ports, stack: Stack) -> Status:
         interrupted="" if lock else _interrupted(observed, stack),
         problems=(*_problems(ports, stack, observed), *[each.text for each in await grasped(ports, stack, observed)]),
         floor=_floor(observed),
-        open=open_rows(ports, stack.migrations),
+        open=open_rows(ports, stack, observed),
     )
 
 

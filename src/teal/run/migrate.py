@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
+from teal.core.contract_gate import judge
 from teal.core.events import Event, StepEnded
 from teal.core.floor import floor_of
 from teal.core.migrations import Migrations
@@ -12,7 +14,7 @@ from teal.core.observed import Observed
 from teal.core.phase import Phase
 from teal.core.render import render_jobs
 from teal.core.rendered import Making
-from teal.core.scripts import pending, refuse_edited
+from teal.core.scripts import excuses, pending, refuse_edited
 from teal.core.side import COLORS, Side
 from teal.core.situation import source_of
 from teal.core.stack import Stack
@@ -20,16 +22,17 @@ from teal.core.steps import Backfill, Build, Expand, Judge, Plan, Recheck, Step
 from teal.core.versions import engine_version
 from teal.core.words import say
 from teal.errors import Refused, TealError
-from teal.run import making
+from teal.run import gate, making
 from teal.run.database import opened
 from teal.run.execute import execute, prepare
 from teal.run.healing import heal
 from teal.run.jobs import ask_pending
 from teal.run.judging import judged
-from teal.run.migrate_results import FindingRow, MigrateChecked, Migrated, MigrateStatus, PendingRow, State
+from teal.run.migrate_results import FindingRow, MigrateChecked, Migrated, MigrateStatus, OpenRow, PendingRow, State
 from teal.run.migrating import files_of
 from teal.run.observing import observe
 from teal.run.opening import open_rows
+from teal.run.options import ContractOptions
 from teal.run.ports import Ports, Watch
 from teal.run.scene import Scene
 
@@ -53,23 +56,44 @@ def demand(stack: Stack) -> Migrations:
 async def migrate_status(ports: Ports, stack: Stack, watch: Watch) -> MigrateStatus:
     """Return what is next, what is pending by name, and which changes are open."""
     migrations = demand(stack)
-    contracts = ports.journal.contracts()
-    floor = floor_of(contracts)
+    scene = Scene(ports, stack, watch, key="")
+    floor = floor_of(ports.journal.contracts())
     state: State = "done"
     rows: tuple[PendingRow, ...] = ()
+    excused: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     try:
-        state, rows = await _look(Scene(ports, stack, watch, key=""), migrations)
+        state, rows = await _look(scene, migrations)
+        excused = _excused(ports, migrations, rows)
     except TealError as error:
         state, problems = "broken", (f"{error.message} ({error.hint})",)
     return MigrateStatus(
-        stack.project,
-        state,
-        rows,
-        open_rows(ports, migrations),
-        floor.release if floor else 0,
-        problems=problems,
+        stack.project, state, rows, await _open(scene), floor.release if floor else 0, excused, problems
     )
+
+
+async def _open(scene: Scene) -> tuple[OpenRow, ...]:
+    """Return the changes that are open, with all that their gates wait for but time and the operator's yes."""
+    observed = await observe(scene.ports, scene.stack)
+    rows = open_rows(scene.ports, scene.stack)
+    return tuple([replace(row, waits=await _waits(scene, observed, row.name)) for row in rows])
+
+
+async def _waits(scene: Scene, observed: Observed, name: str) -> tuple[str, ...]:
+    try:
+        seen = await gate.look(scene, observed, name, ContractOptions(confirmed=True))
+    except TealError as error:
+        return (error.message,)
+    return tuple(f"{each.name}: {each.evidence}" for each in judge(seen) if not each.met and each.name != "delay")
+
+
+def _excused(ports: Ports, migrations: Migrations, rows: tuple[PendingRow, ...]) -> tuple[str, ...]:
+    """Return what the files of pending and open changes excuse themselves for."""
+    if not migrations.files:
+        return ()
+    alive = {row.name for row in rows} | {change.name for change in ports.journal.contracts() if change.closed is None}
+    files = files_of(ports, migrations)
+    return tuple(each for file in files if {file.name, file.stem} & alive for each in excuses(file))
 
 
 async def migrate_check(ports: Ports, stack: Stack, watch: Watch) -> MigrateChecked:
@@ -159,7 +183,6 @@ class _Alone:
             run = self._ports.journal.begin(plan.command, source, None, None)
             await prepare(self._build(), plan, scene, run)
             await self._keep(scene, run)
-            self._passed.clear()
             await execute(plan, scene, run)
         outcome: Literal["done", "unchanged"] = "unchanged" if all(self._passed) else "done"
         notes = tuple(scene.notes)
@@ -187,6 +210,6 @@ class _Alone:
             raise
 
     def _told(self, event: Event) -> None:
-        if isinstance(event, StepEnded):
+        if isinstance(event, StepEnded) and isinstance(event.step, Expand | Backfill):
             self._passed.append(event.passed)
         self._watch(event)

@@ -1,27 +1,53 @@
-"""Does: looks up which changes of the schema are open; no database is asked."""
+"""Does: looks up which changes of the schema are open, and what their gates wait for; no database is asked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from teal.core.migrations import Migrations
+from teal.core.contract_gate import Seen, judge, rotating_containers
+from teal.core.migrations import Migrations, OpenChange
+from teal.core.observed import Observed
 from teal.core.phase import Phase
 from teal.core.scripts import read_files, removed
+from teal.core.stack import Stack
 from teal.errors import TealError
 from teal.run.migrate_results import OpenRow
 from teal.run.ports import Ports
 
+_SEEN = frozenset({"serving", "containers", "kept"})  # conditions that show without a database
 
-def open_rows(ports: Ports, migrations: Migrations | None) -> tuple[OpenRow, ...]:
-    """Return the changes that are open: the old and the new shape stand side by side."""
+
+def open_rows(ports: Ports, stack: Stack, observed: Observed | None = None) -> tuple[OpenRow, ...]:
+    """Return the changes that are open; with *observed*, what of their gates' conditions can be seen in it, too."""
+    migrations = stack.migrations
     still = [each for each in ports.journal.contracts() if each.closed is None]
     if not still:
         return ()
     delay = migrations.contract_delay if migrations else 0.0
     goes = _removed(ports, migrations)
     return tuple(
-        OpenRow(each.name, each.release, each.opened, each.opened + delay, goes.get(each.name, ())) for each in still
+        OpenRow(
+            each.name,
+            each.release,
+            each.opened,
+            each.opened + delay,
+            goes.get(each.name, ()),
+            _waits(each, stack, observed) if observed else (),
+        )
+        for each in still
     )
+
+
+def _waits(change: OpenChange, stack: Stack, observed: Observed) -> tuple[str, ...]:
+    rotating = frozenset(service.name for service in stack.rotating)
+    seen = Seen(
+        change=change,
+        active=observed.release_on(observed.active) if observed.active else None,
+        containers=rotating_containers(observed, rotating),
+        kept=tuple(release.number for release in observed.releases),
+        sessions=(),
+    )
+    return tuple(f"{each.name}: {each.evidence}" for each in judge(seen) if each.name in _SEEN and not each.met)
 
 
 def _removed(ports: Ports, migrations: Migrations | None) -> Mapping[str, tuple[str, ...]]:

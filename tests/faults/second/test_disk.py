@@ -71,6 +71,7 @@ def test_a_state_disk_that_gets_full(pair: Pair, point: str) -> None:
     works_again(pair)
 
 
+@pytest.mark.long
 def test_a_rollback_on_a_full_state_disk_leaves_all_as_it_was(pair: Pair) -> None:
     pair.world.teal.run(*QUICK)
     before = pair.world.whole()
@@ -98,6 +99,7 @@ def test_a_build_on_a_full_disk_fails_with_the_tools_own_words(pair: Pair) -> No
     works_again(pair)
 
 
+@pytest.mark.long
 def test_containers_that_can_not_be_created_on_a_full_disk(pair: Pair) -> None:
     pair.machine.disk.fill()
     try:

@@ -16,6 +16,7 @@ from proof.soak.library import Library, held_by
 from teal.adapters.engine.where import socket_path
 
 PROJECT = "com.docker.compose.project"
+ESTABLISHED = "01"  # as the kernel's table has it
 PID_FILE = Path("/var/run/docker.pid")
 
 
@@ -34,7 +35,7 @@ class Holdings:
     state_bytes: int
     journal_runs: int
     journal_bytes: int
-    proxy_fds: int | None
+    proxy_fds: int | None  # without users' own connections
     proxy_memory: int | None
     library_fds: int
     library_memory: int
@@ -71,7 +72,7 @@ class Looking:
             state_bytes=sum(each.stat().st_size for each in files),
             journal_runs=_runs(home / "journal.db"),
             journal_bytes=sum(each.stat().st_size for each in home.glob("journal*")),
-            proxy_fds=proxy.fds if proxy else None,
+            proxy_fds=proxy.fds - _visitors(self._proxy) if proxy else None,
             proxy_memory=proxy.memory if proxy else None,
             library_fds=self._library.held.fds,
             library_memory=self._library.held.memory,
@@ -113,6 +114,14 @@ def asked(path: str) -> Any:
 def _runs(journal: Path) -> int:
     with closing(sqlite3.connect(f"{journal.as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
         return int(connection.execute("SELECT count(*) FROM run").fetchone()[0])
+
+
+def _visitors(pid: int) -> int:
+    """Return how many connections users hold to port 80 of the proxy: theirs to open and to close."""
+    lines = [
+        line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()
+    ]
+    return sum(local.endswith(":0050") and state == ESTABLISHED for _, local, _, state, *_ in lines)
 
 
 def _engine() -> int:

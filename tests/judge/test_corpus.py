@@ -1,5 +1,7 @@
 """The judge says of every change of the corpus what its label says."""
 
+import runpy
+
 import pytest
 
 from tests.judge.corpus import Entry, load
@@ -33,3 +35,8 @@ def test_the_corpus_is_large_and_names_are_unique() -> None:
 def test_precision_and_recall_are_whole() -> None:
     figures = measure(ENTRIES)
     assert (figures.precision, figures.recall) == (1.0, 1.0), figures
+
+
+def test_the_page_of_the_rules_is_as_they_are() -> None:
+    scripts = runpy.run_path("scripts/rules.py")
+    assert scripts["PAGE"].read_text(encoding="utf-8") == scripts["page"](), "python scripts/rules.py"

@@ -16,11 +16,9 @@ from teal.core.judge import (  # noqa: F401  each registers its rules
 )
 from teal.core.judge.actions import Action, read
 from teal.core.judge.known import Known
-from teal.core.judge.rule import RULES, Nature, Rule
+from teal.core.judge.rule import RULES, Rule
 from teal.core.judge.rules_transactions import BOOKKEEPING
 from teal.core.judge.values import Catalog, Finding, Lint, Script
-
-_EXCUSED_BY_PHASE = (Nature.PHASE, Nature.UNKNOWN)
 
 
 def judge(scripts: Sequence[Script], catalog: Catalog, lint: Lint) -> tuple[Finding, ...]:
@@ -56,5 +54,5 @@ def _said(rule: Rule, action: Action, it: str) -> Finding:
 def _excuse(rule: Rule, action: Action) -> str | None:
     """Return the reason that the file gives, where it counts for *rule*."""
     notes = action.notes
-    by_phase = notes.phase == action.script.phase and rule.nature in _EXCUSED_BY_PHASE
+    by_phase = notes.phase == action.script.phase and rule.excused_by_phase
     return (notes.reason or None) if by_phase or rule.name in notes.allow else None

@@ -43,6 +43,11 @@ class Rule:
     check: Check
     spares_fresh: bool = True  # nobody uses a table that was made a moment ago
 
+    @property
+    def excused_by_phase(self) -> bool:
+        """Return whether ``phase=`` with a reason excuses it; ``allow=`` and its name always does."""
+        return self.nature in (Nature.PHASE, Nature.UNKNOWN)
+
 
 RULES: dict[str, Rule] = {}
 

@@ -8,7 +8,7 @@ WITH_ENGINE := scripts/with-engine.sh
 .PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove prove-migrations bench clean
 
 help: ## List the targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 venv: ## Install Teal and its tools: .venv/bin/teal is the command
 	@scripts/venv.sh

@@ -123,7 +123,8 @@ async def _due_files(ports: Ports, stack: Stack, migrations: Migrations) -> tupl
     async with opened(ports, stack) as database:
         applied = await database.applied()
     refuse_edited(files, applied)
-    return tuple(PendingRow(str(each.phase), each.name) for each in pending(files, applied))
+    due = sorted(pending(files, applied), key=lambda each: list(Phase).index(each.phase))
+    return tuple(PendingRow(str(each.phase), each.name) for each in due)
 
 
 async def _keep_jobs(scene: Scene) -> int:

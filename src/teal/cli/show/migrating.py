@@ -39,6 +39,8 @@ def opened(row: OpenRow, now: float) -> Iterator[str]:
     yield f"open: {row.name}{goes(row.removes)}, {since}"
     if row.due > now:
         yield f"  waits for its contract_delay: {seconds(row.due - now)} more"
+    if not row.waits and row.due <= now:
+        yield f"  nothing stands in its way: teal migrate contract {row.name}"
     for each in row.waits:
         yield f"  waits for {each}"
 

@@ -31,10 +31,9 @@ def outcome(result: Outcome) -> str:
 
 
 def _open(rows: Sequence[OpenRow]) -> tuple[str, ...]:
-    return tuple(
-        f"  open: {each.name}{goes(each.removes)}, since release {each.release}; its contract comes later"
-        for each in rows
-    )
+    said = [f"{each.name}{goes(each.removes)}, since release {each.release}" for each in rows]
+    ways = [f"; later: teal migrate contract {each.name}" for each in rows]
+    return tuple(f"  open: {line}{way}" for line, way in zip(said, ways, strict=True))
 
 
 def planned(title: str, steps: Sequence[str], notes: Sequence[str] = ()) -> str:

@@ -35,6 +35,8 @@ Outcome = tuple[Counter[str], str]
 def batch(number: int) -> Outcome:
     """Play the schedules of one batch; return what was played, and the failure, if there is one."""
     COUNTS.clear()
+    gc.freeze()
+    gc.disable()  # searched for between schedules, not all the time: a quarter of it would go there
     how = settings(
         max_examples=BATCH,
         stateful_step_count=6,
@@ -48,6 +50,7 @@ def batch(number: int) -> Outcome:
     except (AssertionError, ExceptionGroup, HypothesisException):
         return COUNTS, f"seed {number}:\n{traceback.format_exc()}"
     finally:
+        gc.enable()
         gc.collect()
     return COUNTS, ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from teal.adapters.simulated import Behaviour, Trouble
+from teal.errors import Locked
 from tests.simulation.faults import FAULTS, make_good, remove_plainly, strike
 from tests.simulation.simulation import Result, Simulation
 from tests.simulation.stack import ROTATING
@@ -31,7 +33,9 @@ MIGRATIONS = {"works": Behaviour(), "fails": Behaviour(once_status=3), "takes lo
 TROUBLES = ("kill-before", "kill-after", "fail-before", "fail-after", "hang", "late")
 COUNTS: Counter[str] = Counter()  # what has been played, over all schedules of this process
 
-troubles = st.none() | st.builds(Trouble, st.integers(1, 110), st.sampled_from(TROUBLES))
+acting = st.builds(Trouble, st.integers(1, 110), st.sampled_from(TROUBLES))
+looking = st.builds(Trouble, st.integers(1, 250), st.sampled_from(TROUBLES[2:]), look=st.just(value=True))
+troubles = st.none() | acting | looking
 meanwhiles = st.none() | st.tuples(st.floats(0.0, 25.0, width=16), st.sampled_from(sorted(FAULTS)))
 failings = st.none() | st.tuples(st.sampled_from(ROTATING), st.sampled_from(sorted(BEHAVIOURS)))
 
@@ -102,6 +106,15 @@ class Chaos(RuleBasedStateMachine):
         self._ended(self.sim.run(second))
         self._ended(self.sim.finish(one))
 
+    @rule(names=st.lists(st.sampled_from(["deploy", "rollback", "cleanup", "leave", "up"]), min_size=3, max_size=6))
+    def crowd(self, names: list[str]) -> None:
+        COUNTS["crowds"] += 1
+        self.sim.new_source()
+        tasks = [self.sim.begin(name) for name in names]
+        results = [self.sim.finish(task) for task in tasks]
+        assert sum(isinstance(result.error, Locked) for result in results) == len(names) - 1
+        self._ended(results[0])
+
     @rule(fault=st.sampled_from(sorted(FAULTS)))
     def fault(self, fault: str) -> None:
         self._strike(fault)
@@ -156,3 +169,5 @@ class Chaos(RuleBasedStateMachine):
         COUNTS["requests"] += self.sim.users.counts.total()
         COUNTS["virtual seconds"] += int(self.sim.loop.time())
         self.sim.close()
+        if not gc.isenabled() and COUNTS["schedules"] % 50 == 0:
+            gc.collect()

@@ -27,6 +27,13 @@ def restart_engine(sim: Simulation) -> None:
     life.restart_engine(sim.world, seconds=3.0)
 
 
+def stop_engine(sim: Simulation) -> None:
+    """The engine is away for a minute."""
+    sim.promises.excuse(65.0)
+    sim.promises.shake(65.0)
+    life.restart_engine(sim.world, seconds=60.0)
+
+
 def restart_proxy(sim: Simulation) -> None:
     """The proxy's process dies and is started again."""
     sim.promises.excuse(3.0)
@@ -54,6 +61,7 @@ def lose_journal(sim: Simulation) -> None:
     """The journal is gone, or was set aside since it was damaged."""
     sim.world.disk.runs.clear()
     sim.world.disk.steps.clear()
+    sim.promises.lost_records()
 
 
 def fill_disk(sim: Simulation) -> None:
@@ -162,9 +170,43 @@ def plain_copy(sim: Simulation) -> None:
 
 def spoil_mount(sim: Simulation) -> None:
     """The state directory is removed and made anew: the proxy sees nothing of it until it is restarted."""
-    if _active(sim) in COLORS:
-        sim.promises.excuse(FOREVER)
+    sim.promises.excuse(FOREVER)
+    sim.promises.lost_state()
     sim.world.mounted = False
+    sim.world.disk.state = None
+    lose_journal(sim)
+    lose_releases(sim)
+
+
+def lose_releases(sim: Simulation) -> None:
+    """Somebody removes the kept releases."""
+    sim.world.disk.releases.clear()
+    sim.world.disk.texts.clear()
+    sim.promises.lost_records()
+
+
+def close_checkout(sim: Simulation) -> None:
+    """The checkout can't be written for a while."""
+    sim.world.disk.unwritable = True
+    sim.world.later(15.0, lambda: _open_checkout(sim))
+
+
+def _open_checkout(sim: Simulation) -> None:
+    sim.world.disk.unwritable = False
+
+
+def rename_active(sim: Simulation) -> None:
+    """Somebody renames a container that serves."""
+    for box in sim.world.on(_active(sim), OPENING)[:1]:
+        box.name = f"my-{box.name}"
+
+
+def take_down(sim: Simulation) -> None:
+    """Somebody runs ``docker compose down`` in the folder: proxy and database go, and what runs plainly."""
+    sim.promises.excuse(FOREVER)
+    sim.promises.shake(1.0)
+    for box in tuple(sim.world.on(Side.PLAIN)):
+        life.remove(sim.world, box)
 
 
 FAULTS: dict[str, Callable[[Simulation], None]] = {
@@ -188,6 +230,12 @@ FAULTS: dict[str, Callable[[Simulation], None]] = {
     "images pruned": prune_images,
     "image retagged": retag_image,
     "plain copy started": plain_copy,
+    "engine away for a minute": stop_engine,
+    "kept releases removed": lose_releases,
+    "state directory made anew": spoil_mount,
+    "checkout unwritable": close_checkout,
+    "active container renamed": rename_active,
+    "stack taken down": take_down,
 }
 
 
@@ -202,6 +250,8 @@ BY_THE_ENGINE = frozenset(
         "images pruned",
         "image retagged",
         "plain copy started",
+        "active container renamed",
+        "stack taken down",
     }
 )
 
@@ -217,8 +267,11 @@ def strike(sim: Simulation, fault: str) -> bool:
 
 def make_good(sim: Simulation) -> None:
     """Take the lasting faults away, as the hints of Teal's errors tell people to."""
-    sim.world.disk.full = False
+    sim.world.disk.full = sim.world.disk.unwritable = False
     sim.world.behaviours.clear()
+    if not sim.world.mounted:  # `teal restart proxy`, as the refusal of a deploy says
+        sim.world.mounted = True
+        restart_proxy(sim)
     if sim.promises.stray and sim.promises.side in COLORS:
         remove_plainly(sim)
     sim.sleep(SETTINGS.health_timeout)

@@ -57,6 +57,11 @@ class Promises:
         """Note that for the next *seconds* containers may have fallen when nobody could have seen it."""
         self.shaken_until = max(self.shaken_until, self.world.loop.time() + seconds)
 
+    def lost_records(self) -> None:
+        """Note that journal or kept releases are lost: numbers of what is neither kept nor stands may come again."""
+        known = {self.world.release(box) for box in self.world.boxes.values()} | self.world.disk.releases.keys()
+        self.made = {key: made for key, made in self.made.items() if key[0] in known}
+
     def lost_state(self) -> None:
         """Note that the state file is lost: a request that is held for its 30 s was not lost by Teal."""
         self.stateless = True

@@ -184,6 +184,10 @@ class Simulation:
         self.users.flowing = False
         self.sleep(0.1)  # what was cancelled last ends
         self.loop.close()
+        for each in (self.world.watchers, self.world.listeners, self.users.dispatching, self.users.ended):
+            each.clear()  # they hold the world in circles, which only a long search would free
+        self._processes.clear()
+        self._works.clear()
 
 
 def _deploy(ports: Ports, stack: Stack, watch: Callable[[Any], None], **options: Any) -> Coroutine[Any, Any, Any]:

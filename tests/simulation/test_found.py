@@ -316,3 +316,33 @@ def test_what_an_engine_that_was_away_left_undone_after_the_switch_is_finished_b
     assert "finished" in world.run("cleanup").value.healed
     assert not any(box.up for box in world.world.on(Side.BLUE))
     world.promises.settled("cleanup")
+
+
+@pytest.mark.parametrize("then", ["deploy", "cleanup"])
+def test_a_color_whose_drain_nobody_knows_of_any_more_is_drained_before_it_is_removed(
+    world: Simulation, then: str
+) -> None:
+    world.new_source()
+    task = world.begin("deploy")
+    while world.users.traffic().side is Side.BLUE:  # type: ignore[union-attr]
+        world.sleep(0.001)
+    world.kill(task)  # right after the switch: blue still has requests in flight
+    world.world.disk.runs.clear()
+    world.world.disk.steps.clear()
+    world.new_source()
+    assert world.run(then).ok
+    assert "k3y" not in str(world.world.disk.state)
+
+
+def test_a_release_whose_folder_was_removed_is_left_all_the_same_and_its_number_not_given_again(
+    world: Simulation,
+) -> None:
+    world.new_source()
+    assert world.run("deploy").value.release == 2
+    for lost in (world.world.disk.releases, world.world.disk.texts, world.world.disk.runs, world.world.disk.steps):
+        lost.clear()  # type: ignore[attr-defined]
+    world.new_source()
+    outcome = world.run("deploy")
+    assert outcome.ok, outcome.error
+    assert outcome.value.release == 3
+    world.promises.settled("deploy")

@@ -182,7 +182,7 @@ def test_rollback_re_creates_what_does_not_stand_there_exactly(spoilt: tuple[obj
     )
     release = rollback_release(observed, 6)
     plan = plan_rollback(observed, STACK, change_to(observed, STACK, command="rollback", release=release), release)
-    assert kinds(plan.before)[:3] == ["Clear", "Create", "Start"]
+    assert kinds(plan.before)[:4] == ["Drain", "Clear", "Create", "Start"]
 
 
 def test_rollback_never_runs_a_one_shot() -> None:

@@ -94,7 +94,7 @@ def plan_deploy(observed: Observed, stack: Stack, change: Change) -> Plan:
     fill: list[Step] = [Keep(release, change.target)]
     if "pre-deploy" in change.hooks:
         fill.append(RunHook("pre-deploy", change.target, release))
-    fill.append(Clear(change.target))
+    fill += emptied(observed, change.target)
     expand = stack.migrations.one_shot if stack.migrations else ""
     fill += [RunOnce(service.name, release) for service in stack.having(Role.ONE_SHOT) if service.name != expand]
     between = _between(stack.migrations, change, release)
@@ -141,10 +141,19 @@ def plan_rollback(observed: Observed, stack: Stack, change: Change, release: Rel
     """Return the plan that brings *release* back: by start and switch where its containers still stand."""
     fill: tuple[Step, ...] = ()
     if not reusable(observed, change.target, release):
-        fill = (Clear(change.target), Create(change.target, release.number))
+        fill = (*emptied(observed, change.target), Create(change.target, release.number))
     undo = (Retire(change.target, tuple(service.name for service in release.rotating)),)
     prune = superfluous(observed, active=release.number, keep=stack.settings.keep_releases)
     return _take_over(change, fill, undo=undo, prune=prune)
+
+
+def emptied(observed: Observed, side: Side) -> tuple[Step, ...]:
+    """Return how *side*, which gets no new requests, is emptied: what still runs there may not have been drained.
+
+    A command may have been killed right after its switch, and the journal that knew of it lost.
+    """
+    drain = (Drain(side),) if any(container.running for container in observed.on(side)) else ()
+    return (*drain, Clear(side))
 
 
 def plan_leave(change: Change) -> Plan:

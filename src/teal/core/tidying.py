@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from teal.core.observed import Observed
+from teal.core.plan import emptied
 from teal.core.policy import superfluous
 from teal.core.side import COLORS, Side, project_of
 from teal.core.stack import Stack
-from teal.core.steps import Clear, Plan, Prune, Settle, Step
+from teal.core.steps import Clear, Drain, Plan, Prune, Settle, Step
 from teal.errors import Refused
 
 
@@ -26,8 +27,11 @@ def plan_cleanup(observed: Observed, stack: Stack) -> Plan:
     idle = [color for color in COLORS if color is not observed.active and _stands(observed, stack, color)]
     active = observed.release_on(observed.active) if observed.active else None
     prune = superfluous(observed, active=active, keep=stack.settings.keep_releases)
-    steps: tuple[Step, ...] = (*(Clear(color) for color in idle), *([prune] if prune else []))
-    return Plan("cleanup", observed.active, None, None, steps, (), ())
+    steps: list[Step] = [step for color in idle for step in emptied(observed, color)]
+    if any(isinstance(step, Drain) for step in steps):
+        steps.append(Settle(observed.active))  # the drain asks the proxy with a key
+    steps += [prune] if prune else []
+    return Plan("cleanup", observed.active, None, None, tuple(steps), (), ())
 
 
 def plan_down(observed: Observed) -> Plan:

@@ -269,6 +269,8 @@ def make_good(sim: Simulation) -> None:
     """Take the lasting faults away, as the hints of Teal's errors tell people to."""
     sim.world.disk.full = sim.world.disk.unwritable = False
     sim.world.behaviours.clear()
+    while not sim.world.engine_up:
+        sim.sleep(1.0)
     if not sim.world.mounted:  # `teal restart proxy`, as the refusal of a deploy says
         sim.world.mounted = True
         restart_proxy(sim)

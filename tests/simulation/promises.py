@@ -104,7 +104,7 @@ class Promises:
     def _dispatched(self, request: Request, box: Box, part: Part) -> None:
         self.checked["early"] += 1
         side = self._users()
-        if part[0] is not side and len(request.parts) == 1 and not self.stray:
+        if part[0] is not side and len(request.parts) == 1 and not self.stray and self.world.mounted:
             self.broken("early", f"request {request.number} went to {box.name} while users belong to {side}")
 
     def _users(self) -> Side | None:
@@ -157,7 +157,7 @@ class Promises:
         """Look whether a worker or singleton may begin now."""
         self.checked["job"] += 1
         side, by = self.world.side(box), happening.by
-        if by not in self.commands or side is self._owner():
+        if by not in self.commands or side is self._owner() or not self.world.mounted:
             return
         taken_back = (
             by == self.confirmer
@@ -181,7 +181,7 @@ class Promises:
         side, service = self.world.side(box), self.world.service(box)
         if side is None or side is not self._owner() or service not in ROTATING:
             return
-        if service in OPENING or happening.by != self.confirmer:
+        if self.world.mounted and (service in OPENING or happening.by != self.confirmer):
             self.broken("touched", f"{happening.by}: {box.name} {happening.kind} while users belong to {side}")
 
     # 6: a release is always the same
@@ -221,7 +221,9 @@ class Promises:
         self.checked["status"] += 1
         side = self._users()
         active = side if side in COLORS and self.world.on(side) else None
-        if status.active is not active:
+        if not self.world.mounted:
+            self._unseen(status)
+        elif status.active is not active:
             self.broken("status", f"it says that {status.active} is active, and users are sent to {side}")
         self._interrupted(status)
         for color in COLORS:
@@ -237,6 +239,12 @@ class Promises:
             self.broken("status", f"{left} were interrupted, and it says {status.interrupted!r}")
         if not left and "was interrupted" in status.interrupted:
             self.broken("status", f"nothing was interrupted, and it says {status.interrupted!r}")
+
+    def _unseen(self, status: Status) -> None:
+        """Look whether it names that the proxy reads another file, where both are there."""
+        there = self.world.disk.state is not None and any(box.ready for box in self.world.on(Side.PLAIN, ("proxy",)))
+        if there and not any("another directory" in each for each in status.problems):
+            self.broken("status", f"the proxy does not see the state file, and it says {status.problems}")
 
     def settled(self, what: str) -> None:
         """Look whether everything is as it must be once a command has ended and nothing is amiss."""

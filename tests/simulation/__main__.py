@@ -1,8 +1,8 @@
 """Play many schedules and every crash point, and print what was played: ``make simulate``.
 
 Environment: ``SCHEDULES`` how many (100,000), ``SEED`` of the first batch (0), ``WORKERS`` processes (2), ``CRASHES=0``
-leaves the crash points out. A failure prints the shortened schedule and the seed of its batch:
-``make simulate SEED=n SCHEDULES=500 CRASHES=0`` plays it again.
+leaves the crash points out, ``MINUTES`` ends the schedules after so many (0: never). A failure prints the shortened schedule and the seed of its batch:
+``make simulate SEED=n SCHEDULES=250 CRASHES=0`` plays it again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.simulation.chaos import COUNTS, Chaos
 from tests.simulation.test_crash_points import VICTIMS, killed, points
 from tests.simulation.test_healing import boundaries, healing, killed_healing
 
-BATCH = 500
+BATCH = 250
 THEN = ("deploy", "rollback", "cleanup", "leave")
 KINDS = ("kill-before", "kill-after")
 Outcome = tuple[Counter[str], str]
@@ -87,7 +87,7 @@ def table(title: str, played: Counter[str], seconds: float) -> None:
         print(f"  {count:>12,}  {name}")
 
 
-def play(title: str, work: Callable[[Any], Outcome], items: Iterable[Any]) -> list[str]:
+def play(title: str, work: Callable[[Any], Outcome], items: Iterable[Any], minutes: float = 0.0) -> list[str]:
     """Play *items* in processes that are replaced now and then; print the table, return the failures."""
     began, said, played, failures = time.monotonic(), time.monotonic(), Counter[str](), []
     with multiprocessing.Pool(int(os.environ.get("WORKERS", "2")), maxtasksperchild=4) as pool:
@@ -99,6 +99,9 @@ def play(title: str, work: Callable[[Any], Outcome], items: Iterable[Any]) -> li
             if time.monotonic() - said > 60:
                 said = time.monotonic()
                 print(f"… {title}: {played['schedules'] or played.total():,} so far", flush=True)
+            if minutes and time.monotonic() - began > minutes * 60:
+                print(f"the {minutes:g} minutes are over", flush=True)
+                break
     table(title, played, time.monotonic() - began)
     return failures
 
@@ -107,11 +110,12 @@ def main() -> int:
     """Play everything; return 1 where a promise was broken."""
     schedules, first = int(os.environ.get("SCHEDULES", "100000")), int(os.environ.get("SEED", "0"))
     victims = [(before, command, kind) for before, command in VICTIMS for kind in KINDS]
+    minutes = float(os.environ.get("MINUTES", "0"))
     failures: list[str] = []
     if os.environ.get("CRASHES") != "0":
         failures += play("crash points", crashes, victims)
         failures += play("crash points of healing", healings, victims)
-    failures += play("random schedules", batch, range(first, first + -(-schedules // BATCH)))
+    failures += play("random schedules", batch, range(first, first + -(-schedules // BATCH)), minutes)
     print(f"\n{len(failures)} batches broke a promise" if failures else "\nno promise was broken")
     return 1 if failures else 0
 

@@ -243,7 +243,7 @@ class Promises:
     def _unseen(self, status: Status) -> None:
         """Look whether it names that the proxy reads another file, where both are there."""
         there = self.world.disk.state is not None and any(box.ready for box in self.world.on(Side.PLAIN, ("proxy",)))
-        if there and not any("another directory" in each for each in status.problems):
+        if there and not any("does not see" in each for each in status.problems):
             self.broken("status", f"the proxy does not see the state file, and it says {status.problems}")
 
     def settled(self, what: str) -> None:

@@ -27,7 +27,6 @@ from teal.adapters.simulated import (
 )
 from teal.adapters.simulated.compose import build_image, make
 from teal.adapters.simulated.process import CURRENT, adopt
-from teal.adapters.simulated.world import Picture
 from teal.core.side import Side
 from teal.core.stack import Stack
 from teal.errors import Interrupted, TealError
@@ -74,8 +73,9 @@ class Simulation:
         self._pids = 0
         self._processes: dict[asyncio.Task[Result], Process] = {}
         self._works: dict[asyncio.Task[Any], asyncio.Task[Any]] = {}
-        for name in ("caddy:2", "timescale:17"):
-            self.world.images[f"sha256:{name}"] = Picture(f"sha256:{name}", name, 0, {name})
+        self.world.registry = {"caddy:2", "timescale:17"}
+        for name in self.world.registry:
+            self.world.pull(name)
 
     # What people do without Teal
 

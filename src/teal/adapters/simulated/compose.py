@@ -52,6 +52,7 @@ class SimulatedCompose(ports.Compose):
     async def up_shared(self, services: Sequence[str], *, update: bool, told: Told) -> None:
         for name in services:
             await self._moment(f"up {name}")
+            self.world.pull(reference(self._plain, name))
             box = make(self.world, self._plain, self._stack.project, name, by=self.process.name, keep=not update)
             life.start(self.world, box, by=self.process.name)
 
@@ -77,7 +78,7 @@ class SimulatedCompose(ports.Compose):
     async def pull(self, services: Sequence[str], *, told: Told) -> None:
         for name in services:
             await self._moment(f"pull {name}", 0.5)
-            if self.world.image_of(reference(self._plain, name)) is None:
+            if self.world.pull(reference(self._plain, name)) is None:
                 raise BuildFailed(f"{name} can't be pulled", detail="no such host")
 
     @acts

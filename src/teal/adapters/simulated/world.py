@@ -117,6 +117,7 @@ class World:
         self.boxes: dict[str, Box] = {}
         self.nets: dict[str, Net] = {}
         self.images: dict[str, Picture] = {}
+        self.registry: set[str] = set()  # names that can be pulled
         self.volumes: set[str] = set()
         self.disk = Disk()
         self.applied: dict[str, Applied] = {}  # in the database
@@ -239,6 +240,13 @@ class World:
             return self.images[reference]
         full = reference if ":" in reference else f"{reference}:latest"
         return next((picture for picture in self.images.values() if full in picture.tags), None)
+
+    def pull(self, reference: str) -> Picture | None:
+        """Return the image called *reference*, fetched where a registry has it."""
+        if self.image_of(reference) is None and reference in self.registry:
+            id_ = f"sha256:{reference}"
+            self.images[id_] = Picture(id_, reference, 0, {reference})
+        return self.image_of(reference)
 
     def container(self, box: Box) -> Container:
         """Return *box* as the core knows it."""

@@ -55,8 +55,8 @@ bench: venv ## How fast a deploy, a switch, a rollback and the commands are
 soak: venv ## 500 deploys and rollbacks under light load: nothing grows, slows down or is lost (N=… for another number)
 	@$(WITH_ENGINE) $(BIN)/python -m proof.soak $(N)
 
-simulate: venv ## Every crash point and 100,000 random schedules of kills and faults (SCHEDULES=, SEED=)
-	@$(BIN)/python -m tests.simulation
+simulate: venv ## Every crash point, healing's too, and 100,000 random schedules (SCHEDULES=, SEED=, MINUTES=)
+	@nice -n 19 $(BIN)/python -m tests.simulation
 
 clean: ## Remove .venv and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

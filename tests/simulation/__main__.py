@@ -1,8 +1,8 @@
 """Play many schedules and every crash point, and print what was played: ``make simulate``.
 
 Environment: ``SCHEDULES`` how many (100,000), ``SEED`` of the first batch (0), ``WORKERS`` processes (2), ``CRASHES=0``
-leaves the crash points out, ``MINUTES`` ends the schedules after so many (0: never). A failure prints the shortened schedule and the seed of its batch:
-``make simulate SEED=n SCHEDULES=250 CRASHES=0`` plays it again.
+leaves the crash points out, ``MINUTES`` ends the schedules after so many (0: never). A failure prints the shortened
+schedule and the seed of its batch: ``make simulate SEED=n SCHEDULES=250 CRASHES=0`` plays it again.
 """
 
 from __future__ import annotations

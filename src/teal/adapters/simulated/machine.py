@@ -45,7 +45,7 @@ class SimulatedMachine(ports.Machine):
 
     @reads
     def published(self) -> str | None:
-        return self.world.disk.published
+        return self.world.disk.published or None
 
     @reads
     def secret(self) -> str:

@@ -279,7 +279,13 @@ class Promises:
             self._singletons()
             if self.world.service(box) in JOBS:
                 self._job(happening, box)
-        if by_teal and happening.kind in {"stopping", "removed"}:
+        if happening.kind in {"stopping", "removed"}:
+            self._goes(happening, box, by_teal=by_teal)
+
+    def _goes(self, happening: Happening, box: Box, *, by_teal: bool) -> None:
+        if by_teal:
             self.stopped.add((happening.by, box.id))
             self._touched(happening, box)
             self._shared(happening, box)
+        if happening.kind == "removed" and self.world.release(box) not in self.world.disk.releases:
+            self.lost_records()

@@ -73,7 +73,8 @@ async def _run(gate: _Gate, stirred: asyncio.Event) -> bool:
         if clock.monotonic() >= end:
             raise await _out_of_patience(gate)
         with suppress(TimeoutError):
-            await asyncio.wait_for(stirred.wait(), _glance(gate))
+            async with asyncio.timeout(_glance(gate)):
+                await stirred.wait()
 
 
 def _glance(gate: _Gate) -> float:
@@ -128,19 +129,33 @@ def _free(gate: _Gate, name: str) -> bool:
 
 
 async def _judge_all(gate: _Gate) -> None:
-    """Judge every container that was begun, all at once; raise for the first one that is hopeless."""
-    names = sorted(gate.begun)
-    for name, passed in zip(names, await asyncio.gather(*(_stands(gate, name) for name in names)), strict=True):
-        if passed:
-            await _pass(gate, name)
+    """Judge every container that was begun; raise for the first one that is hopeless."""
+    answers = await _asked(gate)
+    standing = [name for name in sorted(gate.begun) if await _stands(gate, name, answers)]
+    for name in standing:
+        await _pass(gate, name)
 
 
-async def _stands(gate: _Gate, name: str) -> bool:
+async def _asked(gate: _Gate) -> dict[str, bool]:
+    """Ask the probes of all that wait for one, at once, over the network; return what each container answered."""
+    due = [each for each in gate.containers if each.service in gate.begun and _is_asked(gate, each)]
+    answers = await asyncio.gather(*(_answers(gate, each) for each in due)) if due else ()
+    return {container.id: answer for container, answer in zip(due, answers, strict=True)}
+
+
+def _is_asked(gate: _Gate, container: Container) -> bool:
+    """Tell whether the answer to its service's probe would decide."""
+    service = gate.services[container.service]
+    askable = service.health.probe is not None and container.running and bool(container.addresses)
+    return askable and service.name not in gate.passed and _judge(gate, container, answer=None) is WAITING
+
+
+async def _stands(gate: _Gate, name: str, answers: Mapping[str, bool]) -> bool:
     """Tell whether all replicas of *name* are through the gate; raise where one can't be any more."""
     mine = [container for container in gate.containers if container.service == name]
     if len(mine) < gate.services[name].replicas:
         raise _missing(gate.side, gate.services[name], len(mine))
-    verdicts = await asyncio.gather(*(_judge(gate, gate.services[name], each) for each in mine))
+    verdicts = [_judge(gate, each, answer=answers.get(each.id)) for each in mine]
     for container, verdict in zip(mine, verdicts, strict=True):
         if verdict.standing == "failed":
             raise await failure(gate.scene, gate.side, container, verdict.why)
@@ -163,16 +178,11 @@ def _lives(gate: _Gate, name: str) -> Lives:
     return frozenset((c.id, c.started) for c in gate.containers if c.service == name and c.running)
 
 
-async def _judge(gate: _Gate, service: Service, container: Container) -> Verdict:
+def _judge(gate: _Gate, container: Container, *, answer: bool | None) -> Verdict:
     """Judge one container; one that passed before is only asked whether it is hopeless."""
-    now = container.started + _age(gate, service, container)
-    if service.name in gate.passed:
-        verdict = judge(service, container, answers=None, now=now)
-        return verdict if verdict.standing == "failed" else PASSED
-    verdict = judge(service, container, answers=None, now=now)
-    if verdict is not WAITING or not container.running:
-        return verdict
-    return judge(service, container, answers=await _answers(gate, service, container), now=now)
+    service = gate.services[container.service]
+    verdict = judge(service, container, answers=answer, now=container.started + _age(gate, service, container))
+    return PASSED if service.name in gate.passed and verdict.standing != "failed" else verdict
 
 
 def _age(gate: _Gate, service: Service, container: Container) -> float:
@@ -187,12 +197,11 @@ def _age(gate: _Gate, service: Service, container: Container) -> float:
     return clock.monotonic() - gate.since[life]
 
 
-async def _answers(gate: _Gate, service: Service, container: Container) -> bool | None:
-    """Ask the service's probe over the network; None where it has none or the container no address yet."""
-    address = next(iter(container.addresses.values()), "")
-    if service.health.probe is None or not address:
-        return None
-    return await gate.scene.ports.engine.listening(address, service.health.probe)
+async def _answers(gate: _Gate, container: Container) -> bool:
+    """Ask the service's probe over the network."""
+    probe = gate.services[container.service].health.probe
+    assert probe is not None, "only those with a probe are asked"
+    return await gate.scene.ports.engine.listening(next(iter(container.addresses.values())), probe)
 
 
 async def fallen(scene: Scene, side: Side, release: int | None, names: Iterable[str]) -> Unhealthy | None:

@@ -108,7 +108,7 @@ def ask_to_stop(world: World, box: Box, grace: float, *, by: str = "") -> float:
     if not box.up:
         box.life += 1
         box.state = "exited" if box.started else box.state
-        world.stir()
+        world.stir(box)
         return 0.0
     how = world.behaviour(box)
     box.life += 1

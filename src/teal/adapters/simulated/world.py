@@ -65,6 +65,7 @@ class Box:
     switched: bool = False  # users were sent to it once
     log: list[str] = field(default_factory=list)
     facts: tuple[Side | None, str, int | None] | None = None  # side, service, release: its labels never change
+    look: Container | None = None  # how the core knows it, until it changes
 
     @property
     def up(self) -> bool:
@@ -154,7 +155,7 @@ class World:
 
     def tell(self, kind: str, what: str, *, by: str = "", box: Box | None = None) -> None:
         """Tell everybody who watches that something has happened."""
-        self.stir()
+        self.stir(box)
         happening = Happening(kind, what, by, box)
         for watcher in self.watchers:
             watcher(happening)
@@ -162,8 +163,10 @@ class World:
             for listener in tuple(self.listeners):
                 listener(box)
 
-    def stir(self) -> None:
-        """Forget what followed from how all stood: something about containers or networks has changed."""
+    def stir(self, box: Box | None = None) -> None:
+        """Forget what followed from how all stood: something about *box*, or about any container, has changed."""
+        for each in (box,) if box is not None else self.boxes.values():
+            each.look = None
         self._meant.clear()
         self._sides.clear()
         self._look = None
@@ -206,7 +209,7 @@ class World:
     def containers(self) -> tuple[Container, ...]:
         """Return the containers of the stack as the core knows them, sorted by name."""
         if self._look is None:
-            mine = [self.container(box) for box in self.boxes.values() if self._facts(box)[0] is not None]
+            mine = [box.look or self.container(box) for box in self.boxes.values() if self._facts(box)[0] is not None]
             self._look = tuple(sorted(mine, key=lambda each: each.name))
         return self._look
 
@@ -217,7 +220,7 @@ class World:
     def attach(self, box: Box, net: Net, aliases: Iterable[str], priority: int = 0) -> None:
         """Put *box* on *net* under *aliases*."""
         box.aliases[net.name] = (net.id, tuple(aliases), priority)
-        self.stir()
+        self.stir(box)
 
     def resolve(self, asking: Box, name: str) -> list[Box]:
         """Return who answers to *name* for *asking*: of the first of its networks on which anybody does."""
@@ -250,7 +253,7 @@ class World:
 
     def container(self, box: Box) -> Container:
         """Return *box* as the core knows it."""
-        return Container(
+        box.look = Container(
             id=box.id,
             name=box.name,
             service=self.service(box),
@@ -269,6 +272,7 @@ class World:
             aliases={name: place[1] for name, place in box.aliases.items()},
             addresses={name: f"{box.id}@{name}" for name in box.aliases} if box.up else {},
         )
+        return box.look
 
 
 def _is(box: Box, net: str, net_id: str, name: str) -> bool:

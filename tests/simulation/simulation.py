@@ -31,7 +31,7 @@ from teal.core.side import Side
 from teal.core.stack import Stack
 from teal.errors import Interrupted, TealError
 from teal.run import commands
-from teal.run.options import DeployOptions
+from teal.run.options import ContractOptions, DeployOptions
 from teal.run.ports import Ports
 from teal.run.results import Status
 from tests.simulation.promises import Promises
@@ -207,5 +207,12 @@ _COMMANDS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
     "restart": lambda ports, stack, watch, **how: commands.restart(ports, stack, watch=watch, **how),
     "stop": lambda ports, stack, watch, **how: commands.stop(ports, stack, watch=watch, **how),
     "down": lambda ports, stack, watch: commands.down(ports, stack, watch),
+    "contract": lambda ports, stack, watch, **how: commands.migrate_contract(
+        ports, stack, "", ContractOptions(**how), watch
+    ),
+    "undo": lambda ports, stack, watch, **how: commands.migrate_undo(ports, stack, watch=watch, **how),
+    "window": lambda ports, stack, watch, **how: commands.deploy(
+        ports, stack, DeployOptions(strategy="recreate", window=True, force=True, **how), watch
+    ),
     "up": lambda ports, stack, watch: commands.up(ports, stack, (), watch),
 }

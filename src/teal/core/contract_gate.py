@@ -104,7 +104,7 @@ def _containers(seen: Seen) -> Condition:
     if not seen.containers:
         return Condition("containers", met=False, evidence="no container stands", opens="deploy: `teal deploy`")
     if not old:
-        says = f"all {len(seen.containers)} containers are of release {seen.minimum} or newer"
+        says = f"{', '.join(sorted(c.name for c in seen.containers))}: of release {seen.minimum} or newer"
         return Condition("containers", met=True, evidence=says)
     listed = ", ".join(f"{c.name} ({_release(c)}, {c.state})" for c in old)
     return Condition("containers", met=False, evidence=f"older than release {seen.minimum}: {listed}", opens=_end(seen))
@@ -156,7 +156,7 @@ def _backfill(seen: Seen) -> Condition:
         listed = "; ".join(f"{_rows(count)}: {sql}" for sql, count in wrong.items())
         return Condition("backfill", met=False, evidence=listed, opens="fill these rows: `teal migrate backfill`")
     asked = len(seen.differing)
-    says = f"{asked} assertion{'s' * (asked != 1)} find no row left" if asked else "nothing is left to backfill"
+    says = f"no row left, by {asked} assertion{'s' * (asked != 1)}" if asked else "nothing is left to backfill"
     return Condition("backfill", met=True, evidence=says)
 
 

@@ -9,7 +9,7 @@ from teal.core.contract_steps import OpenGate, RaiseFloor, RunContract, TakeBack
 from teal.core.migrations import OpenChange
 from teal.core.observed import Observed
 from teal.core.phase import Phase
-from teal.core.side import COLORS
+from teal.core.side import COLORS, project_of
 from teal.core.steps import Clear, Judge, Plan, Prune, Step
 from teal.errors import Refused
 
@@ -46,12 +46,12 @@ def short(name: str) -> str:
     return name.removesuffix(".sql").removesuffix(".contract")
 
 
-def plan_contract(observed: Observed, seen: Seen, *, soft: bool, give_up: bool) -> Plan:
+def plan_contract(observed: Observed, seen: Seen, project: str, *, soft: bool, give_up: bool) -> Plan:
     """Return the plan that runs the contract of *seen*, from the active release; the floor rises before it."""
     name, release = seen.change.name, seen.active or 0
     steps: tuple[Step, ...] = (
         Judge(release, (Phase.CONTRACT,), name),
-        *(_giving_up(observed, seen) if give_up else ()),
+        *(_giving_up(observed, seen, project) if give_up else ()),
         OpenGate(name, tuple(sorted(seen.trusted))),
         RaiseFloor(name),
         RunContract(name, release, soft=soft),
@@ -59,10 +59,16 @@ def plan_contract(observed: Observed, seen: Seen, *, soft: bool, give_up: bool) 
     return Plan("migrate-contract", observed.active, None, None, steps, (), (TakeBackFloor(name),))
 
 
-def _giving_up(observed: Observed, seen: Seen) -> tuple[Step, ...]:
+def _giving_up(observed: Observed, seen: Seen, project: str) -> tuple[Step, ...]:
     """Return what ends the way back to older releases, as cleanup would; what serves is not touched."""
     numbers = given_up(seen)
-    idle = {c.side for c in seen.old_containers if c.side in COLORS and c.side is not observed.active}
+    others = tuple(side for side in COLORS if side is not observed.active)
+    idle = {side for side in others if any(c.side is side for c in seen.old_containers)}
+    for side in others:  # networks that a killed clearing has left
+        if not observed.on(side) and any(
+            name.startswith(f"{project_of(project, side)}_") for name in observed.networks
+        ):
+            idle.add(side)
     kept = tuple(number for number in numbers if number in seen.kept)
     return (*(Clear(side) for side in COLORS if side in idle), *([Prune(kept)] if kept else []))
 

@@ -36,6 +36,12 @@ def floor_of(contracts: Iterable[OpenChange]) -> Floor | None:
     return Floor(highest.release, highest.name, highest.closed or 0.0, highest.reason) if highest else None
 
 
+def is_below(release: int | None, contracts: Iterable[OpenChange]) -> bool:
+    """Tell whether *release* can't come back any more."""
+    floor = floor_of(contracts)
+    return floor is not None and release is not None and release < floor.release
+
+
 def refuse_below(observed: Observed, release: int | None) -> None:
     """Raise ``Refused`` where *release* is below the floor, with the nearest one that can come back."""
     floor = floor_of(observed.contracts)

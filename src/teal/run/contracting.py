@@ -26,20 +26,22 @@ async def migrate_contract(ports: Ports, stack: Stack, name: str, options: Contr
     if options.dry_run:
         observed = await observe(ports, stack)
         seen = await _look(_scene(ports, stack, watch), observed, name, options)
-        plan = plan_contract(observed, seen, soft=options.soft, give_up=options.give_up)
+        plan = plan_contract(observed, seen, stack.project, soft=options.soft, give_up=options.give_up)
         steps = tuple(say(step) for step in plan.steps)
         return Contracted(stack.project, seen.change.name, "planned", seen.minimum, judge(seen), given_up(seen), steps)
     with ports.lock.hold("contract"):
         healed, observed = await heal(ports, stack, watch)
         scene = _scene(ports, stack, watch)
         seen = await _look(scene, observed, name, options)
-        _refuse_shut(once_given_up(seen) if options.give_up else seen)
-        plan = plan_contract(observed, seen, soft=options.soft, give_up=options.give_up)
+        passing = once_given_up(seen) if options.give_up else seen
+        _refuse_shut(passing)
+        plan = plan_contract(observed, seen, stack.project, soft=options.soft, give_up=options.give_up)
         await execute(plan, scene, ports.journal.begin("migrate-contract", observed.active, None, None))
         outcome: Literal["soft", "done"] = "soft" if options.soft else "done"
         gone = given_up(seen) if options.give_up else ()
+        notes = tuple(scene.notes)
         return Contracted(
-            stack.project, seen.change.name, outcome, seen.minimum, judge(seen), gone, (), healed, tuple(scene.notes)
+            stack.project, seen.change.name, outcome, seen.minimum, judge(passing), gone, (), healed, notes
         )
 
 

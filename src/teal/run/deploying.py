@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
+from teal.core.floor import is_below
 from teal.core.observed import Observed
 from teal.core.plan import WINDOW, Change, plan_deploy, plan_leave, plan_prepare, plan_rollback
 from teal.core.refuse import lost
@@ -167,18 +168,20 @@ class _Run:
         try:
             await execute(plan, self.scene, self.id)
         except NeedsPerson as error:
-            error.report = self.outcome("needs-person", plan.release)
+            if self.scene.live_at is not None:  # else nothing of it came to users
+                error.report = self.outcome("needs-person", plan.release)
             raise
 
     def outcome(self, how: Literal["done", "unchanged", "needs-person"], release: int | None) -> Outcome:
         """Return the report; times count from the moment at which the lock was taken."""
         change, scene = self._change, self.scene
+        beyond = is_below(change.source_release, scene.ports.journal.contracts())
         return Outcome(
             command=change.command,
             project=scene.stack.project,
             outcome=how,
             release=release,
-            previous=change.source_release,
+            previous=None if beyond else change.source_release,
             source=change.source,
             target=change.target,
             live=None if scene.live_at is None else scene.live_at - self._began,

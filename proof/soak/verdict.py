@@ -31,7 +31,7 @@ ALLOWED: tuple[tuple[str, Callable[[Holdings], int], int, str], ...] = (
 STEADY: tuple[tuple[str, Callable[[Holdings], int | None], int, int, str], ...] = (
     ("files of the state", lambda h: h.state_files, 0, 1, ""),
     ("size of the state, journal apart", lambda h: h.state_bytes, 2048, 1024, " kB"),
-    ("proxy: file descriptors", lambda h: h.proxy_fds, 20, 1, ""),
+    ("proxy: file descriptors", lambda h: h.proxy_fds, 10, 1, ""),
     ("proxy: memory", lambda h: h.proxy_memory, 16 * MB, MB, " MB"),
     ("library's process: file descriptors", lambda h: h.library_fds, 0, 1, ""),
     ("library's process: memory", lambda h: h.library_memory, 8 * MB, MB, " MB"),

@@ -99,7 +99,8 @@ class Managed:
         self.teal("down", "--volumes", "--yes", check=False)
         self.run(["docker", "compose", "down", "--volumes", "--remove-orphans", "--timeout", "1"], check=False)
         listed = self.run(["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"]).stdout.split()
-        mine = [each for each in listed if each.startswith((f"{self.project}/", f"teal/{self.project}/"))]
+        names = (f"{self.project}/", f"{self.project}-", f"teal/{self.project}/")
+        mine = [each for each in listed if each.startswith(names)]
         if mine:
             self.run(["docker", "image", "rm", *mine], check=False)
 

@@ -124,6 +124,15 @@ def test_a_deploy_with_nothing_pending_expands_and_checks_nothing(till: Till) ->
     assert till.contracts() == [("0002_rename_reviews_author_writer", 2)]
 
 
+def test_all_files_are_judged_where_there_is_no_database_as_in_ci(till: Till, tmp_path: Path) -> None:
+    shutil.copytree(till.stack.folder, tmp_path / "ci")
+    ci = Teal(tmp_path / "ci", tmp_path / "home")
+    checked = ci.run("migrate", "check", COMPOSE_PROJECT_NAME=f"{till.stack.project}-ci").result
+    assert checked["safe"]
+    assert "0001_reviews.expand.sql" in checked["scripts"]
+    assert "judged without the database: the database's service db does not run" in checked["notes"][0]
+
+
 def test_an_edited_file_is_refused_and_nothing_was_touched(clean: Till) -> None:
     before = clean.teal.status()
     clean.migration("0001_reviews.expand", "CREATE TABLE reviews (id int);")
@@ -189,12 +198,19 @@ COMMANDS = r"""
     [ -n "$found" ] || exit 2
     echo contract drop_author
     exit 4
+  sql:
+    expand: echo noise >&2; echo 'ALTER TABLE reviews {change};'
   backfill_when: after
 """
 
 
 def test_commands_run_from_the_new_image_once_and_a_killed_one_is_waited_for(clean: Till) -> None:
-    clean.section(COMMANDS)
+    clean.section(COMMANDS.replace("{change}", "RENAME COLUMN author TO name"))
+    refused = clean.teal.run("deploy", status=1)
+    assert "sql.expand:1: whichever release does not know the new name" in refused.error["message"]
+    assert "expand" not in till_steps(refused)
+    clean.section(COMMANDS.replace("{change}", "ADD COLUMN IF NOT EXISTS stars int"))
+    assert clean.teal.run("migrate", "check").result["scripts"] == ["sql.expand"]
     with clean.teal.running("deploy") as run:
         run.until_step("expand")
         end = time.monotonic() + 60

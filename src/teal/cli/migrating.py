@@ -33,7 +33,7 @@ def status(session: Session, /, *, exit_code: bool) -> int:
     """Say which files or revisions are pending, which changes are open and what their gate waits for."""
     from teal.cli.show.migrating import status as show
 
-    result = look(session, Purpose.CHANGE, lambda library, ports, stack: library.migrate_status(ports, stack, nobody))
+    result = look(session, Purpose.JUDGE, lambda library, ports, stack: library.migrate_status(ports, stack, nobody))
     answer(session, result, lambda found: show(found, now=time.time()))
     return result.status if exit_code else int(result.state == "broken")
 
@@ -48,7 +48,7 @@ def check(session: Session, /) -> int:
     """
     from teal.cli.show.migrating import checked
 
-    result = look(session, Purpose.CHANGE, lambda library, ports, stack: library.migrate_check(ports, stack, nobody))
+    result = look(session, Purpose.JUDGE, lambda library, ports, stack: library.migrate_check(ports, stack, nobody))
     answer(session, result, checked)
     return 0 if result.safe else 1
 

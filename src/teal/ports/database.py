@@ -67,6 +67,10 @@ class Database(Protocol):
 class Databases(Protocol):
     """The way to databases."""
 
+    def missing(self) -> tuple[str, ...]:
+        """Return the libraries that schema changes need and that are not installed."""
+        ...
+
     def open(self, login: Login, *, application: str) -> AbstractAsyncContextManager[Database]:
         """Connect as *application*; ``Unavailable`` where nothing answers, ``ConfigError`` without the library."""
         ...

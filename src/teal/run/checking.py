@@ -24,6 +24,7 @@ from teal.run.making import room
 from teal.run.observing import observe
 from teal.run.ports import Ports
 from teal.run.results import Checked, Finding, RoleRow
+from teal.run.schema_check import schema_problems
 from teal.run.tidying import changed_shared
 
 
@@ -31,6 +32,7 @@ async def check(ports: Ports, stack: Stack) -> Checked:
     """Return the roles with their reasons, and everything that would stop or trouble a deploy."""
     engine = engine_version((await ports.engine.info()).version)
     found = [_finding(problem) for problem in (*problems(stack, engine), *preparation(stack, ports.proxy.folder))]
+    found += [_finding(problem) for problem in schema_problems(ports, stack)]
     found += _home(ports)
     found += _mounts(stack)
     observed = await observe(ports, stack)
@@ -49,7 +51,8 @@ async def check(ports: Ports, stack: Stack) -> Checked:
 async def refuse(ports: Ports, stack: Stack) -> tuple[Problem, ...]:
     """Return the warnings about the files of *stack*; raise ``Refused`` for what can't be rotated or switched."""
     found = demand(stack, engine_version((await ports.engine.info()).version))
-    for problem in preparation(stack, ports.proxy.folder):
+    wrong = (each for each in schema_problems(ports, stack) if each.level == "error")
+    for problem in (*preparation(stack, ports.proxy.folder), *wrong):
         raise Refused(f"{problem.message}", hint=problem.remedy)
     return found
 

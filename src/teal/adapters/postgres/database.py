@@ -6,7 +6,7 @@ import asyncio
 import random
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from teal.adapters.postgres import trouble
@@ -17,7 +17,7 @@ from teal.core.judge.values import Catalog
 from teal.core.scripts import Applied, ScriptFile
 from teal.core.sessions import Session
 from teal.core.sql import Statement
-from teal.errors import Failed, Locked, Unavailable
+from teal.errors import Failed, Locked, TealError, Unavailable
 from teal.ports import Login, Told
 
 TRIES = 10  # for a lock; between two of them a moment at random, so that the queue behind can pass
@@ -121,7 +121,10 @@ class PostgresDatabase:
             yield
         finally:
             if not self._connection.is_closed():
-                await self._asked(lambda: self._connection.fetchval("SELECT pg_advisory_unlock($1, $2)", _CLASS, key))
+                with suppress(TealError):  # a server that has gone has let it go, too
+                    await self._asked(
+                        lambda: self._connection.fetchval("SELECT pg_advisory_unlock($1, $2)", _CLASS, key)
+                    )
 
     # --- how
 

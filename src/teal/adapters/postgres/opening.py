@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +15,7 @@ from teal.adapters.postgres.wire import Connection, library
 from teal.errors import ConfigError, TealError, Unavailable
 from teal.ports import Login
 
+LIBRARIES = ("asyncpg", "pgparse")
 PATIENCE = 10.0  # seconds for a connection
 GOODBYE = 2.0  # seconds for closing it
 LOCK_TIMEOUT = "1s"  # whoever comes after a statement that waits for a lock waits as long
@@ -22,6 +24,10 @@ STATEMENT_TIMEOUT = "5s"
 
 class PostgresDatabases:
     """Connections, one for each use."""
+
+    def missing(self) -> tuple[str, ...]:
+        """Return those of the extra's libraries that are not installed."""
+        return tuple(name for name in LIBRARIES if find_spec(name) is None)
 
     @asynccontextmanager
     async def open(self, login: Login, *, application: str) -> AsyncIterator[PostgresDatabase]:

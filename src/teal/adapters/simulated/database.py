@@ -22,6 +22,9 @@ class SimulatedDatabases(ports.Databases):
         self.world = world
         self.process = process
 
+    def missing(self) -> tuple[str, ...]:
+        return ()
+
     @asynccontextmanager
     async def open(self, login: Login, *, application: str) -> AsyncIterator[SimulatedDatabase]:
         yield SimulatedDatabase(self.world, self.process)

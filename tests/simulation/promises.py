@@ -37,7 +37,8 @@ class Promises:
         self.moved_at = 0.0  # when users last ceased to be sent where they were: a switch, or a hold
         self.confirmer = ""  # the process that last sent users where they are
         self.served: set[Part] = set()
-        self.made: dict[tuple[int, str], object] = {}  # (release, service) -> image and configuration at first
+        self.made: dict[tuple[int, str, float], object] = {}  # release, service -> image and configuration at first
+        self.forgetful = False  # journal or kept releases were lost
         self.stopped: set[tuple[str, str]] = set()  # (process, container) that it has stopped: it may take it back
         self.commands: dict[str, str] = {}  # process -> command
         self.cut = 0
@@ -58,9 +59,8 @@ class Promises:
         self.shaken_until = max(self.shaken_until, self.world.loop.time() + seconds)
 
     def lost_records(self) -> None:
-        """Note that journal or kept releases are lost: numbers of what is neither kept nor stands may come again."""
-        known = {self.world.release(box) for box in self.world.boxes.values()} | self.world.disk.releases.keys()
-        self.made = {key: made for key, made in self.made.items() if key[0] in known}
+        """Note that journal or kept releases are lost: numbers may come again."""
+        self.forgetful = True
 
     def lost_state(self) -> None:
         """Note that the state file is lost: a request that is held for its 30 s was not lost by Teal."""
@@ -193,8 +193,10 @@ class Promises:
         self.checked["exact"] += 1
         environment = {k: v for k, v in box.environment.items() if k != "TEAL_COLOR"}
         now = (box.image, environment)
-        first = self.made.setdefault((release, service), now)
-        if first != now:
+        kept = self.world.disk.releases.get(release)
+        stamp = kept.created if kept and self.forgetful else 0.0  # where its number was given again, it is another one
+        first = self.made.setdefault((release, service, stamp), now)
+        if first != now and (stamp or not self.forgetful):
             self.broken("exact", f"{box.name} of release {release} was {first}, and is {now}")
 
     # 7: shared services are left alone
@@ -279,13 +281,7 @@ class Promises:
             self._singletons()
             if self.world.service(box) in JOBS:
                 self._job(happening, box)
-        if happening.kind in {"stopping", "removed"}:
-            self._goes(happening, box, by_teal=by_teal)
-
-    def _goes(self, happening: Happening, box: Box, *, by_teal: bool) -> None:
-        if by_teal:
+        if by_teal and happening.kind in {"stopping", "removed"}:
             self.stopped.add((happening.by, box.id))
             self._touched(happening, box)
             self._shared(happening, box)
-        if happening.kind == "removed" and self.world.release(box) not in self.world.disk.releases:
-            self.lost_records()

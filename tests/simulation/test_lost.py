@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from teal.adapters.simulated import Behaviour
+from teal.adapters.simulated import Behaviour, Trouble
 from teal.core.side import Side
+from teal.core.traffic import to
 from tests.simulation.simulation import Simulation
 
 
@@ -118,3 +119,14 @@ def test_a_release_whose_folder_was_removed_is_left_all_the_same_and_its_number_
     assert outcome.ok, outcome.error
     assert outcome.value.release == 3
     world.promises.settled("deploy")
+
+
+def test_a_leave_that_had_not_switched_is_undone_though_state_file_and_journal_are_lost(world: Simulation) -> None:
+    world.world.disk.runs.clear()
+    world.world.disk.steps.clear()
+    assert world.run("leave", Trouble(1, "kill-after")).killed
+    world.world.disk.state = None
+    world.promises.lost_state()
+    assert world.run("cleanup").ok
+    assert world.users.traffic() == to(Side.BLUE)
+    world.promises.settled("cleanup")

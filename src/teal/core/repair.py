@@ -87,7 +87,8 @@ def _finish_or_undo(observed: Observed, stack: Stack, unfinished: Unfinished) ->
     if unfinished.command == "heal":  # what it was about ended before it, or shows by itself
         return Repair("note", "healing was interrupted: begun anew", _only("heal", source))
     what = f"{unfinished.command} of release {unfinished.release}" if unfinished.release else unfinished.command
-    users = observed.traffic.side if observed.traffic else Side.PLAIN
+    switched = observed.switched[0] if observed.switched else None  # a lost state file says nothing of a switch
+    users = observed.traffic.side if observed.traffic else switched
     if target is not None and users is target and target is not source and observed.on(target):
         change = _change_again(observed, stack, unfinished, target)
         return Repair(

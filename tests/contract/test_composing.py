@@ -205,3 +205,17 @@ async def test_a_one_shot_that_is_cancelled_is_stopped_and_run_anew(ground: Grou
     other = ground.rendered(owners(ground, migrate=ground.service("migrate", "speaks")))
     assert await compose.run_once(project, other, "migrate", name=name, told=silent) == 0
     assert await state(ground, name) == "gone"
+
+
+async def test_a_network_that_is_defined_otherwise_now_is_named_before_anything_is_touched(ground: Ground) -> None:
+    model = owners(ground, db=ground.service("db"), web=ground.service("web"))
+    compose, name = ground.compose(model), f"{ground.stack}_default"
+    assert await compose.outdated_networks(("db", "web")) == ()  # it does not exist yet
+    await compose.up_shared(("db",), update=False, told=silent)
+    before = await seen(ground)
+    assert await compose.outdated_networks(("db", "web")) == ()
+    options = {"com.docker.network.driver.mtu": "1400"}
+    changed = ground.compose({**model, "networks": {"default": {"name": name, "driver_opts": options}}})
+    assert await changed.outdated_networks(("db", "web")) == (name,)
+    assert await changed.outdated_networks(()) == ()
+    assert await seen(ground) == before

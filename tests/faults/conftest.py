@@ -8,7 +8,8 @@ import pytest
 
 from tests.engine.stack import wait_until
 from tests.faults.rows import record
-from tests.faults.world import SERVICES, Users, World, new_world, remove
+from tests.faults.users import Users
+from tests.faults.world import SERVICES, World, new_world, remove
 
 
 @pytest.fixture(scope="package")

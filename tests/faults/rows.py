@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from proof.load import Report
-from tests.faults.world import Away
+from tests.faults.users import Away
 
 LOAD = "load"  # the property under which a test says what it has counted
 ROWS = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.by_hand import crash, crashing, findings, name_of, told, wait_healthy
-from tests.faults.world import QUICK, Users, World
+from tests.faults.users import Users
+from tests.faults.world import QUICK, World
 
 pytestmark = [pytest.mark.engine, pytest.mark.load, pytest.mark.row("proxy")]
 FACTOR, SLACK = 3, 30  # a proxy starts more slowly while a color does: outside of that time nothing is lost

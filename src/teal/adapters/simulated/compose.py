@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from teal import ports
 from teal.adapters.engine.networks import KEY
-from teal.adapters.engine.reading import ONE_OFF, PROJECT, SERVICE
+from teal.adapters.engine.reading import CONFIG_HASH, ONE_OFF, PROJECT, SERVICE
 from teal.adapters.simulated import life
 from teal.adapters.simulated.behaviour import Behaviour
 from teal.adapters.simulated.process import Process, acts, asks, come_late, hang
@@ -58,7 +58,15 @@ class SimulatedCompose(ports.Compose):
 
     @asks
     async def outdated_networks(self, services: Sequence[str]) -> tuple[str, ...]:
-        return ()
+        every, declared = services_in(self._plain), mapping(self._plain.get("networks"))
+        keys = dict.fromkeys(key for name in services for key in networks_of(every[name]))
+        return tuple(name for key in keys if (name := self._outdated(key, mapping(declared.get(key)))))
+
+    def _outdated(self, key: str, declared: Node) -> str:
+        """Return the name of the network *key*, where it stands and was made from another definition."""
+        net = self.world.nets.get(_name_of(self._stack.project, key, declared))
+        made = net.labels.get(CONFIG_HASH) if net else None  # what Compose did not make, it does not judge
+        return net.name if net and made and made != fingerprint(declared) else ""
 
     @asks
     async def hashes(self, services: Sequence[str]) -> Mapping[str, str]:
@@ -218,9 +226,14 @@ def _labels(definition: Node, project: str, service: str, *, one_off: bool) -> d
 
 def _network(world: World, model: Node, project: str, key: str) -> Net:
     declared = mapping(mapping(model.get("networks")).get(key))
-    name = text(declared.get("name")) or f"{project}_{key}"
+    name = _name_of(project, key, declared)
     if name not in world.nets:
         if declared.get("external"):
             raise Failed(f"network {name} declared as external, but could not be found")
-        world.nets[name] = Net(world.id("net"), name, {PROJECT: project, KEY: key})
+        labels = {PROJECT: project, KEY: key, CONFIG_HASH: fingerprint(declared)}
+        world.nets[name] = Net(world.id("net"), name, labels)
     return world.nets[name]
+
+
+def _name_of(project: str, key: str, declared: Node) -> str:
+    return text(declared.get("name")) or f"{project}_{key}"

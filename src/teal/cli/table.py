@@ -55,7 +55,7 @@ EXITS: tuple[tuple[int, str], ...] = (
     (1, "failed or refused; the active release was not touched"),
     (2, "the command line, teal.yml or a Compose file is wrong"),
     (3, "another command works on this stack"),
-    (4, "users are served, but a person must look"),
+    (4, "a person must look; users are served, or see the maintenance page"),
     (5, "the Docker Engine, Compose or the proxy does not answer"),
     (130, "interrupted by a signal; what was left is said"),
 )

@@ -103,6 +103,8 @@ async def undo_contract(scene: Scene, contract: str) -> bool:
             await _count_missing(scene, database, file)
         elif not {file.name, hard_name(file.name)}.isdisjoint(done):
             raise Refused(f"{contract} has been run: what it dropped is gone", hint="only a backup has it")
+        else:
+            scene.note(f"nothing of {contract} was applied: there is nothing to bring back but the rollback floor")
     scene.ports.journal.reopen_contract(contract)
     return soft_name(file.name) not in done
 

@@ -43,6 +43,8 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watc
         _refuse_lost(observed, stack)
         change = _deploy_change(observed, stack, options)
         run = _Run(ports, stack, watch, change, began, healed)
+        if options.window and not options.page:
+            window.warn_long(run.scene)
         for problem in warnings:
             run.scene.note(problem.text, warning=True)
         first = plan_prepare(stack, build=options.build, force_memory=options.force_memory or _needs_no_room(change))

@@ -7,6 +7,7 @@ from teal.core.phase import Phase
 from teal.core.scripts import ScriptFile, pending
 from teal.core.side import Side
 from teal.core.steps import Plan, RunWindow, Switch
+from teal.core.traffic import HELD
 from teal.errors import Refused, TealError, Unavailable
 from teal.run import away, starting, traffic
 from teal.run.database import opened
@@ -83,6 +84,17 @@ async def refuse_idle(scene: Scene) -> None:
     """Raise ``Refused`` where nothing waits for a window: users would be kept away for nothing."""
     if not await _is_due(scene, migrations_here(scene)):
         raise Refused("no change of the schema waits for a window", hint="`teal deploy` needs none")
+
+
+def warn_long(scene: Scene) -> None:
+    """Say beforehand where a window will probably last longer than the proxy holds a request."""
+    for run in scene.ports.journal.history(_RUNS):
+        took = sum(run.phases.get(name, 0.0) for name in ("drain", "retire", "start"))
+        if run.outcome == "done" and "start" in run.phases:
+            if took > HELD:
+                said = f"users may wait longer than {HELD:.0f} s, since the last change of hands took {took:.0f} s"
+                scene.note(f"{said}: --maintenance shows them a page instead", warning=True)
+            return
 
 
 async def _is_due(scene: Scene, migrations: Migrations) -> bool:

@@ -6,14 +6,11 @@ python migrate.py backfill            fill what expands have added, 2,000 rows a
 """
 
 import asyncio
-import contextlib
-import io
 import os
 import sys
 from pathlib import Path
 
 import asyncpg
-from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
@@ -68,17 +65,12 @@ def tell_pending() -> int:
 
 
 def tell_sql(branch: str) -> int:
-    """Print the SQL of what is pending in *branch*."""
-    done = asyncio.run(applied())
-    mine = [revision for revision in asyncio.run(pending()) if phase(revision) == branch]
-    if not mine:
-        return 0
-    before = max((each for each in done if phase(each) == branch), default="base")
-    printed = io.StringIO()
-    CONFIG.output_buffer = printed
-    with contextlib.redirect_stderr(io.StringIO()):
-        command.upgrade(CONFIG, f"{before}:{mine[-1]}", sql=True)
-    print(printed.getvalue())
+    """Print the SQL of what is pending in *branch*, a transaction for each revision."""
+    scripts = ScriptDirectory.from_config(CONFIG)
+    for revision in asyncio.run(pending()):
+        if phase(revision) == branch:
+            statements = scripts.get_revision(revision).module.STATEMENTS
+            print(f"-- {revision}\nBEGIN", *(each.strip() for each in statements), "COMMIT", sep=";\n", end=";\n")
     return 0
 
 

@@ -7,7 +7,10 @@ down_revision = "expand_1_notes"
 branch_labels = None
 depends_on = None
 
+STATEMENTS = ("ALTER TABLE notes ADD COLUMN helpful integer NOT NULL DEFAULT 0",)
+
 
 def upgrade() -> None:
     """Add the column."""
-    op.execute("ALTER TABLE notes ADD COLUMN helpful integer NOT NULL DEFAULT 0")
+    for statement in STATEMENTS:
+        op.execute(statement)

@@ -1,9 +1,9 @@
-"""The new release inserts notes without an address."""
+"""Nobody's address is kept: the new release inserts notes without one."""
 
 from alembic import op
 
-revision = "expand_5_mail"
-down_revision = "expand_4_score"
+revision = "expand_5_notes_mail"
+down_revision = "expand_4_votes_score"
 branch_labels = None
 depends_on = None
 

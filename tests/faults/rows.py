@@ -26,6 +26,7 @@ ROWS = {
     "build": "build failure; missing Dockerfile; image that can't be pulled; registry that hangs",
     "disk": "disk full, under the state and under the engine's data and build",
     "engine": "engine restarted, killed, stopped for a while, with and without live-restore, in each phase",
+    "power": "the power fails: Teal, engine and containers end at once, and the engine starts again",
     "proxy": "proxy killed, restarted, reloaded, its files edited; state file deleted, emptied, garbage, unreadable",
     "database": "database restarted during a deploy",
     "by-hand": "containers, networks, images of either color changed by hand; a plain copy; down --remove-orphans",

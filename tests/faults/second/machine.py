@@ -18,7 +18,7 @@ import struct
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -73,10 +73,18 @@ class Disk:
 
     def close(self) -> None:
         """Unmount all that is mounted there or below."""
-        mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
-        below = [mount for mount in mounts if mount == str(self.path) or mount.startswith(f"{self.path}/")]
-        for mount in sorted(below, key=len, reverse=True):
-            _run("umount", "--lazy", mount)
+        _unmount(_mounts(self.path))
+
+
+def _mounts(below: Path) -> list[str]:
+    """Return what is mounted at or below a folder."""
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
+    return [mount for mount in mounts if mount == str(below) or mount.startswith(f"{below}/")]
+
+
+def _unmount(mounts: Iterable[str]) -> None:
+    for mount in sorted(mounts, key=len, reverse=True):
+        _run("umount", "--lazy", mount)
 
 
 def _run(*words: str) -> None:
@@ -94,10 +102,12 @@ class Machine:
         self.run.mkdir()
         self.log = self.folder / "dockerd.log"
         self._engine: subprocess.Popen[bytes] | None = None
+        self._containerd: subprocess.Popen[bytes] | None = None
         self._live_restore = False
 
     def __enter__(self) -> Machine:
         try:
+            assert os.geteuid() == 0, "a second engine needs root: run the tests with sudo"
             self.disk = Disk(self.folder / "data", ROOM)
             self._closing.callback(self.disk.close)
             holder = self._start("unshare", "--net", "sleep", "infinity")
@@ -133,7 +143,8 @@ class Machine:
         config, state = self.folder / "containerd.toml", self.run / "containerd"
         config.write_text(CONTAINERD, encoding="ascii")
         where = ("--root", str(self.disk.path / "containerd"), "--state", str(state))
-        self._start("containerd", "--config", str(config), *where, "--address", f"{state}.sock", "--log-level", "warn")
+        asked = ("--config", str(config), *where, "--address", f"{state}.sock", "--log-level", "warn")
+        self._containerd = self._start("containerd", *asked)
         wait_until(Path(f"{state}.sock").exists, "containerd listens")
 
     def configure(self, *, live_restore: bool) -> None:
@@ -180,6 +191,41 @@ class Machine:
         self.stop(which)
         time.sleep(after)
         self.start()
+
+    def power_cut(self) -> None:
+        """End everything on this machine at once, and start the engine again; what lies in memory alone is gone."""
+        assert self._engine is not None
+        assert self._containerd is not None
+        inits = self.docker("inspect", "--format", "{{.State.Pid}}", *self.docker("ps", "--quiet").split()).split()
+        for process in (self._engine, self._containerd):
+            process.kill()
+            process.wait()
+        for pid in (*self._shims(), *map(int, inits)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not self._shims(), "nothing runs any more")
+        _unmount(mount for mount in _mounts(self.folder) if mount not in {str(self.disk.path), str(self.state)})
+        shutil.rmtree(self.run)
+        self.run.mkdir()
+        with inside(self.namespace):
+            self._start_containerd()
+            self.start()
+
+    @property
+    def state(self) -> Path:
+        """Return where the state of Teal lies, on a filesystem of its own."""
+        return self.folder / "state"
+
+    def _shims(self) -> list[int]:
+        """Return the processes that hold this machine's containers."""
+        commands = {file.parent.name: file for file in Path("/proc").glob("[0-9]*/cmdline")}
+        return [int(pid) for pid, file in commands.items() if self._is_shim(file)]
+
+    def _is_shim(self, file: Path) -> bool:
+        with suppress(OSError):  # it has just ended
+            command = file.read_bytes()
+            return b"containerd-shim" in command and bytes(self.run) in command
+        return False
 
     def docker(self, *words: str, stdin: int | None = None, within: float = 120) -> str:
         """Run ``docker WORDS`` on this engine."""

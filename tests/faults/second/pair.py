@@ -156,7 +156,7 @@ def new_pair(machine: Machine) -> Iterator[Pair]:
     os.environ["DOCKER_HOST"] = machine.host
     try:
         with ExitStack() as closing:
-            disk = Disk(machine.folder / "state", STATE)
+            disk = Disk(machine.state, STATE)
             closing.callback(disk.close)
             pair = Pair(
                 machine, _world(machine, disk.path), _stack(machine, "twin", machine.folder / "twin-home"), disk

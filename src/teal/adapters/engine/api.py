@@ -19,7 +19,7 @@ from teal.errors import Unavailable
 OLDEST = (1, 43)  # Engine 24
 NEWEST = (1, 51)  # Engine 28.3 and up: what Teal is tested with; newer engines still speak it
 PATIENCE = 60.0  # seconds for an answer where the call itself does not wait for anything
-AWAY = 60.0  # seconds that an engine which has answered before may be away, for a restart
+AWAY = 90.0  # seconds that an engine which has answered before may be away, for a restart
 PAUSE = 0.5  # seconds between two attempts to reach it
 HEADERS = {"Host": "docker", "User-Agent": "teal", "Content-Type": "application/json"}
 

@@ -50,6 +50,13 @@ WORLD = Catalog(
         "filled": {"id": Column("bigint"), "at": Column("date", nullable=False), "what": _TEXT},
     },
     columnstore_keys={"readings": frozenset({"time", "device"})},
+    keys={
+        "products": frozenset({"id"}),
+        "reviews": frozenset({"id"}),
+        "drafts": frozenset({"id"}),
+        "notes": frozenset({"id"}),
+        "tags": frozenset({"id", "name"}),
+    },
     rows={"products": 100, "tags": 50, "drafts": 50, "notes": 50, "readings": LARGE}
     | dict.fromkeys(("reviews", "plain_list", "codes", "metrics", "events", "events_2026", "filled"), LARGE),
     domains={"nonempty": True, "word": False},

@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 REAL = [entry for entry in load() if entry.table != "columnstore" and entry.asked]
 SAFE = [entry for entry in REAL if not entry.refused]
 HURTING = [entry for entry in REAL if entry.hurts]
+TRIES = 3  # a wait for a lock is there each time, a busy machine is not
 _schemas = count(1)
 
 
@@ -27,9 +28,12 @@ def name(entry: Entry) -> str:
 
 @pytest.mark.parametrize("entry", SAFE, ids=name)
 def test_the_safe_is_applied_and_the_application_notices_nothing(entry: Entry, place: tuple[Server, str]) -> None:
-    seen = asyncio.run(_under_use(entry, place))
-    assert seen.failed == []
-    assert seen.longest < LONGEST, seen.slowest
+    for _ in range(TRIES):
+        seen = asyncio.run(_under_use(entry, place))
+        assert seen.failed == []
+        if seen.longest < LONGEST:
+            return
+    raise AssertionError(f"it took {seen.longest:.2f} s in each of {TRIES} tries: {seen.slowest}")
 
 
 async def _under_use(entry: Entry, place: tuple[Server, str]) -> Seen:

@@ -51,6 +51,11 @@ SELECT {_NAME} c.relname AS name, a.attname AS value
 FROM {_RELATION} JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'c' AND k.convalidated
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.conkey[1] AND cardinality(k.conkey) = 1
 WHERE pg_get_constraintdef(k.oid) ~* '^CHECK \\(+"?[^()"]+"? IS NOT NULL\\)+$'""",
+    "keys": f"""
+SELECT {_NAME} c.relname AS name, a.attname AS value
+FROM {_RELATION} JOIN pg_index i ON i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
+    AND i.indpred IS NULL
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] WHERE c.relkind = 'r'""",
     "triggers": f"""
 SELECT {_NAME} c.relname AS name, t.tgname AS key, p.proname AS function, p.prosrc AS body,
     t.tgtype & 4 <> 0 AS insert, t.tgtype & 16 <> 0 AS update
@@ -90,6 +95,7 @@ async def read_catalog(connection: Connection) -> Catalog:
         domains=_pairs(found["domains"]),
         functions=_pairs(found["functions"]),
         indexes=_pairs(found["indexes"]),
+        keys=_sets(found["keys"]),
         not_null_checks=_sets(found["not_null_checks"]),
         triggers=_triggers(found["triggers"]),
         views=_names(found["views"]) - aggregates,

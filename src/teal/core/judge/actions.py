@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from teal.core.judge.notes import NONE, Notes, read_notes
 from teal.core.judge.parsing import Statement, Unreadable, parse
 from teal.core.judge.routines import Embedded, Routine, read_routine
-from teal.core.judge.tree import Node, function_names, inside, joined, kind_of, table_of, type_of, words
+from teal.core.judge.tree import Node, find, function_names, inside, joined, kind_of, table_of, type_of, words
 from teal.core.judge.values import Script
 
 _OPENS = ("TRANS_STMT_BEGIN", "TRANS_STMT_START")
@@ -96,7 +96,7 @@ class _Reader:
         yield from self._done(base, statement.sql, 0)
 
     def _done(self, base: Action, source: str, depth: int) -> Iterator[Action]:
-        for action in split(base):
+        for action in (*split(base), *_writing(base)):
             if action.kind in ("DoStmt", "CreateFunctionStmt"):
                 action = self._with_routine(action, source)
             yield action
@@ -137,6 +137,14 @@ class _Reader:
         for one in statements:
             action = replace(base, kind=kind_of(one.node), node=inside(one.node), table="", name="")
             yield from self._done(replace(action, line=base.line + one.line - 1), one.sql, depth + 1)
+
+
+def _writing(action: Action) -> Iterator[Action]:
+    """Yield what the WITH queries of *action* write, which is done whether or not it asks for their rows."""
+    for query in find(action.node.get("withClause", {}), "CommonTableExpr"):
+        inner = query.get("ctequery", {})
+        if kind_of(inner) in ("UpdateStmt", "InsertStmt", "DeleteStmt", "MergeStmt"):
+            yield from split(replace(action, kind=kind_of(inner), node=inside(inner)))
 
 
 def split(action: Action) -> Iterable[Action]:

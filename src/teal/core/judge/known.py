@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from teal.core.judge.actions import Action
 from teal.core.judge.routines import Routine, read_trigger_body
-from teal.core.judge.tree import Node, column_names, constraints, find, words
+from teal.core.judge.tree import Node, column_names, constraints, find, joined, words
 from teal.core.judge.values import Catalog, Column, Lint
 from teal.core.phase import Phase
 
-_INSERT, _UPDATE, _BEFORE = 4, 16, 2  # bits of pg_trigger.tgtype
+_INSERT, _UPDATE, BEFORE = 4, 16, 2  # bits of pg_trigger.tgtype
 MAKES_TABLE = ("CreateStmt", "CreateTableAsStmt")
 
 
@@ -71,6 +71,11 @@ class Known:
         """Return whether *table* is a hypertable, by the database or by a script before."""
         return table in self.catalog.hypertables
 
+    def keys(self, table: str) -> frozenset[str]:
+        """Return the columns each of which tells rows of *table* apart; by custom where it is not known."""
+        custom = set() if table in self.catalog.columns else {"id"}
+        return self.catalog.keys.get(table, frozenset()) | {"ctid"} | custom
+
     def contract_drops(self, table: str, column: str) -> bool:
         """Return whether a contract among the scripts drops *column*, or all of *table*."""
         drops = (*self.of("AT_DropColumn", table=table, name=column), *self.of("DROP_TABLE", table=table))
@@ -85,6 +90,10 @@ class Known:
         made = list(self.of("CreateFunctionStmt", name=name))
         return made[-1].routine if made else None
 
+    def function_of(self, trigger: Action) -> Routine | None:
+        """Return the function of the scripts that a CREATE TRIGGER names."""
+        return self.routine(joined(words(trigger.node.get("funcname", []))))
+
     def syncs(self, table: str) -> list[Sync]:
         """Return the row triggers on *table* whose function is known: of the database, then of the scripts."""
         found = [
@@ -92,7 +101,7 @@ class Known:
             for one in self.catalog.triggers.get(table, ())
         ]
         for made in self.of("CreateTrigStmt", table=table):
-            routine = self.routine(".".join(words(made.node.get("funcname", []))))
+            routine = self.function_of(made)
             if routine is not None and made.node.get("row"):
                 found.append(_sync(made, routine))
         return found
@@ -121,7 +130,7 @@ def _sync(made: Action, routine: Routine) -> Sync:
         routine,
         insert=bool(events & _INSERT),
         update=bool(events & _UPDATE) and not made.node.get("columns"),
-        before=bool(timing & _BEFORE),
+        before=bool(timing & BEFORE),
     )
 
 
@@ -139,6 +148,7 @@ def is_required(column: Node) -> bool:
     if not constraints(column, "CONSTR_NOTNULL", "CONSTR_PRIMARY"):
         return False
     filled = constraints(column, "CONSTR_DEFAULT", "CONSTR_IDENTITY", "CONSTR_GENERATED")
+    filled = [one for one in filled if not one.get("raw_expr", {}).get("A_Const", {}).get("isnull")]
     return not filled and "serial" not in "".join(words(column.get("typeName", {}).get("names", [])))
 
 
@@ -149,5 +159,6 @@ def assigned_columns(update: Node) -> dict[str, Node]:
 
 
 def limits(tree: Node) -> list[Node]:
-    """Return the LIMITs of all queries within *tree*."""
-    return [one["limitCount"] for one in find(tree, "SelectStmt") if "limitCount" in one]
+    """Return the LIMITs of all queries within *tree*; LIMIT ALL is none."""
+    found = (one["limitCount"] for one in find(tree, "SelectStmt") if "limitCount" in one)
+    return [one for one in found if not one.get("A_Const", {}).get("isnull")]

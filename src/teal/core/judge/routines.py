@@ -31,6 +31,7 @@ class Routine:
     embedded: tuple[Embedded, ...] = ()
     assigned: frozenset[str] = frozenset()  # columns of NEW that it sets
     raises: bool = False
+    skips: bool = False  # it may return NULL: a BEFORE trigger that does so drops the write
     commits: bool = False
     unread: str = ""
     trigger: bool = False
@@ -69,7 +70,7 @@ def _plpgsql(source: str, body: str, *, trigger: bool = False) -> Routine:
     pieces = list(_pieces(tree, 1, batched=False))
     embedded = tuple(piece for piece in pieces if isinstance(piece, Embedded))
     unread = next((piece for piece in pieces if isinstance(piece, str)), "")
-    return Routine(embedded, _assigned(tree), _raises(tree), _commits(tree), unread, trigger, body)
+    return Routine(embedded, _assigned(tree), _raises(tree), _skips(tree), _commits(tree), unread, trigger, body)
 
 
 def _pieces(tree: Any, line: int, *, batched: bool) -> Iterator[Embedded | str]:
@@ -126,7 +127,13 @@ def _assigned(tree: Any) -> frozenset[str]:
 
 
 def _raises(tree: Any) -> bool:
-    return any(one.get("elog_level", 0) >= _ERROR for one in find(tree, "PLpgSQL_stmt_raise"))
+    asserts = next(find(tree, "PLpgSQL_stmt_assert"), None) is not None
+    return asserts or any(one.get("elog_level", 0) >= _ERROR for one in find(tree, "PLpgSQL_stmt_raise"))
+
+
+def _skips(tree: Any) -> bool:
+    returns = (one.get("expr", {}).get("PLpgSQL_expr", {}) for one in find(tree, "PLpgSQL_stmt_return"))
+    return any(str(one.get("query", "")).strip().upper() == "NULL" for one in returns)
 
 
 def _commits(tree: Any) -> bool:

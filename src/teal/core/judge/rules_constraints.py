@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from teal.core.judge.actions import Action
+from teal.core.judge.functions import plain
 from teal.core.judge.known import Known
 from teal.core.judge.rule import ALWAYS, BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
-from teal.core.judge.tree import option, table_of
+from teal.core.judge.tree import column_names, constraints, find, function_names, option, table_of, type_of
 
 _PHASE, _LOCK, _LOSS = Nature.PHASE, Nature.LOCK, Nature.LOSS
 _ADD = "AT_AddConstraint"
@@ -79,8 +80,48 @@ def _(action: Action, known: Known) -> bool:
 )
 def _(action: Action, known: Known) -> bool:
     if action.kind == "IndexStmt":
-        return bool(action.node.get("unique"))
+        return bool(action.node.get("unique")) and not _old_leaves_null(action, known)
     return _is(action, *_UNIQUE)
+
+
+def _old_leaves_null(action: Action, known: Known) -> bool:
+    """Return whether all columns of an index are so new that the release that serves leaves them NULL."""
+    if action.node.get("nulls_not_distinct"):
+        return False
+    names = [one.get("IndexElem", {}).get("name", "") for one in action.node.get("indexParams", [])]
+    return all(_is_left_null(action, name, known) for name in names)
+
+
+def _is_left_null(action: Action, column: str, known: Known) -> bool:
+    if not column or any(column in sync.routine.assigned for sync in known.syncs(action.table)):
+        return False
+    added = (one for one in known.of("AT_AddColumn", table=action.table, name=column) if one.order < action.order)
+    return any(not constraints(one.node["def"], "CONSTR_DEFAULT") for one in added)
+
+
+@rule(
+    "index-rejects",
+    _PHASE,
+    EXPAND,
+    "IndexStmt",
+    why="the index computes {it} for each row: where that fails for a value that the release that serves writes, its"
+    " write fails",
+    remedy="an expression that can't fail (lower, coalesce …), a new column that a trigger fills, or a contract",
+)
+def _(action: Action, known: Known) -> bool | str:
+    for part in [*action.node.get("indexParams", []), action.node.get("whereClause", {})]:
+        expression = part.get("IndexElem", {}).get("expr", part)
+        casts = [one for one in find(expression, "TypeCast") if column_names(one.get("arg", {}))]
+        risky = [
+            type_of(one.get("typeName")) for one in casts if type_of(one.get("typeName")) not in ("text", "varchar")
+        ]
+        called = [name for name in function_names(expression) if plain(name) not in _NEVER_FAIL]
+        if risky or called:
+            return f"a cast to {risky[0]}" if risky else f"{called[0]}()"
+    return False
+
+
+_NEVER_FAIL = frozenset(("lower", "upper", "btrim", "ltrim", "rtrim", "length", "md5", "coalesce", "abs", "date_trunc"))
 
 
 @rule(

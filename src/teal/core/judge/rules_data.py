@@ -5,10 +5,11 @@ from __future__ import annotations
 from teal.core.judge.actions import Action
 from teal.core.judge.known import Known, assigned_columns, limits
 from teal.core.judge.rule import BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
-from teal.core.judge.tree import Node, column_names, find, kind_of, number, table_of
+from teal.core.judge.tree import Node, column_names, find, kind_of, number, table_of, words
 
 _PHASE, _LOCK, _LOSS = Nature.PHASE, Nature.LOCK, Nature.LOSS
 _WRITES = ("UpdateStmt", "InsertStmt", "DeleteStmt", "MergeStmt", "CopyStmt")
+_PICKS = ("ANY_SUBLINK", "ARRAY_SUBLINK")
 _ABOVE, _BELOW = (">", ">="), ("<", "<=")
 
 
@@ -68,21 +69,30 @@ def _(action: Action, known: Known) -> bool:
     remedy="WHERE … IN (SELECT … WHERE it is still to do LIMIT 5000): the statement is run until nothing is left",
 )
 def _(action: Action, known: Known) -> bool:
-    where = action.node.get("whereClause")
-    return where is not None and not known.small(action.table) and not _is_portion(where)
+    return "whereClause" in action.node and not known.small(action.table) and not _is_portion(action, known)
 
 
-def _is_portion(where: Node) -> bool:
-    """Return whether a condition can meet only a portion: by a LIMIT within it, both ends of a range, or one key."""
-    if limits(where):
+def _is_portion(action: Action, known: Known) -> bool:
+    """Return whether a write can meet only a portion: by a LIMIT on its own rows, both ends of a key, or one key."""
+    if _limited(action):
         return True
-    tests = list(_conjuncts(where))
-    ends = {operator for operator, _ in tests}
-    ranged = bool(ends & set(_ABOVE)) and bool(ends & set(_BELOW))
-    return "BETWEEN" in ends or ranged or any(operator == "=" and column in _KEYS for operator, column in tests)
+    keys = known.keys(action.table)
+    tests = [operator for operator, column in _conjuncts(action.node.get("whereClause", {})) if column in keys]
+    ranged = any(one in _ABOVE for one in tests) and any(one in _BELOW for one in tests)
+    return "BETWEEN" in tests or "=" in tests or ranged
 
 
-_KEYS = ("id", "ctid")
+def _limited(action: Action) -> bool:
+    """Return whether the rows to write are picked by a query over the same table that has a LIMIT."""
+    node = action.node
+    picked = [one for one in find(node.get("whereClause", {}), "SubLink") if one.get("subLinkType") in _PICKS]
+    joined = [*find(node.get("fromClause", []), "RangeSubselect"), *find(node.get("usingClause", []), "RangeSubselect")]
+    named = [*find(node.get("withClause", {}), "CommonTableExpr")]
+    return any(limits(one) and action.table in _tables(one) for one in (*picked, *joined, *named))
+
+
+def _tables(tree: Node) -> set[str]:
+    return {table_of(one) for one in find(tree, "RangeVar")}
 
 
 def _conjuncts(where: Node) -> list[tuple[str, str]]:
@@ -108,25 +118,42 @@ def _conjuncts(where: Node) -> list[tuple[str, str]]:
     remedy="a LIMIT of some thousands: the statement is run until nothing is left",
 )
 def _(action: Action, known: Known) -> bool | str:
-    tree = action.node.get("whereClause") or action.node.get("selectStmt") or {}
-    large = [number(one) for one in limits(tree) if number(one) > known.lint.batch]
+    sizes = [number(one) for one in limits(action.node)] + _widths(action, known)
+    large = [one for one in sizes if one > known.lint.batch]
     return str(large[0]) if large else False
+
+
+def _widths(action: Action, known: Known) -> list[int]:
+    """Return how many keys lie BETWEEN two constants."""
+    keys, found = known.keys(action.table), []
+    for test in find(action.node.get("whereClause", {}), "A_Expr"):
+        if test.get("kind") == "AEXPR_BETWEEN" and column_names(test.get("lexpr", {})) & keys:
+            low, high = (number(one) for one in test["rexpr"].get("List", {}).get("items", [{}, {}]))
+            found.append(high - low)
+    return found
 
 
 @rule(
     "not-idempotent",
     _LOSS,
     BACKFILL,
-    "UpdateStmt",
+    ("UpdateStmt", "InsertStmt"),
     why="{it} is computed from itself: run again after a kill, rows that were done change a second time",
     remedy="write into another column, or add a condition that a row no longer meets once it is done",
 )
 def _(action: Action, known: Known) -> bool | str:
-    tested = column_names(action.node.get("whereClause", {}))
-    for column, expression in assigned_columns(action.node).items():
-        if column in column_names(expression) and column not in tested and not _settles(expression):
+    update = action.node.get("onConflictClause", action.node)
+    tested = column_names(update.get("whereClause", {}))
+    for column, expression in assigned_columns(update).items():
+        if column in _own_columns(expression) and column not in tested and not _settles(expression):
             return f"{action.table}.{column}"
     return False
+
+
+def _own_columns(expression: Node) -> set[str]:
+    """Return the columns of the row itself in *expression*, and not those of the row that came (``excluded``)."""
+    named = [words(one.get("fields", [])) for one in find(expression, "ColumnRef")]
+    return {parts[-1] for parts in named if parts and parts[0] != "excluded"}
 
 
 def _settles(expression: Node) -> bool:
@@ -172,7 +199,14 @@ def _(action: Action, known: Known) -> bool:
     source = [table_of(one) for one in find(select.get("fromClause"), "RangeVar")]
     if source and all(known.small(name) for name in source):
         return False
-    return not limits({"SelectStmt": select}) and not _is_portion(select.get("whereClause", {}))
+    return not limits({"SelectStmt": select}) and not _ranged(select, source, known)
+
+
+def _ranged(select: Node, source: list[str], known: Known) -> bool:
+    """Return whether a query reads only what lies between two ends of a key."""
+    keys = {key for table in source for key in known.keys(table)}
+    tests = {operator for operator, column in _conjuncts(select.get("whereClause", {})) if column in keys}
+    return "BETWEEN" in tests or bool(tests & set(_ABOVE) and tests & set(_BELOW))
 
 
 @rule(

@@ -53,14 +53,15 @@ def _(action: Action, known: Known) -> bool:
     "ddl-in-backfill",
     _PHASE,
     BACKFILL,
-    tuple(kinds.SCHEMA_CHANGES - {"CreateTableAsStmt"}),
+    tuple(kinds.SCHEMA_CHANGES),
     why="a backfill runs for long beside both releases and may start anew at any time: it changes rows, not {it}",
     remedy="what adds goes to an expand, what removes or restricts to a contract",
     spares_fresh=False,
 )
 def _(action: Action, known: Known) -> bool:
-    relation = action.node.get("relation") or {}
-    return relation.get("relpersistence") != "t"
+    into = action.node.get("into") or action.node.get("intoClause") or {}
+    relation = action.node.get("relation") or into.get("rel") or {}
+    return bool(relation.get("relpersistence") != "t")
 
 
 rule(

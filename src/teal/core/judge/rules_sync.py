@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from teal.core.judge.actions import Action
-from teal.core.judge.known import Known, Sync, assigned_columns
+from teal.core.judge.known import BEFORE, MAKES_TABLE, Known, Sync, assigned_columns
+from teal.core.judge.parsing import parse
 from teal.core.judge.rule import BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, WINDOW, Nature, rule
-from teal.core.judge.tree import column_names, words
+from teal.core.judge.tree import column_names, inside, joined, kind_of, table_of, words
 from teal.core.phase import Phase
 
 _PHASE, _LOSS, _UNKNOWN = Nature.PHASE, Nature.LOSS, Nature.UNKNOWN
@@ -110,12 +111,46 @@ def _drops(sync: Sync, action: Action, known: Known) -> list[Action]:
     _PHASE,
     (EXPAND, BACKFILL),
     "CreateTrigStmt",
-    why="{it} can reject what the release that serves writes",
+    why="{it} can reject or drop what the release that serves writes",
     remedy="a trigger that only fills columns; rules that reject go to a contract",
 )
 def _(action: Action, known: Known) -> bool:
-    sync = _made_by(action, known)
-    return bool(action.node.get("isconstraint")) or (sync is not None and sync.routine.raises)
+    routine, timing = known.function_of(action), action.node.get("timing", 0)
+    drops = routine is not None and routine.skips and bool(timing & BEFORE) and bool(action.node.get("row"))
+    return bool(action.node.get("isconstraint")) or drops or (routine is not None and routine.raises)
+
+
+@rule(
+    "trigger-changes-writes",
+    _PHASE,
+    (EXPAND, BACKFILL),
+    "CreateTrigStmt",
+    why="the release that serves finds in {it} something else than it wrote",
+    remedy="a trigger that fills new columns, and an old one only from the new one that takes its place",
+)
+def _(action: Action, known: Known) -> bool | str:
+    routine = known.function_of(action)
+    assigned = routine.assigned if routine else frozenset()
+    old = sorted(name for name in assigned if not any(known.of("AT_AddColumn", table=action.table, name=name)))
+    return bool(old) and len(old) == len(assigned) and f"{action.table}.{old[0]}"
+
+
+@rule(
+    "trigger-writes-elsewhere",
+    _PHASE,
+    (EXPAND, BACKFILL),
+    "CreateTrigStmt",
+    why="each write of the release that serves now also does {it}",
+    remedy="let it write only into tables that the same series makes",
+)
+def _(action: Action, known: Known) -> bool | str:
+    routine = known.function_of(action)
+    for piece in routine.embedded if routine else ():
+        for statement in parse(piece.sql):
+            kind, target = kind_of(statement.node), table_of(inside(statement.node).get("relation"))
+            if kind != "SelectStmt" and not any(known.of(*MAKES_TABLE, table=target)):
+                return f"{kind.removesuffix('Stmt')} {target}".strip()
+    return False
 
 
 @rule(
@@ -127,8 +162,7 @@ def _(action: Action, known: Known) -> bool:
     remedy="write its function in plpgsql in the same series, without EXECUTE; or -- teal: phase=… reason=…",
 )
 def _(action: Action, known: Known) -> bool | str:
-    name = ".".join(words(action.node.get("funcname", [])))
-    routine = known.routine(name)
+    routine = known.function_of(action)
     if routine is None:
-        return f"{action.it} (its function {name} is in none of the files)"
+        return f"{action.it} (its function {joined(words(action.node.get('funcname', [])))} is in none of the files)"
     return bool(routine.unread) and f"{action.it} ({routine.unread})"

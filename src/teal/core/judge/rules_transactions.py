@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from teal.core.judge.actions import Action
+from teal.core.judge.functions import calls
 from teal.core.judge.known import MAKES_TABLE, Known
 from teal.core.judge.rule import ALWAYS, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, rule
 from teal.core.judge.rules_constraints import per_chunk
@@ -97,6 +98,7 @@ def _(action: Action, known: Known) -> bool | str:
     source = action.node.get("selectStmt", action.node)
     reads = list(find(source, "RangeVar")) or action.kind in ("UpdateStmt", "DeleteStmt")
     rows = "valuesLists" not in str(source) if action.kind == "InsertStmt" else bool(reads)
+    rows = rows or calls(action, "pg_sleep")
     before = sorted(_before(action, known))
     return bool(before and rows and not _is_ledger(action, known)) and before[0]
 
@@ -144,3 +146,28 @@ def _milliseconds(action: Action) -> int:
     value: Node = next(iter(action.node.get("args", [])), {})
     said = re.fullmatch(r"\s*(\d+)\s*(ms|s|min|h|)\s*", text(value) or str(number(value)))
     return int(said.group(1)) * _MILLISECONDS[said.group(2)] if said else 0
+
+
+@rule(
+    "search-path",
+    Nature.UNKNOWN,
+    ALWAYS,
+    "VariableSetStmt",
+    why="which tables are meant after {it} can't be told",
+    remedy="name the schema of each table; or -- teal: phase={phase} reason=…",
+)
+def _(action: Action, known: Known) -> bool:
+    said = [text(one) for one in action.node.get("args", [])]
+    return action.name == "search_path" and bool(set(said) - {"public", "$user", "pg_catalog", ""})
+
+
+@rule(
+    "prepared-transaction",
+    _LOCK,
+    ALWAYS,
+    "TransactionStmt",
+    why="the locks of a prepared transaction stay, also after a restart, until somebody ends it by hand",
+    remedy="COMMIT",
+)
+def _(action: Action, known: Known) -> bool:
+    return action.node.get("kind") == "TRANS_STMT_PREPARE"

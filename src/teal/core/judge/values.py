@@ -52,6 +52,7 @@ class Catalog:
     aggregates: frozenset[str] = frozenset()  # continuous aggregates
     columns: Mapping[str, Mapping[str, Column]] = field(default_factory=dict)
     columnstore_keys: Mapping[str, frozenset[str]] = field(default_factory=dict)  # table -> segmentby and orderby
+    keys: Mapping[str, frozenset[str]] = field(default_factory=dict)  # table -> columns that are unique by themselves
     rows: Mapping[str, int] = field(default_factory=dict)  # table -> the planner's estimate
     domains: Mapping[str, bool] = field(default_factory=dict)  # name -> has a constraint
     functions: Mapping[str, str] = field(default_factory=dict)  # name -> "immutable", "stable" or "volatile"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
+from teal.core.asked import Asked, understood
 from teal.core.migrations import job
 from teal.core.names import job_name
 from teal.core.phase import Phase
@@ -17,21 +16,6 @@ from teal.run.scene import Scene
 TRIES = 10  # of a command that did not get its lock
 SHOWN = 20  # last lines of a command that failed
 _BUSY = re.compile(r"55P03|40P01|lock timeout|deadlock detected", re.IGNORECASE)
-_NAMED = re.compile(r"(expand|backfill|contract)\s+(\S+)")
-State = Literal["done", "expand", "contract"]
-_STATES: dict[int, State] = {0: "done", 2: "expand", 4: "contract"}
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the owner's ``pending`` says: what is next, and names, where it prints some."""
-
-    state: State
-    names: tuple[tuple[Phase, str], ...] = ()
-
-    def of(self, phase: Phase) -> tuple[str, ...]:
-        """Return the names of *phase*."""
-        return tuple(name for each, name in self.names if each is phase)
 
 
 async def run_phase(scene: Scene, phase: Phase, release: int, service: str = "") -> None:
@@ -39,7 +23,7 @@ async def run_phase(scene: Scene, phase: Phase, release: int, service: str = "")
 
     One that did not get its lock, as its own words tell, is run again.
     """
-    service = service or job(str(phase))
+    service, scene.asked = service or job(str(phase)), None
     for tries in range(1, TRIES + 1):
         status, lines = await _run(scene, service, release)
         if status == 0:
@@ -62,18 +46,22 @@ async def still_runs(scene: Scene, phase: Phase, service: str = "") -> bool:
 
 
 async def ask_pending(scene: Scene, release: int) -> Asked:
-    """Return what the owner's ``pending`` of *release* says; ``Failed`` where it says that something is broken."""
+    """Return what the owner's ``pending`` of *release* says; ``Failed`` where it says that something is broken.
+
+    It is asked once, until a command has run.
+    """
+    if scene.asked is not None:
+        return scene.asked
     await _forget(scene, job("pending"))  # its answer is of this moment: no earlier one's is taken
     status, lines = await _run(scene, job("pending"), release, only_output=True)
-    if status not in _STATES:
+    scene.asked = understood(status, lines)
+    if scene.asked is None:
         raise Failed(
             f"`pending` ended with status {status}: 0, 2 and 4 are understood",
             detail="\n".join(lines[-SHOWN:]),
             hint="0: all done, 2: an expand is next, 4: a contract is pending",
         )
-    found = (_NAMED.fullmatch(line.strip()) for line in lines)
-    named = dict.fromkeys((Phase(each[1]), each[2]) for each in found if each)
-    return Asked(_STATES[status], tuple(named))
+    return scene.asked
 
 
 async def print_sql(scene: Scene, phase: Phase, release: int) -> str:

@@ -18,6 +18,7 @@ from teal.run.jobs import ask_pending, run_phase, still_runs
 from teal.run.ports import Ports
 from teal.run.scene import Scene
 
+_BLAMED = "does not work with the expanded schema"
 _RUNS = 20  # of the past that are looked at for an expansion that was not followed by a check
 
 
@@ -89,14 +90,22 @@ async def _look_before(scene: Scene, recheck: Recheck | None) -> None:
 
 async def recheck(scene: Scene, step: Recheck) -> bool:
     """Check the release that serves once more, where the schema was expanded since it was last checked."""
-    if scene.sick or not _is_due(scene.ports):
+    if scene.sick:
+        return False  # it can't be told apart what the schema has to do with it
+    if not _is_due(scene.ports):
         return True
     try:
         await _check(scene, step)
     except CheckFailed as error:
         which = f"release {step.release}" if step.release is not None else "the plain stack"
-        error.message = f"{which}, which serves, does not work with the expanded schema: {error.message}"
-        error.hint = "users are still on it, and meet the same: see its log, and mend the schema with a new expand file"
+        error.message = f"{which}, which serves, {_BLAMED}: {error.message}"
+        if _was_blamed(scene.ports):  # whoever deploys again after that means to
+            scene.note(error.message, warning=True)
+            return False
+        error.hint = (
+            "users are still on it, and meet the same: see its log, and mend the schema with a new expand file; a "
+            "second deploy goes on, if the new release passes its own checks"
+        )
         raise
     return False
 
@@ -116,6 +125,16 @@ def _is_due(ports: Ports) -> bool:
             return False
         if "expand" in run.phases:
             return True
+    return False
+
+
+def _was_blamed(ports: Ports) -> bool:
+    """Tell whether an earlier deploy has stopped for this reason, with the schema as it is now."""
+    for run in ports.journal.history(_RUNS):
+        if _BLAMED in run.message:
+            return True
+        if "expand" in run.phases:
+            return False
     return False
 
 

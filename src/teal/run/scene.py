@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from teal.core.asked import Asked
 from teal.core.events import Said, ServiceNow
 from teal.core.observed import Container
 from teal.core.release import Release
@@ -31,6 +32,7 @@ class Scene:
     done_at: float | None = None  # monotonic, when the plan's last step was done
     live_at: float | None = None  # monotonic, when the switch was done
     held_at: float | None = None  # monotonic, since when the proxy holds users' requests
+    asked: Asked | None = None  # what the owner's ``pending`` says, until a command of the migrations runs
     sick: str = ""  # why the release that serves failed its checks before the schema was touched
     interrupted: bool = False  # a signal came that what must be finished waits out
     paged_at: float | None = None  # monotonic, since when the proxy shows the maintenance page

@@ -26,7 +26,14 @@ class Floor:
     def why(self) -> str:
         """Return the reason in words."""
         said = f" ({self.reason})" if self.reason else ""
-        return f"contract {self.contract}{said} has removed what releases before {self.release} need"
+        return f"{called(self.contract)}{said} has taken away what releases before {self.release} need"
+
+
+def called(contract: str) -> str:
+    """Return what has raised a floor, in words: a contract, or a window."""
+    if contract.endswith(".window"):
+        return f"window {contract.removesuffix('.window')}"
+    return f"the {contract}" if contract.startswith("window ") else f"contract {contract}"
 
 
 def floor_of(contracts: Iterable[OpenChange]) -> Floor | None:

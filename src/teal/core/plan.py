@@ -130,7 +130,7 @@ def _between(migrations: Migrations | None, change: Change, release: int) -> tup
 
 def _with_migrations(plan: Plan, migrations: Migrations, release: int) -> Plan:
     """Return *plan* with what is owed noted before its switch, and with a backfill that comes last of all."""
-    at = next(n for n, step in enumerate(plan.before) if isinstance(step, Switch))
+    at = next(n for n, step in enumerate(plan.before) if isinstance(step, Hold | Switch))  # before anybody waits
     before = (*plan.before[:at], RecordContracts(release), *plan.before[at:])
     how = migrations.how(Phase.BACKFILL)
     last = (Backfill(release, how),) if how and migrations.backfill == "after" else ()

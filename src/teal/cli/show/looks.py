@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from teal.cli.show.migrating import opened
 from teal.cli.show.text import age, paint, seconds, stamp, table
+from teal.core.floor import called
 from teal.core.side import Side
 from teal.run.results import (
     Checked,
@@ -89,7 +90,7 @@ def _rollback(way: RollbackStatus) -> str:
 def _floor(floor: FloorStatus) -> str:
     reason = f" ({floor.reason})" if floor.reason else ""
     since = stamp(floor.since)
-    return f"rollback floor: release {floor.release}, since contract {floor.contract} was run at {since}{reason}"
+    return f"rollback floor: release {floor.release}, since {called(floor.contract)} was run at {since}{reason}"
 
 
 def _rows(result: Status, now: float) -> Iterator[tuple[str, ...]]:

@@ -116,6 +116,24 @@ async def test_an_index_that_an_earlier_attempt_left_invalid_is_made_anew(place)
     assert await place.ask("SELECT indisunique FROM pg_index WHERE indexrelid = 'by_x'::regclass") is False
 
 
+PER_CHUNK = """-- teal: transaction=no
+CREATE INDEX IF NOT EXISTS by_value ON metrics (value) WITH (timescaledb.transaction_per_chunk);
+"""
+
+
+async def test_an_index_of_a_hypertable_that_was_left_half_made_is_made_anew(place):
+    await place.run("CREATE EXTENSION IF NOT EXISTS timescaledb")
+    await place.run("CREATE TABLE metrics (time timestamptz NOT NULL, value float8)")
+    await place.run("SELECT create_hypertable('metrics', 'time')")
+    await place.run("INSERT INTO metrics SELECT now() - i * interval '1 day', i FROM generate_series(1, 30) i")
+    await place.run("CREATE INDEX by_value ON metrics (time)")  # it would be taken for the one that is wanted
+    await place.run("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'by_value'::regclass")
+    async with place.teal() as database:
+        await database.apply(file("0006_index.expand", PER_CHUNK), told=silent)
+    assert await place.ask("SELECT indisvalid FROM pg_index WHERE indexrelid = 'by_value'::regclass") is True
+    assert "(value)" in await place.ask("SELECT pg_get_indexdef('by_value'::regclass)")
+
+
 async def test_a_file_without_a_transaction_goes_on_after_its_last_finished_statement(place):
     await place.run("CREATE TABLE reviews (x int)")
     text = "-- teal: transaction=no\nINSERT INTO reviews VALUES (1);\nINSERT INTO absent VALUES (1);\n"

@@ -90,3 +90,21 @@ def test_a_kill_at_any_point_applies_nothing_twice_and_the_next_deploy_ends_the_
         broken += stand(world, what)
         world.close()
     assert not broken, f"{len(broken)} broken:\n" + "\n".join(broken)
+
+
+def test_a_signal_ends_a_backfill_after_the_switch_between_two_batches_and_it_can_go_on() -> None:
+    world = deployed("after")
+    name = "0002_writer.backfill.sql"
+    world.world.disk.texts[f"{FOLDER}/{name}"] = f"-- teal: rate=500\n{FILES[name]}"
+    task = world.begin("deploy")
+    while world.world.rows == ROWS:
+        world.sleep(0.2)
+    world.interrupt(task)
+    result = world.finish(task)
+    assert result.ok, result.error
+    assert 0 < world.world.rows < ROWS
+    assert any("`teal migrate backfill` goes on" in note for note in result.value.notes)
+    world.world.source += 1
+    assert world.run("deploy").ok
+    assert stand(world, "after a signal") == []
+    world.close()

@@ -51,7 +51,7 @@ def test_a_statement_ends_where_psql_ends_it(text: str, found: list[tuple[int, s
         ("CREATE INDEX CONCURRENTLY by_x ON t (x)", True, True, "by_x"),
         ('create unique index concurrently if not exists "By x" ON t (x)', True, True, '"By x"'),
         ("CREATE INDEX by_x ON t (x)", False, False, ""),
-        ("CREATE INDEX by_x ON t (x) WITH (timescaledb.transaction_per_chunk)", True, False, ""),
+        ("CREATE INDEX by_x ON t (x) WITH (timescaledb.transaction_per_chunk)", True, False, "by_x"),
         ("DROP INDEX CONCURRENTLY by_x", True, True, ""),
         ("REINDEX INDEX CONCURRENTLY by_x", True, True, ""),
         ("VACUUM t", True, False, ""),

@@ -50,14 +50,15 @@ class Statement:
 
     @property
     def index(self) -> str:
-        """Return the index that it makes without a lock, as it is written; empty for none."""
-        found = _INDEX.match(self.sql)
+        """Return the index that it makes outside of a transaction, as it is written; empty for none."""
+        found = _INDEX.match(self.sql) if self.alone else None
         return found["name"] if found else ""
 
 
 _NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
 _INDEX = re.compile(
-    rf"CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{_NAME})\s+ON\s", re.IGNORECASE
+    rf"CREATE\s+(?:UNIQUE\s+)?INDEX\s+(?:CONCURRENTLY\s+)?(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{_NAME})\s+ON\s",
+    re.IGNORECASE,
 )
 _ALONE = re.compile(
     r"\A(?:(?:CREATE\s+(?:UNIQUE\s+)?|DROP\s+|RE)INDEX\b[^;]*?\bCONCURRENTLY\b"

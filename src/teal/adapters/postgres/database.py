@@ -170,7 +170,8 @@ class PostgresDatabase:
         if statement.index:
             left = await self._connection.fetchval(_INVALID, statement.index)
             if left:
-                await self._connection.execute(f"DROP INDEX CONCURRENTLY {left}")
+                how = "CONCURRENTLY " if statement.blocks_nobody else ""  # an index of a hypertable can't be dropped so
+                await self._connection.execute(f"DROP INDEX {how}{left}")
         await self._connection.execute(f"SET statement_timeout = '{'0' if statement.unhurried else '5s'}'")
         if statement.blocks_nobody:
             await self._connection.execute(f"SET lock_timeout = '{UNHURRIED}'")

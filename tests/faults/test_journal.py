@@ -61,6 +61,11 @@ def newer(path: Path) -> None:
         connection.execute("PRAGMA user_version = 99")
 
 
+def version_of(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
 SPOILT: dict[str, Callable[[Path], None]] = {
     each.__name__: each for each in (deleted, garbage, emptied, truncated, overwritten, newer)
 }
@@ -80,7 +85,9 @@ def test_without_its_journal_a_deploy_goes_through_and_a_rollback_returns(tale: 
     assert tale.life(color) == life
     ended = tale.teal.run(*QUICK)
     aside = [each for each in journal(tale).parent.glob("journal.db.bad-*") if each.name[-1].isdecimal()]
-    assert [each.read_bytes() for each in aside] == ([bad] if bad else [])
+    assert len(aside) == bool(bad)
+    for each in aside:  # SQLite itself may bring its log into a sound file
+        assert version_of(each) == 99 if how == "newer" else each.read_bytes() == bad
     assert not bad or "set aside" in ended.said
     assert ended.result["release"] > int(release)
     assert tale.whole() == standby(color)

@@ -9,6 +9,7 @@ from teal.core.observed import Container
 from teal.core.stack import Service
 
 Standing = Literal["waiting", "passed", "failed"]
+KILLED = 128 + 9  # the exit status of what SIGKILL has ended
 LOOP = 3  # restarts after which a container is taken to be in a crash loop
 
 
@@ -48,7 +49,9 @@ def _hopeless(service: Service, container: Container, now: float) -> str:
         return "was killed: out of memory"
     if container.state in {"exited", "dead", "removing"} and container.started:
         after = max(0.0, (container.finished or now) - container.started)
-        return f"exited with status {container.exit_code}, {after:.0f} s after its start"
+        # Not every engine says that it was for memory: with cgroups of version 1 "OOMKilled" stays false (seen).
+        why = " (killed: out of memory, or by a hand)" if container.exit_code == KILLED else ""
+        return f"exited with status {container.exit_code}{why}, {after:.0f} s after its start"
     if container.restarts >= LOOP:
         ended = "" if container.running else f"status {container.exit_code}, "  # one that runs again has none
         return f"restarts in a loop ({ended}{container.restarts} restarts)"

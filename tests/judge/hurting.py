@@ -8,7 +8,8 @@
   needs B gets into a deadlock with it.
 - ``old: SQL`` fails afterwards, ``prepared: SQL`` fails where it was prepared before, ``before: SQL`` fails already
   before the last script; ``empty: SQL`` finds nothing any more; ``new: SQL`` is run first (up to script ``upto``);
-  ``count: SQL`` then counts rows that are lost, changed or twice.
+  ``count: SQL`` then counts rows that are lost, changed or twice;
+  ``rows: SQL`` changes some each time.
 """
 
 import asyncio
@@ -143,6 +144,13 @@ async def counts(world: World, entry: Entry, said: dict[str, Any]) -> str:
     return f"{found} rows (before: {before}): {said['count']}"
 
 
+async def repeats(world: World, entry: Entry, said: dict[str, Any]) -> str:
+    client = await _all(world, entry)
+    tags = [await client.execute(said["rows"]) for _ in range(3)]
+    assert all(not tag.endswith(" 0") for tag in tags), tags
+    return f"run again and again: {tags}"
+
+
 async def empties(world: World, entry: Entry, said: dict[str, Any]) -> str:
     client = await world.client()
     assert await client.fetch(said["empty"]), "nothing was there before"
@@ -170,6 +178,7 @@ WAYS = {
     "before": breaks_before,
     "prepared": breaks_prepared,
     "count": counts,
+    "rows": repeats,
     "empty": empties,
     "as_user": hides,
 }

@@ -35,6 +35,7 @@ class Action:
     transaction: int = 0  # the same number: committed together
     wrapped: bool = False  # within a transaction block
     batched: bool = False  # within a loop that commits
+    looped: bool = False  # within a loop that does not commit
     notes: Notes = NONE
     routine: Routine | None = None  # of a function or DO block
 
@@ -122,7 +123,9 @@ class _Reader:
             return
         for piece in routine.embedded:
             line = defined.line + routine.below + piece.line - 1
-            base = replace(caller, script=defined.script, line=line, batched=piece.batched, routine=None)
+            base = replace(
+                caller, script=defined.script, line=line, batched=piece.batched, looped=piece.looped, routine=None
+            )
             yield from self._piece(base, piece, depth)
 
     def _piece(self, base: Action, piece: Embedded, depth: int) -> Iterator[Action]:

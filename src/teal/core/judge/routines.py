@@ -17,11 +17,12 @@ _ERROR = 21  # elog level: RAISE EXCEPTION
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """SQL that a body runs; *line* counts from the body's first one, *batched*: a loop around it commits."""
+    """SQL that a body runs, on its *line* of the body. A loop around it commits (*batched*) or not."""
 
     sql: str
     line: int
     batched: bool = False
+    looped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,43 +68,44 @@ def _plpgsql(source: str, body: str, *, trigger: bool = False) -> Routine:
         tree = parse_plpgsql(source)
     except Unreadable as error:
         return Routine(unread=f"plpgsql that can't be parsed ({error.message})", text=body, trigger=trigger)
-    pieces = list(_pieces(tree, 1, batched=False))
+    pieces = list(_pieces(tree, Embedded("", 1)))
     embedded = tuple(piece for piece in pieces if isinstance(piece, Embedded))
     unread = next((piece for piece in pieces if isinstance(piece, str)), "")
     return Routine(embedded, _assigned(tree), _raises(tree), _skips(tree), _commits(tree), unread, trigger, body)
 
 
-def _pieces(tree: Any, line: int, *, batched: bool) -> Iterator[Embedded | str]:
-    """Yield the SQL in *tree*, or a text that says what can't be read."""
+def _pieces(tree: Any, at: Embedded) -> Iterator[Embedded | str]:
+    """Yield the SQL in *tree*, placed like *at*, or a text that says what can't be read."""
     if isinstance(tree, list):
         for item in tree:
-            yield from _pieces(item, line, batched=batched)
+            yield from _pieces(item, at)
     elif isinstance(tree, dict):
         for name, value in tree.items():
-            yield from _piece(name, value, line, batched=batched)
+            if isinstance(value, dict):
+                yield from _piece(name, value, replace(at, line=value.get("lineno", at.line)))
+            else:
+                yield from _pieces(value, at)
 
 
-def _piece(name: str, value: Any, line: int, *, batched: bool) -> Iterator[Embedded | str]:
-    if not isinstance(value, dict | list):
+def _piece(name: str, value: Node, at: Embedded) -> Iterator[Embedded | str]:
+    if name == "PLpgSQL_expr":
+        yield replace(at, sql=_as_statement(value))
         return
-    here = value.get("lineno", line) if isinstance(value, dict) else line
-    if name == "PLpgSQL_expr" and isinstance(value, dict):
-        yield Embedded(_as_statement(value), here, batched)
-        return
-    if name in ("PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors") and isinstance(value, dict):
-        yield _dynamic(value, here, batched=batched)
+    if name in ("PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors"):
+        yield _dynamic(value, at)
         value = {key: part for key, part in value.items() if key != "query"}
-    loop = name.removeprefix("PLpgSQL_stmt_") in _LOOPS and _commits(value)
-    yield from _pieces(value, here, batched=batched or loop)
+    if name.removeprefix("PLpgSQL_stmt_") in _LOOPS:
+        at = replace(at, batched=at.batched or _commits(value), looped=not (at.batched or _commits(value)))
+    yield from _pieces(value, at)
 
 
-def _dynamic(node: Node, line: int, *, batched: bool) -> Embedded | str:
+def _dynamic(node: Node, at: Embedded) -> Embedded | str:
     """Return the SQL of an ``EXECUTE`` whose text is a constant."""
     query = node.get("query", {}).get("PLpgSQL_expr", {}).get("query", "")
     constant = re.fullmatch(r"\s*'((?:[^']|'')*)'\s*", query)
     if constant is None:
         return f"SQL that is put together while it runs (EXECUTE {' '.join(query.split())[:60]})"
-    return Embedded(constant.group(1).replace("''", "'"), line, batched)
+    return replace(at, sql=constant.group(1).replace("''", "'"))
 
 
 def _as_statement(expression: Node) -> str:

@@ -115,14 +115,18 @@ def _(action: Action, known: Known) -> bool:
     "foreign-key-blocks-deletes",
     _PHASE,
     EXPAND,
-    (_ADDS, "CreateStmt"),
+    (_ADDS, "CreateStmt", "AT_AddConstraint"),
     why="as soon as the new release refers to a row of {it}, the one that serves can't delete it any more: it knows"
     " nothing of what refers to it",
     remedy="ON DELETE CASCADE or SET NULL, or the foreign key in a contract",
     spares_fresh=False,
 )
 def _(action: Action, known: Known) -> bool | str:
-    for key in find(action.node, "Constraint"):
+    if action.kind == "AT_AddConstraint" and not known.fresh(action):
+        return False  # foreign-key-in-expand says it
+    for key in find(
+        {"Constraint": action.node["def"]} if action.kind == "AT_AddConstraint" else action.node, "Constraint"
+    ):
         if key.get("contype") == "CONSTR_FOREIGN" and key.get("fk_del_action", "a") not in _SILENT_DELETES:
             target = table_of(key.get("pktable"))
             if target != action.table and not known.fresh(_about(action, target)):
@@ -169,7 +173,15 @@ def _(action: Action, known: Known) -> bool:
     remedy="move DROP DEFAULT to a contract",
 )
 def _(action: Action, known: Known) -> bool:
-    return not action.node.get("def") and not known.fresh_column(action, action.name)
+    return not action.node.get("def") and (
+        _is_filled_by_default(action, known) or not known.fresh_column(action, action.name)
+    )
+
+
+def _is_filled_by_default(action: Action, known: Known) -> bool:
+    """Return whether the column was just added as NOT NULL: only its default lets old INSERTs pass."""
+    added = known.of("AT_AddColumn", table=action.table, name=action.name)
+    return any(one.order < action.order and constraints(one.node["def"], "CONSTR_NOTNULL") for one in added)
 
 
 rule(

@@ -74,6 +74,8 @@ def _(action: Action, known: Known) -> bool:
 
 def _is_portion(action: Action, known: Known) -> bool:
     """Return whether a write can meet only a portion: by a LIMIT on its own rows, both ends of a key, or one key."""
+    if action.looped:
+        return False  # each round is a portion, but all are one transaction
     if _limited(action):
         return True
     keys = known.keys(action.table)
@@ -82,13 +84,13 @@ def _is_portion(action: Action, known: Known) -> bool:
     return "BETWEEN" in tests or "=" in tests or ranged
 
 
-def _limited(action: Action) -> bool:
-    """Return whether the rows to write are picked by a query over the same table that has a LIMIT."""
+def _limited(action: Action) -> list[Node]:
+    """Return the queries over the same table, with a LIMIT, that pick the rows to write."""
     node = action.node
     picked = [one for one in find(node.get("whereClause", {}), "SubLink") if one.get("subLinkType") in _PICKS]
     joined = [*find(node.get("fromClause", []), "RangeSubselect"), *find(node.get("usingClause", []), "RangeSubselect")]
     named = [*find(node.get("withClause", {}), "CommonTableExpr")]
-    return any(limits(one) and action.table in _tables(one) for one in (*picked, *joined, *named))
+    return [one for one in (*picked, *joined, *named) if limits(one) and action.table in _tables(one)]
 
 
 def _tables(tree: Node) -> set[str]:
@@ -131,6 +133,19 @@ def _widths(action: Action, known: Known) -> list[int]:
             low, high = (number(one) for one in test["rexpr"].get("List", {}).get("items", [{}, {}]))
             found.append(high - low)
     return found
+
+
+@rule(
+    "never-done",
+    _LOSS,
+    BACKFILL,
+    "UpdateStmt",
+    why="the query picks any rows, also those that are done: run until nothing is left, it never ends",
+    remedy="a WHERE beside the LIMIT that a row no longer meets once it is done",
+)
+def _(action: Action, known: Known) -> bool:
+    picks = [select for one in _limited(action) for select in find(one, "SelectStmt") if "limitCount" in select]
+    return bool(picks) and not any("whereClause" in select for select in picks)
 
 
 @rule(

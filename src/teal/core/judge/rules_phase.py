@@ -30,6 +30,8 @@ def _made_again(action: Action, known: Known) -> bool:
         makers[action.kind] = "AT_AddConstraint"
     if action.kind not in makers or not action.node.get("missing_ok"):
         return False
+    if action.kind == "DROP_FUNCTION" and (action.name in known.catalog.functions or not known.catalog.asked):
+        return False  # the release that serves may call it, and gets another one
     made = known.of(makers[action.kind], table=action.table, name=action.name)
     return any(one.script is action.script and one.order > action.order for one in made)
 

@@ -245,6 +245,15 @@ def secret(tmp_path):
     return path
 
 
+async def test_a_role_that_may_make_no_schema_is_told_what_it_lacks(place):
+    await place.run(f"CREATE ROLE guest_{place.name} LOGIN PASSWORD '{PASSWORD}'")
+    async with place.teal(user=f"guest_{place.name}") as database:
+        assert await database.applied() == ()
+        with pytest.raises(Failed, match="may not do this in the database") as refused:
+            await database.apply(ADD, told=silent)
+    assert "GRANT CREATE ON DATABASE" in refused.value.hint
+
+
 async def test_a_password_may_lie_in_a_file(place, secret):
     async with place.teal(password="", password_file=str(secret)) as database:
         assert await database.applied() == ()

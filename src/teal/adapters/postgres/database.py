@@ -17,7 +17,7 @@ from teal.core.judge.values import Catalog
 from teal.core.scripts import Applied, ScriptFile
 from teal.core.sessions import Session
 from teal.core.sql import Statement
-from teal.errors import Failed, Locked, TealError, Unavailable
+from teal.errors import Failed, Locked, TealError
 from teal.ports import Login, Told
 
 TRIES = 10  # for a lock; between two of them a moment at random, so that the queue behind can pass
@@ -214,8 +214,7 @@ class PostgresDatabase:
             return gone
         if statement is not None:
             return trouble.explained(error, where, statement)
-        message = str(getattr(error, "message", "") or type(error).__name__)
-        return Unavailable(f"the database {self._name} says: {message}", hint="see the log of its service")
+        return trouble.unasked(error, self._name)
 
 
 def _rows(tag: str) -> int:

@@ -8,6 +8,7 @@ from teal.errors import Failed, TealError, Unavailable
 
 LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
 QUERY_CANCELED = "57014"
+NOT_ALLOWED = "42501"
 _GONE = frozenset({"57P01", "57P02", "57P03", "08000", "08003", "08006", "53300"})
 _STANDS = "what was applied before stays; the active release was not touched"
 
@@ -33,6 +34,17 @@ def lost(error: BaseException, name: str) -> TealError | None:
     if isinstance(error, OSError | library().InterfaceError) or state_of(error) in _GONE:
         return Unavailable(f"the database {name} has ended the connection", hint="run the command again: it goes on")
     return None
+
+
+def unasked(error: BaseException, name: str) -> TealError:
+    """Return the error for a question of Teal's own that the database refuses."""
+    message = str(getattr(error, "message", "") or type(error).__name__)
+    if state_of(error) == NOT_ALLOWED:
+        return Failed(
+            f"the role that Teal connects as may not do this in the database {name}: {message}",
+            hint="let it make its own schema: GRANT CREATE ON DATABASE …; nothing was applied",
+        )
+    return Unavailable(f"the database {name} says: {message}", hint="see the log of its service")
 
 
 def explained(

@@ -63,15 +63,21 @@ class Sandbox:
 
     def clean(self) -> None:
         """Remove all that bears this sandbox's label or name."""
-        labelled = {f"label={self.mine}", *(f"label=com.docker.compose.project={self.stack}{s}" for s in SUFFIXES)}
-        for wanted in sorted(labelled):
-            remove(docker("ps", "-aqf", wanted), "rm", "-fv")
-            remove(docker("network", "ls", "-qf", wanted), "network", "rm")
-            remove(docker("volume", "ls", "-qf", wanted), "volume", "rm")
+        remove(self._own("ps", "-a", "--no-trunc"), "rm", "-fv")
+        remove(self._own("network", "ls"), "network", "rm")
+        remove(self._own("volume", "ls", key="Name"), "volume", "rm")
         remove(docker("images", "-q", f"{self.stack}/*"), "rmi", "-f")
 
 
-SUFFIXES = ("", "-blue", "-green")
+    def _own(self, *listing: str, key: str = "ID") -> str:
+        """Return what *listing* shows of this sandbox: one call for all its labels, since each costs a process."""
+        wanted = {self.mine, *(f"com.docker.compose.project={self.stack}{suffix}" for suffix in SUFFIXES)}
+        rows = docker(*listing, "--format", f"{{{{.{key}}}}} {{{{.Labels}}}}").splitlines()
+        pairs = (row.partition(" ") for row in rows)
+        return " ".join(name for name, _, labels in pairs if wanted & set(labels.split(",")))
+
+
+SUFFIXES = ("", "-blue", "-green", "-once")
 
 
 def remove(ids: str, *command: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -18,6 +19,7 @@ WITHIN = 10.0  # seconds for a command inside the container
 ADAPT = ("caddy", "adapt", "--config", "/etc/caddy/Caddyfile")
 _HOME = "/etc/caddy"
 _MOST = 500  # files of a mounted directory that are looked at
+_NO_COMMAND = {126, 127}  # there is no ``caddy`` to be found in the container
 Identity = tuple[int, int]  # device and inode
 
 
@@ -25,7 +27,15 @@ async def grasp(engine: Engine, container: Container, folder: Path, running: Cal
     """Return how far the proxy in *container* is from its files of now, and from Teal's *folder*.
 
     *running* gives the configuration that it runs with; it is asked only where a file is younger than the container.
+    Of files that this user may not look at nothing is said.
     """
+    try:
+        return await _grasp(engine, container, folder, running)
+    except PermissionError:
+        return Grasp()
+
+
+async def _grasp(engine: Engine, container: Container, folder: Path, running: Callable[[], Awaitable[Node]]) -> Grasp:
     files = {inside: Path(host) for inside, host in container.binds.items() if f"{inside}/".startswith(f"{_HOME}/")}
     places = {**files, **({MOUNT: folder} if MOUNT in container.binds else {})}
     seen = await _seen(engine, container, places)
@@ -41,6 +51,8 @@ async def grasp(engine: Engine, container: Container, folder: Path, running: Cal
 async def _differs(engine: Engine, container: Container, running: Callable[[], Awaitable[Node]]) -> tuple[str, bool]:
     """Return what Caddy says against its Caddyfile, and whether it runs with another configuration."""
     ran = await engine.execute(container.id, ADAPT, within=WITHIN)
+    if ran.status in _NO_COMMAND:
+        return "", False
     if ran.status != 0:
         return next(reversed(ran.output.split("\n\n")[0].strip().splitlines()), "no reason given"), False
     meant = next(configs_in(ran.output), None)
@@ -79,7 +91,9 @@ def _identity(path: Path) -> Identity | None:
 def _touched(paths: Iterable[Path], since: float) -> bool:
     """Tell whether any of the files was written, or put there, after *since*."""
     every = (each for path in paths for each in ([path, *islice(path.rglob("*"), _MOST)] if path.is_dir() else [path]))
-    return any(each.lstat().st_ctime > since for each in every)
+    with suppress(FileNotFoundError):  # what goes in this instant was touched
+        return any(each.lstat().st_ctime > since for each in every)
+    return True
 
 
 def configs_in(output: str) -> Iterator[Node]:

@@ -9,6 +9,7 @@ import pytest
 from teal.adapters.simulated import Behaviour, Trouble
 from teal.core.floor import floor_of
 from teal.core.migrations import DatabaseAt, Migrations
+from teal.core.phase import Phase
 from teal.core.stack import Stack
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import stack_of
@@ -139,4 +140,23 @@ def test_users_see_the_page_where_the_new_release_takes_longer_than_the_proxy_ho
     result = world.run("window")
     assert result.ok, result.error
     assert any("maintenance page" in note for note in result.value.notes)
+    world.close()
+
+
+def test_contracts_without_a_name_leave_their_floors_one_after_the_other() -> None:
+    commands = {Phase.EXPAND: ("expand",), Phase.CONTRACT: ("contract",)}
+    section = Migrations(service="api", commands=commands, database=DatabaseAt("db"))
+    world = Simulation(every=0.2)
+    world.plain_up()
+    world.users.flow()
+    for setting, lowest in (("a", 1), ("b", 2), ("c", 3)):
+        world.world.source += 1
+        world.stack = replace(stack_of(setting), migrations=section, fingerprint=setting)
+        result = world.run("deploy")
+        assert result.ok, result.error
+        assert floor(world) == lowest - 1
+        contracted = world.run("contract", **GO)
+        assert contracted.ok, contracted.error
+        assert floor(world) == lowest
+    assert sound(world, "contracts") == []
     world.close()

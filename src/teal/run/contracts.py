@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from teal.core.asked import Asked
+from teal.core.owing import UNNAMED
 from teal.core.phase import Phase
 from teal.core.scripts import ScriptFile, refuse_early, refuse_edited
 from teal.core.soft import hard_form, hard_name, soft_form, soft_name, soft_of, undo_form
@@ -17,8 +19,12 @@ def raise_floor(scene: Scene, contract: str) -> bool:
     """Let the journal know that *contract* is run, before it is; tell whether it knew."""
     if _is_closed(scene, contract):
         return True
-    file = contract_file(scene, contract)
-    scene.ports.journal.close_contract(contract, file.reason if file else "")
+    file, journal = contract_file(scene, contract), scene.ports.journal
+    if contract == UNNAMED:  # the next one is called the same, and would take this one's floor away
+        release = next(each.release for each in journal.contracts() if each.name == contract)
+        journal.open_contract(f"of release {release}", release)
+        journal.close_contract(f"of release {release}", "")
+    journal.close_contract(contract, file.reason if file else "")
     return False
 
 
@@ -68,11 +74,16 @@ async def _run_command(scene: Scene, contract: str, release: int) -> None:
     else:
         async with exclusive(scene.ports, scene.stack):
             await run_phase(scene, Phase.CONTRACT, release)
-    if migrations.pending and contract in (await ask_pending(scene, release)).of(Phase.CONTRACT):
+    if migrations.pending and _is_pending(await ask_pending(scene, release), contract):
         raise Failed(
             f"the contract command ended well, but {contract} is still pending",
             hint="the rollback floor stays: see what the command did",
         )
+
+
+def _is_pending(asked: Asked, contract: str) -> bool:
+    """Tell whether the owner's tool still names *contract*, or says that one is pending where it names none."""
+    return asked.state == "contract" if contract == UNNAMED else contract in asked.of(Phase.CONTRACT)
 
 
 async def take_back_floor(scene: Scene, contract: str) -> bool:

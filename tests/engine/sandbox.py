@@ -68,7 +68,6 @@ class Sandbox:
         remove(self._own("volume", "ls", key="Name"), "volume", "rm")
         remove(docker("images", "-q", f"{self.stack}/*"), "rmi", "-f")
 
-
     def _own(self, *listing: str, key: str = "ID") -> str:
         """Return what *listing* shows of this sandbox: one call for all its labels, since each costs a process."""
         wanted = {self.mine, *(f"com.docker.compose.project={self.stack}{suffix}" for suffix in SUFFIXES)}

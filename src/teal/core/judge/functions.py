@@ -27,7 +27,7 @@ _READS = """
 count sum min max avg bool_and bool_or every string_agg array_agg json_agg jsonb_agg json_object_agg
 jsonb_object_agg row_number rank dense_rank lag lead first_value last_value nth_value generate_series random
 gen_random_uuid uuid_generate_v4 uuidv4 uuidv7 clock_timestamp timeofday nextval currval lastval version
-pg_sleep to_regclass pg_table_size pg_relation_size pg_total_relation_size pg_get_serial_sequence
+pg_sleep pg_notify to_regclass pg_table_size pg_relation_size pg_total_relation_size pg_get_serial_sequence
 format_type obj_description pg_backend_pid txid_current pg_advisory_lock pg_advisory_unlock
 pg_advisory_xact_lock pg_try_advisory_lock pg_try_advisory_xact_lock jsonb_each jsonb_each_text
 jsonb_array_elements jsonb_array_elements_text jsonb_object_keys regexp_split_to_table
@@ -50,17 +50,17 @@ def plain(name: str) -> str:
 def volatile(tree: Any, known: Known) -> str:
     """Return the first function in *tree* that isn't known to be stable; "" where all are."""
     for name in function_names(tree):
-        declared = known.catalog.functions.get(name, "")
+        declared = known.volatility(name)
         if plain(name) not in STABLE and declared not in ("stable", "immutable"):
             return name
     return ""
 
 
-def unlisted(action: Action, known: Known) -> str:
-    """Return the first function that *action* calls whose effects nobody knows; "" where there is none."""
-    for name in function_names(action.node):
+def unlisted(tree: Any, known: Known) -> str:
+    """Return the first function that *tree* calls whose effects nobody knows; "" where there is none."""
+    for name in function_names(tree):
         listed = plain(name) in STABLE | READS | TIMESCALE or name in known.lint.functions
-        pure = known.catalog.functions.get(name) in ("stable", "immutable")
+        pure = known.volatility(name) in ("stable", "immutable")
         if not listed and not pure and known.routine(name) is None:
             return name
     return ""

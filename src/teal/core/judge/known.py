@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from teal.core.judge.actions import Action
 from teal.core.judge.routines import Routine, read_trigger_body
-from teal.core.judge.tree import Node, column_names, constraints, find, joined, words
+from teal.core.judge.tree import Node, column_names, constraints, find, joined, option, words
 from teal.core.judge.values import Catalog, Column, Lint
 from teal.core.phase import Phase
 
@@ -89,6 +89,13 @@ class Known:
         """Return the function *name* of the scripts."""
         made = list(self.of("CreateFunctionStmt", name=name))
         return made[-1].routine if made else None
+
+    def volatility(self, name: str) -> str:
+        """Return how the scripts, else the database, declare the function *name*; "" where neither does."""
+        for made in self.of("CreateFunctionStmt", name=name):
+            said = option(made.node.get("options", []), "volatility") or {}
+            return (words([said.get("arg", {})]) or ["volatile"])[0]
+        return self.catalog.functions.get(name, "")
 
     def function_of(self, trigger: Action) -> Routine | None:
         """Return the function of the scripts that a CREATE TRIGGER names."""

@@ -121,7 +121,8 @@ def _(action: Action, known: Known) -> bool | str:
     return False
 
 
-_NEVER_FAIL = frozenset(("lower", "upper", "btrim", "ltrim", "rtrim", "length", "md5", "coalesce", "abs", "date_trunc"))
+_SAFE = "lower upper btrim ltrim rtrim length md5 coalesce abs date_trunc to_tsvector setweight"
+_NEVER_FAIL = frozenset(_SAFE.split())
 
 
 @rule(

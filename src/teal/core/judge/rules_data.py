@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from teal.core.judge.actions import Action
 from teal.core.judge.known import Known, assigned_columns, limits
 from teal.core.judge.rule import BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
@@ -79,9 +81,27 @@ def _is_portion(action: Action, known: Known) -> bool:
     if _limited(action):
         return True
     keys = known.keys(action.table)
-    tests = [operator for operator, column in _conjuncts(action.node.get("whereClause", {})) if column in keys]
+    own = "fromClause" not in action.node and "usingClause" not in action.node
+    where = _without_variables(action) if own else action.node.get("whereClause", {})
+    tests = [operator for operator, column in _conjuncts(where) if column in keys]
     ranged = any(one in _ABOVE for one in tests) and any(one in _BELOW for one in tests)
     return "BETWEEN" in tests or "=" in tests or ranged
+
+
+def _without_variables(action: Action) -> Node:
+    """Return the condition of a write with no other tables, its plpgsql variables (``r.id``) as constants."""
+    relation = action.node.get("relation", {})
+    own = {relation.get("relname"), relation.get("alias", {}).get("aliasname")}
+
+    def cleared(tree: Any) -> Any:
+        if isinstance(tree, list):
+            return [cleared(one) for one in tree]
+        if not isinstance(tree, dict):
+            return tree
+        parts = words(tree.get("ColumnRef", {}).get("fields", []))
+        return {} if len(parts) == 2 and parts[0] not in own else {key: cleared(one) for key, one in tree.items()}
+
+    return dict(cleared(action.node.get("whereClause", {})))
 
 
 def _limited(action: Action) -> list[Node]:

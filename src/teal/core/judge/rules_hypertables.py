@@ -7,7 +7,7 @@ from teal.core.judge.functions import calls
 from teal.core.judge.known import Known
 from teal.core.judge.rule import ALWAYS, BACKFILL, BESIDE_TRAFFIC, EXPAND, Nature, rule
 from teal.core.judge.rules_constraints import per_chunk
-from teal.core.judge.tree import Node, constraints, find, option, text
+from teal.core.judge.tree import Node, constraints, find, option, spelled, text
 
 _PHASE, _LOCK, _LOSS = Nature.PHASE, Nature.LOCK, Nature.LOSS
 
@@ -174,4 +174,4 @@ def _(action: Action, known: Known) -> bool:
     remedy="a new hypertable, or a window",
 )
 def _(action: Action, known: Known) -> bool:
-    return any(one.get("defnamespace") == "timescaledb" for one in find(action.node, "DefElem"))
+    return any(spelled(one.get("defnamespace", "")) == "timescaledb" for one in find(action.node, "DefElem"))

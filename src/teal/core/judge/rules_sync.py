@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from teal.core.judge.actions import Action
+from teal.core.judge.functions import unlisted
 from teal.core.judge.known import BEFORE, MAKES_TABLE, Known, Sync, assigned_columns
 from teal.core.judge.parsing import parse
 from teal.core.judge.rule import BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, WINDOW, Nature, rule
@@ -165,4 +166,8 @@ def _(action: Action, known: Known) -> bool | str:
     routine = known.function_of(action)
     if routine is None:
         return f"{action.it} (its function {joined(words(action.node.get('funcname', [])))} is in none of the files)"
-    return bool(routine.unread) and f"{action.it} ({routine.unread})"
+    if routine.unread:
+        return f"{action.it} ({routine.unread})"
+    trees = (statement.node for piece in routine.embedded for statement in parse(piece.sql))
+    called = next((name for tree in trees if (name := unlisted(tree, known))), "")
+    return bool(called) and f"{action.it} (it calls {called}())"

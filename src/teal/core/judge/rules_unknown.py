@@ -58,7 +58,7 @@ def _(action: Action, known: Known) -> str:
     spares_fresh=False,
 )
 def _(action: Action, known: Known) -> str:
-    return unlisted(action, known) or _unread(action, known)
+    return unlisted(action.node, known) or _unread(action, known)
 
 
 def _unread(action: Action, known: Known) -> str:

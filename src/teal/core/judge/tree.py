@@ -75,9 +75,14 @@ def text(node: Node | None) -> str | None:
 def option(options: list[Node], name: str, namespace: str = "") -> Node | None:
     """Return the ``DefElem`` *name* of *options*, or None."""
     for one in find(options, "DefElem"):
-        if one.get("defname") == name and one.get("defnamespace", "") == namespace:
+        if one.get("defname") == name and spelled(one.get("defnamespace", "")) == namespace:
             return one
     return None
+
+
+def spelled(namespace: str) -> str:
+    """Return the namespace of an option as it is spelled out: ``tsdb`` is short for ``timescaledb``."""
+    return "timescaledb" if namespace == "tsdb" else namespace
 
 
 def function_names(tree: Any) -> list[str]:

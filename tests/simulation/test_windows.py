@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from teal.adapters.simulated import Behaviour, Trouble
+from teal.adapters.simulated import Behaviour, SimulatedProxy, Trouble
 from teal.core.floor import floor_of
 from teal.core.migrations import DatabaseAt, Migrations
 from teal.core.phase import Phase
 from teal.core.stack import Stack
+from teal.core.steps import RunWindow
+from teal.errors import TealError
+from teal.ports import Answer, Entry
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import stack_of
 
@@ -159,4 +163,25 @@ def test_contracts_without_a_name_leave_their_floors_one_after_the_other() -> No
         assert contracted.ok, contracted.error
         assert floor(world) == lowest
     assert sound(world, "contracts") == []
+    world.close()
+
+
+def test_a_snippet_that_knows_no_maintenance_page_is_named_before_anything_is_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = with_file(WINDOW, first=True)
+    answer = SimulatedProxy._answer
+
+    def older(proxy: SimulatedProxy, box: Any, entry: Entry, key: str) -> Answer | None:
+        return answer(proxy, box, entry, key) if key else Answer(200, "")
+
+    monkeypatch.setattr(SimulatedProxy, "_answer", older)
+    result = world.run("window", page=True)
+    assert isinstance(result.error, TealError)
+    assert "does not show the maintenance page" in result.error.message
+    assert WINDOW not in world.world.applied
+    assert not any(isinstance(row["step"], RunWindow) for row in world.world.disk.steps)
+    world.sleep(1.0)
+    world.promises.settled("window")
+    assert sound(world, "window") == []
     world.close()

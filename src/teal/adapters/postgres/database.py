@@ -23,7 +23,7 @@ from teal.ports import Login, Told
 TRIES = 10  # for a lock; between two of them a moment at random, so that the queue behind can pass
 LONGEST_PAUSE = 1.5  # seconds
 UNHURRIED = "30s"  # for the locks of what runs CONCURRENTLY: no reader and no writer waits behind it
-ORPHAN = 5.0  # seconds within which the server has noticed that a runner died
+ORPHAN = 20.0  # seconds within which the server has noticed that a runner died; it looks each second
 _CLASS = 0x7EA1  # of the advisory locks
 T = TypeVar("T")
 

@@ -30,9 +30,9 @@ def healed(pair: Pair, ended: Ended) -> None:
     pair.world.whole()
 
 
-def restarted(pair: Pair, phase: str, which: signal.Signals = signal.SIGTERM) -> None:
-    """Restart the engine while a deploy is at *phase*."""
-    with pair.at(phase, *QUICK) as run:
+def restarted(pair: Pair, phase: str, which: signal.Signals = signal.SIGTERM, command: tuple[str, ...] = QUICK) -> None:
+    """Restart the engine while a command is at *phase*."""
+    with pair.at(phase, *command) as run:
         pair.machine.restart(which)
         go_on(run)
         ended = run.end(within=200)
@@ -62,6 +62,15 @@ def test_an_engine_that_restarts_alone_costs_nothing(pair: Pair, phase: str) -> 
 def test_an_engine_that_restarts_with_all_containers_brings_the_active_color_back(pair: Pair, phase: str) -> None:
     pair.machine.configure(live_restore=False)
     restarted(pair, phase)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("live", [True, False], ids=["alone", "with-all"])
+@pytest.mark.parametrize("phase", ["before:switch", "done:switch", "before:retire"])
+def test_a_rollback_outlives_the_restart_of_its_engine(pair: Pair, phase: str, live: bool) -> None:
+    pair.machine.configure(live_restore=live)
+    pair.world.teal.run(*QUICK)
+    restarted(pair, phase, command=("rollback",))
 
 
 def test_a_retired_color_stays_down_and_the_active_one_comes_back(pair: Pair) -> None:

@@ -25,7 +25,7 @@ class Watching(Speaker):
     def events(self, stack: str) -> AsyncIterator[str]:
         """Yield ids from this call on (not only from the first ``anext``); close it when done: ``aclosing``.
 
-        It outlives a restart of the engine and misses nothing meanwhile; ``Unavailable`` after a minute without.
+        It outlives a restart of the engine and misses nothing meanwhile; ``Unavailable`` after some minutes without.
         """
         return self._events(stack, time.time_ns())
 

@@ -10,7 +10,7 @@ from teal.core.judge import Phase, Script
 from teal.core.judge.parsing import parse
 from tests.engine.server import Server
 
-ROWS = 3_000
+ROWS = 1_500
 SOURCE = (Path(__file__).parent / "world.sql").read_text(encoding="utf-8")
 
 

@@ -13,7 +13,7 @@ from teal.run.results import Status
 from tests.simulation.settled import amiss
 from tests.simulation.stack import JOBS, OPENING, ROTATING, SECRET, SETTINGS, SHARED
 
-INSTANT = 0.05  # seconds between Teal's last look and the switch
+INSTANT = 0.05  # seconds between Teal's last look and the switch, or the end of its status
 Part = tuple[Side | None, int | None]
 
 
@@ -34,6 +34,7 @@ class Promises:
         self.before: Side | None = None  # where they were sent before that
         self.going: Side | None = None  # as ``side``, but None while users are held
         self.held_until = 0.0  # when users were last held by a recreate, which has a gap by design
+        self.stirred_at = 0.0  # when anything happened to a container last
         self.moved_at = 0.0  # when users last ceased to be sent where they were: a switch, or a hold
         self.confirmer = ""  # the process that last sent users where they are
         self.served: set[Part] = set()
@@ -225,13 +226,13 @@ class Promises:
         active = side if side in COLORS and self.world.on(side) else None
         if not self.world.mounted:
             self._unseen(status)
-        elif status.active is not active:
+        elif status.active is not active and self.world.loop.time() - self.moved_at > INSTANT:
             self.broken("status", f"it says that {status.active} is active, and users are sent to {side}")
         self._interrupted(status)
         for color in COLORS:
             said = {name: service.state for name, service in status.colors[color].services.items()}
             real = {self.world.service(box): box.state for box in self.world.on(color)}
-            if said != real:
+            if said != real and self.world.loop.time() - self.stirred_at > INSTANT:
                 self.broken("status", f"it says of {color} {said}, and it is {real}")
 
     def _interrupted(self, status: Status) -> None:
@@ -274,6 +275,7 @@ class Promises:
             self._state(happening)
         if box is None:
             return
+        self.stirred_at = self.world.loop.time()
         if happening.kind in {"ended", "unready"} and not happening.by and self.world.side(box) is self._owner():
             self.sick = self.sick or self.world.behaviour(box) != Behaviour()
         if happening.kind == "started":

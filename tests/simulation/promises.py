@@ -11,7 +11,7 @@ from teal.core.traffic import Mode, Traffic, parse_traffic
 from teal.errors import TealError
 from teal.run.results import Status
 from tests.simulation.settled import amiss
-from tests.simulation.stack import JOBS, OPENING, ROTATING, SECRET, SETTINGS, SHARED
+from tests.simulation.stack import CHAIN, JOBS, OPENING, ROTATING, SECRET, SETTINGS, SHARED
 
 INSTANT = 0.05  # seconds between Teal's last look and the switch, or the end of its status
 Part = tuple[Side | None, int | None]
@@ -86,6 +86,9 @@ class Promises:
         excused = self.world.loop.time() <= self.excused_until or self.sick or self.stray
         if request.why.endswith("by itself") and request.box and self.world.behaviour(request.box) != Behaviour():
             excused = True  # what answered it was a release that fails
+        if request.why.endswith(CHAIN) and request.box:
+            boxes = self.world.on(self.world.side(request.box) or Side.PLAIN, CHAIN)
+            excused = excused or any(self.world.behaviour(box) != Behaviour() for box in boxes)  # it ends by itself
         if request.box is None:  # it was held: nobody has restored the state, or ended a recreate, in its 30 s
             excused = excused or self.stateless or self.going is None or request.began < self.held_until
         if request.outcome == "lost" and not excused and not self._may_be_cut(request):

@@ -70,8 +70,9 @@ def _walk(changes: Sequence[Change]) -> Walk:
         yield "rolled back"
         stack.teal("deploy", "--no-build")
         yield "deployed again"
-        stack.teal("migrate", "contract", "--give-up", "--yes")
-        yield "contracted"
+        if changes[-1].contracts:
+            stack.teal("migrate", "contract", "--give-up", "--yes")
+            yield "contracted"
 
     return walk
 

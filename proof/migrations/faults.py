@@ -103,8 +103,9 @@ def walk(stack: Managed, number: int, fault: Fault, writers: Writers) -> Iterato
     yield "rolled back"
     two_operators(stack, writers)
     yield "deployed again"
-    killed_contract(stack, writers)
-    yield "contracted"
+    if CHANGES[number].contracts:
+        killed_contract(stack, writers)
+        yield "contracted"
 
 
 @contextmanager

@@ -63,7 +63,8 @@ def held_lock(stack: Managed, writers: Writers) -> None:
     del writers
     line = 'psql -h 127.0.0.1 -U "$POSTGRES_USER" -d "$POSTGRES_DB" -Xqc "$0"'
     argv = ["docker", "compose", "exec", "-T", "db", "sh", "-c", line, HELD]
-    with subprocess.Popen(argv, cwd=stack.folder, env=stack.environment, stdout=subprocess.DEVNULL) as holder:
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(argv, cwd=stack.folder, env=stack.environment, stdout=quiet, stderr=quiet) as holder:
         time.sleep(2)
         done = stack.teal("deploy", "--no-build", check=False)
         sql(stack, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK TABLE%'")

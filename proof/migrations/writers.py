@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -45,6 +46,7 @@ class Writers:
         self.tables = tables
         self.tally = Tally()
         self.rows: dict[str, Row] = {}
+        self._mine = f"w-{secrets.token_hex(3)}"  # others have written to the same tables before
         self._url, self._pause = url, 1 / rate
         self._choose = random.Random(seed)
         self._end = threading.Event()
@@ -111,7 +113,7 @@ class Writers:
 
     async def _insert(self, session: aiohttp.ClientSession, number: int) -> None:
         row = Row(self.tables[number % 2], f"author-{number}", number % 1000, busy=True)
-        key = f"w-{number}"
+        key = f"{self._mine}-{number}"
         said = {"key": key, "author": row.author, "stars": row.stars}
         if await self._send(session, "POST", f"/{row.table}", said) is not None:
             self.rows[key] = row

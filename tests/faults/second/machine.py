@@ -110,6 +110,7 @@ class Machine:
             assert os.geteuid() == 0, "a second engine needs root: run the tests with sudo"
             self.disk = Disk(self.folder / "data", ROOM)
             self._closing.callback(self.disk.close)
+            self._closing.callback(self._kill, ())
             holder = self._start("unshare", "--net", "sleep", "infinity")
             mine = Path("/proc/self/ns/net").readlink()
             self.namespace = f"/proc/{holder.pid}/ns/net"
@@ -200,9 +201,7 @@ class Machine:
         for process in (self._engine, self._containerd):
             process.kill()
             process.wait()
-        for pid in (*self._shims(), *map(int, inits)):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        self._kill(map(int, inits))
         wait_until(lambda: not self._shims(), "nothing runs any more")
         _unmount(mount for mount in _mounts(self.folder) if mount not in {str(self.disk.path), str(self.state)})
         shutil.rmtree(self.run)
@@ -215,6 +214,13 @@ class Machine:
     def state(self) -> Path:
         """Return where the state of Teal lies, on a filesystem of its own."""
         return self.folder / "state"
+
+    def _kill(self, inits: Iterable[int]) -> None:
+        """Kill what holds containers, and *inits*; an engine that crashed in a start leaves some that it forgot."""
+        shims = self._shims()
+        for pid in (*shims, *(child for shim in shims for child in _children(shim)), *inits):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _shims(self) -> list[int]:
         """Return the processes that hold this machine's containers."""
@@ -257,6 +263,12 @@ class Machine:
         if self._engine.poll() is not None:
             self.start()
         self.docker("rm", "--force", *self.docker("ps", "--all", "--quiet").split())
+
+
+def _children(pid: int) -> list[int]:
+    with suppress(OSError):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+    return []
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -22,16 +22,17 @@ def prepare(stack: Managed, changes: Sequence[Change]) -> None:
     stack.write_env(**{name: value for change in changes for name, value in change.variables.items()})
 
 
-def killed_in(step: str, after: float = 0.0) -> Fault:
-    """Return the fault: SIGKILL *after* seconds in *step* of a deploy; the next deploy has to finish the work."""
+def killed_in(*steps: str, after: float = 0.0) -> Fault:
+    """Return the fault: SIGKILL *after* seconds in each of *steps*, a deploy each; one more deploy ends the work."""
 
     def fault(stack: Managed, writers: Writers) -> None:
         del writers
-        with _running(stack, "deploy", "--no-build") as child:
-            _wait_for(child, step)
-            time.sleep(after)
-            child.send_signal(signal.SIGKILL)
-        time.sleep(1)
+        for step in steps:
+            with _running(stack, "deploy", "--no-build") as child:
+                _wait_for(child, step)
+                time.sleep(after)
+                child.send_signal(signal.SIGKILL)
+            time.sleep(0.5)
         stack.teal("deploy", "--no-build")
 
     return fault
@@ -88,8 +89,8 @@ def two_operators(stack: Managed, writers: Writers) -> None:
 
 
 FAULTS: tuple[tuple[str, int, Fault], ...] = (
-    ("killed in expand", 0, killed_in("expand")),
-    ("killed in the backfill", 1, killed_in("backfill", 1.0)),
+    ("killed in judge, expand, recheck", 0, killed_in("judge", "expand", "recheck")),
+    ("killed in the backfill", 1, killed_in("backfill", after=1.0)),
     ("database restarted in the backfill", 2, restarted_database),
     ("a lock held for a minute", 3, held_lock),
 )

@@ -116,10 +116,14 @@ async def _spawn(
 
 
 def _dying_with(parent: int) -> Callable[[], None]:
-    """Return what a new child does before its command: ask the kernel to be killed when *parent* dies."""
+    """Return what a new child does before its command: heed SIGINT, ask the kernel to be killed when *parent* dies.
+
+    A shell lets what it runs in the background ignore SIGINT, which a child would inherit for good.
+    """
     prctl = _prctl()
 
     def ask() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it died before the kernel was asked
             os._exit(1)

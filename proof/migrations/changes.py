@@ -40,6 +40,8 @@ def write_files(stack: Managed, change: Change) -> None:
         stack.teal("migrate", "plan", change.sentence.format(table=table), *hyper, "--write", str(folder))
 
 
-def migrations(stack: Managed) -> list[str]:
-    """Return the names of the files that are there."""
-    return sorted(path.name for path in Path(stack.folder, "migrations").glob("*.sql"))
+def contracts_of(stack: Managed, change: Change) -> list[str]:
+    """Return the names of the contracts that *change* has brought."""
+    what = change.sentence.split()[0]
+    found = Path(stack.folder, "migrations").glob(f"*_{what}_*.contract.sql")
+    return sorted(path.name.removesuffix(".contract.sql") for path in found)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from proof.managed import TEAL, Managed, ProofFailed
-from proof.migrations.changes import CHANGES, Change, write_files
-from proof.migrations.reading import sql
+from proof.migrations.changes import CHANGES, TABLES, Change, contracts_of, write_files
+from proof.migrations.reading import columns, sql
 from proof.migrations.writers import Writers
 
 Fault = Callable[[Managed, Writers], None]
@@ -38,14 +38,25 @@ def killed_in(*steps: str, after: float = 0.0) -> Fault:
     return fault
 
 
-def killed_contract(stack: Managed, writers: Writers) -> None:
-    """SIGKILL in the contract; the same command again finishes it."""
-    del writers
-    with _running(stack, "migrate", "contract", "--give-up", "--yes") as child:
+def contract(stack: Managed, number: int) -> None:
+    """Run the contracts that change *number* has brought and that are still open, one for each table."""
+    change = CHANGES[number]
+    old = change.sentence.split()[1].split(".")[1]
+    for name in contracts_of(stack, change):
+        if any(table in name and old in columns(stack, table) for table in TABLES):
+            stack.teal("migrate", "contract", name, "--give-up", "--yes")
+    left = [table for table in TABLES if old in columns(stack, table)]
+    if left:
+        raise ProofFailed(f"{old} is still in {', '.join(left)} after the contracts")
+
+
+def killed_contract(stack: Managed, number: int) -> None:
+    """SIGKILL in a contract; the same command again finishes it."""
+    name = contracts_of(stack, CHANGES[number])[0]
+    with _running(stack, "migrate", "contract", name, "--give-up", "--yes") as child:
         time.sleep(0.8)
         child.send_signal(signal.SIGKILL)
     time.sleep(1)
-    stack.teal("migrate", "contract", "--give-up", "--yes")
 
 
 def restarted_database(stack: Managed, writers: Writers) -> None:
@@ -106,7 +117,8 @@ def walk(stack: Managed, number: int, fault: Fault, writers: Writers) -> Iterato
     two_operators(stack, writers)
     yield "deployed again"
     if CHANGES[number].contracts:
-        killed_contract(stack, writers)
+        killed_contract(stack, number)
+        contract(stack, number)
         yield "contracted"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from proof.managed import Managed
 from proof.migrations import faults
-from proof.migrations.changes import TABLES, Change
+from proof.migrations.changes import CHANGES, TABLES, Change
 from proof.migrations.faults import Fault, prepare
 from proof.migrations.reading import read_back
 from proof.migrations.writers import Tally, Writers
@@ -58,7 +58,7 @@ def plain(changes: Sequence[Change]) -> Walk:
         stack.teal("deploy", "--no-build")
         yield "deployed again"
         if changes[-1].contracts:
-            stack.teal("migrate", "contract", "--give-up", "--yes")
+            faults.contract(stack, CHANGES.index(changes[-1]))
             yield "contracted"
 
     return walk

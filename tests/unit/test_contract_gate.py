@@ -9,6 +9,7 @@ import pytest
 
 from teal.core import contract_gate
 from teal.core.contract_gate import Condition, Seen, given_up, is_open, judge, once_given_up
+from teal.core.contracting import strictest, taken_along
 from teal.core.migrations import OpenChange
 from teal.core.observed import Container
 from teal.core.sessions import Session
@@ -156,3 +157,11 @@ def test_once_the_way_back_is_given_up_containers_kept_releases_and_their_sessio
     assert shut(once_given_up(seen)) == []
     through_a_pooler = replace(seen, sessions=(Session("10.0.0.9"),))
     assert [condition.name for condition in shut(once_given_up(through_a_pooler))] == ["sessions"]
+
+
+def test_a_command_runs_all_that_is_pending_so_the_newest_release_counts() -> None:
+    first, second, third = (OpenChange(name, release, 0.0) for name, release in (("a", 5), ("b", 7), ("c", 9)))
+    assert strictest(first, (first, second, third), ("a", "b")) == second
+    assert strictest(first, (first, second, third), ()) == first
+    assert taken_along((first, second, third), ("c",)) == ("a", "b")
+    assert taken_along((replace(first, closed=1.0), second), ()) == ("b",)

@@ -33,6 +33,18 @@ def meant(name: str, contracts: Sequence[OpenChange], pending: Iterable[str]) ->
     return open_[0]
 
 
+def strictest(change: OpenChange, contracts: Sequence[OpenChange], pending: Iterable[str]) -> OpenChange:
+    """Return the contract of the newest release of all that is *pending*: a command runs them all."""
+    due = {short(each) for each in pending}
+    return max((each for each in contracts if each.name in due), key=lambda each: each.release, default=change)
+
+
+def taken_along(contracts: Iterable[OpenChange], pending: Iterable[str]) -> tuple[str, ...]:
+    """Return the open contracts that are not *pending* any more: a command has run them with the one meant."""
+    left = {short(each) for each in pending}
+    return tuple(each.name for each in contracts if each.closed is None and each.name not in left)
+
+
 def known(name: str, contracts: Sequence[OpenChange]) -> OpenChange:
     """Return the contract called *name*, run or not; ``Refused`` where no release has brought it."""
     for each in contracts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from teal.core.asked import Asked
+from teal.core.contracting import taken_along
 from teal.core.owing import UNNAMED
 from teal.core.phase import Phase
 from teal.core.scripts import ScriptFile, refuse_early, refuse_edited
@@ -74,11 +75,17 @@ async def _run_command(scene: Scene, contract: str, release: int) -> None:
     else:
         async with exclusive(scene.ports, scene.stack):
             await run_phase(scene, Phase.CONTRACT, release)
-    if migrations.pending and _is_pending(await ask_pending(scene, release), contract):
+    if not migrations.pending:
+        return
+    asked = await ask_pending(scene, release)
+    if _is_pending(asked, contract):
         raise Failed(
             f"the contract command ended well, but {contract} is still pending",
             hint="the rollback floor stays: see what the command did",
         )
+    for each in taken_along(scene.ports.journal.contracts(), asked.of(Phase.CONTRACT)):
+        scene.ports.journal.close_contract(each, f"run together with {contract}")
+        scene.note(f"{each} was run, too")
 
 
 def _is_pending(asked: Asked, contract: str) -> bool:

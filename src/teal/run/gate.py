@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from teal.core.contract_gate import Seen, is_open, judge, rotating_containers
-from teal.core.contracting import meant, refused, short
+from teal.core.contracting import meant, refused, short, strictest
 from teal.core.migrations import Migrations, OpenChange
 from teal.core.observed import Observed
 from teal.core.owing import UNNAMED
@@ -47,6 +47,8 @@ async def look(scene: Scene, observed: Observed, name: str, options: ContractOpt
     active = observed.release_on(observed.active) if observed.active else None
     due = await _due(scene, migrations, active)
     change = meant(name, observed.contracts, due.names)
+    if not migrations.files:
+        change = strictest(change, observed.contracts, due.names)
     file = due.file(change.name)
     rotating = frozenset(service.name for service in scene.stack.rotating)
     asked = await _asked(scene, file.asserts if file else ())

@@ -272,7 +272,7 @@ def test_an_image_that_is_mounted_belongs_to_its_release(mini):
     back = json.loads(mini.teal("rollback", "--json").stdout.splitlines()[-1])
     assert (back["release"], mounted(mini, back)) == (first["release"], ids["redis:8"])
     tags = docker("images", f"teal/{project}/mounted", "--format", "{{.Tag}}").split()
-    assert sorted(tags) == [f"{first['release']}-0", f"{second['release']}-0"]
+    assert set(tags) == {f"{first['release']}-0", f"{second['release']}-0"}
 
 
 IMAGES = ("redis:8", "caddy:2.11")

@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.simulation.chaos import Chaos
 
-FEW = int(os.environ.get("SCHEDULES", "600"))
+FEW = int(os.environ.get("SCHEDULES", "200"))
 QUIETLY = settings(
     max_examples=FEW,
     stateful_step_count=6,

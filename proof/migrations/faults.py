@@ -142,7 +142,7 @@ def _wait_for(child: "subprocess.Popen[str]", step: str) -> None:
 
 
 def _answers(stack: Managed) -> bool:
-    """Tell whether the database takes connections again, and the application has seen it."""
+    """Tell whether the database takes connections again."""
     try:
         return sql(stack, "SELECT 1").strip() == "1"
     except ProofFailed:

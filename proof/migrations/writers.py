@@ -36,7 +36,6 @@ class Tally:
     forgiven: int = 0  # failed while the database itself was down
     differing: list[str] = field(default_factory=list)
     longest: float = 0.0  # seconds that the database took for one statement of the application
-    slowest: float = 0.0  # seconds of a whole request, by a user's clock
 
 
 class Writers:
@@ -64,14 +63,14 @@ class Writers:
     def forgiven(self, until: Callable[[], bool]) -> Iterator[None]:
         """Count apart what fails within, and until *until* holds for two seconds: its cause is known."""
         before = len(self.tally.failed)
-        longest, slowest = self.tally.longest, self.tally.slowest
+        longest = self.tally.longest
         yield
         while not until():
             time.sleep(0.2)
         time.sleep(2 + WITHIN / 10)
         self.tally.forgiven += len(self.tally.failed) - before
         del self.tally.failed[before:]
-        self.tally.longest, self.tally.slowest = longest, slowest
+        self.tally.longest = longest
 
     def settled(self) -> dict[str, Row]:
         """Return a copy of each row that nobody is writing now and whose last write was acknowledged."""
@@ -141,7 +140,6 @@ class Writers:
         self, session: aiohttp.ClientSession, method: str, path: str, body: object
     ) -> dict[str, object] | None:
         """Return the answer, None for a failure."""
-        began = time.monotonic()
         try:
             async with session.request(method, path, json=body) as response:
                 found = await response.json() if response.status == 200 else None
@@ -153,5 +151,4 @@ class Writers:
             return None
         self.tally.writes += method != "GET"
         self.tally.longest = max(self.tally.longest, float(found["took"]))
-        self.tally.slowest = max(self.tally.slowest, time.monotonic() - began)
         return dict(found)

@@ -9,6 +9,7 @@ import pytest
 from teal.adapters.engine import DockerEngine
 from tests.engine.owner import Owner
 from tests.engine.sandbox import Sandbox
+from tests.engine.server import Server
 from tests.engine.stack import Stack, copy_stack, wait_until
 
 
@@ -26,6 +27,16 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
     finally:
         stack.remove()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A TimescaleDB of its own for the tests of a file."""
+    box = Sandbox()
+    try:
+        yield Server(box)
+    finally:
+        box.clean()
 
 
 @pytest.fixture

@@ -10,19 +10,10 @@ import pytest
 
 from teal.core.judge.values import Column
 from teal.errors import ConfigError, Failed, Locked, Unavailable
-from tests.engine.sandbox import Sandbox, docker
-from tests.engine.server import PASSWORD, Place, Server, file
+from tests.engine.sandbox import docker
+from tests.engine.server import PASSWORD, Place, file
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio, pytest.mark.timeout(120)]
-
-
-@pytest.fixture(scope="module")
-def server():
-    box = Sandbox()
-    try:
-        yield Server(box)
-    finally:
-        box.clean()
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ import pytest
 from teal.core.phase import Phase
 from teal.core.scripts import read_files
 from teal.core.series import ColumnChange, assertion, read_sentence, series
-from tests.engine.sandbox import Sandbox
-from tests.engine.server import Place, Server
+from tests.engine.server import Place
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio, pytest.mark.timeout(120)]
 
@@ -19,15 +18,6 @@ TABLES = {
     " at timestamptz NOT NULL DEFAULT now()); CREATE EXTENSION IF NOT EXISTS timescaledb;"
     " SELECT create_hypertable('visits', 'at')",
 }
-
-
-@pytest.fixture(scope="module")
-def server():
-    box = Sandbox()
-    try:
-        yield Server(box)
-    finally:
-        box.clean()
 
 
 @pytest.fixture(params=TABLES)
@@ -43,7 +33,7 @@ async def table(request, server, anyio_backend):
 async def carry(place: Place, table: str, change: ColumnChange, *phases: Phase) -> None:
     """Apply the files of *phases*, the backfill until nothing is left."""
     drafts = series(change, 1, hypertable=table == "visits")
-    scripts = {script.phase: script for script in read_files({draft.name: draft.text for draft in drafts})}
+    scripts = {script.phase: script for script in read_files({draft.name: draft.sql for draft in drafts})}
     for script in (scripts[phase] for phase in phases):
         async with place.teal() as database:
             if script.phase is not Phase.BACKFILL:

@@ -9,8 +9,7 @@ import pytest
 
 from teal.core.soft import hard_form, hard_name, is_gone_sql, soft_form, soft_name, soft_of, undo_form
 from teal.errors import Failed
-from tests.engine.sandbox import Sandbox
-from tests.engine.server import Place, Server, file
+from tests.engine.server import Place, file
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio, pytest.mark.timeout(120)]
 
@@ -34,15 +33,6 @@ CONTRACT = file(
 )
 COLUMNS = "SELECT string_agg(attname, ',' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'review'::regclass AND attnum > 0 AND NOT attisdropped"  # noqa: E501
 COMMENT = "SELECT col_description('review'::regclass, 3)"
-
-
-@pytest.fixture(scope="module")
-def server():
-    box = Sandbox()
-    try:
-        yield Server(box)
-    finally:
-        box.clean()
 
 
 @pytest.fixture(params=["a table", "a hypertable"])

@@ -61,7 +61,7 @@ def test_a_rename_is_three_files_with_the_trigger_before_the_backfill() -> None:
         "0007_rename_reviews_author_writer.backfill.sql",
         "0007_rename_reviews_author_writer.contract.sql",
     ]
-    expand, backfill, contract = (draft.text for draft in drafts)
+    expand, backfill, contract = (draft.sql for draft in drafts)
     assert expand.index("ADD COLUMN writer text") < expand.index("CREATE TRIGGER") < expand.index("NOT VALID")
     assert "SET writer = author" in backfill
     assert "VALIDATE CONSTRAINT reviews_writer_filled" in backfill
@@ -71,13 +71,13 @@ def test_a_rename_is_three_files_with_the_trigger_before_the_backfill() -> None:
 
 def test_a_hypertable_names_its_rows_by_table_and_place() -> None:
     change = read_sentence("rename metrics.value to amount numeric")
-    assert "(tableoid, ctid) IN" in series(change, 1, hypertable=True)[1].text
-    assert "tableoid" not in series(change, 1)[1].text
+    assert "(tableoid, ctid) IN" in series(change, 1, hypertable=True)[1].sql
+    assert "tableoid" not in series(change, 1)[1].sql
 
 
 def test_a_change_of_type_converts_both_ways() -> None:
     change = read_sentence("change reviews.stars to numeric(3,1) as score using stars::numeric back round(score)::int")
-    expand = series(change, 1)[0].text
+    expand = series(change, 1)[0].sql
     assert "NEW.score := NEW.stars::numeric;" in expand
     assert "NEW.stars := round(NEW.score)::int;" in expand
     assert assertion(change) == (

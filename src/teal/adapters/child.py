@@ -39,9 +39,8 @@ async def run(
 ) -> Ended:
     """Run *argv* to its end, out of reach of the terminal's Ctrl-C; cancelled, it is interrupted, then killed.
 
-    Without *errors* its standard error is let go.
-
-    It gets no input, and is killed when Teal dies, or the thread that began it. Raises OSError where it can't start.
+    It gets no input, and is killed when Teal dies, or the thread that began it. Without *errors* its standard error is
+    let go. Raises OSError where it can't start.
     """
     reading, writing = os.pipe()
     output = Output(told)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
@@ -14,6 +15,12 @@ from teal.cli.group import HELP, Command
 from teal.cli.planning import plan
 from teal.cli.running import look, nobody, perform
 from teal.cli.session import Session
+
+if TYPE_CHECKING:
+    from teal.cli.library import Library
+    from teal.core.stack import Stack
+    from teal.run.migrate_results import Migrated
+    from teal.run.ports import Ports, Watch
 
 _DRY = click.option("--dry-run", is_flag=True, help="Print the steps and what is due, and change nothing.")
 
@@ -61,7 +68,7 @@ def expand(session: Session, /, *, dry_run: bool) -> None:
 
     A deploy does the same; this is for whoever wants to migrate first and deploy later.
     """
-    _alone(session, "migrate_expand", dry_run=dry_run)
+    _alone(session, lambda library: library.migrate_expand, dry_run=dry_run)
 
 
 @migrate.command("backfill", cls=Command, example="teal migrate backfill")
@@ -69,21 +76,26 @@ def expand(session: Session, /, *, dry_run: bool) -> None:
 @click.pass_obj
 def backfill(session: Session, /, *, dry_run: bool) -> None:
     """Fill rows in batches beside the traffic; one that was interrupted goes on where it was."""
-    _alone(session, "migrate_backfill", dry_run=dry_run)
+    _alone(session, lambda library: library.migrate_backfill, dry_run=dry_run)
 
 
-def _alone(session: Session, name: str, *, dry_run: bool) -> None:
+class _Phase(Protocol):
+    """A command of the library that runs one phase alone."""
+
+    def __call__(self, ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False) -> Awaitable[Migrated]: ...
+
+
+def _alone(session: Session, phase: Callable[[Library], _Phase], *, dry_run: bool) -> None:
     from teal.cli.show.migrating import migrated
 
-    result: Any
     if dry_run:
         result = look(
             session,
             Purpose.JUDGE,
-            lambda library, ports, stack: getattr(library, name)(ports, stack, nobody, dry_run=True),
+            lambda library, ports, stack: phase(library)(ports, stack, nobody, dry_run=True),
         )
     else:
-        result = perform(session, lambda library, ports, stack, watch: getattr(library, name)(ports, stack, watch))
+        result = perform(session, lambda library, ports, stack, watch: phase(library)(ports, stack, watch))
     answer(session, result, migrated)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import click
 
+from teal.cli.answer import answer
 from teal.cli.group import Command
 from teal.cli.session import Session
-from teal.core.series import Draft, read_sentence, series
+from teal.cli.show.planning import planned
+from teal.core.series import Draft, Series, read_sentence, series
 from teal.errors import ConfigError, Usage
 
 _NUMBER = re.compile(r"(\d{4,})_.*\.sql")
@@ -42,10 +43,7 @@ def plan(session: Session, /, *, sentence: str, hypertable: bool, folder: Path |
     drafts = series(change, _next_number(folder), hypertable=hypertable)
     if folder is not None:
         _write(folder, drafts)
-    if session.json:
-        click.echo(json.dumps({"files": [_as_json(draft) for draft in drafts]}))
-    else:
-        click.echo("\n".join(_said(draft, written=folder is not None) for draft in drafts).rstrip())
+    answer(session, Series(drafts, written=folder is not None), planned)
 
 
 def _next_number(folder: Path | None) -> int:
@@ -54,20 +52,14 @@ def _next_number(folder: Path | None) -> int:
 
 
 def _write(folder: Path, drafts: tuple[Draft, ...]) -> None:
-    """Write the files, none of them over one that is there."""
+    """Write all the files or none."""
+    made: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for draft in drafts:
-            with (folder / draft.name).open("x", encoding="utf-8") as file:
-                file.write(draft.text)
+            made.append(folder / draft.name)  # its number is a new one: it can't be there
+            made[-1].write_text(draft.sql, encoding="utf-8")
     except OSError as error:
+        for path in made:
+            path.unlink(missing_ok=True)
         raise Usage(f"the files can't be written to {folder}: {error.strerror}", hint="name another folder") from error
-
-
-def _as_json(draft: Draft) -> dict[str, str]:
-    return {"name": draft.name, "phase": str(draft.phase), "sql": draft.text, "why": draft.why}
-
-
-def _said(draft: Draft, *, written: bool) -> str:
-    head = f"{draft.name}: {draft.why}"
-    return head if written else f"-- {head}\n\n{draft.text}"

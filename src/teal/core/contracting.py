@@ -9,7 +9,7 @@ from teal.core.contract_steps import OpenGate, RaiseFloor, RunContract, TakeBack
 from teal.core.migrations import OpenChange
 from teal.core.observed import Observed
 from teal.core.phase import Phase
-from teal.core.side import COLORS, project_of
+from teal.core.side import COLORS
 from teal.core.steps import Clear, Judge, Plan, Prune, Step
 from teal.errors import Refused
 
@@ -77,9 +77,7 @@ def _giving_up(observed: Observed, seen: Seen, project: str) -> tuple[Step, ...]
     others = tuple(side for side in COLORS if side is not observed.active)
     idle = {side for side in others if any(c.side is side for c in seen.old_containers)}
     for side in others:  # networks that a killed clearing has left
-        if not observed.on(side) and any(
-            name.startswith(f"{project_of(project, side)}_") for name in observed.networks
-        ):
+        if not observed.on(side) and observed.networks_of(side, project):
             idle.add(side)
     kept = tuple(number for number in numbers if number in seen.kept)
     return (*(Clear(side) for side in COLORS if side in idle), *([Prune(kept)] if kept else []))

@@ -8,7 +8,7 @@ from typing import Literal
 
 from teal.core.migrations import OpenChange
 from teal.core.release import Release
-from teal.core.side import COLORS, Side
+from teal.core.side import COLORS, Side, project_of
 from teal.core.traffic import Traffic
 
 State = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"]
@@ -97,6 +97,11 @@ class Observed:
     def active(self) -> Side | None:
         """Return the side that users are sent to, where something of this stack stands there."""
         return active_of(self.traffic, self.containers)
+
+    def networks_of(self, side: Side, project: str) -> tuple[str, ...]:
+        """Return the names of the networks that are *side*'s own: of *project*, the stack's."""
+        own = f"{project_of(project, side)}_"
+        return tuple(name for name in self.networks if name.startswith(own))
 
 
 def active_of(traffic: Traffic | None, containers: Iterable[Container]) -> Side | None:

@@ -8,7 +8,7 @@ from typing import Literal
 from teal.core.floor import floor_of, sinks
 from teal.core.observed import Observed, Unfinished
 from teal.core.plan import WINDOW, Change, plan_forward
-from teal.core.side import COLORS, Side, project_of
+from teal.core.side import COLORS, Side
 from teal.core.situation import lost_traffic, services_on, spared_plainly
 from teal.core.stack import Stack
 from teal.core.steps import BringBack, Clear, Drain, Plan, Retire, Settle, Start, Step
@@ -142,8 +142,8 @@ def _empty(observed: Observed, stack: Stack, unfinished: Unfinished, target: Sid
     if target is Side.PLAIN:
         return [Clear(Side.PLAIN)]
     if not observed.on(target):
-        own = f"{project_of(stack.project, target)}_"  # networks that a killed clearing has left
-        return [Clear(target)] if any(name.startswith(own) for name in observed.networks) else []
+        left = observed.networks_of(target, stack.project)  # by a killed clearing
+        return [Clear(target)] if left else []
     if not any(container.release == unfinished.release for container in observed.on(target)):
         return []
     if unfinished.command == "rollback":

@@ -64,8 +64,16 @@ class Draft:
 
     name: str
     phase: Phase
-    text: str
+    sql: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What was drafted for a sentence, and whether it was written to a folder."""
+
+    files: tuple[Draft, ...]
+    written: bool = False
 
 
 def read_sentence(sentence: str) -> ColumnChange:

@@ -130,10 +130,10 @@ def _forget(file: ScriptFile) -> str:
 
 def soft_sql(soft: Soft, contract: str, now: float) -> str:
     """Return the SQL that makes tombstones of the columns, at *now* (seconds since the epoch)."""
-    first, *others = soft.columns
+    first = soft.columns[0]
     takes_off = "".join(f"DROP TRIGGER {name} ON {table};\n" for name, table in soft.triggers)
     renames = "".join(_rename(each, each.name, _quoted(each.tombstone)) + _free(each) for each in soft.columns)
-    marks = "".join(_mark(each, contract, now, soft.triggers if each is first else ()) for each in (first, *others))
+    marks = "".join(_mark(each, contract, now, soft.triggers if each is first else ()) for each in soft.columns)
     return f"{marks}{takes_off}{renames}"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from teal.core.observed import Observed
 from teal.core.plan import emptied
 from teal.core.policy import superfluous
-from teal.core.side import COLORS, Side, project_of
+from teal.core.side import COLORS, Side
 from teal.core.stack import Stack
 from teal.core.steps import Clear, Drain, Plan, Prune, Settle, Step
 from teal.errors import Refused
@@ -47,7 +47,7 @@ def removal(plan: Plan, observed: Observed, stack: Stack) -> Removal:
     return Removal(
         containers=tuple(sorted(c.name for c in observed.containers if c.side in sides)),
         releases=tuple(number for step in plan.steps if isinstance(step, Prune) for number in step.releases),
-        networks=tuple(sorted(name for side in sides for name in _networks(observed, stack, side))),
+        networks=tuple(sorted(name for side in sides for name in observed.networks_of(side, stack.project))),
     )
 
 
@@ -63,10 +63,4 @@ def refuse_unknown(observed: Observed) -> None:
 
 def _stands(observed: Observed, stack: Stack, color: Side) -> bool:
     """Tell whether containers of *color* exist, or networks that a killed command left of it."""
-    return bool(observed.on(color) or _networks(observed, stack, color))
-
-
-def _networks(observed: Observed, stack: Stack, color: Side) -> tuple[str, ...]:
-    """Return the names of the networks that are *color*'s own."""
-    own = f"{project_of(stack.project, color)}_"
-    return tuple(name for name in observed.networks if name.startswith(own))
+    return bool(observed.on(color) or observed.networks_of(color, stack.project))

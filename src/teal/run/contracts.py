@@ -11,8 +11,9 @@ from teal.core.soft import hard_form, hard_name, soft_form, soft_name, soft_of, 
 from teal.errors import Failed, Refused
 from teal.ports import Database
 from teal.run.database import exclusive, opened
-from teal.run.gate import contract_file, migrations_here
+from teal.run.gate import contract_file
 from teal.run.jobs import ask_pending, run_phase
+from teal.run.migrating import migrations_here
 from teal.run.scene import Scene
 
 
@@ -69,7 +70,7 @@ async def _apply(scene: Scene, database: Database, file: ScriptFile, *, soft: bo
 
 async def _run_command(scene: Scene, contract: str, release: int) -> None:
     """Run the owner's command, and look whether the contract is still pending."""
-    migrations = migrations_here(scene)
+    migrations = migrations_here(scene.stack)
     if migrations.database is None:
         await run_phase(scene, Phase.CONTRACT, release)
     else:

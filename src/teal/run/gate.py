@@ -18,7 +18,7 @@ from teal.errors import Failed, Refused, Unavailable
 from teal.ports import Database
 from teal.run.database import opened
 from teal.run.jobs import ask_pending
-from teal.run.migrating import files_of
+from teal.run.migrating import files_of, migrations_here
 from teal.run.observing import observe
 from teal.run.options import ContractOptions
 from teal.run.scene import Scene
@@ -43,7 +43,7 @@ class _Due:
 
 async def look(scene: Scene, observed: Observed, name: str, options: ContractOptions) -> Seen:
     """Return what is seen of the gate of contract *name*; ``Refused`` where there is no such contract."""
-    migrations = migrations_here(scene)
+    migrations = migrations_here(scene.stack)
     active = observed.release_on(observed.active) if observed.active else None
     due = await _due(scene, migrations, active)
     change = meant(name, observed.contracts, due.names)
@@ -67,13 +67,6 @@ async def look(scene: Scene, observed: Observed, name: str, options: ContractOpt
         sessions=asked.sessions,
         differing=asked.differing,
     )
-
-
-def migrations_here(scene: Scene) -> Migrations:
-    """Return what the owner says of schema changes; ``Refused`` where nothing is said."""
-    if scene.stack.migrations is None:
-        raise Refused("teal.yml says nothing of migrations", hint="`teal help migrate` says what to write")
-    return scene.stack.migrations
 
 
 async def _due(scene: Scene, migrations: Migrations, active: int | None) -> _Due:
@@ -162,6 +155,6 @@ async def open_gate(scene: Scene, contract: str, trusted: Iterable[str]) -> None
 
 def contract_file(scene: Scene, contract: str) -> ScriptFile | None:
     """Return the file of *contract*; None where a command runs it."""
-    migrations = migrations_here(scene)
+    migrations = migrations_here(scene.stack)
     files = files_of(scene.ports, migrations) if migrations.files else ()
     return _Due((), files).file(short(contract))

@@ -29,7 +29,7 @@ from teal.run.healing import heal
 from teal.run.jobs import ask_pending
 from teal.run.judging import judged
 from teal.run.migrate_results import FindingRow, MigrateChecked, Migrated, MigrateStatus, OpenRow, PendingRow, State
-from teal.run.migrating import files_of
+from teal.run.migrating import files_of, migrations_here
 from teal.run.observing import observe
 from teal.run.opening import open_rows
 from teal.run.options import ContractOptions
@@ -40,22 +40,12 @@ NO_RELEASE = 0  # under which one-shots are kept that belong to no release
 _NEXT: tuple[State, ...] = ("expand", "backfill", "contract")
 
 
-def demand(stack: Stack) -> Migrations:
-    """Return what the owner says of schema changes; ``Refused`` where nothing is said."""
-    if stack.migrations is None:
-        raise Refused(
-            "teal.yml has no section migrations: Teal knows nothing of this stack's schema",
-            hint="for a directory of SQL files one line does: `migrations: {files: sql}`; see docs/migrations.md",
-        )
-    return stack.migrations
-
-
 # --- how it stands
 
 
 async def migrate_status(ports: Ports, stack: Stack, watch: Watch) -> MigrateStatus:
     """Return what is next, what is pending by name, and which changes are open."""
-    migrations = demand(stack)
+    migrations = migrations_here(stack)
     scene = Scene(ports, stack, watch, key="")
     floor = floor_of(ports.journal.contracts())
     state: State = "done"
@@ -98,7 +88,7 @@ def _excused(ports: Ports, migrations: Migrations, rows: tuple[PendingRow, ...])
 
 async def migrate_check(ports: Ports, stack: Stack, watch: Watch) -> MigrateChecked:
     """Judge all SQL that is pending, without running any of it; the database is asked where it can be."""
-    migrations = demand(stack)
+    migrations = migrations_here(stack)
     scene = Scene(ports, stack, watch, key="")
     if migrations.prints:
         await _keep_jobs(scene)
@@ -145,7 +135,7 @@ async def _keep_jobs(scene: Scene) -> int:
 
 async def migrate_expand(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False) -> Migrated:
     """Judge and run the expand phase now, from a newly built image; the release that serves is checked after it."""
-    migrations = demand(stack)
+    migrations = migrations_here(stack)
 
     def steps(observed: Observed) -> tuple[Step, ...]:
         source = source_of(observed, stack)
@@ -159,7 +149,7 @@ async def migrate_expand(ports: Ports, stack: Stack, watch: Watch, *, dry_run: b
 
 async def migrate_backfill(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False) -> Migrated:
     """Run the backfills that are due now; one that was interrupted goes on."""
-    how = demand(stack).how(Phase.BACKFILL)
+    how = migrations_here(stack).how(Phase.BACKFILL)
     if not how:
         raise Refused("nothing says how to backfill", hint="give migrations in teal.yml a command `backfill`")
     return await _Alone(ports, stack, watch, "backfill").run(lambda _: (Backfill(NO_RELEASE, how),), dry_run=dry_run)
@@ -191,14 +181,14 @@ class _Alone:
 
     async def _planned(self, steps: Callable[[Observed], tuple[Step, ...]]) -> Migrated:
         wanted = (*self._build(), *steps(await observe(self._ports, self._stack)))
-        migrations = demand(self._stack)
+        migrations = migrations_here(self._stack)
         due = await _due_files(self._ports, self._stack, migrations) if migrations.files else ()
         mine = tuple(row for row in due if row.phase == self._phase)
         return Migrated(self._stack.project, self._phase, "planned", tuple(map(say, wanted)), mine)
 
     def _build(self) -> tuple[Step, ...]:
         """Return the step that makes the new image of what runs the commands."""
-        migrations = demand(self._stack)
+        migrations = migrations_here(self._stack)
         names = {migrations.service, migrations.one_shot} - {""}
         builds = tuple(name for name in sorted(names) if self._stack.service(name).builds)
         return (Build(builds),) if builds else ()

@@ -9,8 +9,9 @@ from teal.core.owing import UNNAMED, owed
 from teal.core.phase import Phase
 from teal.core.scripts import ScriptFile, pending, read_files, refuse_early, refuse_edited
 from teal.core.soft import soft_name
+from teal.core.stack import Stack
 from teal.core.steps import Recheck
-from teal.errors import CheckFailed
+from teal.errors import CheckFailed, Refused
 from teal.ports import Database
 from teal.run import traffic
 from teal.run.database import exclusive, opened
@@ -22,8 +23,18 @@ _BLAMED = "does not work with the expanded schema"
 _RUNS = 20  # of the past that are looked at for an expansion that was not followed by a check
 
 
+def migrations_here(stack: Stack) -> Migrations:
+    """Return what the owner says of schema changes; ``Refused`` where nothing is said."""
+    if stack.migrations is None:
+        raise Refused(
+            "teal.yml has no section migrations: Teal knows nothing of this stack's schema",
+            hint="for a directory of SQL files one line does: `migrations: {files: sql}`; see docs/migrations.md",
+        )
+    return stack.migrations
+
+
 def migrations_of(scene: Scene) -> Migrations:
-    """Return what the owner says of schema changes."""
+    """Return the same within a step, which only a stack with migrations has."""
     assert scene.stack.migrations is not None, "only a stack with migrations has such steps"
     return scene.stack.migrations
 

@@ -11,9 +11,8 @@ from teal.core.traffic import HELD
 from teal.errors import Refused, TealError, Unavailable
 from teal.run import away, starting, traffic
 from teal.run.database import opened
-from teal.run.gate import migrations_here
 from teal.run.jobs import run_phase
-from teal.run.migrating import apply_all, files_of, migrations_of
+from teal.run.migrating import apply_all, files_of, migrations_here, migrations_of
 from teal.run.scene import Scene
 
 _RUNS = 10  # of the past in which a killed one is looked for
@@ -82,7 +81,7 @@ async def refuse_due(scene: Scene, plan: Plan) -> None:
 
 async def refuse_idle(scene: Scene) -> None:
     """Raise ``Refused`` where nothing waits for a window: users would be kept away for nothing."""
-    if not await _is_due(scene, migrations_here(scene)):
+    if not await _is_due(scene, migrations_here(scene.stack)):
         raise Refused("no change of the schema waits for a window", hint="`teal deploy` needs none")
 
 

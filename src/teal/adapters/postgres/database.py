@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -225,8 +226,6 @@ def _rows(tag: str) -> int:
 
 def _is_dead(holder: str) -> bool:
     """Tell whether *holder*, as a runner calls itself, was a process of this machine that is no more."""
-    import os
-
     host, _, pid = holder.rpartition(" ")[2].rpartition(":")
     if host != os.uname().nodename or not pid.isdecimal():
         return False

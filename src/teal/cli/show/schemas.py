@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from teal import config
+from teal.core.series import Series
 from teal.run.migrate_results import MigrateChecked, Migrated, MigrateStatus
 from teal.run.results import ByHand, Checked, Cleaned, Contracted, History, Outcome, Status, Upped
 
@@ -22,6 +23,7 @@ _RESULTS: dict[str, tuple[Any, str]] = {
     "check": (Checked, "teal check --json"),
     "migrate-status": (MigrateStatus, "teal migrate status --json"),
     "migrate-check": (MigrateChecked, "teal migrate check --json"),
+    "migrate-plan": (Series, "teal migrate plan --json"),
     "migrated": (Migrated, "the last line of teal migrate expand or backfill --json"),
 }
 

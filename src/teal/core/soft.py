@@ -144,13 +144,6 @@ def undo_sql(soft: Soft) -> str:
     return "".join(_rename(each, _quoted(each.tombstone), each.name) for each in soft.columns) + back
 
 
-def is_gone_sql(column: Column) -> str:
-    """Return a query for the number of tombstones of *column*: 1 or 0."""
-    table, name = _text(column.table), _text(column.tombstone)
-    where = f"attrelid = to_regclass({table}) AND attname = {name} AND NOT attisdropped"
-    return f"SELECT count(*) FROM pg_attribute WHERE {where}"
-
-
 def _rename(column: Column, old: str, new: str) -> str:
     return f"ALTER TABLE {column.table} RENAME COLUMN {old} TO {new};\n"
 

@@ -55,11 +55,6 @@ def type_of(type_name: Node | None) -> str:
     return joined(words((type_name or {}).get("names", [])))
 
 
-def modifiers(type_name: Node) -> tuple[int, ...]:
-    """Return the numbers in a type's parentheses: ``(10,)`` of ``varchar(10)``."""
-    return tuple(number(node) for node in type_name.get("typmods", []))
-
-
 def number(node: Node) -> int:
     """Return an integer constant; 0 is left out by the parser, and stands for what is no constant too."""
     value = node.get("A_Const", {}).get("ival", {}).get("ival", 0)

@@ -24,12 +24,14 @@ _DOCKER_OPTIONS = {
 def main() -> NoReturn:
     """Run the command line of this process."""
     from teal.cli.output import make_safe
+    from teal.cli.signals import ignore_signals
 
     make_safe()
     arguments = sys.argv[1:]
     if PurePath(sys.argv[0]).name == _PLUGIN:
         arguments = plugin_arguments(arguments)
     status = run(arguments)
+    ignore_signals()
     sys.stdout.flush()
     sys.exit(status)
 

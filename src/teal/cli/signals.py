@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    import asyncio
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _INTERRUPTED = 130
@@ -48,6 +50,14 @@ def signals(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], say: Calla
         listening.cancel()
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
+        if heard:
+            ignore_signals()
+
+
+def ignore_signals() -> None:
+    """Let nothing break the last words: what is left is to say how it ended, and the status says the same."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 async def _dockers_word(on_signal: Callable[[], None]) -> None:
@@ -55,6 +65,8 @@ async def _dockers_word(on_signal: Callable[[], None]) -> None:
 
     Without a terminal it passes no signal on: it closes a socket that it has told its plugins of.
     """
+    import asyncio
+
     name = os.environ.get(_DOCKERS_SOCKET, "")
     if not name:
         return

@@ -1,6 +1,6 @@
 """The shop, whose owner never heard of Teal, under load: prepared once, adopted, rolled, rolled back, left.
 
-The tests are one story and run in this order.
+The tests are one story and run in this order; those of a fault run alone as well.
 """
 
 from __future__ import annotations
@@ -84,6 +84,16 @@ def story(shop: Stack) -> Iterator[Story]:
         rolled.remove()
 
 
+@pytest.fixture
+def prepared(story: Story) -> Story:
+    """Return the story of a shop that Teal can adopt, also where the story's first test was not chosen."""
+    if not story.shared:
+        prepare(story.rolled)
+        story.rolled.teal("up", "proxy", "--yes")
+        story.shared = story.rolled.shared(SHARED)
+    return story
+
+
 def test_it_is_prepared_by_the_lines_that_check_prints(story: Story) -> None:
     """Users notice the one restart of the proxy, and nothing after it; its cost is shown."""
     rolled = story.rolled
@@ -115,8 +125,8 @@ def _answered(phase: Phase) -> list[float]:
 
 
 @pytest.mark.row("exits")
-def test_a_service_killed_right_before_the_switch_ends_the_adoption_unnoticed(story: Story) -> None:
-    rolled = story.rolled
+def test_a_service_killed_right_before_the_switch_ends_the_adoption_unnoticed(prepared: Story) -> None:
+    rolled = prepared.rolled
     file = rolled.stack.folder / "teal.yml"
     file.write_text(KILL.format(project=rolled.stack.project))
     try:
@@ -127,7 +137,7 @@ def test_a_service_killed_right_before_the_switch_ends_the_adoption_unnoticed(st
     assert "blue/api exited with status 137" in said
     phase.demand_peace(aborted={"1"})
     assert rolled.leftovers() == []
-    story.demand_as_before("plain")
+    prepared.demand_as_before("plain")
 
 
 def test_the_running_stack_is_adopted(story: Story) -> None:
@@ -192,9 +202,9 @@ def test_it_is_left_and_plain_compose_finds_nothing_to_do(story: Story) -> None:
 
 
 @pytest.mark.row("exits")
-def test_a_service_killed_right_after_the_switch_mixes_nothing(story: Story) -> None:
+def test_a_service_killed_right_after_the_switch_mixes_nothing(prepared: Story) -> None:
     """What needs it fails or waits until it is back; it never gets the plain one's answer instead."""
-    rolled, killed = story.rolled, f"{story.rolled.stack.project}-api-blue"
+    rolled, killed = prepared.rolled, f"{prepared.rolled.stack.project}-api-blue"
     with under_load(rolled, "adoption, api-blue killed after the switch") as phase, rolled.begin("deploy") as deploy:
         wait_until(lambda: rolled.serving() == "blue", "the switch", within=100)
         gone = time.time()
@@ -210,4 +220,4 @@ def test_a_service_killed_right_after_the_switch_mixes_nothing(story: Story) -> 
     without = [one for one in phase.loads["pages"].samples if one.fault and one.action not in NEED_THE_API]
     assert not without, phase.reports["pages"].table()
     assert phase.failed
-    story.demand_as_before("blue")
+    prepared.demand_as_before("blue")

@@ -5,71 +5,26 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import sqlite3
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.engine.sandbox import docker, remove
-from tests.engine.stack import Stack, copy_stack
 from tests.engine.teal import Teal
+from tests.engine.till import Till, opened_till
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
-SNIPPET = Path(__file__).parents[2] / "src" / "teal" / "adapters" / "caddy" / "teal.caddy"
 SECRET = "not-to-be-seen"
-
-
-@dataclass
-class Till:
-    """A copy of the stack, its Teal, and the way to its database."""
-
-    stack: Stack
-    teal: Teal
-
-    def sql(self, query: str) -> str:
-        """Return what *query* answers."""
-        return self.stack.compose("exec", "-T", "db", "psql", "-U", "till", "-tAc", query).strip()
-
-    def write(self, name: str, text: str) -> None:
-        (self.stack.folder / name).write_text(text, encoding="utf-8")
-
-    def migration(self, name: str, text: str) -> None:
-        self.write(f"migrations/{name}.sql", text)
-
-    def section(self, text: str) -> None:
-        """Put another section migrations into teal.yml."""
-        said = (self.stack.folder / "teal.yml").read_text(encoding="utf-8")
-        self.write("teal.yml", f"{said.partition('migrations:')[0]}migrations:\n{text}")
-
-    def contracts(self) -> list[tuple[Any, ...]]:
-        path = self.teal.home / self.stack.project / "journal.db"
-        with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as journal:
-            return journal.execute("SELECT name, release FROM contract ORDER BY name").fetchall()
-
-    def steps(self, of: Any) -> list[str]:
-        """Return the names of the steps that were performed and were not true already."""
-        return [line["step"] for line in of.lines if line.get("event") == "step-ended" and not line["passed"]]
 
 
 @pytest.fixture(scope="module")
 def till(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Till]:
     """The stack with its first release on blue, whose first file has made the table."""
-    folder = tmp_path_factory.mktemp("till")
-    stack = copy_stack("till", folder / "till")
-    found = Till(stack, Teal(stack.folder, folder / "home"))
-    shutil.copy(SNIPPET, stack.folder)
-    try:
+    with opened_till(tmp_path_factory.mktemp("till")) as found:
         found.teal.run("deploy")
         yield found
-    finally:
-        found.teal.run("down", "--volumes", "--yes")
-        tags = docker("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference=teal/{stack.project}/*")
-        remove(tags, "rmi")
-        remove(docker("ps", "-aq", "--filter", f"name={stack.project}-once-"), "rm", "-f")
 
 
 @pytest.fixture

@@ -24,8 +24,10 @@ async def run(scene: Scene, release: int) -> bool:
     if not migrations.files:
         if Phase.WINDOW not in migrations.commands:
             return True
-        scene.changed = (migrations.how(Phase.WINDOW),)  # whatever becomes of it: only the owner's tool can know
+        how = migrations.how(Phase.WINDOW)
+        scene.changed = (f"perhaps those of {how}",)  # where it fails, only the owner's tool can know
         await run_phase(scene, Phase.WINDOW, release)
+        scene.changed = (how,)
         return False
     due = await pending_files(scene)
     async with opened(scene.ports, scene.stack) as database, database.exclusively(scene.stack.project):

@@ -21,7 +21,7 @@ from teal.core.rendered import Rendered
 from teal.core.roles import Assigned, Role
 from teal.core.side import COLORS, Side
 from teal.core.stack import Service
-from teal.core.steps import Drain, Keep, RunOnce, Start, Step, Switch
+from teal.core.steps import Drain, Hold, Keep, RunOnce, Start, Step, Switch
 from teal.errors import Locked
 from teal.ports import Journal, Lock, Releases
 
@@ -46,6 +46,7 @@ _STEPS: st.SearchStrategy[Step] = st.one_of(
     st.builds(RunOnce, st.sampled_from(["migrate", 'se"ed']), st.integers(1, 3)),
     st.builds(Start, st.sampled_from(Side), _RELEASES, st.just(("web", "rag"))),
     st.builds(Drain, st.sampled_from(Side)),
+    st.builds(Hold),
     st.builds(Keep, st.integers(1, 4), st.sampled_from(Side)),
 )
 _WRITES = st.one_of(

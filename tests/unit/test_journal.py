@@ -202,15 +202,18 @@ def test_a_number_is_taken_by_the_release_that_is_kept_and_by_nothing_before(pat
     assert written.history(1)[0].release == 1
 
 
-def test_a_killed_run_is_unfinished_with_its_last_step(path):
+def test_a_killed_run_is_unfinished_and_tells_whether_it_kept_users_away(path):
     script = f"""
 import os, signal
 from pathlib import Path
 from teal.adapters.journal import SqliteJournal
 from teal.core.side import Side
-from teal.core.steps import Switch
+from teal.core.steps import Hold, Switch
 journal = SqliteJournal(Path({str(path)!r}))
-journal.started(journal.begin("deploy", Side.BLUE, Side.GREEN, 7), Switch(Side.GREEN, 7))
+run = journal.begin("deploy", Side.BLUE, Side.GREEN, 7)
+assert not journal.unfinished().held
+journal.started(run, Hold())
+journal.started(run, Switch(Side.GREEN, 7))
 os.kill(os.getpid(), signal.SIGKILL)
 """
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGKILL
@@ -218,7 +221,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     found = after.unfinished()
     assert found is not None
     assert (found.command, found.source, found.target, found.release) == ("deploy", Side.BLUE, Side.GREEN, 7)
-    assert found.last_step == "switch"
+    assert found.held
     assert after.next_release() == 8
     after.end(found.run, "healed")
     assert after.unfinished() is None

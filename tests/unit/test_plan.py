@@ -43,7 +43,7 @@ from teal.core.steps import (
     Switch,
 )
 from teal.errors import Refused
-from tests.unit.worlds import BLUE_7, EMPTY, PLAINLY, SHARED, STACK, color, container
+from tests.unit.worlds import BLUE_7, EMPTY, PLAIN_APP, PLAINLY, SHARED, STACK, color, container
 
 ALL = ("web", "api", "queue", "clock")
 
@@ -149,6 +149,13 @@ def test_a_plain_stack_is_adopted_apart_from_its_containers_which_are_removed_at
     assert HandOver("clock", Side.PLAIN, Side.BLUE, 1) in plan.after
     farewell = plan.after[plan.after.index(Drain(Side.PLAIN)) :]
     assert farewell[:4] == (Drain(Side.PLAIN), Retire(Side.PLAIN, ALL), Remove(ALL), Join(Side.BLUE, 1))
+
+
+def test_plain_containers_that_were_stopped_by_hand_are_removed_by_the_first_deploy() -> None:
+    stopped = tuple(replace(each, state="exited") for each in PLAIN_APP)
+    plan = deploy(replace(EMPTY, containers=(*SHARED, *stopped)))
+    assert plan.source is None
+    assert Remove(ALL) in plan.after
 
 
 def test_leave_goes_plain_and_removes_both_colors_at_its_end() -> None:

@@ -19,8 +19,10 @@ def repair(observed: Observed) -> Repair:
     return found
 
 
-def interrupted(command: str = "deploy", release: int | None = 8, target: Side = Side.GREEN) -> Unfinished:
-    return Unfinished(3, command, Side.BLUE, target, release, "start", 50.0)
+def interrupted(
+    command: str = "deploy", release: int | None = 8, target: Side = Side.GREEN, *, held: bool = False
+) -> Unfinished:
+    return Unfinished(3, command, Side.BLUE, target, release, held, 50.0)
 
 
 def test_a_healthy_stack_needs_no_repair() -> None:
@@ -84,6 +86,13 @@ def test_a_recreate_killed_while_it_held_requests_brings_the_old_color_back() ->
     steps = repair(observed).plan.steps
     assert steps[:2] == (Start(Side.BLUE, 7, ("web", "api", "queue", "clock")), Settle(Side.BLUE))
     assert steps[2:] == (Drain(Side.GREEN), Clear(Side.GREEN, logs=True), Settle(Side.BLUE))
+
+
+def test_a_recreate_whose_undo_was_interrupted_too_brings_the_old_color_back() -> None:
+    stopped = (*SHARED, *color(Side.BLUE, 7, state="exited"))
+    found = repair(replace(BLUE_7, containers=stopped, unfinished=interrupted(held=True)))
+    assert found.kind == "undo"
+    assert found.plan.steps == (Start(Side.BLUE, 7, ("web", "api", "queue", "clock")), Settle(Side.BLUE))
 
 
 def test_a_lost_state_file_is_restored_to_what_the_journal_knows() -> None:

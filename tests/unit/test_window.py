@@ -95,7 +95,7 @@ def killed(mode: Mode, **facts: object) -> object:
     )
 
 
-RUN = Unfinished(3, "migrate-window", Side.BLUE, Side.GREEN, 8, "run-window", 50.0)
+RUN = Unfinished(3, "migrate-window", Side.BLUE, Side.GREEN, 8, True, 50.0)
 
 
 def test_a_window_killed_in_the_middle_is_healed_whatever_users_see() -> None:

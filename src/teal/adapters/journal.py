@@ -137,9 +137,8 @@ class SqliteJournal:
         """Return the latest run that did not end, None where every one did; what only healed another counts last."""
         rows = self._read(f"SELECT {_RUN} FROM run WHERE ended IS NULL ORDER BY command = 'heal', id DESC LIMIT 1")  # noqa: S608
         for run in self._runs(rows):
-            steps = self._read("SELECT name FROM step WHERE run = ? ORDER BY id DESC LIMIT 1", (run.id,))
-            last = str(steps[0][0]) if steps else ""
-            return Unfinished(run.id, run.command, run.source, run.target, run.release, last, run.started)
+            held = self._read("SELECT 1 FROM step WHERE run = ? AND name = 'hold' LIMIT 1", (run.id,))
+            return Unfinished(run.id, run.command, run.source, run.target, run.release, bool(held), run.started)
         return None
 
     def switched(self) -> tuple[Side, int | None] | None:

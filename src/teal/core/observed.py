@@ -60,7 +60,7 @@ class Unfinished:
     source: Side | None
     target: Side | None
     release: int | None
-    last_step: str
+    held: bool  # it began to keep users away from its source: what stands there may be stopped
     started: float
 
 

@@ -69,7 +69,7 @@ class Change:
     held: bool = False  # users' requests are held or turned away, and are so again where it fails
     spared: tuple[str, ...] = ()  # jobs that still run plainly beside the source, since its own failed
     idle: Side | None = None  # a third side that stands there and serves nobody: its jobs must not run beside the new
-    left: tuple[str, ...] = ()  # stopped plain containers that an adoption could not remove
+    left: tuple[str, ...] = ()  # stopped plain containers, which nothing may revive
 
 
 def plan_prepare(stack: Stack, *, build: Images, force_memory: bool = False) -> tuple[Step, ...]:
@@ -246,7 +246,7 @@ def _after(change: Change, prune: Step | None) -> tuple[Step, ...]:
 
 
 def _leftovers(change: Change) -> list[Step]:
-    """Return what ends the plain containers that an adoption left behind."""
+    """Return what ends the plain containers that stand beside a color."""
     retire: list[Step] = [Retire(Side.PLAIN, change.spared)] if change.spared else []
     return [*retire, Remove((*change.spared, *change.left))] if change.spared or change.left else []
 

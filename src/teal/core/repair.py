@@ -127,7 +127,7 @@ def _undo_steps(observed: Observed, stack: Stack, unfinished: Unfinished) -> tup
     source, target = unfinished.source, unfinished.target
     steps: list[Step] = []
     away = observed.traffic is not None and observed.traffic.away
-    if away and source is not None:
+    if source is not None and (away or unfinished.held):
         steps += _again(observed, stack, source, observed.release_on(source) if source.is_color else None)
     elif observed.traffic is not None and (away or observed.traffic.key):
         steps.append(Settle(source))

@@ -89,7 +89,7 @@ def change_to(
         hooks=frozenset(hook.when for hook in stack.hooks),
         spared=spared,
         idle=target.other if source not in COLORS and observed.on(target.other) else None,
-        left=_left_plainly(observed, stack) if source in COLORS else (),
+        left=_left_plainly(observed, stack) if source is not Side.PLAIN else (),
         held=observed.traffic is not None and observed.traffic.side is None,
     )
 

@@ -11,7 +11,7 @@ from teal.adapters.simulated.world import World
 from teal.core.migrations import OpenChange
 from teal.core.observed import Unfinished
 from teal.core.side import Side
-from teal.core.steps import Keep, RunOnce, Step, Switch
+from teal.core.steps import Hold, Keep, RunOnce, Step, Switch
 from teal.core.words import name_of
 from teal.errors import Unavailable
 from teal.ports import RunRecord
@@ -57,9 +57,8 @@ class MemoryJournal(ports.Journal):
         if not open_:
             return None
         run = next((run for run in reversed(open_) if run["command"] != "heal"), open_[-1])
-        names = [name_of(row["step"]) for row in self.world.disk.steps if row["run"] == run["id"]]
-        last = names[-1] if names else ""
-        return Unfinished(run["id"], run["command"], run["source"], run["target"], run["release"], last, run["started"])
+        held = any(row["run"] == run["id"] and isinstance(row["step"], Hold) for row in self.world.disk.steps)
+        return Unfinished(run["id"], run["command"], run["source"], run["target"], run["release"], held, run["started"])
 
     @reads
     def switched(self) -> tuple[Side, int | None] | None:

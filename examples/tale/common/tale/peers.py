@@ -12,7 +12,8 @@ from tale.life import ME
 
 PORTS = {"platform": 3000, "rag": 3001, "crawler": 3002, "search": 3003, "graph-db": 3004}
 SESSION = web.AppKey("session", aiohttp.ClientSession)
-TIMEOUT = aiohttp.ClientTimeout(total=10, connect=3)
+# Not `connect`: that counts the wait for one of our own connections too, and after a switch requests come in a burst.
+TIMEOUT = aiohttp.ClientTimeout(total=10, sock_connect=3)
 
 
 def use_peers(app: web.Application) -> None:

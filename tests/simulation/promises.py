@@ -81,7 +81,7 @@ class Promises:
     def _request_ended(self, request: Request) -> None:
         self.checked["lost"] += 1
         self.checked["mixed"] += 1
-        if request.outcome == "mixed" and not self.stray:
+        if request.outcome == "mixed" and not self.stray and not self._left_while_it_died(request):
             self.broken("mixed", f"request {request.number} ({request.kind}) was answered by {request.parts}")
         excused = self.world.loop.time() <= self.excused_until or self.sick or self.stray
         if request.why.endswith("by itself") and request.box and self.world.behaviour(request.box) != Behaviour():
@@ -93,6 +93,13 @@ class Promises:
             excused = excused or self.stateless or self.going is None or request.began < self.held_until
         if request.outcome == "lost" and not excused and not self._may_be_cut(request):
             self.broken("lost", f"request {request.number} ({request.kind}, {request.row}): {request.why}")
+
+    def _left_while_it_died(self, request: Request) -> bool:
+        """Tell whether a service of the color died during `leave`: then its name means a plain one (docs/limits.md)."""
+        leaving = any(run["command"] == "leave" and run["ended"] is None for run in self.world.disk.runs)
+        (first, _), (last, _) = request.parts[0], request.parts[-1]
+        dead = first in COLORS and any(not box.ready for box in self.world.on(first, CHAIN))
+        return leaving and dead and last is Side.PLAIN
 
     def _may_be_cut(self, request: Request) -> bool:
         """Tell whether its drain had lasted as long as the settings say."""

@@ -10,11 +10,10 @@ from teal.adapters.simulated import Behaviour, Trouble, life
 from teal.adapters.simulated.process import Kind
 from teal.core.side import Side
 from teal.core.traffic import to
-from teal.errors import NeedsPerson, Unavailable, Unhealthy
+from teal.errors import NeedsPerson, Unhealthy
 from teal.run import traffic
 from teal.run.results import Outcome
 from teal.run.scene import Scene
-from tests.simulation.faults import stop_engine
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import JOBS, ROTATING
 
@@ -224,39 +223,3 @@ def test_what_an_engine_that_was_away_left_undone_after_the_switch_is_finished_b
     assert "finished" in world.run("cleanup").value.healed
     assert not any(box.up for box in world.world.on(Side.BLUE))
     world.promises.settled("cleanup")
-
-
-@pytest.mark.parametrize("adopted", [True, False])
-def test_a_recreate_that_the_engine_left_when_all_was_stopped_is_undone_by_the_next_command(adopted: bool) -> None:
-    world = Simulation()
-    world.plain_up()
-    world.users.flow()
-    assert not adopted or world.run("deploy").ok
-    source = Side.BLUE if adopted else Side.PLAIN
-    world.new_source()
-    task = world.begin("deploy", strategy="recreate")
-    while any(box.state != "exited" for box in world.world.on(source, ROTATING)):
-        world.sleep(0.01)
-    stop_engine(world)
-    assert isinstance(world.finish(task).error, Unavailable)
-    world.sleep(70)
-    world.promises.excuse(5.0)  # nothing serves, until a command comes
-    assert "undone" in world.run("cleanup").value.healed
-    assert [box for box in world.world.on(source, ROTATING) if not box.up] == []
-    assert world.users.traffic() == to(source)
-    world.sleep(1)
-    assert world.promises.violations == []
-    world.close()
-
-
-@pytest.mark.parametrize("strategy", ["blue-green", "recreate"])
-def test_plain_containers_that_somebody_has_stopped_are_removed_by_the_first_deploy(strategy: str) -> None:
-    world = Simulation()
-    world.plain_up()
-    for box in world.world.on(Side.PLAIN, ROTATING):
-        life.ask_to_stop(world.world, box, 10.0)
-    world.sleep(1)
-    assert world.run("deploy", strategy=strategy).ok
-    world.promises.settled("deploy")
-    assert world.promises.violations == []
-    world.close()

@@ -75,7 +75,7 @@ def test_healing_never_brings_a_release_below_the_floor_back() -> None:
     )
     free = diagnose(held, STACK)
     assert free is not None
-    assert [type(step) for step in free.plan.steps] == [Start, Settle]
+    assert [type(step) for step in free.plan.steps] == [Start, Settle, Start]
     found = diagnose(replace(held, contracts=(RUN_7,)), STACK)
     assert found is not None
     assert (found.kind, found.plan.steps) == ("note", ())

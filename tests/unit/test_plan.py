@@ -243,8 +243,9 @@ def test_recreate_holds_and_drains_before_the_old_color_stops_and_brings_it_back
         Hold(),
         Drain(Side.GREEN),
         Clear(Side.GREEN, logs=True),
-        Start(Side.BLUE, 7, ALL),
+        Start(Side.BLUE, 7, ("web", "api")),
         Settle(Side.BLUE),
+        Start(Side.BLUE, 7, ("queue", "clock")),
     )
 
 

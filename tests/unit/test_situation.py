@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from teal.core.observed import Observed, Unfinished
-from teal.core.repair import Repair, diagnose
+from teal.core.repair import Repair, adopted_from, diagnose
 from teal.core.side import Side
 from teal.core.situation import source_of
-from teal.core.steps import Clear, Drain, Retire, Settle, Start, Switch
+from teal.core.steps import Clear, Drain, Remove, Retire, Settle, Start, Switch
 from teal.core.traffic import Mode, Traffic, to
 from tests.unit.worlds import BLUE_7, EMPTY, PLAIN_APP, PLAINLY, SHARED, STACK, color, keyed
+
+AGAIN = (Start(Side.BLUE, 7, ("web", "api")), Settle(Side.BLUE), Start(Side.BLUE, 7, ("queue", "clock")))
 
 
 def repair(observed: Observed) -> Repair:
@@ -84,15 +86,41 @@ def test_a_recreate_killed_while_it_held_requests_brings_the_old_color_back() ->
         unfinished=interrupted(),
     )
     steps = repair(observed).plan.steps
-    assert steps[:2] == (Start(Side.BLUE, 7, ("web", "api", "queue", "clock")), Settle(Side.BLUE))
-    assert steps[2:] == (Drain(Side.GREEN), Clear(Side.GREEN, logs=True), Settle(Side.BLUE))
+    assert steps[:3] == AGAIN
+    assert steps[3:] == (Drain(Side.GREEN), Clear(Side.GREEN, logs=True), Settle(Side.BLUE))
 
 
 def test_a_recreate_whose_undo_was_interrupted_too_brings_the_old_color_back() -> None:
     stopped = (*SHARED, *color(Side.BLUE, 7, state="exited"))
     found = repair(replace(BLUE_7, containers=stopped, unfinished=interrupted(held=True)))
     assert found.kind == "undo"
-    assert found.plan.steps == (Start(Side.BLUE, 7, ("web", "api", "queue", "clock")), Settle(Side.BLUE))
+    assert found.plan.steps == AGAIN
+
+
+def test_a_leave_that_switched_to_plain_containers_which_are_gone_brings_the_color_back() -> None:
+    for left in (SHARED, ()):
+        stopped = (*left, *color(Side.BLUE, 7, state="exited"))
+        leave = interrupted("leave", None, Side.PLAIN)
+        gone = replace(
+            BLUE_7, containers=stopped, traffic=to(Side.PLAIN), switched=(Side.PLAIN, None), unfinished=leave
+        )
+        found = repair(gone)
+        assert found.kind == "undo"
+        assert "nothing stands there any more" in found.text
+        assert found.plan.steps[:3] == AGAIN
+
+
+def test_the_plain_containers_of_an_adoption_that_cannot_be_finished_are_ended_but_for_its_jobs() -> None:
+    adoption = Unfinished(3, "deploy", Side.PLAIN, Side.BLUE, 7, held=False, started=50.0)
+    blue = tuple(each for each in color(Side.BLUE, 7) if each.service != "clock")
+    both = replace(BLUE_7, containers=(*SHARED, *PLAIN_APP, *blue), unfinished=adoption)
+    names = ("web", "api", "queue")
+    plan = adopted_from(both, STACK)
+    assert plan is not None
+    assert plan.steps == (Drain(Side.PLAIN), Retire(Side.PLAIN, names), Remove(names))
+    assert adopted_from(replace(both, unfinished=None), STACK) is None
+    assert adopted_from(replace(both, traffic=to(Side.PLAIN)), STACK) is None
+    assert adopted_from(replace(both, unfinished=interrupted()), STACK) is None
 
 
 def test_a_lost_state_file_is_restored_to_what_the_journal_knows() -> None:

@@ -211,13 +211,21 @@ def _back(change: Change, undo: tuple[Step, ...]) -> tuple[Step, ...]:
     Where the proxy did not confirm its switch, users may have been on the target for a moment.
     """
     if change.strategy == "recreate" and change.source is not None:
-        leaving = tuple(service.name for service in change.leaving if service.name not in change.spared)
+        leaving = tuple(service for service in change.leaving if service.name not in change.spared)
+        again = started_again(change.source, change.source_release, leaving)
         if change.window:
-            return (Hold(), Drain(change.target), *undo, BringBack(change.source, change.source_release, leaving))
-        again = Start(change.source, change.source_release, leaving)
-        return (Hold(), Drain(change.target), *undo, again, Settle(change.source))
+            names = tuple(service.name for service in leaving)
+            again = (BringBack(change.source, change.source_release, names),)
+        return (Hold(), Drain(change.target), *undo, *again)
     settle = () if change.held and change.source is None else (Settle(change.source),)
     return (*settle, Drain(change.target), *undo, *settle)
+
+
+def started_again(side: Side, release: int | None, services: tuple[Service, ...]) -> tuple[Step, ...]:
+    """Return how *side*, which was stopped, serves again: users come back before its jobs do."""
+    opening = tuple(service.name for service in services if service.opens)
+    jobs = tuple(service.name for service in services if not service.opens)
+    return (Start(side, release, opening), Settle(side), *([Start(side, release, jobs)] if jobs else []))
 
 
 def _after(change: Change, prune: Step | None) -> tuple[Step, ...]:

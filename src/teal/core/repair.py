@@ -7,11 +7,11 @@ from typing import Literal
 
 from teal.core.floor import floor_of, sinks
 from teal.core.observed import Observed, Unfinished
-from teal.core.plan import WINDOW, Change, plan_forward
+from teal.core.plan import WINDOW, Change, plan_forward, started_again
 from teal.core.side import COLORS, Side
 from teal.core.situation import lost_traffic, services_on, spared_plainly
-from teal.core.stack import Stack
-from teal.core.steps import BringBack, Clear, Drain, Plan, Retire, Settle, Start, Step
+from teal.core.stack import Service, Stack
+from teal.core.steps import BringBack, Clear, Drain, Plan, Remove, Retire, Settle, Step
 from teal.core.traffic import Mode
 
 
@@ -68,17 +68,17 @@ def _let_go(observed: Observed, stack: Stack) -> Repair:
 
 def _again(observed: Observed, stack: Stack, side: Side, release: int | None) -> tuple[Step, ...]:
     """Return how *side* serves again, from which users were kept away: after a window only where it still can."""
-    names = _served_by(observed, stack, side)
+    served = _served_by(observed, stack, side)
     page = observed.traffic is not None and observed.traffic.users is Mode.MAINTENANCE
     if page or stack.migrations is not None:
-        return (BringBack(side, release, names),)
-    return (Start(side, release, names), Settle(side))
+        return (BringBack(side, release, tuple(service.name for service in served)),)
+    return started_again(side, release, served)
 
 
-def _served_by(observed: Observed, stack: Stack, side: Side) -> tuple[str, ...]:
+def _served_by(observed: Observed, stack: Stack, side: Side) -> tuple[Service, ...]:
     """Return the services that ran on *side* before its users were held: not the jobs that go on plainly beside it."""
     spared = spared_plainly(observed, stack, side)
-    return tuple(service.name for service in services_on(observed, stack, side) if service.name not in spared)
+    return tuple(service for service in services_on(observed, stack, side) if service.name not in spared)
 
 
 def _finish_or_undo(observed: Observed, stack: Stack, unfinished: Unfinished) -> Repair:
@@ -89,16 +89,23 @@ def _finish_or_undo(observed: Observed, stack: Stack, unfinished: Unfinished) ->
     what = f"{unfinished.command} of release {unfinished.release}" if unfinished.release else unfinished.command
     switched = observed.switched[0] if observed.switched else None  # a lost state file says nothing of a switch
     users = observed.traffic.side if observed.traffic else switched
-    if target is not None and users is target and target is not source and observed.on(target):
+    switched_over = target is not None and users is target and target is not source
+    if target is not None and switched_over and _stands_on(observed, stack, target):
         change = _change_again(observed, stack, unfinished, target)
         return Repair(
             "forward", f"{what} was interrupted after its switch: finished", plan_forward(observed, stack, change)
         )
-    steps = _undo_steps(observed, stack, unfinished)
+    steps = _undo_steps(observed, stack, unfinished, stopped=switched_over)
     kind: Literal["undo", "note"] = "undo" if steps else "note"
     if unfinished.command.startswith("migrate-"):
         return Repair(kind, f"{what} was interrupted: what it had applied stays", _only("heal", source, *steps))
-    return Repair(kind, f"{what} was interrupted before its switch: undone", _only("heal", source, *steps))
+    when = "after its switch, and nothing stands there any more" if switched_over else "before its switch"
+    return Repair(kind, f"{what} was interrupted {when}: undone", _only("heal", source, *steps))
+
+
+def _stands_on(observed: Observed, stack: Stack, side: Side) -> bool:
+    """Tell whether any rotating service has a container on *side*."""
+    return bool(observed.on(side, frozenset(service.name for service in services_on(observed, stack, side))))
 
 
 def _change_again(observed: Observed, stack: Stack, unfinished: Unfinished, target: Side) -> Change:
@@ -116,18 +123,35 @@ def _change_again(observed: Observed, stack: Stack, unfinished: Unfinished, targ
     )
 
 
+def adopted_from(observed: Observed, stack: Stack) -> Plan | None:
+    """Return what ends the plain containers of an interrupted adoption that has switched; None where there are none.
+
+    For where it can't be finished, since what it made has fallen: a color that is to replace it must not start while
+    plain names mean these.
+    """
+    unfinished, active = observed.unfinished, observed.active
+    if unfinished is None or unfinished.source is not Side.PLAIN or active is None or unfinished.target is not active:
+        return None
+    spared = spared_plainly(observed, stack, active)
+    names = tuple(service.name for service in stack.rotating if service.name not in spared)
+    return _only("heal", active, Drain(Side.PLAIN), Retire(Side.PLAIN, names), Remove(names))
+
+
 def _plain_jobs(observed: Observed, stack: Stack) -> tuple[str, ...]:
     """Return the jobs of which a plain container exists."""
     there = {container.service for container in observed.on(Side.PLAIN)}
     return tuple(s.name for s in stack.rotating if s.name in there and not s.opens)
 
 
-def _undo_steps(observed: Observed, stack: Stack, unfinished: Unfinished) -> tuple[Step, ...]:
-    """Return what takes an interrupted command back to where it began; the source was not touched, unless held."""
+def _undo_steps(observed: Observed, stack: Stack, unfinished: Unfinished, *, stopped: bool) -> tuple[Step, ...]:
+    """Return what takes an interrupted command back to where it began.
+
+    The source was not touched, unless users were kept away from it, or it may have been *stopped* after the switch.
+    """
     source, target = unfinished.source, unfinished.target
     steps: list[Step] = []
     away = observed.traffic is not None and observed.traffic.away
-    if source is not None and (away or unfinished.held):
+    if source is not None and (away or unfinished.held or stopped):
         steps += _again(observed, stack, source, observed.release_on(source) if source.is_color else None)
     elif observed.traffic is not None and (away or observed.traffic.key):
         steps.append(Settle(source))

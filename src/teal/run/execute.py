@@ -29,7 +29,7 @@ async def execute(plan: Plan, scene: Scene, run: int) -> None:
     before the switch, it undoes and raises ``Interrupted``; after it, it finishes first.
     """
     phases = scene.phases
-    scene.users = Mode(plan.source or Side.PLAIN)
+    scene.users = Mode(_users_of(plan))
     try:
         await _until_confirmed(plan, scene, run, phases)
     except asyncio.CancelledError:
@@ -48,6 +48,12 @@ async def execute(plan: Plan, scene: Scene, run: int) -> None:
         raise _worried(plan, scene, run)
     scene.ports.journal.end(run, "done")
     scene.done_at = scene.ports.clock.monotonic()
+
+
+def _users_of(plan: Plan) -> Side:
+    """Return where users are when *plan* begins: a run that goes forward after its switch begins with that again."""
+    first = next(iter(plan.before), None)
+    return first.to if isinstance(first, Switch) else plan.source or Side.PLAIN
 
 
 def _worried(plan: Plan, scene: Scene, run: int) -> NeedsPerson:

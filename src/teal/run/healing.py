@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from teal.core.events import Said
 from teal.core.observed import Observed
-from teal.core.repair import Repair, diagnose
+from teal.core.repair import Repair, adopted_from, diagnose
 from teal.core.stack import Stack
 from teal.errors import Failed, NeedsPerson, Refused
 from teal.run.execute import execute
@@ -26,6 +26,7 @@ async def heal(ports: Ports, stack: Stack, watch: Watch, *, go_on: bool = False)
     replaced.
     """
     texts: list[str] = []
+    failed: set[str] = set()
     for _ in range(ROUNDS):
         observed = await observe(ports, stack)
         repair = diagnose(observed, stack)
@@ -36,15 +37,25 @@ async def heal(ports: Ports, stack: Stack, watch: Watch, *, go_on: bool = False)
             await _carry_out(ports, stack, watch, observed, repair)
         except (Failed, NeedsPerson) as error:
             again = isinstance(error, NeedsPerson) and error.again
-            if observed.unfinished is not None and not again and (go_on or isinstance(error, NeedsPerson)):
-                ports.journal.end(observed.unfinished.run, "needs-person", error.message)
+            if go_on and isinstance(error, Failed):
+                await _end_plainly(ports, stack, watch, observed)
+            if not again and (go_on or isinstance(error, NeedsPerson)):
+                _give_up(ports, observed, error.message)
             if not go_on:
                 raise
             watch(Said("warning", error.message))
-            if again or repair.text in texts:
+            if again or repair.text in failed:
                 break
+            failed.add(repair.text)
+            continue
         texts.append(repair.text)
     return "; ".join(texts), await observe(ports, stack)
+
+
+def _give_up(ports: Ports, observed: Observed, why: str) -> None:
+    """Close the run that can't be healed."""
+    if observed.unfinished is not None:
+        ports.journal.end(observed.unfinished.run, "needs-person", why)
 
 
 def close_open_runs(ports: Ports, why: str) -> None:
@@ -65,6 +76,14 @@ async def _carry_out(ports: Ports, stack: Stack, watch: Watch, observed: Observe
     elif observed.unfinished is not None:
         ports.journal.end(observed.unfinished.run, "healed" if repair.kind == "forward" else "aborted", repair.text)
         _close_heals(ports)
+
+
+async def _end_plainly(ports: Ports, stack: Stack, watch: Watch, observed: Observed) -> None:
+    """End the plain containers of an adoption that has switched and can't be finished, where there are any."""
+    plan = adopted_from(observed, stack)
+    if plan is not None:
+        run = ports.journal.begin("heal", plan.source, plan.target, plan.release)
+        await execute(plan, Scene(ports, stack, watch, key=ports.machine.secret()), run)
 
 
 def _close_heals(ports: Ports) -> None:

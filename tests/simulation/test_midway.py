@@ -1,0 +1,112 @@
+"""What the simulation has found of commands that ended midway while something else was wrong, each once by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from teal.adapters.simulated import Behaviour, life
+from teal.core.side import Side
+from teal.core.traffic import to
+from teal.errors import NeedsPerson, Unavailable
+from tests.simulation.faults import fill_disk, remove_active, stop_engine, take_down
+from tests.simulation.simulation import Simulation
+from tests.simulation.stack import OPENING, ROTATING
+
+
+@pytest.mark.parametrize("adopted", [True, False])
+def test_a_recreate_that_the_engine_left_when_all_was_stopped_is_undone_by_the_next_command(adopted: bool) -> None:
+    world = Simulation()
+    world.plain_up()
+    world.users.flow()
+    assert not adopted or world.run("deploy").ok
+    source = Side.BLUE if adopted else Side.PLAIN
+    world.new_source()
+    task = world.begin("deploy", strategy="recreate")
+    while any(box.state != "exited" for box in world.world.on(source, ROTATING)):
+        world.sleep(0.01)
+    stop_engine(world)
+    assert isinstance(world.finish(task).error, Unavailable)
+    world.sleep(70)
+    world.promises.excuse(5.0)  # nothing serves, until a command comes
+    assert "undone" in world.run("cleanup").value.healed
+    assert [box for box in world.world.on(source, ROTATING) if not box.up] == []
+    assert world.users.traffic() == to(source)
+    world.sleep(1)
+    assert world.promises.violations == []
+    world.close()
+
+
+@pytest.mark.parametrize("strategy", ["blue-green", "recreate"])
+def test_plain_containers_that_somebody_has_stopped_are_removed_by_the_first_deploy(strategy: str) -> None:
+    world = Simulation()
+    world.plain_up()
+    for box in world.world.on(Side.PLAIN, ROTATING):
+        life.ask_to_stop(world.world, box, 10.0)
+    world.sleep(1)
+    assert world.run("deploy", strategy=strategy).ok
+    world.promises.settled("deploy")
+    assert world.promises.violations == []
+    world.close()
+
+
+@pytest.mark.parametrize("command", ["deploy", "rollback", "cleanup"])
+def test_a_leave_that_was_killed_and_whose_plain_containers_are_gone_starts_the_color_before_users_come(
+    world: Simulation, command: str
+) -> None:
+    task = world.begin("leave")
+    while all(box.up for box in world.world.on(Side.BLUE, OPENING)):
+        world.sleep(0.01)
+    world.kill(task)
+    take_down(world)
+    assert world.run("up").ok
+    world.sleep(1)
+    world.run(command)
+    world.promises.settled(command)
+    assert world.users.traffic() == to(Side.BLUE)
+
+
+def test_an_adoption_that_lost_its_disk_after_the_switch_and_a_container_then_can_be_replaced() -> None:
+    world = Simulation()
+    world.plain_up()
+    world.users.flow()
+    task = world.begin("deploy")
+    while world.users.traffic() is None or world.users.traffic().side is Side.PLAIN:  # type: ignore[union-attr]
+        world.sleep(0.01)
+    fill_disk(world)
+    remove_active(world)
+    assert isinstance(world.finish(task).error, NeedsPerson)
+    assert len(world.world.on(Side.PLAIN, ROTATING)) == len(ROTATING)
+    world.sleep(20)
+    world.new_source()
+    result = world.run("deploy")
+    assert result.ok, result.error
+    assert "finished" not in result.value.healed
+    assert world.users.traffic() == to(Side.GREEN)
+    world.promises.settled("deploy")
+    assert world.promises.violations == []
+    world.close()
+
+
+def test_a_lost_state_file_does_not_bring_users_back_to_a_color_that_leave_has_removed(world: Simulation) -> None:
+    steps = world.world.disk.steps
+    task = world.begin("leave")
+    while world.world.on(Side.BLUE) or not steps:
+        world.sleep(0.001)
+    world.kill(task)
+    world.world.disk.state = None
+    world.promises.lost_state()
+    assert "finished" in world.run("cleanup").value.healed
+    assert world.users.traffic() == to(Side.PLAIN)
+    world.promises.settled("cleanup")
+
+
+def test_a_service_that_dies_during_leave_is_the_one_exception_to_one_release_for_each_request() -> None:
+    world = Simulation(every=0.05)
+    world.plain_up()
+    world.users.flow()
+    world.world.behaviours["api", world.new_source()] = Behaviour(exits_after=5.0)
+    world.run("deploy")
+    world.run("leave")
+    assert world.users.counts["mixed"]
+    assert world.promises.violations == []
+    world.close()

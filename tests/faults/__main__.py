@@ -20,23 +20,35 @@ class Reporter:
     def __init__(self, wanted: list[str]) -> None:
         self.rows: dict[str, Tried] = {name: Tried() for name in ROWS if name in wanted}
         self._row: dict[str, str] = {}
+        self._terminal: pytest.TerminalReporter | None = None
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Leave out what is of no row, or of none that is wanted."""
+        self._terminal = config.pluginmanager.getplugin("terminalreporter")
         self._row = {item.nodeid: row for item in items if (row := row_of(item)) in self.rows}
         config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in self._row])
         items[:] = [item for item in items if item.nodeid in self._row]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Add one phase of a test: what it counted is known when it has been torn down."""
+        """Add one phase of a test: what it counted is known when it has been torn down.
+
+        A failure is told at once: the whole takes more than an hour.
+        """
         tried = self.rows[self._row[report.nodeid]]
         tried.seconds += report.duration
         tried.cases.add(report.nodeid)
         if not report.passed:
             tried.failed.add(report.nodeid)
+            if self._terminal:
+                self._terminal.write(f"\n{report.longreprtext}\n", flush=True)
         if report.when == "teardown":
             for name, value in report.user_properties:
                 tried.counted += msgspec.convert(value, Counted) if name == LOAD else Counted()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Leave the failures out at the end: they have been told."""
+        session.config.option.tbstyle = "no"
 
 
 def main(arguments: list[str]) -> int:

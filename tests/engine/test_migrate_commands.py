@@ -49,6 +49,7 @@ SECTION = """
   contract: sh /tool.sh contract
   window: sh /tool.sh window
   pending: sh /tool.sh pending
+  assert: SELECT count(*) FROM reviews WHERE writer IS DISTINCT FROM author
 """
 
 
@@ -76,8 +77,8 @@ def serves(till: Till) -> tuple[int, list[str]]:
     return found["release"], found["problems"]
 
 
-def unmet(found: dict[str, Any]) -> set[str]:
-    return {each["name"] for each in found["conditions"] if not each["met"]}
+def unmet(found: dict[str, Any]) -> dict[str, str]:
+    return {each["name"]: each["evidence"] for each in found["conditions"] if not each["met"]}
 
 
 def test_migrate_deploy_and_verify_are_a_command_each(till: Till) -> None:
@@ -91,16 +92,33 @@ def test_migrate_deploy_and_verify_are_a_command_each(till: Till) -> None:
     till.sql("INSERT INTO reviews (id, writer) VALUES (2, 'Bob')")
     assert till.teal.run("rollback").result["release"] == 1
     till.sql("INSERT INTO reviews (id, author) VALUES (3, 'Eve')")
-    assert till.teal.run("rollback", "2").result["release"] == 2
+    assert till.teal.run("deploy").result["release"] == 3
     assert (
         till.sql("SELECT string_agg(author || '=' || writer, ' ' ORDER BY id) FROM reviews")
         == "Ada=Ada Bob=Bob Eve=Eve"
     )
 
 
+def test_rows_that_the_owners_assertion_finds_keep_the_gate_shut_until_they_are_filled(till: Till) -> None:
+    till.sql("SET session_replication_role = replica; INSERT INTO reviews VALUES (4, 'nobody saw it')")
+    found = unmet(till.teal.run("migrate", "contract", "--dry-run").result)
+    assert found["backfill"] == "1 row left: SELECT count(*) FROM reviews WHERE writer IS DISTINCT FROM author"
+    shut = till.teal.run("migrate", "contract", "--give-up", "--yes", status=1).error
+    assert "backfill: 1 row left" in shut["message"]
+    assert (columns(till), len(till.teal.status()["open"])) == ("author,writer", 1)
+    till.section(SECTION.replace("FROM reviews", "FROM review"))
+    ended = till.teal.run("migrate", "contract", "--dry-run")
+    assert unmet(ended.result)["backfill"].startswith("could not be counted: ")
+    assert 'relation "review" does not exist' in ended.result["notes"][0]
+    till.section(SECTION)
+    assert till.teal.run("migrate", "backfill").result["outcome"] == "done"
+    assert "backfill" not in unmet(till.teal.run("migrate", "contract", "--dry-run").result)
+
+
 def test_the_clean_up_comes_later_through_the_gate_and_raises_the_floor(till: Till) -> None:
-    till.teal.run("deploy", "--force")
-    assert unmet(till.teal.run("migrate", "contract", "--dry-run").result) == {"kept", "confirmed"}
+    seen = till.teal.run("migrate", "contract", "--dry-run").result
+    assert set(unmet(seen)) == {"containers", "kept", "confirmed"}
+    assert {each["name"]: each["evidence"] for each in seen["conditions"]}["backfill"] == "no row left, by 1 assertion"
     shut = till.teal.run("migrate", "contract", "--yes", status=1).error
     assert "kept for a rollback: release 1" in shut["message"]
     assert columns(till) == "author,writer"
@@ -135,3 +153,7 @@ def test_a_window_holds_users_changes_the_name_and_raises_the_floor_to_its_relea
     floor = till.teal.status()["floor"]
     assert (floor["release"], floor["contract"]) == (found["release"], f"window of release {found['release']}")
     assert "can't come back" in till.teal.run("rollback", status=1).error["message"]
+    for path in (till.teal.home / till.stack.project).glob("journal.db*"):
+        path.unlink()
+    assert till.teal.status()["floor"] == floor
+    assert "can't come back" in till.teal.run("rollback", "2", status=1).error["message"]

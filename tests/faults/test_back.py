@@ -109,7 +109,7 @@ def test_after_many_deploys_no_more_is_kept_than_the_policy_says(tale: World) ->
     assert tale.networks() == {"_default", "-blue_default", "-green_default"}
     assert len(tale.containers("blue")) == len(tale.containers("green")) == len(SERVICES)
     assert {path.name for path in Path(tale.teal.home, tale.project).iterdir()} <= {
-        "journal.db", "journal.db-shm", "journal.db-wal", "lock", "proxy", "releases",
+        "contracts.json", "journal.db", "journal.db-shm", "journal.db-wal", "lock", "proxy", "releases",
     }  # fmt: skip
 
 

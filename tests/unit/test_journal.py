@@ -140,6 +140,38 @@ def test_a_contract_that_is_pending_again_is_open_again(path):
     assert (again.release, again.closed, again.floor) == (2, None, 0)
 
 
+def test_contracts_outlive_a_journal_that_is_lost_or_damaged(path):
+    written = journal(path)
+    deploy(written, 3)
+    written.open_contract("0007_writer", 3)
+    written.close_contract("0007_writer", "one name for it")
+    written.open_contract("0009_kind", 4)
+    before = written.contracts()
+    written.close()
+    for damage in (Path.unlink, lambda file: file.write_bytes(b"spoiled"), lambda file: file.write_bytes(b"")):
+        damage(path)
+        assert journal(path).contracts() == before
+        again = journal(path)
+        deploy(again, 4)  # a journal without contracts begins
+        assert journal(path).contracts() == again.contracts() == before
+        again.open_contract("0011_size", 5)
+        before = again.contracts()
+        assert [each.name for each in before] == ["0007_writer", "0009_kind", "0011_size"]
+        again.close()
+        assert journal(path).contracts() == before
+    assert path.with_name("contracts.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("text", ["", "{}", '[["0007_writer", -1, 0, 0, ""]]', '[["0007_writer", 1]]', "\x00"])
+def test_a_copy_of_the_contracts_that_is_none_of_teals_is_passed_over(path, text):
+    path.with_name("contracts.json").write_text(text)
+    found = journal(path)
+    assert found.contracts() == ()
+    assert "not Teal's" in found.notes[0]
+    found.open_contract("0007_writer", 2)
+    assert [each.release for each in journal(path).contracts()] == [2]
+
+
 def test_a_journal_of_an_older_teal_knows_no_contracts_until_one_is_written(path):
     written = journal(path)
     deploy(written, 1)

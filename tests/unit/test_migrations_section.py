@@ -48,6 +48,7 @@ migrations:
   expand: alembic upgrade expand@head
   backfill: [python, -m, app.backfill]
   contract: alembic upgrade contract@head
+  assert: SELECT count(*) FROM reviews WHERE writer IS NULL
   pending: python -m app.pending
   sql: {expand: alembic upgrade expand@head --sql}
   database: {service: db, url: web.DATABASE_URL}
@@ -61,6 +62,7 @@ migrations:
             Phase.BACKFILL: ("python", "-m", "app.backfill"),
             Phase.CONTRACT: ("/bin/sh", "-c", "alembic upgrade contract@head"),
         },
+        asserts=("SELECT count(*) FROM reviews WHERE writer IS NULL",),
         pending=("/bin/sh", "-c", "python -m app.pending"),
         prints={Phase.EXPAND: ("/bin/sh", "-c", "alembic upgrade expand@head --sql")},
         database=DatabaseAt("db", "web", "DATABASE_URL"),
@@ -92,6 +94,8 @@ def test_commands_need_no_database(tmp_path: Path) -> None:
     found = resolved(tmp_path, "migrations: {service: jobs, expand: x}", services)
     assert found is not None
     assert found.database is None
+    with pytest.raises(ConfigError, match="which database `assert` asks is not known"):
+        resolved(tmp_path, "migrations: {service: jobs, expand: x, contract: y, assert: [SELECT 0]}", services)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +106,8 @@ def test_commands_need_no_database(tmp_path: Path) -> None:
         ("{one_shot: migrate, service: web, expand: x}", "both one_shot and expand", "keep one"),
         ("{expand: x}", "a command needs a service", "service: web"),
         ("{one_shot: migrate, pending: x}", "a command needs a service", "service: web"),
+        ("{files: sql, assert: SELECT 0}", "`assert` is for a contract that a command runs", "-- teal: assert="),
+        ("{service: web, expand: x, assert: SELECT 0}", "no command runs one", "contract: …"),
         ("{service: wep, expand: x}", "migrations.service: the stack has no service wep", "did you mean web?"),
         ("{service: db, expand: x}", "db is shared", "one that rotates"),
         ("{one_shot: web}", "web is a route, no one-shot", "web: one-shot"),

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Meta
 
+from teal.adapters import contracts_file
+from teal.adapters.contracts_file import Contract, Number, Stamp
 from teal.adapters.disk import sync_folder
 from teal.adapters.forgetting import forget
 from teal.adapters.journal_file import APPLICATION, VERSION, WAIT, connect, damage, ours, sound
@@ -44,6 +45,8 @@ COMMIT;
 _CONTRACTS = """
 CREATE TABLE IF NOT EXISTS contract (
     name TEXT PRIMARY KEY, release INTEGER NOT NULL, opened REAL NOT NULL, closed REAL, reason TEXT NOT NULL)"""
+_ALL = "SELECT name, release, opened, closed, reason FROM contract ORDER BY release, name"
+_THERE = "SELECT 1 FROM sqlite_master WHERE name = 'contract'"
 _OPEN = """
 INSERT INTO contract VALUES (:name, :release, :now, NULL, '') ON CONFLICT (name) DO UPDATE SET
     release = excluded.release, opened = excluded.opened, closed = NULL, reason = ''
@@ -51,8 +54,6 @@ INSERT INTO contract VALUES (:name, :release, :now, NULL, '') ON CONFLICT (name)
 _RUN = "id, command, source, target, release, started, ended, outcome, message"
 Row = tuple[Any, ...]
 T = TypeVar("T")
-_Stamp = Annotated[float, Meta(ge=0, le=1e11)]  # what a calendar can show
-_Number = Annotated[int, Meta(ge=0)]
 
 
 class _Run(msgspec.Struct, array_like=True):
@@ -62,21 +63,11 @@ class _Run(msgspec.Struct, array_like=True):
     command: str
     source: Side | None
     target: Side | None
-    release: _Number | None
-    started: _Stamp
-    ended: _Stamp | None
+    release: Number | None
+    started: Stamp
+    ended: Stamp | None
     outcome: str
     message: str
-
-
-class _Contract(msgspec.Struct, array_like=True):
-    """A row of the table ``contract``."""
-
-    name: str
-    release: _Number
-    opened: _Stamp
-    closed: _Stamp | None
-    reason: str
 
 
 class SqliteJournal:
@@ -173,27 +164,41 @@ class SqliteJournal:
 
     def open_contract(self, name: str, release: int) -> None:
         """Record that contract *name* is open since *release*; one that is so already moves to a later release only."""
-        self._write(_CONTRACTS, ())
-        self._write(_OPEN, {"name": name, "release": release, "now": self._now()})
+        self._write_contract(_OPEN, {"name": name, "release": release, "now": self._now()})
 
     def close_contract(self, name: str, reason: str) -> None:
         """Record that an open contract has been run: the floor rises to its release."""
-        self._write(_CONTRACTS, ())
         sql = "UPDATE contract SET closed = ?, reason = ? WHERE name = ? AND closed IS NULL"
-        self._write(sql, (self._now(), self._discreet(reason), name))
+        self._write_contract(sql, (self._now(), self._discreet(reason), name))
 
     def reopen_contract(self, name: str) -> None:
         """Record that a contract has not been run after all."""
-        self._write(_CONTRACTS, ())
-        self._write("UPDATE contract SET closed = NULL, reason = '' WHERE name = ?", (name,))
+        self._write_contract("UPDATE contract SET closed = NULL, reason = '' WHERE name = ?", (name,))
 
     def contracts(self) -> tuple[OpenChange, ...]:
-        """Return every contract that a release ever brought, by release and name, closed ones too."""
-        if not self._read("SELECT 1 FROM sqlite_master WHERE name = 'contract'"):
-            return ()
-        rows = self._read("SELECT name, release, opened, closed, reason FROM contract ORDER BY release, name")
-        found = (self._understood(partial(msgspec.convert, row, _Contract)) for row in rows)
+        """Return every contract that a release ever brought, by release and name; those of a lost journal, too."""
+        if not self._read(_THERE):
+            return tuple(OpenChange(**msgspec.structs.asdict(each)) for each in self._copied())
+        found = (self._understood(partial(msgspec.convert, row, Contract)) for row in self._read(_ALL))
         return tuple(OpenChange(**msgspec.structs.asdict(each)) for each in found if each)
+
+    def _write_contract(self, sql: str, values: Row | dict[str, Any]) -> None:
+        """Write to the contracts, and all of them once more beside the journal."""
+        if not self._read(_THERE):
+            self._write("BEGIN IMMEDIATE", ())
+            self._write(_CONTRACTS, ())
+            for each in self._copied():
+                self._write("INSERT OR REPLACE INTO contract VALUES (?, ?, ?, ?, ?)", msgspec.structs.astuple(each))
+            self._write("COMMIT", ())
+        self._write(sql, values)
+        try:
+            contracts_file.write(contracts_file.beside(self._path), self._read(_ALL))
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _copied(self) -> list[Contract]:
+        """Return the contracts of a journal that was lost."""
+        return self._understood(partial(contracts_file.read, contracts_file.beside(self._path))) or []
 
     def _runs(self, rows: list[Row]) -> list[_Run]:
         """Return those rows that are runs; one that somebody has edited into something else is passed over."""
@@ -234,10 +239,13 @@ class SqliteJournal:
                 self._writer = self._open_for_writing()
             return self._writer.execute(sql, values).lastrowid or 0
         except (sqlite3.Error, OSError) as error:
-            raise Unavailable(
-                f"the journal {self._path} can't be written: {error}",
-                hint="make room on the disk or repair its permissions, then run the command again",
-            ) from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: Exception) -> Unavailable:
+        return Unavailable(
+            f"the journal {self._path} can't be written: {error}",
+            hint="make room on the disk or repair its permissions, then run the command again",
+        )
 
     def _read(self, sql: str, values: Row = ()) -> list[Row]:
         """Return the rows; a journal that is absent or can't be read knows nothing, and a note says so."""

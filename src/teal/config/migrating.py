@@ -36,17 +36,25 @@ def migrations_of(said: TealYml, stack: Stack, model: Node, folder: Path) -> Mig
     files = str((folder / section.files).resolve()) if section.files else ""
     if files and not Path(files).is_dir():
         raise ConfigError(f"teal.yml: migrations.files: there is no directory {section.files}", hint="create it")
+    database = _database(section, stack, services_in(model))
+    if section.asserts and database is None:
+        _wrong("which database `assert` asks is not known", "say it: `database: {url: web.DATABASE_URL}`")
     return Migrations(
         service=section.service,
         one_shot=section.one_shot,
         files=files,
         commands=commands,
+        asserts=_listed(section.asserts),
         pending=shell(section.pending) if section.pending else (),
         prints=_by_phase(section.sql.expand, section.sql.backfill, section.sql.contract),
-        database=_database(section, stack, services_in(model)),
+        database=database,
         contract_delay=_delay(section),
         backfill=section.backfill_when,
     )
+
+
+def _listed(said: str | list[str]) -> tuple[str, ...]:
+    return tuple(each for each in ([said] if isinstance(said, str) else said) if each.strip())
 
 
 def _by_phase(*said: Command | None) -> dict[Phase, tuple[str, ...]]:
@@ -62,6 +70,10 @@ def _whole(section: Section, commands: Mapping[Phase, tuple[str, ...]]) -> None:
     """Raise ConfigError where nothing is said of what to run, or two things at once."""
     if section.files and (commands or section.one_shot or section.pending or section.service):
         _wrong("files are for Teal's own runner, which needs no service and no commands", "keep one of the two")
+    if section.asserts and section.files:
+        _wrong("`assert` is for a contract that a command runs", 'a file has its own: `-- teal: assert="SELECT …"`')
+    if section.asserts and Phase.CONTRACT not in commands:
+        _wrong("`assert` is for the gate before a contract, and no command runs one", "give it a command: contract: …")
     if section.one_shot and Phase.EXPAND in commands:
         _wrong("both one_shot and expand say what the expand phase is", "keep one of the two")
     if not section.files and not section.one_shot and Phase.EXPAND not in commands:

@@ -86,6 +86,9 @@ class Migrations(Struct, forbid_unknown_fields=True, frozen=True):
     pending: Annotated[
         Command | None, Meta(description="its status: 0 all done, 2 an expand is next, 4 a contract is pending")
     ] = None
+    asserts: Annotated[
+        str | list[str], Meta(description="queries that must select 0 before the contract runs: rows not filled yet")
+    ] = msgspec.field(default="", name="assert")
     sql: PhaseCommands = PhaseCommands()
     files: Annotated[str, Meta(description="directory of NNNN_name.PHASE.sql: expand, backfill, contract, window")] = ""
     one_shot: Annotated[str, Meta(description="the one-shot service that is the expand phase as it stands")] = ""

@@ -154,7 +154,9 @@ def _backfill(seen: Seen) -> Condition:
     wrong = {sql: count for sql, count in seen.differing.items() if count != 0}
     if wrong:
         listed = "; ".join(f"{_rows(count)}: {sql}" for sql, count in wrong.items())
-        return Condition("backfill", met=False, evidence=listed, opens="fill these rows: `teal migrate backfill`")
+        uncounted = all(count is None for count in wrong.values())
+        opens = "mend the assertion" if uncounted else "fill these rows: `teal migrate backfill`"
+        return Condition("backfill", met=False, evidence=listed, opens=opens)
     asked = len(seen.differing)
     says = f"no row left, by {asked} assertion{'s' * (asked != 1)}" if asked else "nothing is left to backfill"
     return Condition("backfill", met=True, evidence=says)

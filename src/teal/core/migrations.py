@@ -31,6 +31,7 @@ class Migrations:
     one_shot: str = ""  # the one-shot service of the stack that is the expand phase as it stands
     files: str = ""  # directory (absolute) of NNNN_name.PHASE.sql for Teal's own runner; then no commands
     commands: Mapping[Phase, Words] = field(default_factory=dict)
+    asserts: Words = ()  # queries that must select 0 before the contract command runs; files have theirs in the header
     pending: Words = ()  # exits 0: all done, 2: an expand is next, 4: a contract is pending; a name per line
     prints: Mapping[Phase, Words] = field(default_factory=dict)  # commands that print the SQL to judge
     database: DatabaseAt | None = None

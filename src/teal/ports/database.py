@@ -37,7 +37,7 @@ class Database(Protocol):
         ...
 
     async def count(self, sql: str) -> int:
-        """Return the number that *sql* selects, asked in a read-only transaction."""
+        """Return the number that *sql* selects, asked in a read-only transaction; ``Failed`` where it can't be."""
         ...
 
     async def applied(self) -> tuple[Applied, ...]:

@@ -25,10 +25,14 @@ async def migrate_contract(ports: Ports, stack: Stack, name: str, options: Contr
     """Run contract *name* (the first open one, for none) where its gate is open; ``Refused`` where it is shut."""
     if options.dry_run:
         observed = await observe(ports, stack)
-        seen = await _look(_scene(ports, stack, watch), observed, name, options)
+        scene = _scene(ports, stack, watch)
+        seen = await _look(scene, observed, name, options)
         plan = plan_contract(observed, seen, stack.project, soft=options.soft, give_up=options.give_up)
         steps = tuple(say(step) for step in plan.steps)
-        return Contracted(stack.project, seen.change.name, "planned", seen.minimum, judge(seen), given_up(seen), steps)
+        gone, notes = given_up(seen), tuple(scene.notes)
+        return Contracted(
+            stack.project, seen.change.name, "planned", seen.minimum, judge(seen), gone, steps, notes=notes
+        )
     with ports.lock.hold("contract"):
         healed, observed = await heal(ports, stack, watch)
         scene = _scene(ports, stack, watch)

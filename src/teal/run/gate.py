@@ -51,7 +51,7 @@ async def look(scene: Scene, observed: Observed, name: str, options: ContractOpt
         change = strictest(change, observed.contracts, due.names)
     file = due.file(change.name)
     rotating = frozenset(service.name for service in scene.stack.rotating)
-    asked = await _asked(scene, file.asserts if file else ())
+    asked = await _asked(scene, file.asserts if file else migrations.asserts)
     return Seen(
         change=change,
         active=active,
@@ -96,16 +96,17 @@ async def _asked(scene: Scene, asserts: Iterable[str]) -> _Asked:
     try:
         async with opened(scene.ports, scene.stack) as database:
             sessions = await database.sessions()
-            return _Asked(sessions, {sql: await _count(database, sql) for sql in asserts})
+            return _Asked(sessions, {sql: await _count(scene, database, sql) for sql in asserts})
     except (Unavailable, Refused) as error:
         scene.note(f"{error.message}: {error.hint}", warning=True)
         return _Asked(None, dict.fromkeys(asserts))
 
 
-async def _count(database: Database, sql: str) -> int | None:
+async def _count(scene: Scene, database: Database, sql: str) -> int | None:
     try:
         return await database.count(sql)
-    except Failed:
+    except Failed as error:
+        scene.note(f"{error.message}: {sql}", warning=True)
         return None
 
 

@@ -16,7 +16,8 @@ async def observe(ports: Ports, stack: Stack) -> Observed:
     containers, networks, images = await asyncio.gather(
         ports.engine.containers(stack.project), ports.engine.networks(stack.project), _present(ports, releases)
     )
-    made = [*(release.number for release in releases), *(each.release or 0 for each in containers)]
+    contracts = ports.journal.contracts()
+    made = [*(r.number for r in releases), *(c.release or 0 for c in containers), *(c.release - 1 for c in contracts)]
     return Observed(
         traffic=ports.proxy.read(),
         containers=containers,
@@ -26,7 +27,7 @@ async def observe(ports: Ports, stack: Stack) -> Observed:
         unfinished=ports.journal.unfinished(),
         switched=ports.journal.switched(),
         served=ports.journal.served(),
-        contracts=ports.journal.contracts(),
+        contracts=contracts,
         next_release=max([ports.journal.next_release(), *(number + 1 for number in made)]),
         closed=ports.proxy.closed(),
     )

@@ -74,7 +74,10 @@ class PostgresDatabase:
                 await self._connection.execute("SET LOCAL statement_timeout = 0")
                 return await self._connection.fetchval(sql)
 
-        found = await self._asked(ask)
+        try:
+            found = await ask()
+        except Exception as error:
+            raise self._translated(error, assertion=sql) from error
         if not isinstance(found, int):
             raise Failed("an assertion must select one number", hint="for example: SELECT count(*) FROM …", detail=sql)
         return found
@@ -206,7 +209,9 @@ class PostgresDatabase:
         except Exception as error:
             raise self._translated(error) from error
 
-    def _translated(self, error: Exception, where: str = "", statement: Statement | None = None) -> Exception:
+    def _translated(
+        self, error: Exception, where: str = "", statement: Statement | None = None, assertion: str = ""
+    ) -> Exception:
         """Return *error* in Teal's words; one that isn't the server's stays as it is."""
         if not trouble.is_of_server(error):
             return error
@@ -215,7 +220,7 @@ class PostgresDatabase:
             return gone
         if statement is not None:
             return trouble.explained(error, where, statement)
-        return trouble.unasked(error, self._name)
+        return trouble.uncounted(error, assertion) if assertion else trouble.unasked(error, self._name)
 
 
 def _rows(tag: str) -> int:

@@ -47,6 +47,12 @@ def unasked(error: BaseException, name: str) -> TealError:
     return Unavailable(f"the database {name} says: {message}", hint="see the log of its service")
 
 
+def uncounted(error: BaseException, sql: str) -> TealError:
+    """Return the error for an assertion of the owner's that the database refuses."""
+    message = str(getattr(error, "message", "") or type(error).__name__)
+    return Failed(f"an assertion can't be asked: {message}", hint="mend the query", detail=sql)
+
+
 def explained(
     error: BaseException, where: str, statement: Statement, *, tries: int = 1, blockers: str = ""
 ) -> TealError:

@@ -1,0 +1,52 @@
+"""Translates: the contracts once more, in a file beside the journal: the rollback floor outlives a lost journal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from teal.adapters.disk import sync_folder
+
+Stamp = Annotated[float, Meta(ge=0, le=1e11)]  # what a calendar can show
+Number = Annotated[int, Meta(ge=0, le=2**53)]
+
+
+class Contract(msgspec.Struct, array_like=True):
+    """A row of the journal's table ``contract``."""
+
+    name: str
+    release: Number
+    opened: Stamp
+    closed: Stamp | None
+    reason: str
+
+
+def beside(journal: Path) -> Path:
+    """Return where the file lies."""
+    return journal.with_name("contracts.json")
+
+
+def write(path: Path, rows: Sequence[Sequence[object]]) -> None:
+    """Write *rows* whole or not at all, on disk before this returns; raise OSError where that can't be."""
+    half = path.with_name(f".{path.name}.half")
+    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(msgspec.json.encode(rows) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    half.rename(path)
+    sync_folder(path.parent)
+
+
+def read(path: Path) -> list[Contract]:
+    """Return what it holds; nothing where it is absent, ValueError where it is nothing of Teal's."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[Contract])
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ValueError(f"{path} can't be read") from error

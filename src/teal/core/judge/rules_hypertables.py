@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from teal.core.judge.actions import Action
 from teal.core.judge.functions import calls
-from teal.core.judge.known import Known
-from teal.core.judge.rule import ALWAYS, BACKFILL, BESIDE_TRAFFIC, EXPAND, Nature, rule
+from teal.core.judge.known import Known, is_required
+from teal.core.judge.rule import ALWAYS, BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, rule
 from teal.core.judge.rules_constraints import per_chunk
-from teal.core.judge.tree import Node, constraints, find, option, spelled, text
+from teal.core.judge.tree import Node, constraints, find, option, spelled, text, type_of
 
 _PHASE, _LOCK, _LOSS = Nature.PHASE, Nature.LOCK, Nature.LOSS
 
@@ -109,9 +109,82 @@ def _(action: Action, known: Known) -> bool | str:
     remedy="a constant default, or none and a backfill",
 )
 def _(action: Action, known: Known) -> bool:
-    default = constraints(action.node["def"], "CONSTR_DEFAULT")
-    computed = bool(default) and any(find(default, "FuncCall", "SQLValueFunction"))
-    return action.table in known.catalog.compressed and computed
+    defaults = constraints(action.node["def"], "CONSTR_DEFAULT")
+    return action.table in known.catalog.compressed and not all(_is_constant(each["raw_expr"]) for each in defaults)
+
+
+def _is_constant(expression: Node) -> bool:
+    """Return whether a columnstore takes *expression* for a constant: a literal, and of casts that to boolean alone."""
+    cast = expression.get("TypeCast", {})
+    return "A_Const" in (cast.get("arg", {}) if type_of(cast.get("typeName")) == "bool" else expression)
+
+
+@rule(
+    "columnstore-column",
+    _LOSS,
+    ALWAYS,
+    "AT_AddColumn",
+    why="{table} has a columnstore: a new column with {it} fails there",
+    remedy="add it alone: nullable, or with a constant default",
+)
+def _(action: Action, known: Known) -> bool | str:
+    if action.table not in known.catalog.compressed:
+        return False
+    column = action.node["def"]
+    more = [one for one in column.get("constraints", []) if one["Constraint"]["contype"] not in _ON_A_NEW_COLUMN]
+    return "a constraint of its own" if more else is_required(column) and "NOT NULL and no default"
+
+
+_ON_A_NEW_COLUMN = ("CONSTR_NULL", "CONSTR_NOTNULL", "CONSTR_DEFAULT")
+
+
+@rule(
+    "columnstore-validate",
+    _LOSS,
+    ALWAYS,
+    "AT_ValidateConstraint",
+    why="{table} has a columnstore: VALIDATE CONSTRAINT fails there",
+    remedy="in a window SET NOT NULL, or the constraint without NOT VALID: each reads all rows itself",
+)
+def _(action: Action, known: Known) -> bool:
+    return action.table in known.catalog.compressed
+
+
+@rule(
+    "columnstore-check",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    "AT_AddConstraint",
+    why="{table} has a columnstore: a CHECK reads all its rows while everybody waits, with NOT VALID, too",
+    remedy="use a window",
+)
+def _(action: Action, known: Known) -> bool:
+    return action.table in known.catalog.compressed and action.node["def"].get("contype") == "CONSTR_CHECK"
+
+
+@rule(
+    "columnstore-not-null",
+    _LOCK,
+    CONTRACT,
+    "AT_SetNotNull",
+    why="{table} has a columnstore: SET NOT NULL reads all its rows while everybody waits, and no validated check can"
+    " spare that",
+    remedy="use a window, or let the column be nullable",
+)
+def _(action: Action, known: Known) -> bool:
+    return action.table in known.catalog.compressed
+
+
+@rule(
+    "columnstore-row-security",
+    _LOSS,
+    ALWAYS,
+    "AT_EnableRowSecurity",
+    why="{table} has a columnstore: row security fails there",
+    remedy="a view for each role that selects its rows",
+)
+def _(action: Action, known: Known) -> bool:
+    return action.table in known.catalog.compressed
 
 
 @rule(

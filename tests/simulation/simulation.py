@@ -70,7 +70,7 @@ class Simulation:
         self.users = Users(self.world, "proxy", ROUTES, CHAIN, every)
         self.promises = Promises(self.world, self.users)
         self.surprises: list[str] = []
-        self._pids = 0
+        self.pids = 0
         self._processes: dict[asyncio.Task[Result], Process] = {}
         self._works: dict[asyncio.Task[Any], asyncio.Task[Any]] = {}
         self.world.registry = {"caddy:2", "timescale:17"}
@@ -117,8 +117,8 @@ class Simulation:
 
     def begin(self, name: str, *troubles: Trouble, **options: Any) -> asyncio.Task[Result]:
         """Start the command *name* as a process of its own; it runs while time passes."""
-        self._pids += 1
-        process = Process(self.world, f"{name}-{self._pids}", troubles, pid=self._pids)
+        self.pids += 1
+        process = Process(self.world, f"{name}-{self.pids}", troubles, pid=self.pids)
         result = Result(process)
         work = _COMMANDS[name](self.ports(process), self.stack, result.said.append, **options)
         self.promises.begins(process, name)

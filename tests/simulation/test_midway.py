@@ -10,7 +10,7 @@ from teal.core.traffic import to
 from teal.errors import NeedsPerson, Unavailable
 from tests.simulation.faults import fill_disk, remove_active, stop_engine, take_down
 from tests.simulation.simulation import Simulation
-from tests.simulation.stack import OPENING, ROTATING
+from tests.simulation.stack import JOBS, OPENING, ROTATING
 
 
 @pytest.mark.parametrize("adopted", [True, False])
@@ -110,3 +110,56 @@ def test_a_service_that_dies_during_leave_is_the_one_exception_to_one_release_fo
     assert world.users.counts["mixed"]
     assert world.promises.violations == []
     world.close()
+
+
+def adopted_without_its_jobs() -> Simulation:
+    """Return a world in which blue serves, and the plain jobs go on, since its own failed."""
+    world = Simulation()
+    world.plain_up()
+    world.users.flow()
+    source = world.new_source()
+    world.world.behaviours = {(name, source): Behaviour(exits_after=2.0) for name in JOBS}
+    assert isinstance(world.run("deploy").error, NeedsPerson)
+    world.world.behaviours.clear()
+    return world
+
+
+def test_leave_keeps_the_jobs_that_went_on_plainly_since_the_adoption() -> None:
+    world = adopted_without_its_jobs()
+    assert world.run("leave").ok
+    world.promises.settled("leave")
+    assert world.promises.violations == []
+    world.close()
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_leave_that_comes_to_nothing_keeps_the_jobs_that_went_on_plainly(killed: bool) -> None:
+    world = adopted_without_its_jobs()
+    jobs = {box.id for box in world.world.on(Side.PLAIN, JOBS)}
+    task = world.begin("leave")
+    while not any(box.up for box in world.world.on(Side.PLAIN, OPENING)):
+        world.sleep(0.01)
+    if killed:
+        world.kill(task)
+    world.interrupt(task)
+    assert not world.finish(task).ok
+    world.run("cleanup")
+    assert {box.id for box in world.world.on(Side.PLAIN, ROTATING) if box.up} == jobs
+    assert world.promises.violations == []
+    world.close()
+
+
+def test_a_network_that_a_failed_leave_has_left_goes_with_the_next_deploy(world: Simulation) -> None:
+    world.new_source()
+    assert world.run("deploy").ok
+    task = world.begin("leave")
+    while world.world.on(Side.GREEN):
+        world.sleep(0.001)
+    world.kill(task)
+    (web,) = world.world.on(Side.PLAIN, ("web",))
+    world.promises.excuse(60.0)
+    world.promises.robbed = True
+    life.ask_to_stop(world.world, web, 10.0)
+    world.new_source()
+    assert world.run("deploy").ok
+    world.promises.settled("deploy")

@@ -158,9 +158,15 @@ def emptied(observed: Observed, side: Side) -> tuple[Step, ...]:
 
 def plan_leave(change: Change) -> Plan:
     """Return the plan that goes back to the plain stack; the colors are removed at its end."""
-    plan = _take_over(change, (Create(Side.PLAIN, None),), undo=(Clear(Side.PLAIN),), prune=None)
-    end: tuple[Step, ...] = tuple(Clear(color) for color in COLORS)
-    return Plan(plan.command, plan.source, plan.target, None, plan.before, (*plan.after, *end), plan.undo)
+    staying, change = change.spared, replace(change, spared=(), left=())  # they are of the side that comes
+    plan = _take_over(change, (Create(Side.PLAIN, None),), undo=emptied_plainly(change.coming, staying), prune=None)
+    return replace(plan, after=(*plan.after, *(Clear(color) for color in COLORS)))
+
+
+def emptied_plainly(services: tuple[Service, ...], spared: tuple[str, ...]) -> tuple[Step, ...]:
+    """Return how the plain side is emptied, but for the jobs of *spared*, which run nowhere else."""
+    names = tuple(service.name for service in services if service.name not in spared)
+    return (Retire(Side.PLAIN, names), Remove(names)) if spared else (Clear(Side.PLAIN),)
 
 
 def plan_forward(observed: Observed, stack: Stack, change: Change) -> Plan:
@@ -188,7 +194,8 @@ def _take_over(
     start: tuple[Step, ...] = (*between, Start(change.target, change.release, opening))
     if change.strategy == "recreate" and change.source is not None:
         leaving = tuple(service.name for service in change.leaving)
-        start = (_away(change), Drain(change.source), Retire(change.source, leaving), *start)
+        limit = HELD if change.window and not change.page else 0.0
+        start = (Hold(page=change.page, limit=limit), Drain(change.source), Retire(change.source, leaving), *start)
     before: list[Step] = [*fill, *start]
     if change.checks:
         before.append(Check(change.target, change.release))
@@ -198,11 +205,6 @@ def _take_over(
     after = _after(change, prune)
     back = _back(change, undo)
     return Plan(change.command, change.source, change.target, change.release, tuple(before), after, back)
-
-
-def _away(change: Change) -> Hold:
-    """Return how users are kept away while nothing serves them."""
-    return Hold(page=change.page, limit=HELD if change.window and not change.page else 0.0)
 
 
 def _back(change: Change, undo: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from teal.core.floor import floor_of, sinks
 from teal.core.observed import Observed, Unfinished
-from teal.core.plan import WINDOW, Change, plan_forward, started_again
+from teal.core.plan import WINDOW, Change, emptied_plainly, plan_forward, started_again
 from teal.core.side import COLORS, Side
 from teal.core.situation import lost_traffic, services_on, spared_plainly
 from teal.core.stack import Service, Stack
@@ -164,7 +164,7 @@ def _undo_steps(observed: Observed, stack: Stack, unfinished: Unfinished, *, sto
 def _empty(observed: Observed, stack: Stack, unfinished: Unfinished, target: Side) -> list[Step]:
     """Return how the half-filled *target* is emptied; a release that stood there before is not touched."""
     if target is Side.PLAIN:
-        return [Clear(Side.PLAIN)]
+        return list(emptied_plainly(stack.rotating, spared_plainly(observed, stack, unfinished.source)))
     if not observed.on(target):
         left = observed.networks_of(target, stack.project)  # by a killed clearing
         return [Clear(target)] if left else []

@@ -88,10 +88,17 @@ def change_to(
         checks=bool(stack.proxy),
         hooks=frozenset(hook.when for hook in stack.hooks),
         spared=spared,
-        idle=target.other if source not in COLORS and observed.on(target.other) else None,
+        idle=_idle(observed, stack, source, target),
         left=_left_plainly(observed, stack) if source is not Side.PLAIN else (),
         held=observed.traffic is not None and observed.traffic.side is None,
     )
+
+
+def _idle(observed: Observed, stack: Stack, source: Side | None, target: Side) -> Side | None:
+    """Return the third side, where anything is left of it: containers, or networks of a clearing that failed."""
+    third = target.other
+    left = observed.on(third) or observed.networks_of(third, stack.project)
+    return third if source not in COLORS and left else None
 
 
 def _refuse_strays(observed: Observed, stack: Stack, source: Side | None, spared: tuple[str, ...]) -> None:

@@ -133,6 +133,14 @@ def test_the_clean_up_comes_later_through_the_gate_and_raises_the_floor(till: Ti
     assert till.teal.run("rollback").result["release"] == 2
 
 
+def test_a_window_is_judged_before_anybody_waits(till: Till) -> None:
+    till.section(f"{SECTION}  sql:\n    window: echo 'CALL surprise();'\n")
+    ended = till.teal.run("migrate", "window", "--yes", status=1)
+    assert "sql.window:1" in ended.error["message"]
+    assert "hold" not in [line.get("step") for line in ended.lines]
+    till.section(SECTION)
+
+
 def test_a_window_that_fails_brings_the_old_release_back_and_does_not_know_more_than_it_can(till: Till) -> None:
     till.teal.variables |= {"COLUMN": "name", "FAILING": "SELECT 1/0"}
     error = till.teal.run("migrate", "window", "--yes", status=1).error

@@ -50,7 +50,8 @@ migrations:
   contract: alembic upgrade contract@head
   assert: SELECT count(*) FROM reviews WHERE writer IS NULL
   pending: python -m app.pending
-  sql: {expand: alembic upgrade expand@head --sql}
+  window: [./window.sh]
+  sql: {expand: alembic upgrade expand@head --sql, window: [./window.sh, --sql]}
   database: {service: db, url: web.DATABASE_URL}
   contract_delay: 24h
   backfill_when: after
@@ -61,10 +62,14 @@ migrations:
             Phase.EXPAND: ("/bin/sh", "-c", "alembic upgrade expand@head"),
             Phase.BACKFILL: ("python", "-m", "app.backfill"),
             Phase.CONTRACT: ("/bin/sh", "-c", "alembic upgrade contract@head"),
+            Phase.WINDOW: ("./window.sh",),
         },
         asserts=("SELECT count(*) FROM reviews WHERE writer IS NULL",),
         pending=("/bin/sh", "-c", "python -m app.pending"),
-        prints={Phase.EXPAND: ("/bin/sh", "-c", "alembic upgrade expand@head --sql")},
+        prints={
+            Phase.EXPAND: ("/bin/sh", "-c", "alembic upgrade expand@head --sql"),
+            Phase.WINDOW: ("./window.sh", "--sql"),
+        },
         database=DatabaseAt("db", "web", "DATABASE_URL"),
         contract_delay=86400.0,
         backfill="after",

@@ -74,6 +74,15 @@ def test_a_window_that_fails_brings_the_old_release_back_as_far_as_the_database_
     assert undo == (Hold(), Drain(Side.GREEN), Clear(Side.GREEN, logs=True), BringBack(Side.BLUE, 7, ALL))
 
 
+def test_a_window_that_fails_before_anybody_is_held_holds_nobody_and_starts_nothing() -> None:
+    for command, facts in (("migrate-window", {}), ("deploy", {"window": False})):
+        plan = plan_deploy(BLUE_7, MIGRATING, replace(change(), command=command, **facts))  # type: ignore[arg-type]
+        assert Hold() in plan.undo
+        assert plan.undo_untouched == (Drain(Side.GREEN), Clear(Side.GREEN, logs=True), Settle(Side.BLUE))
+    beside = plan_deploy(BLUE_7, MIGRATING, change_to(BLUE_7, MIGRATING, command="deploy"))
+    assert beside.undo_untouched == beside.undo
+
+
 def test_a_window_never_takes_a_job_of_the_old_release_back() -> None:
     """It would run on a database that was changed under it."""
     assert HandOver("clock", None, Side.GREEN, 8) in plan_deploy(BLUE_7, MIGRATING, change()).after

@@ -22,7 +22,7 @@ from teal.errors import ConfigError
 
 _URL = re.compile(r"postgres(?:ql)?(?:\+\w+)?://(?:[^@/\s]*@)?(?P<host>[^:/?\s]+)")
 _SERVER = re.compile(r"postgres|timescale|postgis|pgvector|citus|paradedb|supabase", re.IGNORECASE)
-_PHASES = (Phase.EXPAND, Phase.BACKFILL, Phase.CONTRACT)
+_PHASES = (Phase.EXPAND, Phase.BACKFILL, Phase.CONTRACT, Phase.WINDOW)
 
 
 def migrations_of(said: TealYml, stack: Stack, model: Node, folder: Path) -> Migrations | None:
@@ -46,7 +46,7 @@ def migrations_of(said: TealYml, stack: Stack, model: Node, folder: Path) -> Mig
         commands=commands,
         asserts=_listed(section.asserts),
         pending=shell(section.pending) if section.pending else (),
-        prints=_by_phase(section.sql.expand, section.sql.backfill, section.sql.contract),
+        prints=_by_phase(section.sql.expand, section.sql.backfill, section.sql.contract, section.sql.window),
         database=database,
         contract_delay=_delay(section),
         backfill=section.backfill_when,
@@ -62,8 +62,7 @@ def _by_phase(*said: Command | None) -> dict[Phase, tuple[str, ...]]:
 
 
 def _commands(section: Section) -> dict[Phase, tuple[str, ...]]:
-    found = _by_phase(section.expand, section.backfill, section.contract)
-    return {**found, **({Phase.WINDOW: shell(section.window)} if section.window else {})}
+    return _by_phase(section.expand, section.backfill, section.contract, section.window)
 
 
 def _whole(section: Section, commands: Mapping[Phase, tuple[str, ...]]) -> None:

@@ -66,6 +66,7 @@ class PhaseCommands(Struct, forbid_unknown_fields=True, frozen=True):
     expand: Command | None = None
     backfill: Command | None = None
     contract: Command | None = None
+    window: Command | None = None
 
 
 class Database(Struct, forbid_unknown_fields=True, frozen=True):

@@ -289,3 +289,9 @@ class Plan:
     def steps(self) -> tuple[Step, ...]:
         """Return all steps in order."""
         return self.before + self.after
+
+    @property
+    def undo_untouched(self) -> tuple[Step, ...]:
+        """Return the undo while users still are where they were: nobody is held, and nothing started again."""
+        kept = tuple(step for step in self.undo if not isinstance(step, Hold | BringBack | Start | Settle))
+        return (*kept, Settle(self.source)) if any(isinstance(step, Hold) for step in self.undo) else self.undo

@@ -10,7 +10,7 @@ from teal.core.sql import Statement
 from teal.errors import Unavailable
 from teal.ports import Database
 from teal.run.database import exclusive
-from teal.run.jobs import ask_pending, run_phase
+from teal.run.jobs import ask_pending, run_exclusively
 from teal.run.migrating import files_of, migrations_of
 from teal.run.scene import Scene
 
@@ -59,11 +59,7 @@ async def _by_command(scene: Scene, release: int) -> bool:
     migrations = migrations_of(scene)
     if migrations.pending and (await ask_pending(scene, release)).state == "done":
         return True
-    if migrations.database is None:
-        await run_phase(scene, Phase.BACKFILL, release)
-        return False
-    async with exclusive(scene.ports, scene.stack):
-        await run_phase(scene, Phase.BACKFILL, release)
+    await run_exclusively(scene, Phase.BACKFILL, release)
     return False
 
 

@@ -12,7 +12,7 @@ from teal.errors import Failed, Refused
 from teal.ports import Database
 from teal.run.database import exclusive, opened
 from teal.run.gate import contract_file
-from teal.run.jobs import ask_pending, run_phase
+from teal.run.jobs import ask_pending, run_exclusively
 from teal.run.migrating import migrations_here
 from teal.run.scene import Scene
 
@@ -71,11 +71,7 @@ async def _apply(scene: Scene, database: Database, file: ScriptFile, *, soft: bo
 async def _run_command(scene: Scene, contract: str, release: int) -> None:
     """Run the owner's command, and look whether the contract is still pending."""
     migrations = migrations_here(scene.stack)
-    if migrations.database is None:
-        await run_phase(scene, Phase.CONTRACT, release)
-    else:
-        async with exclusive(scene.ports, scene.stack):
-            await run_phase(scene, Phase.CONTRACT, release)
+    await run_exclusively(scene, Phase.CONTRACT, release)
     if not migrations.pending:
         return
     asked = await ask_pending(scene, release)

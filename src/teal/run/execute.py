@@ -166,7 +166,8 @@ async def _undo(plan: Plan, scene: Scene, run: int, outcome: str, message: str =
     The run ends with *outcome*, unless engine, proxy or disk were away: then the next command finds it unfinished.
     """
     left: list[TealError] = []
-    steps: list[Step] = list(plan.undo)
+    untouched = scene.users is Mode(plan.source or Side.PLAIN)
+    steps: list[Step] = list(plan.undo_untouched if untouched else plan.undo)
     if any(hook.when == "on-failure" for hook in scene.stack.hooks) and plan.target is not None:
         steps.append(RunHook("on-failure", plan.target, plan.release))
     for step in steps:

@@ -11,6 +11,7 @@ from teal.core.names import job_name
 from teal.core.phase import Phase
 from teal.core.side import once_project
 from teal.errors import Failed
+from teal.run.database import exclusive
 from teal.run.scene import Scene
 
 TRIES = 10  # of a command that did not get its lock
@@ -37,6 +38,15 @@ async def run_phase(scene: Scene, phase: Phase, release: int, service: str = "")
         detail="\n".join(lines[-SHOWN:]),
         hint="what it has applied stays; the active release was not touched, and can live with it",
     )
+
+
+async def run_exclusively(scene: Scene, phase: Phase, release: int, service: str = "") -> None:
+    """Do the same while nobody else migrates the database, where it is known; ``Locked`` where somebody does."""
+    if scene.stack.migrations is None or scene.stack.migrations.database is None:
+        await run_phase(scene, phase, release, service)
+        return
+    async with exclusive(scene.ports, scene.stack):
+        await run_phase(scene, phase, release, service)
 
 
 async def still_runs(scene: Scene, phase: Phase, service: str = "") -> bool:

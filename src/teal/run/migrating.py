@@ -14,8 +14,8 @@ from teal.core.steps import Recheck
 from teal.errors import CheckFailed, Refused
 from teal.ports import Database
 from teal.run import traffic
-from teal.run.database import exclusive, opened
-from teal.run.jobs import ask_pending, run_phase, still_runs
+from teal.run.database import opened
+from teal.run.jobs import ask_pending, run_exclusively, still_runs
 from teal.run.ports import Ports
 from teal.run.scene import Scene
 
@@ -52,11 +52,7 @@ async def expand(scene: Scene, release: int, recheck: Recheck | None = None) -> 
     if not await still_runs(scene, Phase.EXPAND, migrations.one_shot) and not await _is_next(scene, release):
         return True
     await _look_before(scene, recheck)
-    if migrations.database is None:
-        await run_phase(scene, Phase.EXPAND, release, migrations.one_shot)
-        return False
-    async with exclusive(scene.ports, scene.stack):
-        await run_phase(scene, Phase.EXPAND, release, migrations.one_shot)
+    await run_exclusively(scene, Phase.EXPAND, release, migrations.one_shot)
     return False
 
 

@@ -11,7 +11,7 @@ from teal.core.traffic import HELD
 from teal.errors import Refused, TealError, Unavailable
 from teal.run import away, starting, traffic
 from teal.run.database import opened
-from teal.run.jobs import run_phase
+from teal.run.jobs import run_exclusively
 from teal.run.migrating import apply_all, files_of, migrations_here, migrations_of
 from teal.run.scene import Scene
 
@@ -26,7 +26,7 @@ async def run(scene: Scene, release: int) -> bool:
             return True
         how = migrations.how(Phase.WINDOW)
         scene.changed = (f"perhaps those of {how}",)  # where it fails, only the owner's tool can know
-        await run_phase(scene, Phase.WINDOW, release)
+        await run_exclusively(scene, Phase.WINDOW, release)
         scene.changed = (how,)
         return False
     due = await pending_files(scene)

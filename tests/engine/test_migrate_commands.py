@@ -53,6 +53,9 @@ SECTION = """
 """
 
 
+KNOWN = "  judge: { bookkeeping: [revision], functions: [surprise] }\n"
+
+
 @pytest.fixture(scope="module")
 def till(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Till]:
     """The stack with its first release, whose tool knows nothing of writers yet."""
@@ -138,6 +141,8 @@ def test_a_window_is_judged_before_anybody_waits(till: Till) -> None:
     ended = till.teal.run("migrate", "window", "--yes", status=1)
     assert "sql.window:1" in ended.error["message"]
     assert "hold" not in [line.get("step") for line in ended.lines]
+    till.section(f"{SECTION}  sql:\n    window: echo \"INSERT INTO revision VALUES ('x'); CALL surprise();\"\n{KNOWN}")
+    assert till.teal.run("migrate", "check").result["scripts"] == ["sql.window"]
     till.section(SECTION)
 
 

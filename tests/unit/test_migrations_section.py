@@ -51,6 +51,7 @@ migrations:
   assert: SELECT count(*) FROM reviews WHERE writer IS NULL
   pending: python -m app.pending
   window: [./window.sh]
+  judge: {bookkeeping: [revision], functions: [refresh_stats]}
   sql: {expand: alembic upgrade expand@head --sql, window: [./window.sh, --sql]}
   database: {service: db, url: web.DATABASE_URL}
   contract_delay: 24h
@@ -70,6 +71,8 @@ migrations:
             Phase.EXPAND: ("/bin/sh", "-c", "alembic upgrade expand@head --sql"),
             Phase.WINDOW: ("./window.sh", "--sql"),
         },
+        bookkeeping=("revision",),
+        harmless=("refresh_stats",),
         database=DatabaseAt("db", "web", "DATABASE_URL"),
         contract_delay=86400.0,
         backfill="after",

@@ -47,6 +47,8 @@ def migrations_of(said: TealYml, stack: Stack, model: Node, folder: Path) -> Mig
         asserts=_listed(section.asserts),
         pending=shell(section.pending) if section.pending else (),
         prints=_by_phase(section.sql.expand, section.sql.backfill, section.sql.contract, section.sql.window),
+        bookkeeping=tuple(section.judge.bookkeeping),
+        harmless=tuple(section.judge.functions),
         database=database,
         contract_delay=_delay(section),
         backfill=section.backfill_when,

@@ -69,6 +69,13 @@ class PhaseCommands(Struct, forbid_unknown_fields=True, frozen=True):
     window: Command | None = None
 
 
+class Judge(Struct, forbid_unknown_fields=True, frozen=True):
+    """What the judge of SQL can't know of the stack: its migration tool's own tables, functions that do no harm."""
+
+    bookkeeping: list[str] = []
+    functions: list[str] = []
+
+
 class Database(Struct, forbid_unknown_fields=True, frozen=True):
     """The database that the migrations change: its service, and which variable holds its address (web.DATABASE_URL)."""
 
@@ -91,6 +98,7 @@ class Migrations(Struct, forbid_unknown_fields=True, frozen=True):
         str | list[str], Meta(description="queries that must select 0 before the contract runs: rows not filled yet")
     ] = msgspec.field(default="", name="assert")
     sql: PhaseCommands = PhaseCommands()
+    judge: Judge = Judge()
     files: Annotated[str, Meta(description="directory of NNNN_name.PHASE.sql: expand, backfill, contract, window")] = ""
     one_shot: Annotated[str, Meta(description="the one-shot service that is the expand phase as it stands")] = ""
     database: Database = Database()

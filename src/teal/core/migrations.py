@@ -34,6 +34,8 @@ class Migrations:
     asserts: Words = ()  # queries that must select 0 before the contract command runs; files have theirs in the header
     pending: Words = ()  # exits 0: all done, 2: an expand is next, 4: a contract is pending; a name per line
     prints: Mapping[Phase, Words] = field(default_factory=dict)  # commands that print the SQL to judge
+    bookkeeping: Words = ()  # tables of the owner's tool, which the judge lets it write to
+    harmless: Words = ()  # the owner's functions that migrations may call
     database: DatabaseAt | None = None
     contract_delay: float = 0.0  # seconds between the deploy that brought a contract and its gate
     backfill: Literal["before", "after"] = "before"  # the switch

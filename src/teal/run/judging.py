@@ -72,15 +72,16 @@ async def judged(scene: Scene, release: int, *, offline: bool = False) -> Judged
         scripts, catalog = await _unasked(scene, migrations, release), Catalog()
     if not migrations.files and Phase.EXPAND not in migrations.prints:
         notes.append("the SQL of the expand phase can't be judged: no command prints it (`sql` in teal.yml)")
-    return Judged(scripts, _judge(scripts, catalog), tuple(notes))
+    lint = Lint(bookkeeping=frozenset(migrations.bookkeeping), functions=frozenset(migrations.harmless))
+    return Judged(scripts, _judge(scripts, catalog, lint), tuple(notes))
 
 
-def _judge(scripts: Sequence[Script], catalog: Catalog) -> tuple[Finding, ...]:
+def _judge(scripts: Sequence[Script], catalog: Catalog, lint: Lint) -> tuple[Finding, ...]:
     if not scripts:
         return ()
     from teal.core.judge import judge as find  # the grammar is slow to load, and mostly nothing is pending
 
-    return find(scripts, catalog, Lint())
+    return find(scripts, catalog, lint)
 
 
 async def _asked(scene: Scene, migrations: Migrations, release: int) -> tuple[tuple[Script, ...], Catalog]:

@@ -40,7 +40,10 @@ def tale(stack_under_load: tuple[World, Users], request: pytest.FixtureRequest) 
     yield world
     world.restore()
     report = users.judge(request.node.name)
-    record(request.node, report, lost=world.gone[past:])
+    windows = world.gone[past:]
+    twins = [window.lost for window in windows if window.control]
+    taken = sum(window.lost for window in windows if not window.control)
+    record(request.node, report, failed=report.failed, taken=taken, twin=sum(twins) if twins else None)
     assert report.clean, report.table()
     assert world.untouched_of(world.life()) == world.untouched_of(shared), "shared services were touched"
 

@@ -13,7 +13,6 @@ import msgspec
 import pytest
 
 from proof.load import Report
-from tests.faults.users import Away
 
 LOAD = "load"  # the property under which a test says what it has counted
 ROWS = {
@@ -37,37 +36,48 @@ ROWS = {
     "drain": "DRAIN_TIMEOUT reached with streams, uploads and WebSockets open",
 }
 
+NOTES = (
+    "failed: though the active color, the proxy and the database ran;",
+    "taken: by the fault itself, while it had one of them down; twin: by the same fault without Teal, where it ends",
+    "without a person's hand; cut: streams and WebSockets, at the drain's limit or by the fault",
+)
 
-class Counted(msgspec.Struct, frozen=True):
-    """What became of the requests of one test; *control*: how many failed by the same fault without Teal."""
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the requests of one test."""
 
     sent: int = 0
-    failed: int = 0
+    failed: int = 0  # though the active color, the proxy and the database ran: more than the fault itself takes
+    taken: int = 0  # by the fault itself, until something was there again to answer
+    twin: int | None = None  # the same fault took so many without Teal, where that was measured
     mixed: int = 0  # one answer of two releases
     wrong: int = 0  # answered by a release that was not active
     cut: int = 0  # streams and WebSockets, those included that the drain may cut
-    control: int | None = None
 
     def __add__(self, other: Counted) -> Counted:
-        known = [each.control for each in (self, other) if each.control is not None]
+        known = [each.twin for each in (self, other) if each.twin is not None]
         return Counted(
-            self.sent + other.sent,
-            self.failed + other.failed,
-            self.mixed + other.mixed,
-            self.wrong + other.wrong,
-            self.cut + other.cut,
-            sum(known) if known else None,
+            sent=self.sent + other.sent,
+            failed=self.failed + other.failed,
+            taken=self.taken + other.taken,
+            twin=sum(known) if known else None,
+            mixed=self.mixed + other.mixed,
+            wrong=self.wrong + other.wrong,
+            cut=self.cut + other.cut,
         )
 
 
-def record(node: pytest.Item, report: Report, *, control: int | None = None, lost: Iterable[Away] = ()) -> None:
+def record(node: pytest.Item, report: Report, *, failed: int, taken: int, twin: int | None) -> None:
     """Let the table of `make faults` count *report* for the test *node*, and what the faults themselves have cost."""
-    windows = tuple(lost)
-    failed = report.failed + sum(window.lost for window in windows if not window.control)
-    if any(window.control for window in windows):
-        control = (control or 0) + sum(window.lost for window in windows if window.control)
-    cut = report.cut_streams + report.cut_websockets + report.excused_streams + report.excused_websockets
-    counted = Counted(report.sent, failed, report.mixed, report.late + report.early, cut, control)
+    counted = Counted(
+        sent=report.sent,
+        failed=failed,
+        taken=taken,
+        twin=twin,
+        mixed=report.mixed,
+        wrong=report.late + report.early,
+        cut=report.cut_streams + report.cut_websockets + report.excused_streams + report.excused_websockets,
+    )
     node.user_properties.append((LOAD, msgspec.to_builtins(counted)))
 
 
@@ -104,11 +114,13 @@ class Tried:
 
 def table(rows: dict[str, Tried]) -> str:
     """Return the table that `make faults` prints."""
-    lines = [_line("fault", "cases", "requests", "failed", "control", "mixed", "wrong", "cut", "seconds", "verdict")]
+    lines = [
+        _line("fault", "cases", "requests", "failed", "taken", "twin", "mixed", "wrong", "cut", "seconds", "verdict")
+    ]
     lines += [_row(name, tried) for name, tried in rows.items()]
     if len(rows) > 1:
         lines.append(_row("all", _all(rows.values())))
-    lines += ["", *(f"{name:10} {ROWS[name]}" for name in rows)]
+    lines += ["", *NOTES, "", *(f"{name:10} {ROWS[name]}" for name in rows)]
     return "\n".join(lines)
 
 
@@ -124,8 +136,16 @@ def _all(every: Iterable[Tried]) -> Tried:
 
 def _row(name: str, tried: Tried) -> str:
     got = tried.counted
-    control = "" if got.control is None else f"{got.control:,}"
-    numbers = (f"{got.sent:,}", f"{got.failed:,}", control, f"{got.mixed:,}", f"{got.wrong:,}", f"{got.cut:,}")
+    twin = "" if got.twin is None else f"{got.twin:,}"
+    numbers = (
+        f"{got.sent:,}",
+        f"{got.failed:,}",
+        f"{got.taken:,}",
+        twin,
+        f"{got.mixed:,}",
+        f"{got.wrong:,}",
+        f"{got.cut:,}",
+    )
     return _line(name, f"{len(tried.cases)}", *numbers, f"{tried.seconds:.0f}", tried.verdict)
 
 

@@ -12,7 +12,8 @@ from tests.faults.rows import LOAD, ROWS, Counted, table
 
 def phase(nodeid: str, when: str, *, passed: bool = True, **counted: int) -> SimpleNamespace:
     told = [(LOAD, counted)] if counted else []
-    return SimpleNamespace(nodeid=nodeid, when=when, passed=passed, duration=1.5, user_properties=told)
+    outcome = {"passed": passed, "failed": not passed, "longreprtext": ""}
+    return SimpleNamespace(nodeid=nodeid, when=when, duration=1.5, user_properties=told, **outcome)
 
 
 def reported(*phases: SimpleNamespace) -> Reporter:
@@ -25,12 +26,12 @@ def reported(*phases: SimpleNamespace) -> Reporter:
 
 
 def test_a_row_sums_what_its_tests_have_counted() -> None:
-    counts = {"sent": 1200, "failed": 3, "mixed": 1, "wrong": 2, "cut": 4, "control": 5}
+    counts = {"sent": 1200, "failed": 3, "taken": 6, "twin": 5, "mixed": 1, "wrong": 2, "cut": 4}
     tried = reported(
         phase("a", "setup"), phase("a", "call"), phase("a", "teardown", **counts),
         phase("b", "call"), phase("b", "teardown", sent=10),
     ).rows["locks"]  # fmt: skip
-    assert tried.counted == Counted(1210, 3, 1, 2, 4, 5)
+    assert tried.counted == Counted(sent=1210, failed=3, taken=6, twin=5, mixed=1, wrong=2, cut=4)
     assert (len(tried.cases), tried.seconds, tried.verdict) == (2, 7.5, "ok")
 
 

@@ -30,7 +30,8 @@ def pair(second: Pair, request: pytest.FixtureRequest) -> Iterator[Pair]:
     told = second.told
     assert told is not None
     print(f"\n{request.node.name}: {told}")
-    record(request.node, told.pair, control=told.twin.failed)
+    taken = min(told.pair.failed, int(told.bearable))
+    record(request.node, told.pair, failed=told.pair.failed - taken, taken=taken, twin=told.twin.failed)
     assert told.pair.mixed + told.pair.late + told.pair.early == 0, told.pair.table()
-    assert told.pair.failed <= told.bearable, f"{told.pair.table()}\n\nwithout Teal: {told.twin.table()}"
+    assert told.pair.failed == taken, f"{told.pair.table()}\n\nwithout Teal: {told.twin.table()}"
     assert {name: one for name, (one, _) in second.world.life().items()} == shared, "shared services were replaced"

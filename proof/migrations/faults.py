@@ -99,8 +99,12 @@ def two_operators(stack: Managed, writers: Writers) -> None:
         raise ProofFailed(f"two deploys at once ended with {first.returncode} and {second.returncode}, not 0 and 3")
 
 
+STEPS = (
+    "judge", "expand", "recheck", "create", "start", "check", "record-contracts", "switch", "confirm", "drain",
+    "retire",
+)  # fmt: skip
 FAULTS: tuple[tuple[str, int, Fault], ...] = (
-    ("killed in judge, expand, recheck", 0, killed_in("judge", "expand", "recheck")),
+    ("killed in each step of a deploy", 0, killed_in(*STEPS)),
     ("killed in the backfill", 1, killed_in("backfill", after=1.0)),
     ("database restarted in the backfill", 2, restarted_database),
     ("a lock held for a minute", 3, held_lock),

@@ -143,6 +143,10 @@ def test_a_window_is_judged_before_anybody_waits(till: Till) -> None:
     assert "hold" not in [line.get("step") for line in ended.lines]
     till.section(f"{SECTION}  sql:\n    window: echo \"INSERT INTO revision VALUES ('x'); CALL surprise();\"\n{KNOWN}")
     assert till.teal.run("migrate", "check").result["scripts"] == ["sql.window"]
+    excused = """printf '%s\\n' '-- teal: phase=window reason="it is ours"' 'CALL surprise();'"""
+    till.section(f"{SECTION}  sql:\n    window: |\n      {excused}\n")
+    assert till.teal.run("migrate", "check").result["findings"][0]["excused"] == "it is ours"
+    assert till.teal.run("migrate", "status").result["excused"] == ["sql.window:1: phase=window: it is ours"]
     till.section(SECTION)
 
 

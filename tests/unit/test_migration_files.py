@@ -43,7 +43,9 @@ def test_a_file_is_read_with_its_header() -> None:
 def test_what_a_contract_removes_and_what_a_file_excuses_is_told() -> None:
     contract = read_files(FILES)[1]
     assert removed(contract) == ("reviews.author",)
-    assert excuses(contract) == ("0007_writer.contract.sql:6: phase=contract: belongs to the statement below",)
+    assert excuses(f"{contract.name}.sql", contract.sql) == (
+        "0007_writer.contract.sql:6: phase=contract: belongs to the statement below",
+    )
     text = "DROP TABLE IF EXISTS old_reviews; ALTER TABLE ONLY a.b DROP COLUMN x, DROP COLUMN IF EXISTS y"
     (other,) = read_files({"0001_a.contract.sql": text})
     assert removed(other) == ("old_reviews", "a.b.x", "a.b.y")

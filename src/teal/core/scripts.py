@@ -151,15 +151,15 @@ def removed(file: ScriptFile) -> tuple[str, ...]:
     return tuple(found)
 
 
-def excuses(file: ScriptFile) -> tuple[str, ...]:
-    """Return what *file* excuses itself for: place, what the judge shall let pass, and the reason."""
+def excuses(name: str, sql: str) -> tuple[str, ...]:
+    """Return what the script *name* excuses itself for: place, what the judge shall let pass, and the reason."""
     found: list[str] = []
-    for number, line in enumerate(file.sql.splitlines(), 1):
+    for number, line in enumerate(sql.splitlines(), 1):
         for note in _NOTE.findall(line):
             said = {key: quoted or bare for key, quoted, bare in _PAIR.findall(note)}
             what = " ".join(f"{key}={said[key]}" for key in ("phase", "allow") if key in said)
             if what:
-                found.append(f"{file.name}.sql:{number}: {what}: {said.get('reason', 'no reason is given')}")
+                found.append(f"{name}:{number}: {what}: {said.get('reason', 'no reason is given')}")
     return tuple(found)
 
 

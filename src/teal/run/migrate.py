@@ -26,7 +26,7 @@ from teal.run import gate, making
 from teal.run.database import opened
 from teal.run.execute import execute, prepare
 from teal.run.healing import heal
-from teal.run.jobs import ask_pending
+from teal.run.jobs import ask_pending, print_sql
 from teal.run.judging import judged
 from teal.run.migrate_results import FindingRow, MigrateChecked, Migrated, MigrateStatus, OpenRow, PendingRow, State
 from teal.run.migrating import files_of, migrations_here
@@ -54,7 +54,7 @@ async def migrate_status(ports: Ports, stack: Stack, watch: Watch) -> MigrateSta
     problems: tuple[str, ...] = ()
     try:
         state, rows = await _look(scene, migrations)
-        excused = _excused(ports, migrations, rows)
+        excused = await _excused(scene, migrations, rows)
     except TealError as error:
         state, problems = "broken", (f"{error.message} ({error.hint})",)
     return MigrateStatus(
@@ -77,13 +77,15 @@ async def _waits(scene: Scene, observed: Observed, name: str) -> tuple[str, ...]
     return tuple(f"{each.name}: {each.evidence}" for each in judge(seen) if not each.met and each.name != "delay")
 
 
-def _excused(ports: Ports, migrations: Migrations, rows: tuple[PendingRow, ...]) -> tuple[str, ...]:
-    """Return what the files of pending and open changes excuse themselves for."""
+async def _excused(scene: Scene, migrations: Migrations, rows: tuple[PendingRow, ...]) -> tuple[str, ...]:
+    """Return what the files of pending and open changes, or the SQL that commands print, excuse themselves for."""
     if not migrations.files:
-        return ()
-    alive = {row.name for row in rows} | {change.name for change in ports.journal.contracts() if change.closed is None}
-    files = files_of(ports, migrations)
-    return tuple(each for file in files if {file.name, file.stem} & alive for each in excuses(file))
+        printed = [(f"sql.{phase}", await print_sql(scene, phase, NO_RELEASE)) for phase in migrations.prints]
+        return tuple(each for name, sql in printed for each in excuses(name, sql))
+    open_ = {change.name for change in scene.ports.journal.contracts() if change.closed is None}
+    alive = {row.name for row in rows} | open_
+    files = [file for file in files_of(scene.ports, migrations) if {file.name, file.stem} & alive]
+    return tuple(each for file in files for each in excuses(f"{file.name}.sql", file.sql))
 
 
 async def migrate_check(ports: Ports, stack: Stack, watch: Watch) -> MigrateChecked:

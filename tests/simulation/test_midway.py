@@ -6,8 +6,8 @@ import pytest
 
 from teal.adapters.simulated import Behaviour, life
 from teal.core.side import Side
-from teal.core.traffic import to
-from teal.errors import NeedsPerson, Unavailable
+from teal.core.traffic import Mode, to
+from teal.errors import NeedsPerson, Unavailable, Unhealthy
 from tests.simulation.faults import fill_disk, remove_active, stop_engine, take_down
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import JOBS, OPENING, ROTATING
@@ -163,3 +163,26 @@ def test_a_network_that_a_failed_leave_has_left_goes_with_the_next_deploy(world:
     world.new_source()
     assert world.run("deploy").ok
     world.promises.settled("deploy")
+
+
+@pytest.mark.parametrize("strategy", ["blue-green", "recreate"])
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_plain_stack_that_cannot_come_back_from_a_killed_recreate_is_replaced_all_the_same(
+    strategy: str, fails: bool
+) -> None:
+    world = Simulation()
+    world.plain_up()
+    task = world.begin("deploy", strategy="recreate")
+    while all(box.up for box in world.world.on(Side.PLAIN, OPENING)):
+        world.sleep(0.01)
+    world.kill(task)
+    life.remove(world.world, world.world.on(Side.PLAIN, ("web",))[0])
+    world.world.behaviours["api", world.new_source()] = Behaviour(exits_after=0.2)
+    if fails:
+        assert isinstance(world.run("deploy", strategy=strategy).error, Unhealthy)
+        assert world.users.traffic().users is Mode.HOLD  # type: ignore[union-attr]
+    world.world.behaviours.clear()
+    assert world.run("deploy", strategy=strategy).ok
+    world.promises.settled("deploy")
+    assert world.promises.violations == []
+    world.close()

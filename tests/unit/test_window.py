@@ -133,4 +133,7 @@ def test_a_page_that_a_person_put_up_stays() -> None:
 
 def test_while_users_are_kept_away_no_plain_copy_is_taken_for_what_serves() -> None:
     for mode in (Mode.HOLD, Mode.MAINTENANCE):
-        assert source_of(replace(PLAINLY, traffic=Traffic(mode)), STACK) is None
+        held = replace(PLAINLY, traffic=Traffic(mode))
+        assert source_of(replace(held, switched=(Side.BLUE, 7)), STACK) is None
+        assert source_of(replace(held, switched=(Side.PLAIN, None)), STACK) is Side.PLAIN
+        assert source_of(held, STACK) is Side.PLAIN

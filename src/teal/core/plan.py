@@ -111,7 +111,7 @@ def _expansion(migrations: Migrations | None, change: Change, release: int) -> l
     if migrations is None:
         return []
     steps: list[Step] = [Judge(release), Expand(release, migrations.how(Phase.EXPAND))]
-    if change.source is not None and change.checks:
+    if change.source is not None and change.checks and not change.held:
         steps.append(Recheck(change.source, change.source_release))
     backfill = migrations.how(Phase.BACKFILL)
     return [*steps, Backfill(release, backfill)] if backfill and migrations.backfill == "before" else steps
@@ -212,14 +212,14 @@ def _back(change: Change, undo: tuple[Step, ...]) -> tuple[Step, ...]:
 
     Where the proxy did not confirm its switch, users may have been on the target for a moment.
     """
-    if change.strategy == "recreate" and change.source is not None:
+    if change.strategy == "recreate" and change.source is not None and not change.held:
         leaving = tuple(service for service in change.leaving if service.name not in change.spared)
         again = started_again(change.source, change.source_release, leaving)
         if change.window:
             names = tuple(service.name for service in leaving)
             again = (BringBack(change.source, change.source_release, names),)
         return (Hold(), Drain(change.target), *undo, *again)
-    settle = () if change.held and change.source is None else (Settle(change.source),)
+    settle = () if change.held else (Settle(change.source),)
     return (*settle, Drain(change.target), *undo, *settle)
 
 

@@ -36,7 +36,8 @@ def source_of(observed: Observed, stack: Stack) -> Side | None:
     if lost is not None:
         return lost
     held = observed.traffic is not None and observed.traffic.away
-    return Side.PLAIN if plainly_running(observed, stack) and not held else None
+    served = observed.switched[0] if observed.switched else Side.PLAIN  # before users were held
+    return Side.PLAIN if plainly_running(observed, stack) and not (held and served in COLORS) else None
 
 
 def target_of(observed: Observed, source: Side | None) -> Side:

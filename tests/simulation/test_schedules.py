@@ -8,17 +8,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 SCHEDULES = "4000"  # under two minutes on two processors that have nothing else to do
 
 
 @pytest.mark.timeout(1800)  # they may have
 def test_no_schedule_breaks_a_promise() -> None:
     environment = {"SCHEDULES": SCHEDULES, "CRASHES": "0", **os.environ}
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.simulation"], env=environment, capture_output=True, text=True, check=False
-    )
+    play = [sys.executable, "-m", "tests.simulation"]
+    ended = subprocess.run(play, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "no promise was broken" in ended.stdout

@@ -68,4 +68,8 @@ WORLD = Catalog(
         "review_stats_key": "review_stats",
     },
     views=frozenset({"review_list", "old_list", "review_stats"}),
+    viewed=dict.fromkeys(("reviews.id", "reviews.author", "reviews.stars"), frozenset({"review_list"}))
+    | dict.fromkeys(("drafts.id", "drafts.text"), frozenset({"old_list"}))
+    | {"reviews.product_id": frozenset({"review_stats"})}
+    | {"readings.value": frozenset({"_timescaledb_internal._partial_view_3"})},
 )

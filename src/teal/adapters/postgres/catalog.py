@@ -31,6 +31,14 @@ SELECT {_NAME} c.relname AS name,
     FROM pg_class p WHERE p.oid = c.oid OR p.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid)) AS value
 FROM {_RELATION} WHERE c.relkind IN ('r', 'p')""",
     "views": f"SELECT {_NAME} c.relname AS name, true AS value FROM {_RELATION} WHERE c.relkind IN ('v', 'm')",
+    "viewed": f"""
+SELECT DISTINCT {_NAME} c.relname || '.' || a.attname AS name,
+    CASE WHEN m.nspname = 'public' THEN '' ELSE m.nspname || '.' END || v.relname AS value
+FROM {_RELATION} JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
+JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum
+    AND d.classid = 'pg_rewrite'::regclass
+JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class AND v.oid <> c.oid
+JOIN pg_namespace m ON m.oid = v.relnamespace WHERE c.relkind IN ('r', 'p', 'f')""",
     "partitioned": f"SELECT {_NAME} c.relname AS name, true AS value FROM {_RELATION} WHERE c.relkind = 'p'",
     "domains": f"""
 SELECT {_NAME} t.typname AS name,
@@ -99,6 +107,7 @@ async def read_catalog(connection: Connection) -> Catalog:
         not_null_checks=_sets(found["not_null_checks"]),
         triggers=_triggers(found["triggers"]),
         views=_names(found["views"]) - aggregates,
+        viewed=_sets(found["viewed"]),
     )
 
 
@@ -115,7 +124,10 @@ def _pairs(rows: Sequence[Record]) -> dict[str, Any]:
 
 
 def _sets(rows: Sequence[Record]) -> dict[str, frozenset[str]]:
-    return {name: frozenset(r["value"] for r in rows if r["name"] == name) for name in _names(rows)}
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        found.setdefault(row["name"], set()).add(row["value"])
+    return {name: frozenset(values) for name, values in found.items()}
 
 
 def _columns(rows: Sequence[Record]) -> dict[str, dict[str, Column]]:

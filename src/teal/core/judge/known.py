@@ -12,6 +12,7 @@ from teal.core.judge.values import Catalog, Column, Lint
 from teal.core.phase import Phase
 
 _INSERT, _UPDATE, BEFORE = 4, 16, 2  # bits of pg_trigger.tgtype
+_INTERNAL = "_timescaledb"  # begins the schemas of views that belong to a continuous aggregate
 MAKES_TABLE = ("CreateStmt", "CreateTableAsStmt")
 
 
@@ -75,6 +76,13 @@ class Known:
         """Return the columns each of which tells rows of *table* apart; by custom where it is not known."""
         custom = set() if table in self.catalog.columns else {"id"}
         return self.catalog.keys.get(table, frozenset()) | {"ctid"} | custom
+
+    def views_of(self, action: Action) -> list[str]:
+        """Return the views that select the column of *action* and that no script before has dropped or made anew."""
+        before = {made.table for made in self.of("DROP_VIEW", "DROP_MATVIEW", "ViewStmt") if made.order < action.order}
+        found = self.catalog.viewed.get(f"{action.table}.{action.name}", frozenset()) - before
+        gone = bool(before & self.catalog.aggregates)  # the server's own views of an aggregate go with it
+        return sorted(each for each in found if not (gone and each.startswith(_INTERNAL)))
 
     def contract_drops(self, table: str, column: str) -> bool:
         """Return whether a contract among the scripts drops *column*, or all of *table*."""

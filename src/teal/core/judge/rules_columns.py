@@ -5,7 +5,7 @@ from __future__ import annotations
 from teal.core.judge.actions import Action
 from teal.core.judge.functions import volatile
 from teal.core.judge.known import Known, is_required
-from teal.core.judge.rule import ALWAYS, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
+from teal.core.judge.rule import ALWAYS, BESIDE_TRAFFIC, CONTRACT, EXPAND, WINDOW, Nature, always, rule
 from teal.core.judge.tree import Node, constraints, find, table_of, type_of
 from teal.core.phase import Phase
 
@@ -206,6 +206,21 @@ def _(action: Action, known: Known) -> bool:
     if action.table in known.catalog.compressed:
         return False  # no check can be validated there: a rule of its own says so
     return action.name not in known.not_null_checks(action, valid=True)
+
+
+@rule(
+    "view-in-the-way",
+    _LOSS,
+    ALWAYS,
+    ("AT_DropColumn", "AT_AlterColumnType"),
+    why="{it} selects {name}: as long as it does, the column can neither go nor have another type, and this fails",
+    remedy="drop the view before (a continuous aggregate: once no release reads it), or make it anew without {name}",
+)
+def _(action: Action, known: Known) -> bool | str:
+    if action.kind == "AT_AlterColumnType" and action.script.phase is not WINDOW:
+        return False  # it belongs into a window first of all
+    left = [] if action.node.get("behavior") == "DROP_CASCADE" else known.views_of(action)
+    return bool(left) and f"the view {left[0]}"
 
 
 @rule(

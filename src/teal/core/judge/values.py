@@ -60,6 +60,7 @@ class Catalog:
     not_null_checks: Mapping[str, frozenset[str]] = field(default_factory=dict)  # table -> columns with a valid one
     triggers: Mapping[str, tuple[Trigger, ...]] = field(default_factory=dict)
     views: frozenset[str] = frozenset()
+    viewed: Mapping[str, frozenset[str]] = field(default_factory=dict)  # "table.column" -> views that select it
 
 
 @dataclass(frozen=True, slots=True)

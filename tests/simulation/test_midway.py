@@ -186,3 +186,19 @@ def test_a_plain_stack_that_cannot_come_back_from_a_killed_recreate_is_replaced_
     world.promises.settled("deploy")
     assert world.promises.violations == []
     world.close()
+
+
+def test_an_interrupted_deploy_does_not_say_that_a_side_serves_from_which_users_are_kept(world: Simulation) -> None:
+    world.new_source()
+    task = world.begin("deploy")
+    world.sleep(2)
+    world.interrupt(task)
+    assert world.finish(task).error.hint == "blue still serves, untouched"  # type: ignore[union-attr]
+    plain = Simulation()
+    plain.plain_up()
+    plain.world.disk.state = "hold\n"
+    task = plain.begin("deploy")
+    plain.sleep(2)
+    plain.interrupt(task)
+    assert plain.finish(task).error.hint == "nothing serves yet"  # type: ignore[union-attr]
+    plain.close()

@@ -34,7 +34,7 @@ async def execute(plan: Plan, scene: Scene, run: int) -> None:
         await _until_confirmed(plan, scene, run, phases)
     except asyncio.CancelledError:
         left = await to_the_end(_undo(plan, scene, run, "interrupted"), scene)
-        raise Interrupted("interrupted before the switch", hint=left or scene.back or _untouched(plan)) from None
+        raise Interrupted("interrupted before the switch", hint=left or scene.back or _untouched(plan, scene)) from None
     except Exception as error:  # a bug of Teal's undoes, too: whatever it is, the active release goes on
         message = error.message if isinstance(error, TealError) else f"a bug in Teal: {type(error).__name__}"
         left = await to_the_end(_undo(plan, scene, run, "aborted", message), scene)
@@ -97,7 +97,7 @@ async def prepare(steps: Sequence[Step], plan: Plan, scene: Scene, run: int) -> 
             await _one(step, plan, scene, run, phases)
     except asyncio.CancelledError:
         scene.ports.journal.end(run, "interrupted")
-        raise Interrupted("interrupted before anything was started", hint=_untouched(plan)) from None
+        raise Interrupted("interrupted before anything was started", hint=_untouched(plan, scene)) from None
     except TealError as error:
         scene.ports.journal.end(run, "aborted", error.message)
         raise
@@ -196,6 +196,7 @@ async def to_the_end(work: Awaitable[T], scene: Scene) -> T:
             scene.note("interrupted: what must be finished is finished first", warning=True)
 
 
-def _untouched(plan: Plan) -> str:
+def _untouched(plan: Plan, scene: Scene) -> str:
     """Return what an interruption before the switch has cost."""
-    return f"{plan.source} still serves, untouched" if plan.source else "nothing serves yet"
+    serves = plan.source is not None and scene.traffic().users not in AWAY
+    return f"{plan.source} still serves, untouched" if serves else "nothing serves yet"

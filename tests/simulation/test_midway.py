@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from teal.adapters.simulated import Behaviour, life
+from teal.adapters.simulated import Behaviour, Trouble, life
 from teal.core.side import Side
 from teal.core.traffic import Mode, to
 from teal.errors import NeedsPerson, Unavailable, Unhealthy
@@ -202,3 +202,14 @@ def test_an_interrupted_deploy_does_not_say_that_a_side_serves_from_which_users_
     plain.interrupt(task)
     assert plain.finish(task).error.hint == "nothing serves yet"  # type: ignore[union-attr]
     plain.close()
+
+
+def test_a_stop_that_fails_lets_no_other_stop_what_the_undo_starts_again() -> None:
+    for at in range(45, 60):
+        world = Simulation()
+        world.plain_up()
+        world.users.flow()
+        world.run("deploy", Trouble(at, "fail-before"), strategy="recreate")
+        world.sleep(1)
+        assert world.promises.violations == []
+        world.close()

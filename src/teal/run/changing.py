@@ -156,7 +156,10 @@ async def _stop_waves(scene: Scene, side: Side, found: Iterable[Container], *, a
         mine = [container for container in running if container.service in wave]
         apart = 0.0 if at_once else min(APART[0], APART[1] / max(1, len(mine)))
         stops = (_stop(scene, side, c, known.get(c.service), after=n * apart) for n, c in enumerate(mine))
-        await asyncio.gather(*stops)
+        ended = await asyncio.gather(*stops, return_exceptions=True)  # else the others stop while the undo starts them
+        for error in ended:
+            if error is not None:
+                raise error
 
 
 def _known(scene: Scene, containers: Iterable[Container]) -> dict[str, Service]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SCHEDULES = "4000"  # under two minutes on two processors that have nothing else to do
+SCHEDULES = "4000"  # some minutes on two processors
 
 
 @pytest.mark.timeout(1800)  # they may have

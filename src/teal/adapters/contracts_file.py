@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from teal.adapters.disk import sync_folder
+from teal.adapters.disk import sync_folder, write_synced
 
 Stamp = Annotated[float, Meta(ge=0, le=1e11)]  # what a calendar can show
 Number = Annotated[int, Meta(ge=0, le=2**53)]
@@ -34,10 +33,7 @@ def beside(journal: Path) -> Path:
 def write(path: Path, rows: Sequence[Sequence[object]]) -> None:
     """Write *rows* whole or not at all, on disk before this returns; raise OSError where that can't be."""
     half = path.with_name(f".{path.name}.half")
-    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(msgspec.json.encode(rows) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    write_synced(half, msgspec.json.encode(rows) + b"\n", 0o600)
     half.rename(path)
     sync_folder(path.parent)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping
@@ -11,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from teal.adapters.disk import sync_folder
+from teal.adapters.disk import sync_folder, write_synced
 from teal.adapters.values import from_json
 from teal.core.release import Release
 from teal.core.rendered import ReleaseFile, Rendered
@@ -99,7 +98,7 @@ class ReleaseFolders:
         for folder in (logs.parent, logs):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = logs / f"{PurePosixPath(service).name}.log"
-        _write(path, text.encode("utf-8", "replace"), 0o600)
+        write_synced(path, text.encode("utf-8", "replace"), 0o600)
         return str(path)
 
     def _folder(self, number: int) -> Path:
@@ -150,7 +149,7 @@ def _fill(half: Path, texts: Mapping[str, str], files: Iterable[ReleaseFile]) ->
     for file in files:
         _write_file(half / "files", file)
     for name, text in texts.items():
-        _write(half / f"{name}.json", text.encode(), 0o600)
+        write_synced(half / f"{name}.json", text.encode(), 0o600)
     for folder in (*(each for each in half.rglob("*") if each.is_dir()), half):
         sync_folder(folder)
 
@@ -162,24 +161,15 @@ def _write_file(root: Path, file: ReleaseFile) -> None:
         folder.mkdir(exist_ok=True)
         folder.chmod(0o755)
     if not file.source:
-        _write(target, file.content.encode(), 0o444)
+        write_synced(target, file.content.encode(), 0o444)
         return
     source = Path(file.source)
-    _write(target, source.read_bytes(), 0o555 if source.stat().st_mode & 0o111 else 0o444)
+    write_synced(target, source.read_bytes(), 0o555 if source.stat().st_mode & 0o111 else 0o444)
 
 
 def _inside(path: str) -> bool:
     pure = PurePosixPath(path)
     return bool(pure.parts) and not pure.is_absolute() and ".." not in pure.parts and "\0" not in path
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fchmod(fd, mode)
-        os.fsync(fd)
 
 
 def _short(error: Exception) -> str:

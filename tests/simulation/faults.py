@@ -37,14 +37,18 @@ def stop_engine(sim: Simulation) -> None:
 def restart_proxy(sim: Simulation) -> None:
     """The proxy's process dies and is started again."""
     sim.promises.excuse(3.0)
-    for box in sim.world.on(Side.PLAIN, ("proxy",)):
-        life.end(sim.world, box, code=137)
+    _die(sim, "proxy")
 
 
 def restart_database(sim: Simulation) -> None:
     """The database's process dies and is started again."""
-    for box in sim.world.on(Side.PLAIN, ("db",)):
-        life.end(sim.world, box, code=137)
+    _die(sim, "db")
+
+
+def _die(sim: Simulation, shared: str) -> None:
+    for box in sim.world.on(Side.PLAIN, (shared,)):
+        if box.up:
+            life.end(sim.world, box, code=137)
 
 
 def _state(text: str | None) -> Callable[[Simulation], None]:

@@ -13,7 +13,7 @@ from teal.run.results import Status
 from tests.simulation.settled import amiss
 from tests.simulation.stack import CHAIN, JOBS, OPENING, ROTATING, SECRET, SETTINGS, SHARED
 
-INSTANT = 0.05  # seconds between Teal's last look and the switch, or the end of its status
+INSTANT = 0.05  # seconds between Teal's last look and the switch
 Part = tuple[Side | None, int | None]
 
 
@@ -32,6 +32,7 @@ class Promises:
         self.stateless = False  # the state file was lost, and no command has restored it yet
         self.side: Side | None = None  # where users were last sent
         self.before: Side | None = None  # where they were sent before that
+        self.left_sick = False  # there something had fallen, or failed by itself, when they were sent away
         self.going: Side | None = None  # as ``side``, but None while users are held
         self.held_until = 0.0  # when users were last held by a recreate, which has a gap by design
         self.stirred_at = 0.0  # when anything happened to a container last
@@ -140,6 +141,7 @@ class Promises:
         if side is not self.side:
             if side.is_color:
                 self._gate(side, happening.by)
+            self.left_sick = self.sick or (self.side is not None and self._fallen(self.side))
             self.before, self.side, self.sick = self.side, side, self._fallen(side)
             self.confirmer = happening.by
         elif traffic.asked is side and traffic.key:
@@ -155,10 +157,9 @@ class Promises:
         boxes = self.world.on(side, OPENING)
         ready = sorted(self.world.service(box) for box in boxes if box.ready)
         releases = {self.world.release(box) for box in self.world.on(side, ROTATING)}
-        shaken = self.world.loop.time() <= self.shaken_until or any(
-            box.fell >= self.world.loop.time() - INSTANT for box in boxes
-        )
-        goes_back = self.robbed and side is self.before and by == self.confirmer  # to what it found, robbed by a hand
+        now = self.world.loop.time()
+        shaken = now <= self.shaken_until or any(box.fell >= now - INSTANT for box in boxes)
+        goes_back = (self.robbed or self.left_sick) and side is self.before and by == self.confirmer  # to what it found
         if ready != sorted(OPENING) and not shaken and not goes_back:
             self.broken("gate", f"{by} sent users to {side}, where only {ready} are ready")
         if len(releases) != 1:
@@ -229,20 +230,20 @@ class Promises:
 
     # 9: what status says is what is so
 
-    def status(self, status: Status) -> None:
-        """Compare what ``status`` has just said with the world."""
+    def status(self, status: Status, asked_at: float) -> None:
+        """Compare what ``status``, *asked_at* a time, has just said with the world, unless that has moved since."""
         self.checked["status"] += 1
         side = self._users()
         active = side if side in COLORS and self.world.on(side) else None
         if not self.world.mounted:
             self._unseen(status)
-        elif status.active is not active and self.world.loop.time() - self.moved_at > INSTANT:
+        elif status.active is not active and self.moved_at < asked_at:
             self.broken("status", f"it says that {status.active} is active, and users are sent to {side}")
         self._interrupted(status)
         for color in COLORS:
             said = {name: service.state for name, service in status.colors[color].services.items()}
             real = {self.world.service(box): box.state for box in self.world.on(color)}
-            if said != real and self.world.loop.time() - self.stirred_at > INSTANT:
+            if said != real and self.stirred_at < asked_at:
                 self.broken("status", f"it says of {color} {said}, and it is {real}")
 
     def _interrupted(self, status: Status) -> None:

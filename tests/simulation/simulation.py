@@ -45,6 +45,7 @@ class Result:
     """How a command ended."""
 
     process: Process
+    began: float = 0.0
     value: Any = None
     error: BaseException | None = None
     said: list[Any] = field(default_factory=list)
@@ -119,7 +120,7 @@ class Simulation:
         """Start the command *name* as a process of its own; it runs while time passes."""
         self.pids += 1
         process = Process(self.world, f"{name}-{self.pids}", troubles, pid=self.pids)
-        result = Result(process)
+        result = Result(process, self.loop.time())
         work = _COMMANDS[name](self.ports(process), self.stack, result.said.append, **options)
         self.promises.begins(process, name)
         task = self.loop.create_task(self._whole(work, result))
@@ -135,7 +136,7 @@ class Simulation:
         result = self.loop.run_until_complete(task)
         self.promises.heard(result.said, result.value, result.error)
         if isinstance(result.value, Status):
-            self.promises.status(result.value)
+            self.promises.status(result.value, result.began)
         return result
 
     def interrupt(self, task: asyncio.Task[Result]) -> None:

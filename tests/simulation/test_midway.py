@@ -7,8 +7,8 @@ import pytest
 from teal.adapters.simulated import Behaviour, Trouble, life
 from teal.core.side import Side
 from teal.core.traffic import Mode, to
-from teal.errors import NeedsPerson, Unavailable, Unhealthy
-from tests.simulation.faults import fill_disk, remove_active, stop_engine, take_down
+from teal.errors import Interrupted, NeedsPerson, Unavailable, Unhealthy
+from tests.simulation.faults import fill_disk, lose_releases, plain_copy, remove_active, stop_engine, take_down
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import JOBS, OPENING, ROTATING
 
@@ -213,3 +213,45 @@ def test_a_stop_that_fails_lets_no_other_stop_what_the_undo_starts_again() -> No
         world.sleep(1)
         assert world.promises.violations == []
         world.close()
+
+
+def test_of_two_old_singletons_only_the_one_of_the_color_is_taken_back(world: Simulation) -> None:
+    source = world.new_source()
+    world.world.behaviours["clock", source] = Behaviour(exits_after_ready=0.4)
+    task = world.begin("deploy")
+    world.sleep(1)
+    plain_copy(world)
+    assert isinstance(world.finish(task).error, NeedsPerson)
+    clocks = [box.name for box in world.world.boxes.values() if world.world.service(box) == "clock" and box.up]
+    assert clocks == ["shop-blue-clock-blue-1"]
+
+
+def test_a_singleton_that_restarts_in_a_loop_is_stopped_before_another_starts(world: Simulation) -> None:
+    source = world.new_source()
+    world.world.behaviours["clock", source] = Behaviour(exits_after=5.0)
+    assert isinstance(world.run("deploy").error, NeedsPerson)  # green serves, and blue's clock goes on
+    (clock,) = world.world.on(Side.BLUE, ("clock",))
+    life.end(world.world, clock)
+    world.world.behaviours["clock", world.new_source()] = Behaviour(exits_after=0.05)
+    world.run("leave")
+    assert sum(box.state != "exited" for box in world.world.boxes.values() if "clock" in box.name) == 1
+
+
+def test_a_recreate_is_undone_though_the_release_that_served_is_no_longer_kept(world: Simulation) -> None:
+    lose_releases(world)
+    world.new_source()
+    task = world.begin("deploy", strategy="recreate")
+    while any(box.up for box in world.world.on(Side.BLUE, ROTATING)):
+        world.sleep(0.01)
+    world.interrupt(task)
+    assert isinstance(world.finish(task).error, Interrupted)
+    world.promises.settled("deploy")
+    assert world.users.traffic() == to(Side.BLUE)
+
+
+def test_users_go_back_to_a_release_that_had_failed_before_its_successor_could(world: Simulation) -> None:
+    world.world.behaviours["web", world.new_source()] = Behaviour(exits_after_ready=0.4)
+    assert isinstance(world.run("deploy").error, NeedsPerson)
+    world.new_source()
+    assert not world.run("deploy", Trouble(57, "fail-after")).ok
+    assert world.users.traffic() == to(Side.GREEN)

@@ -105,14 +105,15 @@ async def clear(scene: Scene, side: Side, *, logs: bool) -> bool:
     """Remove the containers on *side* and, of a color, its own networks; volumes stay.
 
     One that has failed (*logs*) serves nobody: it is stopped all at once, since a hopeless service may need its
-    whole grace.
+    whole grace. A job that goes on there, since its successor failed, stays with its networks.
     """
-    found = await scene.containers(side)
+    every = await scene.containers(side)
+    found = tuple(c for c in every if not (c.alive and c.service in scene.spared))
     if logs:
         await _keep_logs(scene, found)
     await _stop_waves(scene, side, found, at_once=logs)
     await asyncio.gather(*(scene.ports.engine.remove(container.id) for container in found))
-    if not side.is_color:
+    if not side.is_color or len(found) < len(every):
         return not found
     own = [n for n in await scene.ports.engine.networks(scene.stack.project) if _is_of(n, scene, side)]
     for network in own:

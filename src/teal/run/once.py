@@ -111,13 +111,19 @@ async def hand_over(scene: Scene, service: str, source: Side | None, to: Side, r
     try:
         return await start(scene, to, release, (service,))
     except TealError as error:
-        await _take_back(scene, service, old, to, error)
+        await _take_back(scene, service, _one_of(old, source), to, error)
         return False
+
+
+def _one_of(old: tuple[Container, ...], source: Side | None) -> tuple[Container, ...]:
+    """Return those of one side only, the source's if it can be: a hand may have started another one beside it."""
+    first = min(old, key=lambda c: (c.side is not source, not c.running), default=None)
+    return tuple(container for container in old if first is not None and container.side is first.side)
 
 
 async def _stop_singleton(scene: Scene, container: Container) -> None:
     """Stop a singleton with the grace that its own release gives it."""
-    services = {s.name: s for s in (*scene.stack.rotating, *scene.described(container.release))}
+    services = {s.name: s for s in (*scene.stack.rotating, *scene.services(container.release))}
     await scene.ports.engine.stop(container.id, grace=services[container.service].grace)
 
 

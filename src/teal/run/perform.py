@@ -179,7 +179,7 @@ async def _drain(scene: Scene, side: Side) -> None:
     """Drain the routes that stand on *side*, as their own release describes them."""
     numbers = {container.release for container in await scene.containers(side)}
     release = numbers.pop() if len(numbers) == 1 and side.is_color else None
-    routes = tuple(service for service in scene.described(release) if service.role is Role.ROUTE)
+    routes = tuple(service for service in scene.services(release) if service.role is Role.ROUTE)
     await traffic.drain(scene, side, routes)
 
 

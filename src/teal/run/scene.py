@@ -71,11 +71,7 @@ class Scene:
         raise Refused(f"release {number} is not kept any more", hint="`teal history` shows what was; deploy anew")
 
     def services(self, release: int | None) -> tuple[Service, ...]:
-        """Return the rotating services of *release*, or of today's files where it is None (the plain side)."""
-        return self.stack.rotating if release is None else self.release(release).rotating
-
-    def described(self, release: int | None) -> tuple[Service, ...]:
-        """Return the rotating services of *release*, of today's files where it isn't kept any more."""
+        """Return the rotating services of *release*, of today's files on the plain side or where it isn't kept."""
         kept = next((each for each in self.ports.releases.all() if each.number == release), None)
         return kept.rotating if kept else self.stack.rotating
 

@@ -107,6 +107,8 @@ def ask_to_stop(world: World, box: Box, grace: float, *, by: str = "") -> float:
     box.stopped = True
     if not box.up:
         box.life += 1
+        if box.state == "restarting":
+            world.tell("stopping", box.name, by=by, box=box)
         box.state = "exited" if box.started else box.state
         world.stir(box)
         return 0.0
@@ -137,18 +139,24 @@ def remove(world: World, box: Box, *, by: str = "") -> None:
 
 
 def restart_engine(world: World, *, seconds: float) -> None:
-    """Stop every container with the engine, and after *seconds* start those that their policy revives."""
+    """Stop every container with the engine, and after *seconds* start those that their policy revives.
+
+    An engine that is away already comes back when the last of its outages is over, with all that ran before.
+    """
     running = [box for box in world.boxes.values() if box.state in {"running", "restarting"}]
-    world.engine_up = False
+    world.engine_up, world.engine_back = False, max(world.engine_back, world.loop.time() + seconds)
+    world.interrupted += running
     for box in running:
         box.life += 1
         box.state, box.ready, box.finished, box.exit_code = "exited", False, world.now, 137
         world.tell("ended", box.name, by="engine", box=box)
-    world.later(seconds, partial(_revive, world, running))
+    world.later(seconds, partial(_revive, world))
 
 
-def _revive(world: World, running: list[Box]) -> None:
-    world.engine_up = True
+def _revive(world: World) -> None:
+    if world.engine_up or world.loop.time() < world.engine_back:
+        return
+    world.engine_up, running, world.interrupted = True, world.interrupted, []
     for box in tuple(world.boxes.values()):
         revived = box.restart == "always" or (box.restart == "unless-stopped" and box in running and not box.stopped)
         if revived and not box.up:

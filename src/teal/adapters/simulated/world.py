@@ -129,6 +129,8 @@ class World:
         self.behaviours: dict[tuple[str, int], Behaviour] = {}
         self.skew = 0.0  # what was done to the wall clock
         self.engine_up = True
+        self.engine_back = 0.0  # when the last of its outages is over, on the loop's clock
+        self.interrupted: list[Box] = []  # what ran when the engine went away
         self.holder: Any = None  # the process that holds the lock
         self.held_for = ""  # the command that it works on
         self.held_since = 0.0

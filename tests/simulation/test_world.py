@@ -1,0 +1,38 @@
+"""The simulated world itself, where it was once unlike the real one, or asked of Teal what nobody can know."""
+
+from __future__ import annotations
+
+from teal.adapters.simulated import Trouble
+from teal.core.side import Side
+from tests.simulation.faults import kill_active, restart_engine, restart_proxy, stop_engine
+from tests.simulation.simulation import Simulation
+from tests.simulation.stack import ROTATING
+
+
+def test_an_engine_that_goes_away_again_while_it_is_away_comes_back_once_with_all_that_ran(world: Simulation) -> None:
+    stop_engine(world)
+    world.sleep(30)
+    stop_engine(world)
+    restart_engine(world)
+    world.sleep(59)
+    assert not world.world.engine_up
+    assert not [box for box in world.world.boxes.values() if box.up]
+    world.sleep(2)
+    assert world.world.engine_up
+    assert [box for box in world.world.on(Side.BLUE, ROTATING) if not box.up] == []
+    starts = {box.started for box in world.world.boxes.values()}
+    world.sleep(60)
+    assert {box.started for box in world.world.boxes.values()} == starts
+
+
+def test_no_process_begins_while_the_engine_is_away(world: Simulation) -> None:
+    stop_engine(world)
+    restart_proxy(world)
+    world.sleep(30)
+    assert not [box for box in world.world.boxes.values() if box.up]
+
+
+def test_status_is_held_to_what_was_so_when_it_was_asked(world: Simulation) -> None:
+    kill_active(world)
+    looked = world.run("status", Trouble(1, "late", look=True)).value
+    assert looked.colors["blue"].services["web"].state == "restarting"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from teal.adapters.simulated import Behaviour, Trouble, life
+from teal.adapters.simulated.compose import build_image
 from teal.core.side import Side
 from teal.core.traffic import Mode, to
 from teal.errors import Interrupted, NeedsPerson, Unavailable, Unhealthy
@@ -255,3 +256,34 @@ def test_users_go_back_to_a_release_that_had_failed_before_its_successor_could(w
     world.new_source()
     assert not world.run("deploy", Trouble(57, "fail-after")).ok
     assert world.users.traffic() == to(Side.GREEN)
+
+
+def with_a_clock_that_went_on(world: Simulation) -> None:
+    """Let green serve, and blue's clock go on, since green's own failed."""
+    world.world.behaviours["clock", world.new_source()] = Behaviour(exits_after=2.0)
+    assert isinstance(world.run("deploy").error, NeedsPerson)
+    world.world.behaviours.clear()
+
+
+def test_cleanup_leaves_a_color_whose_clock_goes_on(world: Simulation) -> None:
+    with_a_clock_that_went_on(world)
+    cleaned = world.run("cleanup").value
+    assert cleaned.notes == ("blue stays: clock runs there, and not on green",)
+    assert [box.name for box in world.world.on(Side.BLUE) if box.up] == ["shop-blue-clock-blue-1"]
+    world.new_source()
+    ended = world.run("deploy")
+    assert "clock on blue end now, and run again after the switch" in ended.value.notes
+    assert world.run("cleanup").value.containers
+    world.promises.settled("cleanup")
+
+
+def test_leave_leaves_the_clock_of_the_color_where_the_plain_one_fails(world: Simulation) -> None:
+    world.world.behaviours["clock", world.new_source()] = Behaviour(exits_after=2.0)
+    build_image(world.world, world.stack.models[Side.PLAIN], "api")  # as somebody may by hand
+    error = world.run("leave").error
+    assert isinstance(error, NeedsPerson)
+    assert "the old clock runs again" in error.message
+    assert [box.name for box in world.world.on(Side.BLUE)] == ["shop-blue-clock-blue-1"]
+    world.world.behaviours.clear()
+    assert world.run("deploy").ok
+    world.promises.settled("deploy")

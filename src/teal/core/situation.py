@@ -120,6 +120,16 @@ def spared_plainly(observed: Observed, stack: Stack, source: Side | None) -> tup
     return tuple(s.name for s in stack.rotating if s.name in plain and s.name not in up and not s.opens)
 
 
+def jobs_going_on(observed: Observed, stack: Stack, side: Side) -> tuple[str, ...]:
+    """Return the jobs that run on the color *side*, which is not active, while the active color's own do not."""
+    active = observed.active
+    if active is None or side is active:
+        return ()
+    up = {container.service for container in observed.on(active) if container.running}
+    alive = {container.service for container in observed.on(side) if container.alive} - up
+    return tuple(s.name for s in services_on(observed, stack, side) if s.name in alive and not s.opens)
+
+
 def _left_plainly(observed: Observed, stack: Stack) -> tuple[str, ...]:
     """Return the rotating services of which only stopped plain containers exist: ``always`` would revive them."""
     there, running = {c.service for c in observed.on(Side.PLAIN)}, plainly_running(observed, stack)

@@ -8,6 +8,7 @@ from teal.core.observed import Observed
 from teal.core.plan import emptied
 from teal.core.policy import superfluous
 from teal.core.side import COLORS, Side
+from teal.core.situation import jobs_going_on
 from teal.core.stack import Stack
 from teal.core.steps import Clear, Drain, Plan, Prune, Settle, Step
 from teal.errors import Refused
@@ -23,8 +24,12 @@ class Removal:
 
 
 def plan_cleanup(observed: Observed, stack: Stack) -> Plan:
-    """Return the plan that removes the color that doesn't serve, then the releases beyond the policy."""
+    """Return the plan that removes the color that doesn't serve, then the releases beyond the policy.
+
+    A color whose jobs go on, since the active one's failed, stays: else they would run nowhere.
+    """
     idle = [color for color in COLORS if color is not observed.active and _stands(observed, stack, color)]
+    idle = [color for color in idle if not jobs_going_on(observed, stack, color)]
     active = observed.release_on(observed.active) if observed.active else None
     prune = superfluous(observed, active=active, keep=stack.settings.keep_releases)
     steps: list[Step] = [step for color in idle for step in emptied(observed, color)]
@@ -32,6 +37,16 @@ def plan_cleanup(observed: Observed, stack: Stack) -> Plan:
         steps.append(Settle(observed.active))  # the drain asks the proxy with a key
     steps += [prune] if prune else []
     return Plan("cleanup", observed.active, None, None, tuple(steps), (), ())
+
+
+def staying(observed: Observed, stack: Stack) -> tuple[str, ...]:
+    """Return in words which color a cleanup leaves alone, and why."""
+    going = {color: jobs_going_on(observed, stack, color) for color in COLORS}
+    return tuple(
+        f"{color} stays: {', '.join(jobs)} run{'s' * (len(jobs) == 1)} there, and not on {observed.active}"
+        for color, jobs in going.items()
+        if jobs
+    )
 
 
 def plan_down(observed: Observed) -> Plan:

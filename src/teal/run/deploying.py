@@ -10,10 +10,10 @@ from teal.core.observed import Observed
 from teal.core.plan import WINDOW, Change, plan_deploy, plan_leave, plan_prepare, plan_rollback
 from teal.core.refuse import lost
 from teal.core.roles import Role
-from teal.core.situation import change_to, last_release, leaving_change, rollback_release
+from teal.core.situation import change_to, jobs_going_on, last_release, leaving_change, rollback_release
 from teal.core.stack import Stack
 from teal.core.standing import same_release
-from teal.core.steps import Plan, Step
+from teal.core.steps import Clear, Plan, Step
 from teal.core.words import say
 from teal.errors import NeedsPerson, Refused
 from teal.run import making, window
@@ -52,7 +52,9 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watc
         if not options.force and await _unchanged(observed, stack, run.scene):
             ports.journal.end(run.id, "unchanged")
             return run.outcome("unchanged", observed.release_on(change.source) if change.source else None)
-        await run.through(plan_deploy(observed, stack, change))
+        plan = plan_deploy(observed, stack, change)
+        run.say_what_ends(observed, plan)
+        await run.through(plan)
         await _tell_shared_changes(run.scene)
         return run.outcome("done", change.release)
 
@@ -114,6 +116,7 @@ async def rollback(
         healed, observed = await heal(ports, stack, watch, go_on=True)
         plan, change = _rollback_plan(observed, stack, to, keep=keep)
         run = _Run(ports, stack, watch, change, began, healed)
+        run.say_what_ends(observed, plan)
         await run.through(plan)
         return run.outcome("done", change.release)
 
@@ -164,6 +167,13 @@ class _Run:
         number = None if change.command == "deploy" else change.release
         self.id = ports.journal.begin(change.command, change.source, change.target, number)
         self._change, self._began, self._healed = change, began, healed
+
+    def say_what_ends(self, observed: Observed, plan: Plan) -> None:
+        """Say which jobs, that went on since the active color's own failed, end where *plan* fills their color anew."""
+        target = self._change.target
+        jobs = jobs_going_on(observed, self.scene.stack, target)
+        if jobs and Clear(target) in plan.before:
+            self.scene.note(f"{', '.join(jobs)} on {target} end now, and run again after the switch", warning=True)
 
     async def through(self, plan: Plan) -> None:
         """Execute *plan*; ``NeedsPerson`` bears the report of what was done all the same."""

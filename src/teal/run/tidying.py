@@ -11,7 +11,7 @@ from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.stack import Stack
 from teal.core.steps import Plan
-from teal.core.tidying import plan_cleanup, refuse_unknown, removal
+from teal.core.tidying import plan_cleanup, refuse_unknown, removal, staying
 from teal.core.traffic import PLAIN
 from teal.core.words import say
 from teal.errors import ConfigError, TealError
@@ -49,6 +49,7 @@ def _cleaned(
         f"contract {name} waits for no older release any more: `teal migrate contract {name}`"
         for name in freed(observed, frozenset(gone.releases))
     )
+    notes = (*staying(observed, stack), *notes)
     return Cleaned(stack.project, outcome, gone.containers, gone.releases, gone.networks, said, healed, notes)
 
 

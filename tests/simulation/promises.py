@@ -180,10 +180,10 @@ class Promises:
         if not taken_back and not held:
             self.broken("job", f"{by} started {box.name} while users belong to {self._users()}")
 
-    def _singletons(self) -> None:
+    def _singletons(self, started: Box) -> None:
         self.checked["singletons"] += 1
         up = [box.name for box in self.world.boxes.values() if box.up and self.world.service(box) == "clock"]
-        if len(up) > 1 and not self.stray:
+        if started.name in up and len(up) > 1 and not self.stray:
             self.broken("singletons", f"{' and '.join(sorted(up))} run at once")
 
     # 4 and 5: what serves is not touched
@@ -291,7 +291,7 @@ class Promises:
             self.sick = self.sick or self.world.behaviour(box) != Behaviour()
         if happening.kind == "started":
             self._exact(box)
-            self._singletons()
+            self._singletons(box)
             if self.world.service(box) in JOBS:
                 self._job(happening, box)
         if by_teal and happening.kind in {"stopping", "removed"}:

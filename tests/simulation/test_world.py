@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from teal.adapters.simulated import Trouble
 from teal.core.side import Side
-from tests.simulation.faults import kill_active, restart_engine, restart_proxy, stop_engine
+from teal.errors import NeedsPerson
+from tests.simulation.faults import kill_active, plain_copy, restart_engine, restart_proxy, stop_engine, take_down
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import ROTATING
 
@@ -36,3 +37,15 @@ def test_status_is_held_to_what_was_so_when_it_was_asked(world: Simulation) -> N
     kill_active(world)
     looked = world.run("status", Trouble(1, "late", look=True)).value
     assert looked.colors["blue"].services["web"].state == "restarting"
+
+
+def test_two_clocks_are_the_doing_of_who_started_the_second(world: Simulation) -> None:
+    task = world.begin("leave")
+    while world.users.traffic().side is Side.BLUE:  # type: ignore[union-attr]
+        world.sleep(0.01)
+    take_down(world)
+    assert isinstance(world.finish(task).error, NeedsPerson)  # blue's jobs go on
+    plain_copy(world)
+    world.promises.stray = False
+    assert world.run("deploy").ok
+    world.promises.settled("deploy")

@@ -10,6 +10,7 @@ from teal.core.side import COLORS, Side
 from teal.core.traffic import Mode, Traffic, parse_traffic
 from teal.errors import TealError
 from teal.run.results import Status
+from tests.simulation.said import untrue
 from tests.simulation.settled import amiss
 from tests.simulation.stack import CHAIN, JOBS, OPENING, ROTATING, SECRET, SETTINGS, SHARED
 
@@ -35,6 +36,7 @@ class Promises:
         self.left_sick = False  # there something had fallen, or failed by itself, when they were sent away
         self.going: Side | None = None  # as ``side``, but None while users are held
         self.held_until = 0.0  # when users were last held by a recreate, which has a gap by design
+        self.half_back = False  # its undo met an engine that was away: what it stopped waits for the next command
         self.stirred_at = 0.0  # when anything happened to a container last
         self.moved_at = 0.0  # when users last ceased to be sent where they were: a switch, or a hold
         self.confirmer = ""  # the process that last sent users where they are
@@ -91,7 +93,8 @@ class Promises:
             boxes = self.world.on(self.world.side(request.box) or Side.PLAIN, CHAIN)
             excused = excused or any(self.world.behaviour(box) != Behaviour() for box in boxes)  # it ends by itself
         if request.box is None:  # it was held: nobody has restored the state, or ended a recreate, in its 30 s
-            excused = excused or self.stateless or self.going is None or request.began < self.held_until
+            waits = self.going is None or self.half_back or request.began < self.held_until
+            excused = excused or self.stateless or waits
         if request.outcome == "lost" and not excused and not self._may_be_cut(request):
             self.broken("lost", f"request {request.number} ({request.kind}, {request.row}): {request.why}")
 
@@ -134,6 +137,7 @@ class Promises:
         if self.going is None:
             self.held_until = self.world.loop.time()
         if side is not self.going:
+            self.half_back = self.going is None and side is not None and not self.world.engine_up
             self.going, self.moved_at = side, self.world.loop.time()
         if side is None or traffic is None:
             return
@@ -233,32 +237,9 @@ class Promises:
     def status(self, status: Status, asked_at: float) -> None:
         """Compare what ``status``, *asked_at* a time, has just said with the world, unless that has moved since."""
         self.checked["status"] += 1
-        side = self._users()
-        active = side if side in COLORS and self.world.on(side) else None
-        if not self.world.mounted:
-            self._unseen(status)
-        elif status.active is not active and self.moved_at < asked_at:
-            self.broken("status", f"it says that {status.active} is active, and users are sent to {side}")
-        self._interrupted(status)
-        for color in COLORS:
-            said = {name: service.state for name, service in status.colors[color].services.items()}
-            real = {self.world.service(box): box.state for box in self.world.on(color)}
-            if said != real and self.stirred_at < asked_at:
-                self.broken("status", f"it says of {color} {said}, and it is {real}")
-
-    def _interrupted(self, status: Status) -> None:
-        """Look whether it names the command that was interrupted, and none where none was."""
-        left = [run["command"] for run in self.world.disk.runs if run["ended"] is None]
-        if left and not status.lock and not self.stateless and left[0] not in status.interrupted:
-            self.broken("status", f"{left} were interrupted, and it says {status.interrupted!r}")
-        if not left and "was interrupted" in status.interrupted:
-            self.broken("status", f"nothing was interrupted, and it says {status.interrupted!r}")
-
-    def _unseen(self, status: Status) -> None:
-        """Look whether it names that the proxy reads another file, where both are there."""
-        there = self.world.disk.state is not None and any(box.ready for box in self.world.on(Side.PLAIN, ("proxy",)))
-        if there and not any("does not see" in each for each in status.problems):
-            self.broken("status", f"the proxy does not see the state file, and it says {status.problems}")
+        moved, stirred = self.moved_at >= asked_at, self.stirred_at >= asked_at
+        for wrong in untrue(status, self.world, self._users(), moved=moved, stirred=stirred, stateless=self.stateless):
+            self.broken("status", wrong)
 
     def settled(self, what: str) -> None:
         """Look whether everything is as it must be once a command has ended and nothing is amiss."""
@@ -277,6 +258,11 @@ class Promises:
         if any(SECRET in each or "k3y" in each for each in words):
             self.broken("secret", "a planted secret was said")
 
+    def _stirred(self) -> None:
+        self.stirred_at = self.world.loop.time()
+        if self.half_back and self.side and not self._fallen(self.side):
+            self.half_back, self.held_until = False, self.stirred_at
+
     def _happened(self, happening: Happening) -> None:
         box = happening.box
         by_teal = happening.by in self.commands
@@ -286,7 +272,7 @@ class Promises:
             self._state(happening)
         if box is None:
             return
-        self.stirred_at = self.world.loop.time()
+        self._stirred()
         if happening.kind in {"ended", "unready"} and not happening.by and self.world.side(box) is self._owner():
             self.sick = self.sick or self.world.behaviour(box) != Behaviour()
         if happening.kind == "started":

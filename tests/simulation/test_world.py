@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from teal.adapters.simulated import Trouble
 from teal.core.side import Side
-from teal.errors import NeedsPerson
+from teal.errors import NeedsPerson, Unavailable
 from tests.simulation.faults import kill_active, plain_copy, restart_engine, restart_proxy, stop_engine, take_down
 from tests.simulation.simulation import Simulation
-from tests.simulation.stack import ROTATING
+from tests.simulation.stack import OPENING, ROTATING
 
 
 def test_an_engine_that_goes_away_again_while_it_is_away_comes_back_once_with_all_that_ran(world: Simulation) -> None:
@@ -49,3 +49,18 @@ def test_two_clocks_are_the_doing_of_who_started_the_second(world: Simulation) -
     world.promises.stray = False
     assert world.run("deploy").ok
     world.promises.settled("deploy")
+
+
+def test_what_a_recreate_has_stopped_waits_for_the_next_command_where_its_undo_met_no_engine(world: Simulation) -> None:
+    world.new_source()
+    task = world.begin("deploy", strategy="recreate")
+    while any(box.state != "exited" for box in world.world.on(Side.BLUE, OPENING)):
+        world.sleep(0.01)
+    restart_engine(world)
+    assert isinstance(world.finish(task).error, Unavailable)
+    world.sleep(60)
+    assert world.users.counts["lost"]
+    assert "undone" in world.run("cleanup").value.healed
+    lost = world.users.counts["lost"]
+    world.sleep(60)
+    assert world.users.counts["lost"] == lost

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,16 @@ def wait_healthy(tale: World, service: str) -> None:
         return bool(container(tale, service)["State"].get("Health", {}).get("Status") == "healthy")
 
     wait_until(healthy, f"{service} is healthy", within=60)
+
+
+def wait_steady(tale: World, service: str) -> None:
+    """Wait until a shared service has lived for so long that the engine forgets its earlier ends.
+
+    It waits twice as long before each start of what has lived for less than 10 s, up to a minute.
+    """
+
+    def steady() -> bool:
+        started = datetime.fromisoformat(container(tale, service)["State"]["StartedAt"][:19] + "+00:00")
+        return datetime.now(UTC) - started > timedelta(seconds=12)
+
+    wait_until(steady, f"{service} is steady", within=75)

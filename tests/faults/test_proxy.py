@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.by_hand import crash, crashing, findings, name_of, told, wait_healthy
+from tests.faults.by_hand import crash, crashing, findings, name_of, told, wait_healthy, wait_steady
 from tests.faults.users import Users
 from tests.faults.world import QUICK, World
 
@@ -15,6 +15,7 @@ FACTOR, SLACK = 3, 30  # a proxy starts more slowly while a color does: outside 
 @pytest.fixture
 def control(tale: World, users: Users) -> int:
     """How many requests a crash of the proxy costs without Teal."""
+    wait_steady(tale, "proxy")
     with tale.away("proxy", control=True) as window:
         crash(tale, "proxy")
     wait_healthy(tale, "proxy")

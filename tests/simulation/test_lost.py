@@ -130,3 +130,29 @@ def test_a_leave_that_had_not_switched_is_undone_though_state_file_and_journal_a
     assert world.run("cleanup").ok
     assert world.users.traffic() == to(Side.BLUE)
     world.promises.settled("cleanup")
+
+
+def test_a_state_file_lost_after_a_killed_recreate_sends_nobody_to_the_color_that_still_has_to_start() -> None:
+    for kind in ("kill-before", "kill-after"):
+        world = Simulation()
+        world.plain_up()
+        world.users.flow()
+        assert world.run("deploy").ok
+        world.new_source()
+        switch = [n for n, each in enumerate(effects_of_a_recreate(), 1) if each == "proxy.write"][4]
+        assert world.run("deploy", Trouble(switch, kind), strategy="recreate").killed  # type: ignore[arg-type]
+        world.world.disk.state = None
+        world.promises.lost_state()
+        assert "undone" in world.run("cleanup").value.healed
+        assert world.users.traffic() == to(Side.BLUE)
+        assert world.promises.violations == []
+        world.close()
+
+
+def effects_of_a_recreate() -> list[str]:
+    """Return the outside effects of a recreate beside a color, in order."""
+    world = Simulation()
+    world.plain_up()
+    assert world.run("deploy").ok
+    world.new_source()
+    return world.run("deploy", strategy="recreate").process.effects

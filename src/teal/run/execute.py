@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from teal.core.events import StepBegan, StepEnded
 from teal.core.side import Side
-from teal.core.steps import Plan, RunHook, Step, Switch
+from teal.core.steps import BringBack, Plan, RunHook, Start, Step, Switch
 from teal.core.traffic import AWAY, Mode
 from teal.core.words import name_of
 from teal.errors import Interrupted, NeedsPerson, TealError, Unavailable
@@ -29,7 +29,7 @@ async def execute(plan: Plan, scene: Scene, run: int) -> None:
     before the switch, it undoes and raises ``Interrupted``; after it, it finishes first.
     """
     phases = scene.phases
-    scene.users = Mode(_users_of(plan))
+    scene.users = _users_of(plan)
     try:
         await _until_confirmed(plan, scene, run, phases)
     except asyncio.CancelledError:
@@ -50,10 +50,16 @@ async def execute(plan: Plan, scene: Scene, run: int) -> None:
     scene.done_at = scene.ports.clock.monotonic()
 
 
-def _users_of(plan: Plan) -> Side:
-    """Return where users are when *plan* begins: a run that goes forward after its switch begins with that again."""
+def _users_of(plan: Plan) -> Mode:
+    """Return where users are when *plan* begins, should the state file be lost.
+
+    A run that goes forward after its switch begins with that again; one that starts a stopped side again keeps them
+    away until it serves.
+    """
     first = next(iter(plan.before), None)
-    return first.to if isinstance(first, Switch) else plan.source or Side.PLAIN
+    if plan.command == "heal" and isinstance(first, Start | BringBack):
+        return Mode.HOLD
+    return Mode(first.to if isinstance(first, Switch) else plan.source or Side.PLAIN)
 
 
 def _worried(plan: Plan, scene: Scene, run: int) -> NeedsPerson:

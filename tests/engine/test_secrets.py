@@ -21,7 +21,9 @@ from tests.engine.test_cli import SNIPPET, Mini
 
 pytestmark = pytest.mark.engine
 MARK = "m4rk3r"
-VARIABLES = ("API_TOKEN", "BUILD_TOKEN", "LICENSE_KEY")
+VARIABLES = ("API_TOKEN", "BUILD_TOKEN")
+# A later line of it looks like a variable.
+LICENSE = f"{MARK}-license-begin\n  {MARK}_TOKEN={MARK}=$é\n\n{MARK}-license-end\n"
 
 
 class Keys:
@@ -53,7 +55,7 @@ class Sealed(Mini):
 
     def environment(self, **more: str) -> dict[str, str]:
         planted = {name: f"{MARK}-{name.lower()}-$/+é" for name in VARIABLES}
-        return {**super().environment(), **planted, **more}
+        return {**super().environment(), **planted, "LICENSE_KEY": LICENSE, **more}
 
 
 class Told:
@@ -68,6 +70,17 @@ class Told:
         ended = self.mini.teal(*words, status=status, **more)
         self.printed.append(f"$ teal {' '.join(words)}\n{ended.stdout}{ended.stderr}")
         return self.printed[-1]
+
+    @property
+    def web(self) -> str:
+        """Return the container that serves."""
+        side = self.mini.status()["active"]
+        return f"{self.mini.stack.project}-{side}-web-{side}-1"
+
+    def inside(self, line: str) -> str:
+        """Return what the shell prints for *line* in what serves, every byte of it."""
+        argv = ["docker", "exec", self.web, "sh", "-c", line]
+        return subprocess.run(argv, check=True, capture_output=True).stdout.decode()
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +119,17 @@ def test_no_secret_is_printed_though_the_stack_logs_them_all(told: Told) -> None
     for printed in told.printed:
         lines = [line for line in printed.splitlines() if MARK in line]
         assert lines == [], printed
+
+
+def test_a_secret_of_several_lines_keeps_them_all(told: Told) -> None:
+    assert told.inside("cat /run/secrets/license") == LICENSE
+    assert told.inside("cat /run/secrets/key") == f"{MARK}-line-one\n{MARK}-line-two\n"
+
+
+def test_a_named_volume_of_a_rotating_service_is_the_one_of_the_plain_stack(told: Told) -> None:
+    shown = json.loads(docker("inspect", "-f", "{{json .Mounts}}", told.web))
+    (volume,) = [each for each in shown if each["Type"] == "volume"]
+    assert (volume["Name"], volume["Destination"]) == (f"{told.mini.stack.project}_seen", "/seen")
 
 
 def test_what_is_no_secret_in_a_log_line_is_shown(told: Told) -> None:

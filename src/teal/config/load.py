@@ -15,7 +15,7 @@ from teal.config.declared import checks_of, evidence_of, hooks_of
 from teal.config.migrating import digest_of, migrations_of
 from teal.config.options import Options, directory, overlay, owner_files
 from teal.config.places import named_in, places
-from teal.config.resolve import Resolved, interpolation, mentioned, resolve
+from teal.config.resolve import Resolved, mentioned, resolve, values
 from teal.config.settings import Overrides, settings_of
 from teal.config.teal_yml import TealYml
 from teal.core.render import render_both, render_once
@@ -49,7 +49,7 @@ async def load(
     files = owner_files(options, known)
     overlays = {side: overlay(files, side) for side in COLORS}
     resolved = await _resolved(options, known, files, {} if only_plain else overlays)
-    models = {side: await _with_values(each.model, options, known) for side, each in resolved.items()}
+    models = await _with_values({side: each.model for side, each in resolved.items()}, options, known, files)
     _alike(models, overlays)
     said = _teal_yml(files[0].parent)
     plain = models[Side.PLAIN]
@@ -112,27 +112,33 @@ def _alike(models: Mapping[Side, Tree], overlays: Mapping[Side, Path | None]) ->
             raise ConfigError(f"{file} names {name}, which {side.other} has not", hint=hint)
 
 
-async def _with_values(model: Tree, options: Options, environment: dict[str, str]) -> Tree:
-    """Return *model* with the secrets and configs that an environment variable holds given by value."""
-    kinds = {kind: mapping(model.get(kind)) for kind in ("secrets", "configs")}
-    wanted = [mapping(each).get("environment") for entries in kinds.values() for each in entries.values()]
-    if not any(wanted):
-        return model
-    values = await interpolation(options, environment)
-    return {**model, **{kind: _valued(kind, entries, values) for kind, entries in kinds.items() if entries}}
+async def _with_values(
+    models: Mapping[Side, Tree], options: Options, environment: dict[str, str], files: tuple[Path, ...]
+) -> dict[Side, Tree]:
+    """Return *models* with the secrets and configs that an environment variable holds given by value."""
+    kinds = ("secrets", "configs")
+    entries = [entry for model in models.values() for kind in kinds for entry in mapping(model.get(kind)).values()]
+    variables = {text(mapping(entry).get("environment")) for entry in entries} - {""}
+    if not variables:
+        return dict(models)
+    found = await values(options, environment, files, variables)
+    return {
+        side: {**model, **{kind: _valued(kind, mapping(model[kind]), found) for kind in kinds if model.get(kind)}}
+        for side, model in models.items()
+    }
 
 
-def _valued(kind: str, entries: Mapping[str, object], values: Mapping[str, str]) -> Tree:
-    return {name: _value(kind, name, mapping(entry), values) for name, entry in entries.items()}
+def _valued(kind: str, entries: Mapping[str, object], found: Mapping[str, str]) -> Tree:
+    return {name: _value(kind, name, mapping(entry), found) for name, entry in entries.items()}
 
 
-def _value(kind: str, name: str, entry: Mapping[str, object], values: Mapping[str, str]) -> Tree:
+def _value(kind: str, name: str, entry: Mapping[str, object], found: Mapping[str, str]) -> Tree:
     variable = text(entry.get("environment"))
     if not variable:
         return dict(entry)
-    if variable not in values:
+    if variable not in found:
         raise ConfigError(f"{kind}.{name} takes its value from {variable}, which is not set", hint=f"set {variable}")
-    return {"name": entry.get("name"), "content": escaped(values[variable])}
+    return {"name": entry.get("name"), "content": escaped(found[variable])}
 
 
 def _teal_yml(folder: Path) -> TealYml:

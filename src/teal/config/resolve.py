@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -15,11 +16,13 @@ from teal.config.options import Options, owner_files
 from teal.config.refusals import refusal
 from teal.config.shape import checked
 from teal.core.stack import Tree
+from teal.core.tree import mapping, services_in, unescaped
 from teal.errors import ConfigError, Unavailable
 
 _UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
 _NAMED = re.compile(r"(?<!\$)\$\{?([A-Za-z_]\w*)")
 _MESSAGE = re.compile(r'level=(\w+) msg="((?:[^"\\]|\\.)*)"')
+_ASKING = "teal-asks"  # service of a model that nothing is made of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +70,25 @@ def understood(output: str, errors: str) -> Resolved:
     return Resolved(checked(model), frozenset(_UNSET.findall(errors)), _notes(errors))
 
 
-async def interpolation(options: Options, environment: dict[str, str]) -> dict[str, str]:
-    """Return the variables that Compose interpolates with: the environment's and those of ``.env`` files."""
-    output, _ = await ask(options, environment, [*arguments(options), "config", "--environment"])
-    pairs = (line.partition("=") for line in output.splitlines())
-    return {name: value for name, _, value in pairs}
+async def values(
+    options: Options, environment: dict[str, str], files: Sequence[Path], names: Iterable[str]
+) -> dict[str, str]:
+    """Return, of the variables called *names*, those that are set for Compose, with their values: all lines of them.
+
+    Compose knows more than *environment*: those of ``.env`` files. ``config --environment`` prints them all, and nobody
+    can tell where a value of several lines ends. So a service of Teal's own is added that asks for them.
+    """
+    asking = {"services": {_ASKING: {"image": "none", "environment": sorted(set(names))}}}
+    argv = [*arguments(options, (*files, Path("-"))), "config", "--format", "json", _ASKING]
+    output, errors = await ask(options, environment, argv, files, text=json.dumps(asking))
+    told = mapping(services_in(understood(output, errors).model)[_ASKING].get("environment"))
+    return {name: unescaped(value) for name, value in told.items() if value is not None}
 
 
 async def ask(
-    options: Options, environment: dict[str, str], argv: Sequence[str], files: Sequence[Path] = ()
+    options: Options, environment: dict[str, str], argv: Sequence[str], files: Sequence[Path] = (), *, text: str = ""
 ) -> tuple[str, str]:
-    """Run *argv* where the owner stands, with PWD saying so; return what it printed on both streams.
+    """Run *argv* where the owner stands, with PWD saying so and *text* to read; return what it printed on both streams.
 
     Where it fails, ConfigError says why, and of broken YAML in which of *files* it is.
     """
@@ -87,7 +98,7 @@ async def ask(
             *argv,
             cwd=options.cwd,
             env=known,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
@@ -95,16 +106,16 @@ async def ask(
         raise Unavailable(
             "there is no docker command", hint="install the Docker Engine with its Compose plugin"
         ) from error
-    output, errors = await _printed(process)
+    output, errors = await _printed(process, text)
     if process.returncode != 0:
         raise refusal(errors, files)
     return output, errors
 
 
-async def _printed(process: asyncio.subprocess.Process) -> tuple[str, str]:
-    """Return what *process* has printed at its end; cancelled, it is killed."""
+async def _printed(process: asyncio.subprocess.Process, text: str) -> tuple[str, str]:
+    """Return what *process*, given *text* to read, has printed at its end; cancelled, it is killed."""
     try:
-        output, errors = await process.communicate()
+        output, errors = await process.communicate(text.encode())
     except asyncio.CancelledError:
         with suppress(ProcessLookupError):
             process.kill()

@@ -117,7 +117,7 @@ async def keep(scene: Scene, number: int, side: Side) -> bool:
         fingerprint=stack.fingerprint,
         meets=rendered.meets,
         own=networks_by_service(stack, side),
-        volumes=tuple(dict.fromkeys((*rendered.volumes, *once.volumes))),
+        volumes=tuple({each.name: each for each in (*rendered.volumes, *once.volumes)}.values()),
         remembered=remember(scene.stack),
         mounted=mounts,
         variables=tuple(sorted(scene.stack.variables - scene.stack.unset)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import signal
 import time
@@ -242,3 +243,28 @@ def test_the_stacks_own_one_shot_is_the_expand_phase_as_it_stands(clean: Till) -
     expected = ["expand", "recheck", "create"]
     assert [each for each in steps if each in {"run-once", *expected}] == expected
     assert clean.sql("SELECT count(*) FROM shots") == "0"
+
+
+def killed_after_its_switch(till: Till, *words: str) -> int:
+    """Kill a command right after its switch; return the number of its release."""
+    with till.teal.running(*words, RELEASE_NAME=secrets.token_hex(4)) as run:
+        run.until_step("confirm")
+        run.send(signal.SIGKILL)
+        run.end()
+    found: int = till.teal.status()["release"]
+    return found
+
+
+def test_a_command_that_only_looks_at_kept_releases_heals_a_deploy_that_was_killed_after_its_switch(till: Till) -> None:
+    release = killed_after_its_switch(till, "deploy")
+    assert "interrupted after its switch: finished" in till.teal.run("cleanup", "--yes").result["healed"]
+    assert till.teal.status()["release"] == release
+    assert till.teal.run("rollback").result["healed"] == ""
+
+
+def test_it_heals_a_window_too_and_raises_the_floor_as_the_database_tells_it(till: Till) -> None:
+    till.migration("0009_kind.window", "ALTER TABLE reviews RENAME COLUMN kind TO sort;\n")
+    release = killed_after_its_switch(till, "migrate", "window", "--yes")
+    assert "interrupted after its switch: finished" in till.teal.run("cleanup", "--yes").result["healed"]
+    floor = till.teal.status()["floor"]
+    assert (floor["release"], floor["contract"]) == (release, "0009_kind.window")

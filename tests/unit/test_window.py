@@ -119,6 +119,16 @@ def test_a_window_killed_in_the_middle_is_healed_whatever_users_see() -> None:
         )
 
 
+def test_only_a_run_that_kept_users_away_can_have_changed_the_database_in_a_window() -> None:
+    """Finishing any other asks no database: a cleanup or rollback that heals it may not know the way there."""
+    switched = replace(killed(Mode.GREEN), containers=(*SHARED, *color(Side.BLUE, 7), *color(Side.GREEN, 8)))  # type: ignore[type-var]
+    for command, held in (("deploy", False), ("deploy", True), ("migrate-window", True)):
+        run = replace(RUN, command=command, held=held)
+        found = diagnose(replace(switched, unfinished=run), MIGRATING)  # type: ignore[type-var]
+        assert found is not None
+        assert (CloseWindow(8) in found.plan.steps) is held
+
+
 def test_a_page_that_an_ended_run_left_is_taken_down_by_the_next_command() -> None:
     found = diagnose(killed(Mode.MAINTENANCE), STACK)  # type: ignore[arg-type]
     assert found is not None

@@ -16,6 +16,7 @@ from teal.adapters.engine import DockerEngine
 from teal.adapters.home import DEFAULT, Home
 from teal.cli.asked import Asked, Opened, Purpose, Times
 from teal.core.stack import Stack, Tree
+from teal.errors import TealError
 
 if TYPE_CHECKING:
     from teal.adapters.releases import ReleaseFolders
@@ -50,6 +51,8 @@ def _options(asked: Asked) -> config.Options:
 async def _stack(asked: Asked, times: Times, engine: DockerEngine, purpose: Purpose) -> Stack:
     overrides = config.Overrides(times.health_timeout, times.health_interval, times.drain_timeout)
     kept = _kept(asked, overrides) if purpose in {Purpose.LOOK, Purpose.RETURN} else None
+    if kept is not None and purpose is Purpose.RETURN and _is_interrupted(asked, kept.project):
+        return await _with_models(kept, asked)
     if kept is not None:
         return kept
     if purpose is Purpose.LOOK:
@@ -68,6 +71,26 @@ def _kept(asked: Asked, overrides: config.Overrides) -> Stack | None:
         return None
     stack = remembered.stack
     return replace(stack, settings=config.again(stack.settings, overrides, os.environ), directory=_directory(asked))
+
+
+def _is_interrupted(asked: Asked, project: str) -> bool:
+    """Tell whether a run of the stack did not end: the command that is asked for heals it first."""
+    from teal.adapters.journal import SqliteJournal
+
+    journal = SqliteJournal(home_of(asked, project).journal)
+    try:
+        return journal.unfinished() is not None
+    finally:
+        journal.close()
+
+
+async def _with_models(kept: Stack, asked: Asked) -> Stack:
+    """Return *kept* with the models of today's files, as far as they can be read: healing may need the database."""
+    try:
+        today = await config.load(_options(asked), os.environ, only_plain=True)
+    except TealError:
+        return kept
+    return replace(kept, models=today.models)
 
 
 def _kept_models(releases: ReleaseFolders) -> Iterator[Tree]:

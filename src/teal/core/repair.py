@@ -118,7 +118,8 @@ def _change_again(observed: Observed, stack: Stack, unfinished: Unfinished, targ
         leaving=services_on(observed, stack, unfinished.source),
         coming=services_on(observed, stack, target),
         keep=stack.settings.retire == "keep",
-        window=stack.migrations is not None and unfinished.command in {"deploy", WINDOW},
+        # A deploy beside the release that serves makes no change of a window, and needs no database to be finished.
+        window=stack.migrations is not None and unfinished.held and unfinished.command in {"deploy", WINDOW},
         spared=_plain_jobs(observed, stack) if unfinished.source in COLORS and target in COLORS else (),
     )
 

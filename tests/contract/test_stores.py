@@ -21,7 +21,7 @@ from teal.core.rendered import Rendered
 from teal.core.roles import Assigned, Role
 from teal.core.side import COLORS, Side
 from teal.core.stack import Service
-from teal.core.steps import Drain, Hold, Keep, RunOnce, Start, Step, Switch
+from teal.core.steps import BringBack, Confirm, Drain, Hold, Keep, RunOnce, Settle, Start, Step, Switch
 from teal.errors import Locked
 from teal.ports import Journal, Lock, Releases
 
@@ -46,7 +46,10 @@ _STEPS: st.SearchStrategy[Step] = st.one_of(
     st.builds(RunOnce, st.sampled_from(["migrate", 'se"ed']), st.integers(1, 3)),
     st.builds(Start, st.sampled_from(Side), _RELEASES, st.just(("web", "rag"))),
     st.builds(Drain, st.sampled_from(Side)),
-    st.builds(Hold),
+    st.builds(Hold, st.booleans()),
+    st.builds(Confirm, st.sampled_from(Side)),
+    st.builds(Settle, _SIDES),
+    st.builds(BringBack, st.sampled_from(Side), _RELEASES, st.just(("web",))),
     st.builds(Keep, st.integers(1, 4), st.sampled_from(Side)),
 )
 _WRITES = st.one_of(
@@ -80,8 +83,7 @@ def _answers(journal: Journal) -> tuple[object, ...]:
     once = {(name, n): journal.ran_once(name, n) for name in ("migrate", 'se"ed', "other") for n in range(1, 4)}
     return (
         journal.unfinished(),
-        journal.switched(),
-        journal.served(),
+        journal.turns(),
         journal.next_release(),
         journal.history(100),
         journal.history(1),

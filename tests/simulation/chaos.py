@@ -23,6 +23,7 @@ BEHAVIOURS = {
     "never healthy, never said so": Behaviour(healthy=False, gives_up=1e6),
     "exits after the gate": Behaviour(exits_after_ready=0.4),
     "exits after the switch": Behaviour(exits_after_switch=0.6),
+    "mute after the switch": Behaviour(mute_for_users=True),
     "out of memory": Behaviour(exits_after=2.0, oom=True, exit_code=137),
     "ignores SIGTERM": Behaviour(ignores_sigterm=True),
     "boots slowly": Behaviour(boot=9.0),

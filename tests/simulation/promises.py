@@ -41,6 +41,9 @@ class Promises:
         self.moved_at = 0.0  # when users last ceased to be sent where they were: a switch, or a hold
         self.confirmer = ""  # the process that last sent users where they are
         self.served: set[Part] = set()
+        self.taken_back: set[int] = (
+            set()
+        )  # releases that users were taken from by the very run that had sent them there
         self.made: dict[tuple[int, str, float], object] = {}  # release, service -> image and configuration at first
         self.forgetful = False  # journal or kept releases were lost
         self.stopped: set[tuple[str, str]] = set()  # (process, container) that it has stopped: it may take it back
@@ -134,6 +137,7 @@ class Promises:
     def _state(self, happening: Happening) -> None:
         traffic = parse_traffic(happening.what)
         side = traffic.side if traffic else None
+        self._judge_switch(traffic, happening.by)
         if self.going is None:
             self.held_until = self.world.loop.time()
         if side is not self.going:
@@ -151,6 +155,17 @@ class Promises:
         elif traffic.asked is side and traffic.key:
             self.confirmer = happening.by
         self.served |= {(side, self.world.release(box)) for box in self.world.on(side, ROTATING)}
+
+    def _judge_switch(self, traffic: Traffic | None, by: str) -> None:
+        """Note which release has served once this state is written, and which was taken back before it had."""
+        if traffic is None or self.side is None or not self.side.is_color:
+            return
+        there = {self.world.release(box) for box in self.world.on(self.side, ROTATING)} - {None}
+        releases = {number for number in there if number is not None}
+        if traffic.side is self.side and not traffic.key:
+            self.taken_back -= releases
+        elif traffic.side is not self.side and by == self.confirmer:
+            self.taken_back |= {run["release"] for run in self.world.disk.runs if run["ended"] is None} & releases
 
     def _fallen(self, side: Side) -> bool:
         return not all(box.ready for box in self.world.on(side, OPENING))
@@ -238,6 +253,8 @@ class Promises:
         """Compare what ``status``, *asked_at* a time, has just said with the world, unless that has moved since."""
         self.checked["status"] += 1
         moved, stirred = self.moved_at >= asked_at, self.stirred_at >= asked_at
+        if status.previous in self.taken_back and not self.forgetful:
+            self.broken("offered", f"status offers release {status.previous}, whose own run took users back from it")
         for wrong in untrue(status, self.world, self._users(), moved=moved, stirred=stirred, stateless=self.stateless):
             self.broken("status", wrong)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from teal.adapters.simulated import Behaviour, MemoryLock
-from teal.core import plan, render_service, situation
+from teal.core import past, plan, render_service, situation
 from teal.core.observed import Observed
 from teal.core.render_networks import joined
 from teal.core.roles import Role
@@ -65,6 +65,13 @@ def never_healthy(world: Simulation) -> None:
     version = world.new_source()
     world.world.behaviours["api", version] = Behaviour(healthy=False, gives_up=1e6)
     world.run("deploy")
+
+
+def taken_back(world: Simulation) -> None:
+    version = world.new_source()
+    world.world.behaviours["web", version] = Behaviour(mute_for_users=True)
+    world.run("deploy")
+    deploys(world)
 
 
 def retired_before_the_drain(patch: Patch) -> None:
@@ -157,6 +164,10 @@ def talkative(patch: Patch) -> None:
     patch.setattr(making, "build", told)
 
 
+def every_switch_counts(patch: Patch) -> None:
+    patch.setattr(past.Turn, "serving", property(lambda self: self.switched is not None))
+
+
 def no_healing(patch: Patch) -> None:
     async def heal(ports: Ports, stack: Stack, *_: Any, **__: Any) -> tuple[str, Observed]:
         return "", await observe(ports, stack)
@@ -201,6 +212,7 @@ MUTATIONS: list[tuple[Callable[[Patch], None], Play, str]] = [
     (no_lock, two_at_once, "alone"),
     (status_by_memory, deploys, "status"),
     (talkative, deploys, "secret"),
+    (every_switch_counts, taken_back, "offered"),
     (no_healing, killed, "settled"),
     (a_bug, deploys, "traceback"),
     (both_names, deploys, "early"),

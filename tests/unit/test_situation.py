@@ -10,7 +10,7 @@ from teal.core.side import Side
 from teal.core.situation import source_of
 from teal.core.steps import Clear, Drain, Remove, Retire, Settle, Start, Switch
 from teal.core.traffic import Mode, Traffic, to
-from tests.unit.worlds import BLUE_7, EMPTY, PLAIN_APP, PLAINLY, SHARED, STACK, color, keyed
+from tests.unit.worlds import BLUE_7, EMPTY, PLAIN_APP, PLAINLY, SHARED, STACK, color, keyed, past
 
 AGAIN = (Start(Side.BLUE, 7, ("web", "api")), Settle(Side.BLUE), Start(Side.BLUE, 7, ("queue", "clock")))
 
@@ -102,7 +102,7 @@ def test_a_leave_that_switched_to_plain_containers_which_are_gone_brings_the_col
         stopped = (*left, *color(Side.BLUE, 7, state="exited"))
         leave = interrupted("leave", None, Side.PLAIN)
         gone = replace(
-            BLUE_7, containers=stopped, traffic=to(Side.PLAIN), switched=(Side.PLAIN, None), unfinished=leave
+            BLUE_7, containers=stopped, traffic=to(Side.PLAIN), past=past(switched=(Side.PLAIN, None)), unfinished=leave
         )
         found = repair(gone)
         assert found.kind == "undo"

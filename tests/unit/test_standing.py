@@ -7,12 +7,19 @@ from dataclasses import replace
 import pytest
 
 from teal.core.observed import Observed
+from teal.core.returning import Kept, way_back
 from teal.core.side import Side
 from teal.core.standing import Return, coming_back, misread, same_release, standing_of, troubles, worst
 from tests.unit.worlds import BLUE_7, EMPTY, IMAGES, PLAIN_APP, PLAINLY, SHARED, STACK, color, container, release
 
 MEASURED = ({"build": 9.0}, {"create": 0.5, "start": 2.0}, {"start": 70.0})
 NO_CONTAINERS = replace(BLUE_7, containers=(*SHARED, *color(Side.BLUE, 7)))
+
+
+def kept(observed: Observed) -> Kept:
+    found = way_back(observed)
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize(
@@ -27,8 +34,13 @@ NO_CONTAINERS = replace(BLUE_7, containers=(*SHARED, *color(Side.BLUE, 7)))
         pytest.param(NO_CONTAINERS, Return("re-created", 2.5), id="only its images are there"),
         pytest.param(
             replace(NO_CONTAINERS, images=frozenset(IMAGES.values()) - {"sha256:api", "sha256:queue"}),
-            Return("gone", None, "the image of api, queue was removed"),
+            Return("gone", None, "the image of api, queue was removed from the engine"),
             id="an image is gone",
+        ),
+        pytest.param(
+            replace(BLUE_7, past=replace(BLUE_7.past, failed={6: "green/web is unhealthy"})),
+            Return("failed", None, "green/web is unhealthy"),
+            id="it failed to come back before",
         ),
     ],
 )
@@ -36,11 +48,11 @@ def test_a_release_comes_back_by_the_quickest_way_in_the_time_that_was_last_meas
     observed: Observed, expected: Return
 ) -> None:
     measured = () if expected.way == "gone" else MEASURED
-    assert coming_back(observed, release(6, Side.GREEN), measured) == expected
+    assert coming_back(observed, kept(observed), measured) == expected
 
 
 def test_nobody_guesses_how_long_a_start_takes_that_was_never_measured() -> None:
-    assert coming_back(BLUE_7, release(6, Side.GREEN), ({"build": 9.0},)) == Return("stopped", None)
+    assert coming_back(BLUE_7, kept(BLUE_7), ({"build": 9.0},)) == Return("stopped", None)
 
 
 def test_of_replicas_the_one_that_fares_worst_is_shown() -> None:

@@ -11,12 +11,12 @@ from teal.core.side import Side
 from teal.core.steps import Clear, Prune, Settle, Step
 from teal.core.tidying import plan_cleanup, plan_down, refuse_unknown, removal
 from teal.errors import Refused
-from tests.unit.worlds import BLUE_7, EMPTY, PLAINLY, SHARED, STACK, color
+from tests.unit.worlds import BLUE_7, EMPTY, PLAINLY, SHARED, STACK, color, past
 
 LEFT = replace(
     BLUE_7, containers=(*SHARED, *color(Side.BLUE, 7)), networks={"shop-green_default": "n", "shop_default": "m"}
 )
-LONG = replace(BLUE_7, served=(4, 5, 6, 7), releases=(replace(BLUE_7.releases[0], number=4), *BLUE_7.releases))
+LONG = replace(BLUE_7, past=past(4, 5, 6, 7), releases=(replace(BLUE_7.releases[0], number=4), *BLUE_7.releases))
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from teal.core.steps import (
 )
 from teal.core.traffic import Mode, Traffic
 from teal.core.words import say
-from tests.unit.worlds import BLUE_7, PLAINLY, SHARED, STACK, color
+from tests.unit.worlds import BLUE_7, PLAINLY, SHARED, STACK, color, past
 
 ALL = ("web", "api", "queue", "clock")
 MIGRATING = replace(STACK, migrations=Migrations(files="/srv/shop/migrations"))
@@ -144,6 +144,6 @@ def test_a_page_that_a_person_put_up_stays() -> None:
 def test_while_users_are_kept_away_no_plain_copy_is_taken_for_what_serves() -> None:
     for mode in (Mode.HOLD, Mode.MAINTENANCE):
         held = replace(PLAINLY, traffic=Traffic(mode))
-        assert source_of(replace(held, switched=(Side.BLUE, 7)), STACK) is None
-        assert source_of(replace(held, switched=(Side.PLAIN, None)), STACK) is Side.PLAIN
+        assert source_of(replace(held, past=past(switched=(Side.BLUE, 7))), STACK) is None
+        assert source_of(replace(held, past=past(switched=(Side.PLAIN, None))), STACK) is Side.PLAIN
         assert source_of(held, STACK) is Side.PLAIN

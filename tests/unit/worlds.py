@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from teal.core.observed import Container, Observed
+from teal.core.past import Past
 from teal.core.release import Release
 from teal.core.roles import Assigned, Role
 from teal.core.side import Side
@@ -59,6 +60,11 @@ def color(side: Side, number: int, **facts: object) -> tuple[Container, ...]:
     return tuple(container(name, side, number, **facts) for name in ("web", "api", "queue", "clock"))
 
 
+def past(*served: int, switched: tuple[Side, int | None] | None = None) -> Past:
+    """Return what a journal tells that knows these releases, the one that served last at the end."""
+    return Past(switched, served, known=frozenset(served))
+
+
 SHARED = (container("db", Side.PLAIN, None), container("proxy", Side.PLAIN, None))
 PLAIN_APP = tuple(container(name, Side.PLAIN, None) for name in ("web", "api", "queue", "clock"))
 EMPTY = Observed(traffic=None, containers=())
@@ -68,8 +74,7 @@ BLUE_7 = Observed(
     containers=(*SHARED, *color(Side.BLUE, 7), *color(Side.GREEN, 6, state="exited")),
     releases=(release(5, Side.BLUE), release(6, Side.GREEN), release(7, Side.BLUE)),
     images=frozenset(IMAGES.values()),
-    switched=(Side.BLUE, 7),
-    served=(5, 6, 7),
+    past=past(5, 6, 7, switched=(Side.BLUE, 7)),
     next_release=8,
 )
 

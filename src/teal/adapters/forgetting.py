@@ -1,7 +1,8 @@
 """Translates: what the journal forgets, so that years of deploys neither fill the disk nor slow a command down.
 
-The latest runs stay whole. Of older ones stay the switches by which releases served last, since a rollback asks for
-them, and every kind of step that is not known here: whoever adds one that must be remembered need not think of this.
+The latest runs stay whole. Of older ones stay those by which releases came to serve last, with the steps that tell
+where they left users, since a rollback asks for them, and every kind of step that is not known here: whoever adds one
+that must be remembered need not think of this.
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ from __future__ import annotations
 import sqlite3
 
 WHOLE = 200  # runs that stay as they are
-SWITCHES = 100  # switches that stay of older runs, one for each release and color
+SWITCHES = 100  # older runs that stay by their switch, the last one for each release and color
 ORDINARY = (
-    "start-shared", "preflight", "build", "keep", "clear", "run-once", "create", "start", "check", "run-hook", "hold",
-    "confirm", "hand-over", "drain", "retire", "remove", "join", "settle", "prune",
+    "start-shared", "preflight", "build", "keep", "clear", "run-once", "create", "start", "check", "run-hook",
+    "hand-over", "drain", "retire", "remove", "join", "prune",
 )  # fmt: skip
 _NAMES = ", ".join(f"'{name}'" for name in ORDINARY)
 _STEPS = f"""
 DELETE FROM step WHERE run IN (SELECT id FROM run WHERE id <= :old AND ended IS NOT NULL) AND (
-    name IN ({_NAMES}) OR name = 'switch' AND id NOT IN (
-        SELECT max(id) FROM step WHERE name = 'switch' AND ended IS NOT NULL
-        GROUP BY payload ORDER BY max(id) DESC LIMIT :switches))
+    name IN ({_NAMES}) OR name IN ('switch', 'confirm', 'settle', 'hold') AND run NOT IN (
+        SELECT run FROM step WHERE id IN (
+            SELECT max(step.id) FROM step JOIN run ON run.id = step.run
+            WHERE name = 'switch' AND step.ended IS NOT NULL AND outcome IN ('done', 'needs-person', 'healed')
+            GROUP BY payload ORDER BY max(step.id) DESC LIMIT :switches)))
 """  # noqa: S608
 _RUNS = """
 DELETE FROM run WHERE id <= :old AND ended IS NOT NULL AND NOT EXISTS (SELECT 1 FROM step WHERE run = run.id)

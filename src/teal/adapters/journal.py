@@ -21,8 +21,9 @@ from teal.adapters.journal_file import text as read_text
 from teal.adapters.journal_file import version as version_of
 from teal.core.migrations import OpenChange
 from teal.core.observed import Unfinished
+from teal.core.past import Move, Turn, turn_of
 from teal.core.side import Side
-from teal.core.steps import Keep, RunOnce, Step, Switch
+from teal.core.steps import BringBack, Confirm, Hold, Keep, RunOnce, Settle, Step, Switch
 from teal.core.words import name_of
 from teal.errors import Unavailable
 from teal.ports import RunRecord
@@ -51,6 +52,16 @@ _OPEN = """
 INSERT INTO contract VALUES (:name, :release, :now, NULL, '') ON CONFLICT (name) DO UPDATE SET
     release = excluded.release, opened = excluded.opened, closed = NULL, reason = ''
     WHERE closed IS NOT NULL OR release < excluded.release"""
+_MOVES: dict[str, type[Move]] = {
+    "switch": Switch,
+    "confirm": Confirm,
+    "settle": Settle,
+    "hold": Hold,
+    "bring-back": BringBack,
+}
+_MOVED = """
+SELECT run, name, payload FROM step
+WHERE ended IS NOT NULL AND name IN ('switch', 'confirm', 'settle', 'hold', 'bring-back') ORDER BY id"""
 _RUN = "id, command, source, target, release, started, ended, outcome, message"
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -132,15 +143,15 @@ class SqliteJournal:
             return Unfinished(run.id, run.command, run.source, run.target, run.release, bool(held), run.started)
         return None
 
-    def switched(self) -> tuple[Side, int | None] | None:
-        """Return side and release of the last switch that was finished."""
-        switches = self._switches("ORDER BY id DESC LIMIT 1")
-        return (switches[0].to, switches[0].release) if switches else None
-
-    def served(self) -> tuple[int, ...]:
-        """Return the releases that served users once, each once, the latest last."""
-        latest_first = dict.fromkeys(each.release for each in self._switches("ORDER BY id DESC"))
-        return tuple(reversed([each for each in latest_first if each is not None]))
+    def turns(self) -> tuple[Turn, ...]:
+        """Return every run as its users noticed it, the oldest first; of forgotten steps nothing is known."""
+        moves: dict[object, list[Step]] = {}
+        for run, name, payload in self._read(_MOVED):
+            move = self._understood(partial(msgspec.json.decode, payload, type=_MOVES[name]))
+            if move is not None:
+                moves.setdefault(run, []).append(move)
+        runs = self._runs(self._read(f"SELECT {_RUN} FROM run ORDER BY id"))  # noqa: S608
+        return tuple(turn_of(r.command, r.release, r.outcome, r.message, moves.get(r.id, ())) for r in runs)
 
     def ran_once(self, service: str, release: int) -> bool:
         """Tell whether that one-shot of that release is known to have ended well."""
@@ -227,11 +238,6 @@ class SqliteJournal:
         except (msgspec.DecodeError, TypeError, ValueError):
             self._notes.append(f"the journal {self._path} holds lines that are not Teal's: they are passed over")
             return None
-
-    def _switches(self, order: str) -> list[Switch]:
-        sql = f"SELECT payload FROM step WHERE name = 'switch' AND ended IS NOT NULL {order}"  # noqa: S608
-        read = (self._understood(partial(msgspec.json.decode, p, type=Switch)) for (p,) in self._read(sql))
-        return [switch for switch in read if switch]
 
     def _write(self, sql: str, values: Row | dict[str, Any]) -> int:
         try:

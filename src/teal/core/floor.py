@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 from teal.core.migrations import OpenChange
 from teal.core.observed import Observed
-from teal.core.policy import missing_images
-from teal.core.release import Release
 from teal.core.steps import BringBack, Create, Plan, Start, Step, Switch
-from teal.errors import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +44,6 @@ def is_below(release: int | None, contracts: Iterable[OpenChange]) -> bool:
     """Tell whether *release* can't come back any more."""
     floor = floor_of(contracts)
     return floor is not None and release is not None and release < floor.release
-
-
-def refuse_below(observed: Observed, release: int | None) -> None:
-    """Raise ``Refused`` where *release* is below the floor, with the nearest one that can come back."""
-    floor = floor_of(observed.contracts)
-    if floor is None or release is None or release >= floor.release:
-        return
-    raise Refused(f"release {release} can't come back: {floor.why}", hint=_nearest(observed, floor))
-
-
-def _nearest(observed: Observed, floor: Floor) -> str:
-    """Return which kept release is the nearest to what was asked for, or what to do where there is none."""
-    active = observed.release_on(observed.active) if observed.active else None
-    able = [r for r in observed.releases if r.number >= floor.release and r.number != active and _whole(observed, r)]
-    if able:
-        nearest = min(each.number for each in able)
-        return f"the nearest release that can come back is {nearest}: teal rollback {nearest}"
-    serving = f"release {active} serves; " if active is not None else ""
-    return f"{serving}no kept release from {floor.release} on is left besides: go forward with `teal deploy`"
-
-
-def _whole(observed: Observed, release: Release) -> bool:
-    standing = any(container.release == release.number for container in observed.containers)
-    return standing or not missing_images(observed, release)
 
 
 def sinks(plan: Plan, contracts: Iterable[OpenChange]) -> int | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from teal.core.migrations import OpenChange
+from teal.core.past import Past
 from teal.core.release import Release
 from teal.core.side import COLORS, Side, project_of
 from teal.core.traffic import Traffic
@@ -74,8 +75,7 @@ class Observed:
     images: frozenset[str] = frozenset()  # of the ids that kept releases name: those that the engine has
     networks: Mapping[str, str] = field(default_factory=dict)  # name -> id
     unfinished: Unfinished | None = None
-    switched: tuple[Side, int | None] | None = None  # the last switch in the journal: side, release
-    served: tuple[int, ...] = ()  # releases that served users once, latest last, from the journal
+    past: Past = field(default=Past())  # what the journal knows of earlier runs
     next_release: int = 1
     contracts: tuple[OpenChange, ...] = ()  # those that releases have brought, open ones and those that were run
     closed: bool = False  # the state file is there, and not every user may read it: the proxy may run as another one
@@ -88,6 +88,11 @@ class Observed:
         """Return the number of the release whose containers stand on *side*, None for none or several."""
         numbers = {container.release for container in self.on(side)}
         return numbers.pop() if len(numbers) == 1 else None
+
+    @property
+    def active_release(self) -> int | None:
+        """Return the number of the release that serves, None where no color does, or it is not known."""
+        return self.release_on(self.active) if self.active else None
 
     def kept(self, number: int | None) -> Release | None:
         """Return the kept release of that number, if it is kept."""

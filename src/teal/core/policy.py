@@ -31,10 +31,11 @@ def previous(observed: Observed, active: int | None) -> Release | None:
 def served(observed: Observed) -> tuple[int, ...]:
     """Return the releases that served users once, the latest last.
 
-    One that stands in a color has, though the journal doesn't know: it was lost, and what fails there is removed.
+    One that stands in a color and of which the journal knows nothing has: it was lost, and what fails there is removed.
     """
     standing = [number for color in COLORS if (number := observed.release_on(color)) is not None]
-    return (*(number for number in dict.fromkeys(standing) if number not in observed.served), *observed.served)
+    unknown = (number for number in dict.fromkeys(standing) if number not in observed.past.known)
+    return (*unknown, *observed.past.served)
 
 
 def missing_images(observed: Observed, release: Release) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def diagnose(observed: Observed, stack: Stack) -> Repair | None:
 def _due(observed: Observed, stack: Stack) -> Repair | None:
     lost = lost_traffic(observed, stack)
     if lost is not None:
-        how = "as the journal knows" if observed.switched else "the only color that runs whole"
+        how = "as the journal knows" if observed.past.switched else "the only color that runs whole"
         text = f"the proxy's state file was lost: users go to {lost} again, {how}"
         return Repair("restore", text, _only("heal", lost, Settle(lost)))
     unfinished = observed.unfinished
@@ -59,7 +59,7 @@ def _due(observed: Observed, stack: Stack) -> Repair | None:
 
 def _let_go(observed: Observed, stack: Stack) -> Repair:
     """Bring back what served before a run that still keeps users away, though it has ended."""
-    side, release = observed.switched or (Side.PLAIN, None)
+    side, release = observed.past.switched or (Side.PLAIN, None)
     page = observed.traffic is not None and observed.traffic.users is Mode.MAINTENANCE
     what = "users still saw the maintenance page" if page else "requests were still held at the proxy"
     text = f"{what}: {side} runs and serves again"
@@ -87,7 +87,9 @@ def _finish_or_undo(observed: Observed, stack: Stack, unfinished: Unfinished) ->
     if unfinished.command == "heal":  # what it was about ended before it, or shows by itself
         return Repair("note", "healing was interrupted: begun anew", _only("heal", source))
     what = f"{unfinished.command} of release {unfinished.release}" if unfinished.release else unfinished.command
-    switched = observed.switched[0] if observed.switched else None  # a lost state file says nothing of a switch
+    switched = (
+        observed.past.switched[0] if observed.past.switched else None
+    )  # a lost state file says nothing of a switch
     users = observed.traffic.side if observed.traffic else switched
     switched_over = target is not None and users is target and target is not source
     if target is not None and switched_over and _stands_on(observed, stack, target):

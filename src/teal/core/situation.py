@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from teal.core.choices import Strategy
-from teal.core.floor import floor_of, refuse_below
 from teal.core.observed import Observed
 from teal.core.plan import Change
-from teal.core.policy import missing_images, previous
 from teal.core.release import Release
 from teal.core.side import COLORS, Side
 from teal.core.stack import Service, Stack
@@ -18,8 +16,7 @@ from teal.errors import Refused
 
 def last_release(observed: Observed) -> Release | None:
     """Return the active release, or the newest kept one where no color is active."""
-    active = observed.kept(observed.release_on(observed.active)) if observed.active else None
-    return active or next(reversed(observed.releases), None)
+    return observed.kept(observed.active_release) or next(reversed(observed.releases), None)
 
 
 def plainly_running(observed: Observed, stack: Stack) -> tuple[str, ...]:
@@ -36,7 +33,7 @@ def source_of(observed: Observed, stack: Stack) -> Side | None:
     if lost is not None:
         return lost
     held = observed.traffic is not None and observed.traffic.away
-    served = observed.switched[0] if observed.switched else Side.PLAIN  # before users were held
+    served = observed.past.switched[0] if observed.past.switched else Side.PLAIN  # before users were held
     return Side.PLAIN if plainly_running(observed, stack) and not (held and served in COLORS) else None
 
 
@@ -144,36 +141,9 @@ def leaving_change(observed: Observed, stack: Stack) -> Change:
     return replace(change, target=Side.PLAIN, release=None, coming=stack.rotating, keep=False)
 
 
-def rollback_release(observed: Observed, wanted: int | None) -> Release:
-    """Return the release that a rollback brings back, or raise ``Refused`` with the reason."""
-    active = observed.release_on(observed.active) if observed.active else None
-    refuse_below(observed, wanted)
-    release = observed.kept(wanted) if wanted is not None else previous(observed, active)
-    refuse_below(observed, release.number if release else None)
-    if release is None:
-        kept = ", ".join(str(each.number) for each in observed.releases if each.number != active) or "none"
-        what = f"release {wanted} is not kept" if wanted is not None else "there is no earlier release to return to"
-        floor = floor_of(observed.contracts)
-        raise Refused(f"{what}; {floor.why}" if floor else what, hint=f"kept releases besides the active one: {kept}")
-    if release.number == active:
-        raise Refused(f"release {active} is the active one", hint="`teal status` shows what rollback would return to")
-    gone = missing_images(observed, release)
-    if gone and not _stands(observed, release):
-        raise Refused(
-            f"release {release.number} can't come back: the image of {', '.join(gone)} was removed from the engine",
-            hint="deploy the older source again; `docker system prune -a` takes images that no container uses",
-        )
-    return release
-
-
-def _stands(observed: Observed, release: Release) -> bool:
-    """Tell whether containers of *release* still exist, so that its images can't be gone."""
-    return any(container.release == release.number for container in observed.containers)
-
-
 def lost_traffic(observed: Observed, stack: Stack) -> Side | None:
     """Return the color that users belong to while the state file doesn't name it."""
-    known = observed.switched[0] if observed.switched else _only_whole(observed, stack)
+    known = observed.past.switched[0] if observed.past.switched else _only_whole(observed, stack)
     if known not in COLORS or not any(container.running for container in observed.on(known)):
         return None
     if observed.traffic is None:

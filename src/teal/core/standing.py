@@ -6,17 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from teal.core.floor import floor_of
 from teal.core.observed import Container, Observed
 from teal.core.plan import reusable
-from teal.core.policy import missing_images
 from teal.core.release import Release
+from teal.core.returning import Kept
 from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.situation import plainly_running, services_on
 from teal.core.stack import Stack
 
-Way = Literal["kept", "stopped", "re-created", "gone"]  # by which a release comes back
+Way = Literal["kept", "stopped", "re-created", "gone", "failed"]  # by which a release comes back
 AT_ONCE = 0.5  # seconds until a rollback to what still runs has answered
 _BADNESS = {"running": 0, "created": 1, "paused": 2, "exited": 3, "restarting": 4, "dead": 5, "removing": 5}
 _SICKNESS = {"healthy": 0, "none": 0, "starting": 1, "unhealthy": 2}
@@ -24,7 +23,7 @@ _SICKNESS = {"healthy": 0, "none": 0, "starting": 1, "unhealthy": 2}
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """By which way a release would come back, in about how many seconds, and where it can't: why."""
+    """By which way a release would come back, in about how many seconds, and where it can't, or didn't: why."""
 
     way: Way
     seconds: float | None  # None where nothing is known
@@ -43,21 +42,18 @@ def worst(containers: Iterable[Container]) -> Container | None:
     return max(containers, key=lambda c: (_BADNESS[c.state], _SICKNESS[c.health]), default=None)
 
 
-def coming_back(observed: Observed, release: Release, measured: Iterable[Mapping[str, float]]) -> Return:
-    """Return how *release* would come back; *measured*: seconds of each step in earlier deploys, the latest first."""
-    floor = floor_of(observed.contracts)
-    if floor and release.number < floor.release:
-        return Return("gone", None, floor.why)
-    side = observed.active.other if observed.active else Side.BLUE
-    way = _way(observed, release, side)
-    reason = f"the image of {', '.join(missing_images(observed, release))} was removed" if way == "gone" else ""
-    return Return(way, _seconds(way, measured), reason)
+def coming_back(observed: Observed, kept: Kept, measured: Iterable[Mapping[str, float]]) -> Return:
+    """Return how *kept* would come back; *measured*: seconds of each step in earlier deploys, the latest first."""
+    if kept.state != "served":
+        return Return("failed" if kept.state == "failed" else "gone", None, kept.why)
+    way = _way(observed, kept.release, observed.active.other if observed.active else Side.BLUE)
+    return Return(way, _seconds(way, measured))
 
 
 def _way(observed: Observed, release: Release, side: Side) -> Way:
     """Return the quickest way: what still runs, else what still stands, else from the kept images."""
     if not reusable(observed, side, release):
-        return "gone" if missing_images(observed, release) else "re-created"
+        return "re-created"
     up = all(container.running for container in observed.on(side, frozenset(release.opening)))
     return "kept" if up else "stopped"
 
@@ -74,7 +70,7 @@ def _seconds(way: Way, measured: Iterable[Mapping[str, float]]) -> float | None:
 
 def troubles(observed: Observed, stack: Stack) -> Iterator[str]:
     """Yield what a person should know of what was seen."""
-    if observed.traffic is None and observed.switched is not None:
+    if observed.traffic is None and observed.past.switched is not None:
         yield "the proxy's state file is missing or unreadable: it sends users to the plain names"
     if observed.active is None:
         return
@@ -107,7 +103,7 @@ def misread(observed: Observed, stack: Stack, published: str | None) -> Iterator
 
 def same_release(observed: Observed, stack: Stack) -> Release | None:
     """Return the active release where it is whole, up, and was made from just what *stack* is today, builds aside."""
-    kept = observed.kept(observed.release_on(observed.active)) if observed.active else None
+    kept = observed.kept(observed.active_release)
     if observed.active is None or kept is None or kept.fingerprint != stack.fingerprint:
         return None
     up = {container.service for container in observed.on(observed.active) if container.running}

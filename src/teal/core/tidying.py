@@ -30,8 +30,7 @@ def plan_cleanup(observed: Observed, stack: Stack) -> Plan:
     """
     idle = [color for color in COLORS if color is not observed.active and _stands(observed, stack, color)]
     idle = [color for color in idle if not jobs_going_on(observed, stack, color)]
-    active = observed.release_on(observed.active) if observed.active else None
-    prune = superfluous(observed, active=active, keep=stack.settings.keep_releases)
+    prune = superfluous(observed, active=observed.active_release, keep=stack.settings.keep_releases)
     steps: list[Step] = [step for color in idle for step in emptied(observed, color)]
     if any(isinstance(step, Drain) for step in steps):
         steps.append(Settle(observed.active))  # the drain asks the proxy with a key

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from teal.core.migrations import OpenChange
 from teal.core.observed import Unfinished
+from teal.core.past import Turn
 from teal.core.release import Release
 from teal.core.rendered import Rendered
 from teal.core.side import Side
@@ -72,8 +73,10 @@ class Journal(Protocol):
         """Return the latest run that did not end; one that only healed counts where no other is open."""
         ...
 
-    def switched(self) -> tuple[Side, int | None] | None: ...
-    def served(self) -> tuple[int, ...]: ...
+    def turns(self) -> tuple[Turn, ...]:
+        """Return every run as its users noticed it, the oldest first."""
+        ...
+
     def ran_once(self, service: str, release: int) -> bool:
         """Tell whether that one-shot of that release is known to have ended well."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
@@ -9,13 +10,14 @@ from teal.core.floor import is_below
 from teal.core.observed import Observed
 from teal.core.plan import WINDOW, Change, plan_deploy, plan_leave, plan_prepare, plan_rollback
 from teal.core.refuse import lost
+from teal.core.returning import rollback_release, way_back
 from teal.core.roles import Role
-from teal.core.situation import change_to, jobs_going_on, last_release, leaving_change, rollback_release
+from teal.core.situation import change_to, jobs_going_on, last_release, leaving_change
 from teal.core.stack import Stack
 from teal.core.standing import same_release
 from teal.core.steps import Clear, Plan, Step
 from teal.core.words import say
-from teal.errors import NeedsPerson, Refused
+from teal.errors import NeedsPerson, Refused, TealError
 from teal.run import making, window
 from teal.run.checking import refuse
 from teal.run.execute import execute, prepare
@@ -51,12 +53,12 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watc
         await prepare(first, _bare(change), run.scene, run.id)
         if not options.force and await _unchanged(observed, stack, run.scene):
             ports.journal.end(run.id, "unchanged")
-            return run.outcome("unchanged", observed.release_on(change.source) if change.source else None)
+            return await run.outcome("unchanged", observed.release_on(change.source) if change.source else None)
         plan = plan_deploy(observed, stack, change)
         run.say_what_ends(observed, plan)
         await run.through(plan)
         await _tell_shared_changes(run.scene)
-        return run.outcome("done", change.release)
+        return await run.outcome("done", change.release)
 
 
 async def _tell_shared_changes(scene: Scene) -> None:
@@ -109,22 +111,27 @@ async def rollback(
     """Bring the previous release, or release *to*, back exactly as it was."""
     if dry_run:
         observed = await observe(ports, stack)
-        plan, change = _rollback_plan(observed, stack, to, keep=keep)
-        return _planned(stack, change, plan.steps)
+        plan, change, remark = _rollback_plan(observed, stack, to, keep=keep)
+        return replace(_planned(stack, change, plan.steps), notes=remark)
     with ports.lock.hold("rollback"):
         began = ports.clock.monotonic()
         healed, observed = await heal(ports, stack, watch, go_on=True)
-        plan, change = _rollback_plan(observed, stack, to, keep=keep)
+        plan, change, remark = _rollback_plan(observed, stack, to, keep=keep)
         run = _Run(ports, stack, watch, change, began, healed)
+        for each in remark:
+            run.scene.note(each, warning=True)
         run.say_what_ends(observed, plan)
         await run.through(plan)
-        return run.outcome("done", change.release)
+        return await run.outcome("done", change.release)
 
 
-def _rollback_plan(observed: Observed, stack: Stack, to: int | None, *, keep: bool) -> tuple[Plan, Change]:
-    release = rollback_release(observed, to)
-    change = change_to(observed, stack, command="rollback", release=release, keep=keep)
-    return plan_rollback(observed, stack, change, release), change
+def _rollback_plan(
+    observed: Observed, stack: Stack, to: int | None, *, keep: bool
+) -> tuple[Plan, Change, tuple[str, ...]]:
+    """Return the plan, what it changes, and what is to be known of the release that it brings back."""
+    kept = rollback_release(observed, to)
+    change = change_to(observed, stack, command="rollback", release=kept.release, keep=keep)
+    return plan_rollback(observed, stack, change, kept.release), change, kept.remark
 
 
 async def leave(ports: Ports, stack: Stack, watch: Watch) -> Outcome:
@@ -135,7 +142,7 @@ async def leave(ports: Ports, stack: Stack, watch: Watch) -> Outcome:
         change = leaving_change(observed, stack)
         run = _Run(ports, stack, watch, change, began, healed)
         await run.through(plan_leave(change))
-        return run.outcome("done", None)
+        return await run.outcome("done", None)
 
 
 def _bare(change: Change) -> Plan:
@@ -181,19 +188,18 @@ class _Run:
             await execute(plan, self.scene, self.id)
         except NeedsPerson as error:
             if self.scene.live_at is not None:  # else nothing of it came to users
-                error.report = self.outcome("needs-person", plan.release)
+                error.report = await self.outcome("needs-person", plan.release)
             raise
 
-    def outcome(self, how: Literal["done", "unchanged", "needs-person"], release: int | None) -> Outcome:
+    async def outcome(self, how: Literal["done", "unchanged", "needs-person"], release: int | None) -> Outcome:
         """Return the report; times count from the moment at which the lock was taken."""
         change, scene = self._change, self.scene
-        beyond = is_below(change.source_release, scene.ports.journal.contracts())
         return Outcome(
             command=change.command,
             project=scene.stack.project,
             outcome=how,
             release=release,
-            previous=None if beyond else change.source_release,
+            previous=await self._way_back(),
             source=change.source,
             target=change.target,
             live=None if scene.live_at is None else scene.live_at - self._began,
@@ -204,3 +210,13 @@ class _Run:
             notes=tuple(scene.notes),
             open=open_rows(scene.ports, scene.stack),
         )
+
+    async def _way_back(self) -> int | None:
+        """Return the release to go back to: after a rollback the one that was left, else what a rollback would mean."""
+        scene, left = self.scene, self._change.source_release
+        if self._change.command == "rollback":
+            return None if is_below(left, scene.ports.journal.contracts()) else left
+        with suppress(TealError):  # users are served: an engine that is away now takes nothing from that
+            back = way_back(await observe(scene.ports, scene.stack))
+            return back.release.number if back and back.state == "served" else None
+        return None

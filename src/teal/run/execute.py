@@ -38,6 +38,8 @@ async def execute(plan: Plan, scene: Scene, run: int) -> None:
     except Exception as error:  # a bug of Teal's undoes, too: whatever it is, the active release goes on
         message = error.message if isinstance(error, TealError) else f"a bug in Teal: {type(error).__name__}"
         left = await to_the_end(_undo(plan, scene, run, "aborted", message), scene)
+        if scene.left_at is not None and isinstance(error, TealError):
+            error.hint = f"{_taken_back(plan, scene)}; {error.hint}"
         if scene.back:
             _end_window(scene, error, message)
         if isinstance(error, TealError) and left:
@@ -181,6 +183,8 @@ async def _undo(plan: Plan, scene: Scene, run: int, outcome: str, message: str =
             await _one(step, plan, scene, run, {})
         except TealError as error:
             left.append(error)
+        if scene.live_at is not None and plan.target is not None and scene.users is not Mode(plan.target):
+            scene.left_at = scene.left_at or scene.ports.clock.monotonic()
     said = "; ".join(dict.fromkeys(error.message for error in left))
     text = f"not undone: {said} (the next command tries again)" if left else ""
     if not any(isinstance(error, Unavailable) for error in left):
@@ -200,6 +204,16 @@ async def to_the_end(work: Awaitable[T], scene: Scene) -> T:
                 raise
             scene.interrupted = True
             scene.note("interrupted: what must be finished is finished first", warning=True)
+
+
+def _taken_back(plan: Plan, scene: Scene) -> str:
+    """Return for how long users were on what was switched to, and where they are now."""
+    assert scene.left_at is not None, "users were taken back"
+    what = f"release {plan.release}" if plan.release is not None else "the plain stack"
+    seconds = scene.left_at - (scene.live_at or scene.left_at)
+    back = plan.source is not None and scene.users is Mode(plan.source)
+    now = f", and are on {plan.source} again" if back else ", and nothing serves them now"
+    return f"users were on {what} for {seconds:.0f} s{now}"
 
 
 def _untouched(plan: Plan, scene: Scene) -> str:

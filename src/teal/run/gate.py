@@ -44,7 +44,7 @@ class _Due:
 async def look(scene: Scene, observed: Observed, name: str, options: ContractOptions) -> Seen:
     """Return what is seen of the gate of contract *name*; ``Refused`` where there is no such contract."""
     migrations = migrations_here(scene.stack)
-    active = observed.release_on(observed.active) if observed.active else None
+    active = observed.active_release
     due = await _due(scene, migrations, active)
     change = meant(name, observed.contracts, due.names)
     if not migrations.files:

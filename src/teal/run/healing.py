@@ -74,7 +74,8 @@ async def _carry_out(ports: Ports, stack: Stack, watch: Watch, observed: Observe
     if repair.kind == "restore":
         await _prove(scene)
     elif observed.unfinished is not None:
-        ports.journal.end(observed.unfinished.run, "healed" if repair.kind == "forward" else "aborted", repair.text)
+        outcome = "healed" if repair.kind == "forward" else "interrupted"
+        ports.journal.end(observed.unfinished.run, outcome, repair.text)
         _close_heals(ports)
 
 

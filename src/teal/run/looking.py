@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from teal.core.floor import floor_of
 from teal.core.observed import Container, Observed
-from teal.core.policy import previous
-from teal.core.release import Release
 from teal.core.repair import diagnose
+from teal.core.returning import Kept, kept_releases, way_back
 from teal.core.roles import Role
 from teal.core.side import COLORS, Side
 from teal.core.stack import Stack
@@ -18,7 +17,16 @@ from teal.run.grasping import grasped
 from teal.run.observing import observe
 from teal.run.opening import open_rows
 from teal.run.ports import Ports
-from teal.run.results import ColorStatus, FloorStatus, HistoryRow, LockStatus, RollbackStatus, ServiceStatus, Status
+from teal.run.results import (
+    ColorStatus,
+    FloorStatus,
+    HistoryRow,
+    KeptRow,
+    LockStatus,
+    RollbackStatus,
+    ServiceStatus,
+    Status,
+)
 
 RUNS = 50  # how many past runs are asked for times
 
@@ -26,8 +34,8 @@ RUNS = 50  # how many past runs are asked for times
 async def status(ports: Ports, stack: Stack) -> Status:
     """Return what engine and proxy say now; a file that says otherwise is a problem, not an answer."""
     observed = await observe(ports, stack)
-    release = observed.release_on(observed.active) if observed.active else None
-    back = previous(observed, release)
+    release = observed.active_release
+    back = way_back(observed)
     rows = history(ports, RUNS)
     lock = _lock(ports)
     shared = frozenset(service.name for service in stack.having(Role.SHARED))
@@ -37,7 +45,7 @@ async def status(ports: Ports, stack: Stack) -> Status:
         active=observed.active,
         users=str(observed.traffic.users) if observed.traffic else "plain",
         release=release,
-        previous=back.number if back else None,
+        previous=back.release.number if back else None,
         since=_since(rows, release),
         colors={str(color): _color(observed, color) for color in COLORS},
         shared=_services(observed.on(Side.PLAIN, shared), shared),
@@ -48,6 +56,7 @@ async def status(ports: Ports, stack: Stack) -> Status:
         problems=(*_problems(ports, stack, observed), *[each.text for each in await grasped(ports, stack, observed)]),
         floor=_floor(observed),
         open=open_rows(ports, stack, observed),
+        kept=tuple(KeptRow(each.release.number, each.state, each.why) for each in kept_releases(observed)),
     )
 
 
@@ -88,9 +97,9 @@ def _service(containers: list[Container]) -> ServiceStatus:
     return ServiceStatus(bad.name, bad.image, bad.state, bad.health, bad.started or None, len(containers))
 
 
-def _rollback(observed: Observed, back: Release, rows: Iterable[HistoryRow]) -> RollbackStatus:
+def _rollback(observed: Observed, back: Kept, rows: Iterable[HistoryRow]) -> RollbackStatus:
     found = coming_back(observed, back, [row.phases for row in rows if row.outcome == "done"])
-    return RollbackStatus(back.number, found.way, found.seconds, found.reason)
+    return RollbackStatus(back.release.number, found.way, found.seconds, found.reason)
 
 
 def _interrupted(observed: Observed, stack: Stack) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from teal.core.observed import Observed
+from teal.core.past import past_of
 from teal.core.release import Release
 from teal.core.stack import Stack
 from teal.run.ports import Ports
@@ -25,8 +26,7 @@ async def observe(ports: Ports, stack: Stack) -> Observed:
         images=images,
         networks={network.name: network.id for network in networks},
         unfinished=ports.journal.unfinished(),
-        switched=ports.journal.switched(),
-        served=ports.journal.served(),
+        past=past_of(ports.journal.turns()),
         contracts=contracts,
         next_release=max([ports.journal.next_release(), *(number + 1 for number in made)]),
         closed=ports.proxy.closed(),

@@ -42,7 +42,7 @@ def _waits(change: OpenChange, stack: Stack, observed: Observed) -> tuple[str, .
     rotating = frozenset(service.name for service in stack.rotating)
     seen = Seen(
         change=change,
-        active=observed.release_on(observed.active) if observed.active else None,
+        active=observed.active_release,
         containers=rotating_containers(observed, rotating),
         kept=tuple(release.number for release in observed.releases),
         sessions=(),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from teal.core.contract_gate import Condition
+from teal.core.returning import State
 from teal.core.side import Side
 from teal.core.standing import Way
 from teal.run.migrate_results import OpenRow
@@ -51,7 +52,16 @@ class RollbackStatus:
     release: int
     how: Way
     seconds: float | None  # about how long until it answers; None where nothing is known
-    reason: str = ""  # where it is gone: why
+    reason: str = ""  # where it is gone, or has failed to come: why
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRow:
+    """A kept release and what it is good for; one that never served, or failed to come back, comes only by number."""
+
+    release: int
+    state: State
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,7 @@ class Status:
     problems: tuple[str, ...] = ()  # what a person should know: published color disagrees, proxy blind, …
     floor: FloorStatus | None = None
     open: tuple[OpenRow, ...] = ()  # changes of the schema whose contract has not been run
+    kept: tuple[KeptRow, ...] = ()  # the newest first
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ class Scene:
     drained: Drained | None = None
     done_at: float | None = None  # monotonic, when the plan's last step was done
     live_at: float | None = None  # monotonic, when the switch was done
+    left_at: float | None = None  # monotonic, when the undo had taken users away from where the switch had sent them
     held_at: float | None = None  # monotonic, since when the proxy holds users' requests
     asked: Asked | None = None  # what the owner's ``pending`` says, until a command of the migrations runs
     sick: str = ""  # why the release that serves failed its checks before the schema was touched

@@ -230,9 +230,19 @@ def _missing(side: Side, service: Service, there: int) -> Unhealthy:
 async def failure(scene: Scene, side: Side, container: Container, why: str) -> Unhealthy:
     """Return the error that names the service, why it failed, and its last log lines."""
     scene.tell(side, container.service, "failed")
-    log = await scene.ports.engine.logs(container.id, lines=TAIL)
-    detail = f"{container.name}, last log lines:\n{log.rstrip()}" if log.strip() else f"{container.name} logged nothing"
+    detail = await last_words(scene, (container,))
     return Unhealthy(f"{side}/{container.service} {why}", detail=detail, hint="the active release was not touched")
+
+
+async def last_words(scene: Scene, containers: Iterable[Container]) -> str:
+    """Return the last log lines of each of *containers*."""
+    said = []
+    for container in containers:
+        log = await scene.ports.engine.logs(container.id, lines=TAIL)
+        said.append(
+            f"{container.name}, last log lines:\n{log.rstrip()}" if log.strip() else f"{container.name} logged nothing"
+        )
+    return "\n".join(said)
 
 
 async def _out_of_patience(gate: _Gate) -> Unhealthy:

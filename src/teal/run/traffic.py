@@ -14,7 +14,7 @@ from teal.core.stack import CommandCheck, HttpCheck, HttpProbe, Service
 from teal.core.traffic import Mode, Traffic, to
 from teal.errors import CheckFailed, Failed, Refused, TealError, Unavailable
 from teal.ports import Entry
-from teal.run import away
+from teal.run import away, starting
 from teal.run.results import Drained
 from teal.run.scene import Scene
 
@@ -163,19 +163,21 @@ async def confirm(scene: Scene, side: Side, release: int | None) -> None:
     for route in scene.services(release):
         seen = await _answers_from(scene, side, route) if route.role is Role.ROUTE else ""
         if seen:
-            raise Failed(f"after the switch {side}/{route.name} did not answer: {seen}", hint="`teal check`")
+            detail = await starting.last_words(scene, await scene.containers(side, frozenset({route.name})))
+            message = f"after the switch {side}/{route.name} did not answer: {seen}"
+            raise Failed(message, hint="its last log lines are above", detail=detail)
 
 
 async def _answers_from(scene: Scene, side: Side, route: Service) -> str:
-    """Wait until *route* answers from *side*, and return "", or when the time is over what came instead.
+    """Wait until *route* answers from *side*, and return "", or when the time is over how often what came instead.
 
     One answer that is late, lost or the proxy's own error proves nothing: it is asked again.
     """
     proxy, places = await scene.door()
     place, wanted = _entry(places, route.name), f"{key_of(route.name, side)}:{route.port}"
-    end = scene.ports.clock.monotonic() + PATIENCE
-    seen = f"no answer in {ANSWER:.0f} s"
-    while scene.ports.clock.monotonic() < end:
+    began, asked = scene.ports.clock.monotonic(), 0
+    while scene.ports.clock.monotonic() < began + PATIENCE:
+        asked, seen = asked + 1, f"no answer within {ANSWER:.0f} s"
         with suppress(Unavailable, TimeoutError):
             async with asyncio.timeout(ANSWER):
                 answer = await scene.ports.proxy.ask(proxy, place, scene.key, _probe_path(route))
@@ -183,7 +185,7 @@ async def _answers_from(scene: Scene, side: Side, route: Service) -> str:
                 return ""
             seen = f"status {answer.status}, from {answer.upstream or 'the proxy itself'}"
         await scene.ports.clock.sleep(POLL)
-    return seen
+    return f"asked {asked} times in {scene.ports.clock.monotonic() - began:.0f} s, at last {seen}"
 
 
 def _probe_path(route: Service) -> str:

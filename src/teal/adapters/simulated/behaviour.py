@@ -15,6 +15,7 @@ class Behaviour:
     exits_after: float | None = None  # seconds after each start
     exits_after_ready: float | None = None  # seconds after it first answered
     exits_after_switch: float | None = None  # seconds after users were first sent to it
+    mute_for_users: bool = False  # it answers nobody any more once users are sent to it; its healthcheck stays well
     exit_code: int = 1
     oom: bool = False  # it ends because the kernel killed it for its memory
     flaps: float | None = None  # after so many seconds of answering it stops answering

@@ -10,8 +10,9 @@ from teal.adapters.simulated.process import Process, reads, writes
 from teal.adapters.simulated.world import World
 from teal.core.migrations import OpenChange
 from teal.core.observed import Unfinished
+from teal.core.past import Turn, turn_of
 from teal.core.side import Side
-from teal.core.steps import Hold, Keep, RunOnce, Step, Switch
+from teal.core.steps import Hold, Keep, RunOnce, Step
 from teal.core.words import name_of
 from teal.errors import Unavailable
 from teal.ports import RunRecord
@@ -61,14 +62,15 @@ class MemoryJournal(ports.Journal):
         return Unfinished(run["id"], run["command"], run["source"], run["target"], run["release"], held, run["started"])
 
     @reads
-    def switched(self) -> tuple[Side, int | None] | None:
-        switches = self._switches()
-        return (switches[-1].to, switches[-1].release) if switches else None
-
-    @reads
-    def served(self) -> tuple[int, ...]:
-        latest_first = dict.fromkeys(each.release for each in reversed(self._switches()))
-        return tuple(reversed([each for each in latest_first if each is not None]))
+    def turns(self) -> tuple[Turn, ...]:
+        done: dict[int, list[Step]] = {}
+        for row in self.world.disk.steps:
+            if row["ended"] is not None:
+                done.setdefault(row["run"], []).append(row["step"])
+        return tuple(
+            turn_of(run["command"], run["release"], run["outcome"], run["message"], done.get(run["id"], ()))
+            for run in self.world.disk.runs
+        )
 
     @reads
     def ran_once(self, service: str, release: int) -> bool:
@@ -116,10 +118,6 @@ class MemoryJournal(ports.Journal):
                 name = name_of(row["step"])
                 phases[name] = phases.get(name, 0.0) + row["ended"] - row["started"]
         return RunRecord(**run, phases=phases)
-
-    def _switches(self) -> list[Switch]:
-        rows = self.world.disk.steps
-        return [row["step"] for row in rows if isinstance(row["step"], Switch) and row["ended"] is not None]
 
     def _room(self) -> None:
         if self.world.disk.full:

@@ -88,6 +88,12 @@ def switched(world: World, box: Box) -> None:
     box.switched = True
 
 
+def mute(world: World, box: Box) -> None:
+    """Let what is healthy answer nobody any more."""
+    box.ready, box.fell = False, world.loop.time()
+    world.tell("unready", box.name, box=box)
+
+
 def end(world: World, box: Box, *, by: str = "", code: int | None = None) -> None:
     """End the process; the engine starts it again where its policy says so and nobody stopped it."""
     how = world.behaviour(box)

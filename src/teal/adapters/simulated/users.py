@@ -177,12 +177,20 @@ class Users:
     def _watch(self, happening: Happening) -> None:
         """Break what was in flight in a process that stops, ends or is removed."""
         box = happening.box
+        if happening.kind == "state":
+            self._sent(traffic_in(happening.what))
         if box is None or happening.kind not in {"stopping", "ended", "removed", "unready"}:
             return
         gone = box is self._broken_entrance(box)
         for request in tuple(self.open):
             if (request.box is box or gone) and request.row:
                 self._end(request, "lost", f"{happening.what} {happening.kind} by {happening.by or 'itself'}")
+
+    def _sent(self, traffic: Traffic | None) -> None:
+        """Silence what does not bear that users are sent to it."""
+        for box in self.world.on(traffic.side) if traffic and traffic.side else ():
+            if box.ready and self.world.behaviour(box).mute_for_users:
+                life.mute(self.world, box)
 
     def _broken_entrance(self, box: Box) -> Box | None:
         is_proxy = self.world.service(box) == self._proxy and self.world.side(box) is Side.PLAIN

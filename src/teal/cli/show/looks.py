@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from teal.cli.show.migrating import opened
 from teal.cli.show.text import age, paint, seconds, stamp, table
 from teal.core.floor import called
+from teal.core.returning import SAID
 from teal.core.side import Side
 from teal.run.results import (
     Checked,
@@ -15,6 +16,7 @@ from teal.run.results import (
     FloorStatus,
     History,
     HistoryRow,
+    KeptRow,
     RollbackStatus,
     ServiceStatus,
     Status,
@@ -65,6 +67,8 @@ def _up(result: Status) -> str:
 def _below(result: Status, now: float) -> Iterator[str]:
     if result.rollback:
         yield f"  {_rollback(result.rollback)}"
+    if others := [each for each in result.kept if each.state != "active"]:
+        yield f"  kept besides: {', '.join(map(_kept, others))}"
     if result.floor:
         yield f"  {_floor(result.floor)}"
     for each in result.open:
@@ -82,9 +86,20 @@ def _below(result: Status, now: float) -> Iterator[str]:
 def _rollback(way: RollbackStatus) -> str:
     if way.how == "gone":
         return f"rollback to release {way.release} is gone: {way.reason}"
+    if way.how == "failed":
+        again = f"`teal rollback {way.release}` tries it once more"
+        return f"the last rollback to release {way.release} failed: {way.reason}; {again}"
     how = {"kept": "its containers still run", "stopped": "its containers are started", "re-created": "re-created"}
     takes = f", about {seconds(way.seconds)}" if way.seconds is not None else ""
     return f"`teal rollback` returns to release {way.release}: {how[way.how]}{takes}"
+
+
+def _kept(row: KeptRow) -> str:
+    """Return a kept release with what is to be known of it; one that has served, and would again, needs no word."""
+    if row.state == "served":
+        return str(row.release)
+    why = f": {row.why.splitlines()[0]}" if row.why else ""
+    return f"{row.release} ({SAID[row.state]}{why})"
 
 
 def _floor(floor: FloorStatus) -> str:

@@ -6,6 +6,7 @@ TealError (1)
 │   ├── Unhealthy         a service failed the gate
 │   ├── CheckFailed       a check or hook stopped the deploy
 │   └── Refused           preflight or the plan says no (memory, ports, volumes, gone images …)
+│       └── NewerFormat   a file in the state directory was written by a newer Teal
 ├── Usage (2)             the command line is wrong
 │   └── ConfigError (2)   teal.yml, a Compose file or the environment is wrong
 ├── Locked (3)            another command holds the lock
@@ -49,6 +50,16 @@ class CheckFailed(Failed):
 
 class Refused(Failed):
     """Teal will not do this, and nothing was changed."""
+
+
+class NewerFormat(Refused):
+    """A file was written by a newer Teal: it is neither read by guessing nor set aside as damaged."""
+
+    def __init__(self, what: str, found: int, known: int) -> None:
+        super().__init__(
+            f"{what} has format {found}, written by a newer Teal: this one knows formats up to {known}",
+            hint="use that newer Teal again; nothing was read or changed",
+        )
 
 
 class Usage(TealError):

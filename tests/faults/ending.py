@@ -22,7 +22,6 @@ from teal.adapters.caddy import state
 from teal.adapters.journal import SqliteJournal
 from teal.adapters.releases import ReleaseFolders
 from teal.cli.main import main
-from teal.core.words import name_of
 
 POINT, SIGNAL = sys.argv[1], None if sys.argv[2] == "RUN" else signal.Signals[sys.argv[2]]
 MARK = "TEAL_TEST_MARK"  # names the file that takes the moment
@@ -53,7 +52,7 @@ def wrapped(inner: Callable[..., Any], before: Callable[..., str], after: Callab
 
 def _begun(_: SqliteJournal, __: int, step: Any) -> str:
     global _step
-    _step = name_of(step)
+    _step = step.name
     return f"before:{_step}"
 
 

@@ -9,19 +9,38 @@ from __future__ import annotations
 
 import sqlite3
 
+from teal.core.step_names import StepName
+
 WHOLE = 200  # runs that stay as they are
 SWITCHES = 100  # older runs that stay by their switch, the last one for each release and color
 ORDINARY = (
-    "start-shared", "preflight", "build", "keep", "clear", "run-once", "create", "start", "check", "run-hook",
-    "hand-over", "drain", "retire", "remove", "join", "prune",
-)  # fmt: skip
+    StepName.START_SHARED,
+    StepName.PREFLIGHT,
+    StepName.BUILD,
+    StepName.KEEP,
+    StepName.CLEAR,
+    StepName.RUN_ONCE,
+    StepName.CREATE,
+    StepName.START,
+    StepName.CHECK,
+    StepName.RUN_HOOK,
+    StepName.HAND_OVER,
+    StepName.DRAIN,
+    StepName.RETIRE,
+    StepName.REMOVE,
+    StepName.JOIN,
+    StepName.PRUNE,
+)
+MOVES = (StepName.SWITCH, StepName.CONFIRM, StepName.SETTLE, StepName.HOLD)
 _NAMES = ", ".join(f"'{name}'" for name in ORDINARY)
+_MOVES = ", ".join(f"'{name}'" for name in MOVES)
 _STEPS = f"""
 DELETE FROM step WHERE run IN (SELECT id FROM run WHERE id <= :old AND ended IS NOT NULL) AND (
-    name IN ({_NAMES}) OR name IN ('switch', 'confirm', 'settle', 'hold') AND run NOT IN (
+    name IN ({_NAMES}) OR name IN ({_MOVES}) AND run NOT IN (
         SELECT run FROM step WHERE id IN (
             SELECT max(step.id) FROM step JOIN run ON run.id = step.run
-            WHERE name = 'switch' AND step.ended IS NOT NULL AND outcome IN ('done', 'needs-person', 'healed')
+            WHERE name = '{StepName.SWITCH}' AND step.ended IS NOT NULL
+                AND outcome IN ('done', 'needs-person', 'healed')
             GROUP BY payload ORDER BY max(step.id) DESC LIMIT :switches)))
 """  # noqa: S608
 _RUNS = """

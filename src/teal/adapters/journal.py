@@ -15,16 +15,16 @@ import msgspec
 from teal.adapters import contracts_file
 from teal.adapters.contracts_file import Contract, Number, Stamp
 from teal.adapters.disk import sync_folder
-from teal.adapters.forgetting import forget
-from teal.adapters.journal_file import APPLICATION, VERSION, WAIT, connect, damage, ours, sound
+from teal.adapters.forgetting import MOVES, forget
+from teal.adapters.journal_file import APPLICATION, VERSION, WAIT, connect, damage, ours, refuse_newer, sound
 from teal.adapters.journal_file import text as read_text
 from teal.adapters.journal_file import version as version_of
 from teal.core.migrations import OpenChange
 from teal.core.observed import Unfinished
 from teal.core.past import Move, Turn, turn_of
 from teal.core.side import Side
+from teal.core.step_names import StepName
 from teal.core.steps import BringBack, Confirm, Hold, Keep, RunOnce, Settle, Step, Switch
-from teal.core.words import name_of
 from teal.errors import Unavailable
 from teal.ports import RunRecord
 
@@ -52,16 +52,11 @@ _OPEN = """
 INSERT INTO contract VALUES (:name, :release, :now, NULL, '') ON CONFLICT (name) DO UPDATE SET
     release = excluded.release, opened = excluded.opened, closed = NULL, reason = ''
     WHERE closed IS NOT NULL OR release < excluded.release"""
-_MOVES: dict[str, type[Move]] = {
-    "switch": Switch,
-    "confirm": Confirm,
-    "settle": Settle,
-    "hold": Hold,
-    "bring-back": BringBack,
-}
 _MOVED = """
-SELECT run, name, payload FROM step
-WHERE ended IS NOT NULL AND name IN ('switch', 'confirm', 'settle', 'hold', 'bring-back') ORDER BY id"""
+SELECT run, name, payload FROM step WHERE ended IS NOT NULL AND name IN (?, ?, ?, ?, ?) ORDER BY id"""
+_RAN_ONCE = """
+SELECT 1 FROM step WHERE name = ? AND ended IS NOT NULL AND CASE WHEN json_valid(payload) THEN
+    json_extract(payload, '$.service') = ? AND json_extract(payload, '$.release') = ? END LIMIT 1"""
 _RUN = "id, command, source, target, release, started, ended, outcome, message"
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -79,6 +74,52 @@ class _Run(msgspec.Struct, array_like=True):
     ended: Stamp | None
     outcome: str
     message: str
+
+
+class _Recorded(msgspec.Struct):
+    """What a recorded step says that is asked for again: keys of the journal, whatever the code calls them."""
+
+    to: Side | None = None
+    side: Side | None = None
+    release: int | None = None
+    page: bool = False
+
+
+def _payload(step: Step) -> str:
+    """Return what is recorded of *step*: under lasting keys what is asked for again, of others what people may read."""
+    said: object = step
+    match step:
+        case Switch(to, release):
+            said = {"to": to, "release": release}
+        case Confirm(side) | Settle(side):
+            said = {"side": side}
+        case BringBack(side, release, services):
+            said = {"side": side, "release": release, "services": services}
+        case Hold(page, limit):
+            said = {"page": page, "limit": limit}
+        case RunOnce(service, release):
+            said = {"service": service, "release": release}
+        case _:
+            pass
+    return msgspec.json.encode(said).decode()
+
+
+def _moved(name: str, payload: str) -> Move:
+    """Return the step that was recorded; ValueError where it says too little."""
+    said = msgspec.json.decode(payload, type=_Recorded)
+    match name:
+        case StepName.SETTLE:
+            return Settle(said.side)
+        case StepName.HOLD:
+            return Hold(page=said.page)
+        case StepName.SWITCH if said.to is not None:
+            return Switch(said.to, said.release)
+        case StepName.CONFIRM if said.side is not None:
+            return Confirm(said.side)
+        case StepName.BRING_BACK if said.side is not None:
+            return BringBack(said.side, said.release, ())
+        case _:
+            raise ValueError(f"{name} says too little: {payload}")
 
 
 class SqliteJournal:
@@ -118,7 +159,7 @@ class SqliteJournal:
             self._write("UPDATE run SET release = ? WHERE id = ?", (step.release, run))
         return self._write(
             "INSERT INTO step (run, name, payload, started) VALUES (?, ?, ?, ?)",
-            (run, name_of(step), msgspec.json.encode(step).decode(), self._now()),
+            (run, step.name, _payload(step), self._now()),
         )
 
     def finished(self, entry: int, *, passed: bool = False) -> None:
@@ -139,15 +180,15 @@ class SqliteJournal:
         """Return the latest run that did not end, None where every one did; what only healed another counts last."""
         rows = self._read(f"SELECT {_RUN} FROM run WHERE ended IS NULL ORDER BY command = 'heal', id DESC LIMIT 1")  # noqa: S608
         for run in self._runs(rows):
-            held = self._read("SELECT 1 FROM step WHERE run = ? AND name = 'hold' LIMIT 1", (run.id,))
+            held = self._read("SELECT 1 FROM step WHERE run = ? AND name = ? LIMIT 1", (run.id, StepName.HOLD))
             return Unfinished(run.id, run.command, run.source, run.target, run.release, bool(held), run.started)
         return None
 
     def turns(self) -> tuple[Turn, ...]:
         """Return every run as its users noticed it, the oldest first; of forgotten steps nothing is known."""
         moves: dict[object, list[Step]] = {}
-        for run, name, payload in self._read(_MOVED):
-            move = self._understood(partial(msgspec.json.decode, payload, type=_MOVES[name]))
+        for run, name, payload in self._read(_MOVED, (*MOVES, StepName.BRING_BACK)):
+            move = self._understood(partial(_moved, name, payload))
             if move is not None:
                 moves.setdefault(run, []).append(move)
         runs = self._runs(self._read(f"SELECT {_RUN} FROM run ORDER BY id"))  # noqa: S608
@@ -155,9 +196,7 @@ class SqliteJournal:
 
     def ran_once(self, service: str, release: int) -> bool:
         """Tell whether that one-shot of that release is known to have ended well."""
-        payload = msgspec.json.encode(RunOnce(service, release)).decode()
-        asked = "SELECT 1 FROM step WHERE name = 'run-once' AND payload = ? AND ended IS NOT NULL LIMIT 1"
-        return bool(self._read(asked, (payload,)))
+        return bool(self._read(_RAN_ONCE, (StepName.RUN_ONCE, service, release)))
 
     def next_release(self) -> int:
         """Return the number that no run of this journal has used yet."""
@@ -270,6 +309,7 @@ class SqliteJournal:
         connection = sqlite3.connect(uri, uri=True, timeout=WAIT)
         connection.text_factory = read_text
         try:
+            refuse_newer(connection, self._path)
             if not ours(connection):
                 raise sqlite3.DatabaseError("not this version's journal")
             return connection.execute(sql, values).fetchall()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from teal.errors import NewerFormat
+
 APPLICATION = 0x7EA1
 VERSION = 1
 WAIT = 5.0  # seconds for another process's write to end
@@ -25,6 +27,7 @@ def sound(path: Path) -> bool:
     connection = sqlite3.connect(path, timeout=WAIT)
     connection.text_factory = text
     try:
+        refuse_newer(connection, path)
         connection.execute("SELECT count(*) FROM run, step WHERE run.id < 0")
         return ours(connection) and connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
@@ -33,6 +36,13 @@ def sound(path: Path) -> bool:
         return False
     finally:
         connection.close()
+
+
+def refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise ``NewerFormat`` where a newer Teal has written the journal: it must not be taken for a damaged one."""
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    if application == APPLICATION and version(connection) > VERSION:
+        raise NewerFormat(f"the journal {path}", version(connection), VERSION)
 
 
 def damage(error: Exception) -> bool:

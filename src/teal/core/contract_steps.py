@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+from teal.core.step_names import StepName
 
 
 @dataclass(frozen=True, slots=True)
 class OpenGate:
     """Every condition of the gate before *contract* holds; sessions from *trusted* origins are vouched for."""
 
+    name: ClassVar[StepName] = StepName.OPEN_GATE
     contract: str
     trusted: tuple[str, ...] = ()
 
@@ -17,6 +21,7 @@ class OpenGate:
 class RaiseFloor:
     """The journal knows that *contract* is run, or about to be: no release that needs what it removes comes back."""
 
+    name: ClassVar[StepName] = StepName.RAISE_FLOOR
     contract: str
 
 
@@ -24,6 +29,7 @@ class RaiseFloor:
 class RunContract:
     """*contract* has been run from *release*, or, *soft*, what it drops has been renamed to a tombstone."""
 
+    name: ClassVar[StepName] = StepName.RUN_CONTRACT
     contract: str
     release: int
     soft: bool = False
@@ -33,6 +39,7 @@ class RunContract:
 class TakeBackFloor:
     """The floor that *contract* raised is gone again, where it is certain that nothing of it was applied."""
 
+    name: ClassVar[StepName] = StepName.TAKE_BACK_FLOOR
     contract: str
 
 
@@ -40,6 +47,7 @@ class TakeBackFloor:
 class UndoContract:
     """What the soft form of *contract* renamed has its name again."""
 
+    name: ClassVar[StepName] = StepName.UNDO_CONTRACT
     contract: str
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from teal.core.choices import Moment
 from teal.core.contract_steps import ContractStep
 from teal.core.phase import Phase
 from teal.core.side import Side
+from teal.core.step_names import StepName
 
 
 @dataclass(frozen=True, slots=True)
 class StartShared:
     """The shared services run; those that are absent are created, those that run are not touched."""
 
+    name: ClassVar[StepName] = StepName.START_SHARED
     services: tuple[str, ...]
 
 
@@ -21,6 +24,7 @@ class StartShared:
 class Preflight:
     """The machine has room for a second color, and the proxy reads Teal's state file."""
 
+    name: ClassVar[StepName] = StepName.PREFLIGHT
     force_memory: bool = False
 
 
@@ -28,6 +32,7 @@ class Preflight:
 class Build:
     """The images of the new release exist: built, or pulled, from today's files."""
 
+    name: ClassVar[StepName] = StepName.BUILD
     services: tuple[str, ...]
     pull: tuple[str, ...] = ()
 
@@ -36,6 +41,7 @@ class Build:
 class Keep:
     """Release *release* is pinned: image ids tagged, both renderings and their files written."""
 
+    name: ClassVar[StepName] = StepName.KEEP
     release: int
     side: Side
 
@@ -44,6 +50,7 @@ class Keep:
 class Clear:
     """No container or private network of *side* is left (never its volumes); logs of a failed one are kept."""
 
+    name: ClassVar[StepName] = StepName.CLEAR
     side: Side
     logs: bool = False
 
@@ -52,6 +59,7 @@ class Clear:
 class RunOnce:
     """One-shot *service* of *release* ran to its end with status 0."""
 
+    name: ClassVar[StepName] = StepName.RUN_ONCE
     service: str
     release: int
 
@@ -63,6 +71,7 @@ class Judge:
     *phases*: those that will be run now, for none expand and backfill; *only*: of one change, for "" of all.
     """
 
+    name: ClassVar[StepName] = StepName.JUDGE
     release: int
     phases: tuple[Phase, ...] = ()
     only: str = ""
@@ -72,6 +81,7 @@ class Judge:
 class Expand:
     """The expand phase of *release* is in the database: both releases can live with it. *how* in words."""
 
+    name: ClassVar[StepName] = StepName.EXPAND
     release: int
     how: str
 
@@ -80,6 +90,7 @@ class Expand:
 class Recheck:
     """The release that serves passes its own checks on the expanded schema, too."""
 
+    name: ClassVar[StepName] = StepName.RECHECK
     side: Side
     release: int | None
 
@@ -88,6 +99,7 @@ class Recheck:
 class Backfill:
     """The rows are as the new schema wants them; *how* in words."""
 
+    name: ClassVar[StepName] = StepName.BACKFILL
     release: int
     how: str
 
@@ -96,6 +108,7 @@ class Backfill:
 class RecordContracts:
     """The journal knows which contracts *release* brings: open from here on."""
 
+    name: ClassVar[StepName] = StepName.RECORD_CONTRACTS
     release: int
 
 
@@ -103,6 +116,7 @@ class RecordContracts:
 class Create:
     """The containers of *release* exist on *side*, not started; *apart*: on no network with plain containers."""
 
+    name: ClassVar[StepName] = StepName.CREATE
     side: Side
     release: int | None  # None on the plain side: today's files
     apart: bool = False
@@ -112,6 +126,7 @@ class Create:
 class Start:
     """*services* on *side* run and have passed the gate."""
 
+    name: ClassVar[StepName] = StepName.START
     side: Side
     release: int | None
     services: tuple[str, ...]
@@ -121,6 +136,7 @@ class Start:
 class Check:
     """Every check of the owner passed on *side*, through the real proxy and in its containers."""
 
+    name: ClassVar[StepName] = StepName.CHECK
     side: Side
     release: int | None
 
@@ -129,6 +145,7 @@ class Check:
 class RunHook:
     """The owner's commands for this moment ended with status 0."""
 
+    name: ClassVar[StepName] = StepName.RUN_HOOK
     when: Moment
     side: Side
     release: int | None
@@ -141,6 +158,7 @@ class Hold:
     Where they wait and *limit* seconds are over, those that come later see the page.
     """
 
+    name: ClassVar[StepName] = StepName.HOLD
     page: bool = False
     limit: float = 0.0  # 0 for none
 
@@ -149,6 +167,7 @@ class Hold:
 class RunWindow:
     """The window's changes of *release* are in the database; nothing of the application runs meanwhile."""
 
+    name: ClassVar[StepName] = StepName.RUN_WINDOW
     release: int
 
 
@@ -156,6 +175,7 @@ class RunWindow:
 class CloseWindow:
     """The journal knows what windows have changed: no release that can't live with it comes back."""
 
+    name: ClassVar[StepName] = StepName.CLOSE_WINDOW
     release: int
 
 
@@ -166,6 +186,7 @@ class BringBack:
     Where they don't, the maintenance page stays.
     """
 
+    name: ClassVar[StepName] = StepName.BRING_BACK
     side: Side
     release: int | None
     services: tuple[str, ...]
@@ -175,6 +196,7 @@ class BringBack:
 class Switch:
     """All routes go to *to* from here on: the point of no return."""
 
+    name: ClassVar[StepName] = StepName.SWITCH
     to: Side
     release: int | None
 
@@ -183,6 +205,7 @@ class Switch:
 class Confirm:
     """Asked through the proxy, every route answers from *side*."""
 
+    name: ClassVar[StepName] = StepName.CONFIRM
     side: Side
 
 
@@ -190,6 +213,7 @@ class Confirm:
 class HandOver:
     """Singleton *service* runs on *to* and nowhere else."""
 
+    name: ClassVar[StepName] = StepName.HAND_OVER
     service: str
     source: Side | None
     to: Side
@@ -200,6 +224,7 @@ class HandOver:
 class Drain:
     """Nothing of the users is in flight on *side* any more, or the time for it is over."""
 
+    name: ClassVar[StepName] = StepName.DRAIN
     side: Side
 
 
@@ -207,6 +232,7 @@ class Drain:
 class Retire:
     """*services* on *side* are stopped in reverse order, each with its own grace; kept for rollback."""
 
+    name: ClassVar[StepName] = StepName.RETIRE
     side: Side
     services: tuple[str, ...]
 
@@ -215,6 +241,7 @@ class Retire:
 class Remove:
     """The retired plain containers are removed: an engine restart must not revive them."""
 
+    name: ClassVar[StepName] = StepName.REMOVE
     services: tuple[str, ...]
 
 
@@ -222,6 +249,7 @@ class Remove:
 class Join:
     """The containers on *side* are on the stack's own networks too, as after any later deploy."""
 
+    name: ClassVar[StepName] = StepName.JOIN
     side: Side
     release: int
 
@@ -230,6 +258,7 @@ class Join:
 class Settle:
     """The state file names *side* without a key and ``.deployment-color`` says the same."""
 
+    name: ClassVar[StepName] = StepName.SETTLE
     side: Side | None
 
 
@@ -237,6 +266,7 @@ class Settle:
 class Prune:
     """Of the kept releases, *releases* are gone: tags, images that nothing else names, files."""
 
+    name: ClassVar[StepName] = StepName.PRUNE
     releases: tuple[int, ...]
 
 

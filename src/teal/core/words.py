@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import assert_never
 
@@ -12,11 +11,6 @@ from teal.core.roles import Role
 from teal.core.side import COLORS, Side
 from teal.core.stack import HttpProbe, Service
 from teal.core.traffic import HELD
-
-
-def name_of(step: s.Step) -> str:
-    """Return the step's short name, as journal, phases and JSON have it: ``start``, ``hand-over`` …"""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(step).__name__).lower()
 
 
 def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point)

@@ -11,7 +11,6 @@ from teal.core.events import StepBegan, StepEnded
 from teal.core.side import Side
 from teal.core.steps import BringBack, Plan, RunHook, Start, Step, Switch
 from teal.core.traffic import AWAY, Mode
-from teal.core.words import name_of
 from teal.errors import Interrupted, NeedsPerson, TealError, Unavailable
 from teal.run.perform import perform
 from teal.run.scene import Scene
@@ -147,7 +146,7 @@ async def _one(step: Step, plan: Plan, scene: Scene, run: int, phases: dict[str,
     passed = await _guarded(perform(step, scene, plan), scene)
     seconds = clock.monotonic() - began
     journal.finished(entry, passed=passed)
-    name = name_of(step)
+    name = step.name
     phases[name] = phases.get(name, 0.0) + seconds
     scene.watch(StepEnded(step, seconds, passed))
 

@@ -13,7 +13,6 @@ from teal.core.observed import Unfinished
 from teal.core.past import Turn, turn_of
 from teal.core.side import Side
 from teal.core.steps import Hold, Keep, RunOnce, Step
-from teal.core.words import name_of
 from teal.errors import Unavailable
 from teal.ports import RunRecord
 
@@ -115,7 +114,7 @@ class MemoryJournal(ports.Journal):
         phases: dict[str, float] = {}
         for row in self.world.disk.steps:
             if row["run"] == run["id"] and row["ended"] is not None and not row["passed"]:
-                name = name_of(row["step"])
+                name = row["step"].name
                 phases[name] = phases.get(name, 0.0) + row["ended"] - row["started"]
         return RunRecord(**run, phases=phases)
 

@@ -10,7 +10,7 @@ import msgspec
 from teal.cli.output import Outlet
 from teal.cli.show.text import seconds
 from teal.core.events import Event, InFlight, Said, ServiceNow, StepBegan, StepEnded
-from teal.core.words import name_of, say
+from teal.core.words import say
 
 _WORTH_SAYING = 1.0  # seconds: the end of a shorter step is seen by the next one's beginning
 _COUNT_EVERY = 1.0  # seconds between two counts of what is in flight
@@ -67,7 +67,7 @@ def plain(event: Event) -> str:
         case StepBegan(step):
             return say(step)
         case StepEnded(step, took, passed):
-            return _ended(name_of(step), took, passed=passed)
+            return _ended(step.name, took, passed=passed)
         case ServiceNow(side, service, state):
             return f"  {side or 'shared'}/{service} {state}"
         case InFlight(side, requests, websockets):
@@ -115,9 +115,9 @@ def as_json(event: Event) -> dict[str, object]:
     """Return the event's own fields as JSON has them."""
     match event:
         case StepBegan(step):
-            return {"step": name_of(step), "text": say(step)}
+            return {"step": step.name, "text": say(step)}
         case StepEnded(step, took, passed):
-            return {"step": name_of(step), "seconds": round(took, 3), "passed": passed}
+            return {"step": step.name, "seconds": round(took, 3), "passed": passed}
         case _:
             fields = msgspec.to_builtins(event)
             assert isinstance(fields, dict)

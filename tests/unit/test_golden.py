@@ -1,0 +1,188 @@
+"""What earlier versions of Teal have written is read, returned to and forgotten by this one."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from teal.adapters import forgetting
+from teal.adapters.caddy.state import StateFile
+from teal.adapters.journal import SqliteJournal
+from teal.adapters.releases import ReleaseFolders
+from teal.core.floor import floor_of
+from teal.core.observed import Observed
+from teal.core.past import past_of
+from teal.core.plan import plan_rollback
+from teal.core.returning import rollback_release
+from teal.core.side import Side
+from teal.core.situation import change_to
+from teal.core.stack import CommandCheck, HttpCheck, HttpProbe, TcpProbe
+from teal.core.step_names import StepName
+from teal.core.steps import Create, RunOnce, Switch
+from teal.core.traffic import Mode, Traffic, format_traffic
+from teal.errors import NewerFormat
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+SHOP = GOLDEN / "1-first" / "shop"
+KEY = "4127c4593f923d797252c8dc9c62ff9c"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A state directory as the first version has left it, to write to."""
+    return shutil.copytree(SHOP, tmp_path / "shop")
+
+
+def test_the_first_journal_is_read_whole(shop: Path) -> None:
+    journal = SqliteJournal(shop / "journal.db")
+    runs = [(run.command, run.source, run.target, run.release, run.outcome) for run in journal.history(100)]
+    blue, green = Side.BLUE, Side.GREEN
+    assert runs[::-1] == [
+        ("deploy", Side.PLAIN, blue, 1, "done"),
+        ("deploy", blue, green, 2, "done"),
+        ("rollback", green, blue, 1, "done"),
+        ("rollback", blue, green, 2, "done"),
+        ("deploy", green, blue, 3, "aborted"),
+        ("deploy", green, blue, 4, "healed"),
+        ("heal", green, blue, 4, "needs-person"),
+        ("heal", green, blue, 4, "done"),
+        ("deploy", blue, green, 5, "done"),
+        ("migrate-contract", green, None, None, "done"),
+        ("deploy", green, blue, 6, "done"),
+        ("migrate-window", blue, green, 7, "done"),
+        ("deploy", green, blue, 8, "done"),
+        ("deploy", blue, green, 9, "aborted"),
+        ("heal", blue, None, None, "done"),
+        ("cleanup", blue, None, None, "done"),
+    ]
+    window = journal.history(100)[4]
+    assert {StepName.HOLD, StepName.RUN_WINDOW, StepName.HAND_OVER} <= window.phases.keys()
+    past = past_of(journal.turns())
+    assert (past.switched, past.served, journal.next_release()) == ((blue, 8), (1, 2, 4, 5, 6, 7, 8), 10)
+    assert past.failed.keys() == {3, 9}
+    assert journal.ran_once("setup", 8)
+    assert not journal.ran_once("setup", 3 + 97)
+    assert journal.unfinished() is None
+    assert journal.notes == ()
+
+
+def test_what_a_kill_left_in_the_first_journal_is_known(shop: Path) -> None:
+    left = SqliteJournal(shop / "journal-interrupted.db").unfinished()
+    assert left is not None
+    assert (left.command, left.source, left.target, left.release, left.held) == (
+        "deploy",
+        Side.BLUE,
+        Side.GREEN,
+        9,
+        False,
+    )
+
+
+def test_contracts_of_the_first_version_are_read_from_the_journal_and_from_the_file_beside_it(shop: Path) -> None:
+    journal = SqliteJournal(shop / "journal.db")
+    known = journal.contracts()
+    assert [(each.name, each.release, each.closed is None) for each in known] == [
+        ("0002_rename_reviews_author_writer", 2, False),
+        ("0003_rename_reviews_stars_score", 6, True),
+        ("0004_author.window", 7, False),
+    ]
+    floor = floor_of(known)
+    assert floor is not None
+    assert (floor.release, floor.contract) == (7, "0004_author.window")
+    (shop / "journal.db").unlink()
+    assert journal.contracts() == known
+    journal.close_contract("0003_rename_reviews_stars_score", "run")  # begins a journal anew, with the others in it
+    assert [each.closed is None for each in journal.contracts()] == [False, False, False]
+
+
+def test_the_first_journal_is_gone_on_with_and_forgotten_in_time(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forgetting, "WHOLE", 1)
+    journal = SqliteJournal(shop / "journal.db")
+    run = journal.begin("deploy", Side.BLUE, Side.GREEN, 10)
+    for step in (RunOnce("setup", 10), Switch(Side.GREEN, 10)):
+        journal.finished(journal.started(run, step))
+    journal.end(run, "done")
+    assert journal.ran_once("setup", 10)
+    past = past_of(journal.turns())
+    assert (past.switched, past.served, journal.next_release()) == ((Side.GREEN, 10), (1, 2, 4, 5, 6, 7, 8, 10), 11)
+    journal.close()
+    with sqlite3.connect(shop / "journal.db") as connection:
+        kept = connection.execute("SELECT DISTINCT name FROM step WHERE run <= 16").fetchall()
+    assert ("create",) not in kept
+    assert ("run-contract",) in kept
+
+
+def test_releases_of_the_first_version_are_read_returned_to_and_dropped(shop: Path) -> None:
+    folders = ReleaseFolders(shop / "releases")
+    seven, eight = folders.all()
+    assert folders.notes == ()
+    assert [service.name for service in seven.rotating] == ["clock", "jobs", "web"]
+    assert seven.opening == ("jobs", "web")
+    assert seven.remembered is not None
+    assert seven.remembered.migrations is not None
+    assert seven.remembered.migrations.files == "/srv/golden/migrations"
+    observed = Observed(
+        Traffic(Mode.BLUE),
+        (),
+        releases=(seven, eight),
+        images=frozenset(seven.images.values()),
+        next_release=10,
+        past=past_of(SqliteJournal(shop / "journal.db").turns()),
+    )
+    stack = seven.remembered.stack
+    back = rollback_release(observed, 7).release
+    change = change_to(observed, stack, command="rollback", release=back)
+    assert Create(change.target, 7) in plan_rollback(observed, stack, change, back).before
+    assert all(Path(folders.rendering(7, side)).is_file() for side in (Side.BLUE, Side.GREEN))
+    folders.drop(7)
+    assert [release.number for release in folders.all()] == [8]
+
+
+def test_each_kind_of_probe_and_check_of_the_first_version_is_read(tmp_path: Path) -> None:
+    (_, release) = ReleaseFolders(shutil.copytree(GOLDEN / "1-first" / "probes", tmp_path / "p") / "releases").all()
+    probes = {service.name: service.health.probe for service in release.services}
+    assert probes == {"web": HttpProbe(3000, "/"), "api": TcpProbe(8000)}
+    assert release.remembered is not None
+    assert release.remembered.checks == (
+        HttpCheck("web", "/", 200, "Directory"),
+        CommandCheck("api", ("python", "-c", "import sys")),
+    )
+    assert list(release.mounted) == ["redis:8"]
+
+
+def test_each_word_of_the_first_state_file_is_read_and_written_back_as_it_was(tmp_path: Path) -> None:
+    folder = SHOP / "state"
+    for file in folder.iterdir():
+        users, _, asked = file.name.partition("-asks-")
+        wanted = Traffic(Mode(users)).keyed(Side(asked), KEY) if asked else Traffic(Mode(users))
+        shutil.copy(file, tmp_path / "state")
+        assert StateFile(tmp_path).read() == wanted
+        assert format_traffic(wanted) == file.read_text()
+    assert len(list(folder.iterdir())) == 5 * 4
+
+
+def test_a_newer_journal_is_refused_by_its_number_and_left_as_it_is(shop: Path) -> None:
+    path = shop / "journal.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 7")
+    before = path.read_bytes()
+    journal = SqliteJournal(path)
+    for use in (journal.unfinished, lambda: journal.begin("deploy", None, Side.BLUE, 10)):
+        with pytest.raises(NewerFormat, match="has format 7, written by a newer Teal"):
+            use()
+    assert path.read_bytes() == before
+    assert not list(shop.glob("*.bad-*"))
+
+
+def test_a_journal_with_more_than_this_version_knows_is_read_past_it(shop: Path) -> None:
+    with sqlite3.connect(shop / "journal.db") as connection:
+        connection.execute("ALTER TABLE run ADD COLUMN mood TEXT")
+        connection.execute("INSERT INTO step (run, name, payload, started, ended) VALUES (16, 'warm-up', '{}', 1, 2)")
+        connection.execute("UPDATE step SET payload = json_set(payload, '$.mood', 'fine')")
+    journal = SqliteJournal(shop / "journal.db")
+    assert (past_of(journal.turns()).switched, journal.ran_once("setup", 8)) == ((Side.BLUE, 8), True)
+    assert "warm-up" in journal.history(1)[0].phases
+    assert journal.notes == ()

@@ -8,6 +8,7 @@ import pytest
 
 from teal.core.side import Side
 from teal.errors import BuildFailed, Failed
+from teal.ports import Due
 from tests.contract.ground import Ground, Tree, ended, owners, state
 
 Seen = dict[str, tuple[str, str]]
@@ -111,10 +112,10 @@ async def test_shared_services_start_alone_and_are_left_alone_unless_updated(gro
     await compose.up_shared(["db"], update=False, told=silent)
     first = await seen(ground)
     assert {name: state for name, (_, state) in first.items()} == {"db": "running"}
-    assert await compose.hashes(["db"]) == {"db": (await ground.engine.containers(ground.stack))[0].definition}
-    assert await compose.hashes([]) == {}
-    assert (await edited.hashes(["db", "web"])).keys() == {"db", "web"}
-    assert (await edited.hashes(["db"]))["db"] != (await compose.hashes(["db"]))["db"]
+    (db,) = await ground.engine.containers(ground.stack)
+    assert await compose.due(["db", "web"]) == await compose.due([]) == await edited.due(["web"]) == Due()
+    assert await edited.due(["db", "web"]) == Due(frozenset({db.name}))
+    assert await seen(ground) == first
     await edited.up_shared(["db"], update=False, told=silent)
     assert await seen(ground) == first
     await ground.engine.stop(first["db"][0], grace=5)
@@ -126,6 +127,22 @@ async def test_shared_services_start_alone_and_are_left_alone_unless_updated(gro
     last = await seen(ground)
     assert last["db"][1] == "running"
     assert last["db"][0] != first["db"][0]
+
+
+async def test_another_image_under_the_same_name_is_a_change_too(ground: Ground) -> None:
+    image = f"{ground.stack}/app"
+    app = {"image": image, "build": {"context": "."}, "command": ["sleep", "60"]}
+    compose = ground.compose(owners(ground, app=app))
+    ground.edit_source()
+    await compose.build(["app"], told=silent)
+    await compose.up_shared(["app"], update=False, told=silent)
+    (made,) = await ground.engine.containers(ground.stack)
+    assert await compose.due(["app"]) == Due()
+    ground.edit_source()
+    await compose.build(["app"], told=silent)
+    assert await compose.due(["app"]) == Due(frozenset({made.name}))
+    absent = ground.compose(owners(ground, web={"image": "localhost:1/no/such:v1"}))
+    assert await absent.due(["web"]) == Due()  # no registry is asked for it
 
 
 async def test_a_build_moves_the_tag_of_the_named_service_alone(ground: Ground) -> None:
@@ -210,12 +227,11 @@ async def test_a_one_shot_that_is_cancelled_is_stopped_and_run_anew(ground: Grou
 async def test_a_network_that_is_defined_otherwise_now_is_named_before_anything_is_touched(ground: Ground) -> None:
     model = owners(ground, db=ground.service("db"), web=ground.service("web"))
     compose, name = ground.compose(model), f"{ground.stack}_default"
-    assert await compose.outdated_networks(("db", "web")) == ()  # it does not exist yet
+    assert await compose.due(("db", "web")) == Due()  # it does not exist yet
     await compose.up_shared(("db",), update=False, told=silent)
     before = await seen(ground)
-    assert await compose.outdated_networks(("db", "web")) == ()
+    assert await compose.due(("db", "web")) == Due()
     options = {"com.docker.network.driver.mtu": "1400"}
     changed = ground.compose({**model, "networks": {"default": {"name": name, "driver_opts": options}}})
-    assert await changed.outdated_networks(("db", "web")) == (name,)
-    assert await changed.outdated_networks(()) == ()
+    assert (await changed.due(("db", "web"))).networks == (name,)
     assert await seen(ground) == before

@@ -15,7 +15,7 @@ KEY = "com.docker.compose.network"
 async def test_networks_of_the_three_projects_show_what_runs_on_them(ground: Ground) -> None:
     blue = ground.network("blue", {PROJECT: f"{ground.stack}-blue", KEY: "default"}, internal=True)
     plain = ground.network("a", {PROJECT: ground.stack, KEY: "a"})
-    ground.network("foreign")
+    foreign = ground.network("foreign")
     up, _ = ground.container(network=blue), ground.container(network=blue)
     await ground.engine.start(up)
     first, second = await ground.engine.networks(ground.stack)
@@ -25,6 +25,7 @@ async def test_networks_of_the_three_projects_show_what_runs_on_them(ground: Gro
     found = await ground.engine.container(up)
     assert found is not None
     assert dict(found.networks) == {blue: second.id}
+    assert await ground.engine.existing_networks([blue, foreign, f"{foreign}-not"]) == {blue, foreign}
 
 
 async def test_a_network_is_made_and_removed_once(ground: Ground) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from teal.core.side import Side
 from teal.errors import BuildFailed, Failed, Unavailable
+from teal.ports import Due
 from tests.engine.owner import OWNERS, said, service
 from tests.engine.sandbox import IMAGE, docker, processes
 
@@ -84,13 +85,31 @@ async def test_the_owners_files_see_the_owners_environment(owner):
     assert "GREETING=from-shell" in docker("inspect", owner.containers()["web"][0], "--format", "{{json .Config.Env}}")
 
 
-async def test_hashes_are_those_of_the_containers(owner, engine):
-    await owner.compose.up_shared(["web", "db"], update=False, told=owner.told.append)
-    hashes = await owner.compose.hashes(["web", "db"])
-    assert hashes == {each.service: each.definition for each in await engine.containers(owner.sandbox.stack)}
-    assert set(hashes) == {"web", "db"}
-    assert (await owner.using(GREETING="other").hashes(["web", "db"]))["web"] != hashes["web"]
-    assert await owner.compose.hashes([]) == {}
+# Each is hashed otherwise by `config --hash` than by `up` (docker/compose#14001, references to containers).
+HASHED_OTHERWISE = f"""
+services:
+  files: {{image: {IMAGE}, command: [sleep, "600"], init: true, env_file: [an.env], label_file: [labels]}}
+  owner: {{image: {IMAGE}, command: [sleep, "600"], init: true, volumes: ["data:/data"]}}
+  guest: {{image: {IMAGE}, command: [sleep, "600"], init: true, network_mode: "service:owner", volumes_from: [owner]}}
+volumes:
+  data: {{labels: {{made: "${{MADE:-here}}"}}}}
+"""
+
+
+async def test_what_is_due_is_what_compose_itself_would_do(owner):
+    (owner.folder / "an.env").write_text("LEVEL=1\n")
+    (owner.folder / "labels").write_text("level=1\n")
+    owner.file.write_text(HASHED_OTHERWISE)
+    every = ["files", "guest", "owner"]
+    await owner.compose.up_shared(every, update=False, told=owner.told.append)
+    before = owner.containers()
+    assert await owner.compose.due(every) == Due()
+    for file in ("an.env", "labels"):
+        (owner.folder / file).write_text("LEVEL=2\n")
+        assert await owner.compose.due(every) == Due(frozenset({f"{owner.sandbox.stack}-files-1"}))
+        (owner.folder / file).write_text("LEVEL=1\n" if file == "an.env" else "level=1\n")
+    assert await owner.using(MADE="there").due(every) == Due(volumes=(f"{owner.sandbox.stack}_data",))
+    assert owner.containers() == before
 
 
 async def test_only_the_named_services_are_built(owner):
@@ -138,13 +157,13 @@ async def test_a_pull_that_fails_says_so(owner):
 async def test_files_that_compose_refuses_are_shown(owner):
     owner.file.write_text("services: {web: {imago: x}}")
     with pytest.raises(Failed) as caught:
-        await owner.compose.hashes(["web"])
+        await owner.compose.due(["web"])
     assert "imago" in caught.value.detail
 
 
 async def test_no_docker_no_compose_and_no_engine_are_told_apart(owner, tmp_path):
     with pytest.raises(Unavailable, match="no docker command"):
-        await owner.using(PATH=str(tmp_path)).hashes(["web"])
+        await owner.using(PATH=str(tmp_path)).due(["web"])
     with pytest.raises(Unavailable, match="does not reach"):
         await owner.using(DOCKER_HOST=f"unix://{tmp_path}/none").up_shared(
             ["web"], update=False, told=owner.told.append

@@ -9,13 +9,15 @@ from teal import ports
 from teal.adapters import child, one_shot
 from teal.adapters.hints import hint
 from teal.errors import BuildFailed, ConfigError, Failed, TealError, Unavailable
-from teal.ports import Told
+from teal.ports import Due, Told
 
 OLDEST = (2, 24)
 SHOWN = 40  # last lines of a failed command that are shown
 # Of the user's environment, what a rendered file may see: nothing that Compose would interpolate or be steered by.
 NEEDED = re.compile(r"PATH|HOME|USER|TMPDIR|LANG|DOCKER_.*|XDG_.*|SSL_CERT_.*|(?:https?|no|all|ftp)_proxy", re.I)
+_MADE_ANEW = re.compile(r"Container (\S+) +Recreate\b")
 _TAKEN_DOWN = re.compile(r"Network (\S+) +Remov(?:ed|ing)")
+_LEFT = re.compile(r'Volume "([^"]+)" exists but doesn')
 _ABOVE = "its own words are above"
 NO_COMPOSE = re.compile(r"is not a docker command|unknown command: docker|Usage:\s+docker \[OPTIONS\] COMMAND")
 NO_ENGINE = re.compile(r"Cannot connect to the Docker daemon|permission denied while trying to connect")
@@ -53,24 +55,24 @@ class DockerCompose(ports.Compose):
         failure = Failed(f"Compose can't start the shared services {', '.join(services)}", hint=_ABOVE)
         await self._owners(*argv, told=told, failure=failure)
 
-    async def outdated_networks(self, services: Sequence[str]) -> tuple[str, ...]:
-        """Return the networks that a start of *services* would first take down: they are defined otherwise now.
+    async def due(self, services: Sequence[str]) -> Due:
+        """Return what ``up`` of *services* would do to what is there; nothing is changed, and no registry is asked.
 
-        Compose stops all that runs on such a network, and then can't remove it while a color is on it.
+        Only Compose knows: its hash of a definition counts otherwise in ``config --hash`` than in ``up``, and it makes
+        a container anew for another image, network or volume, too.
         """
         if not services:
-            return ()
-        argv = ("--dry-run", "--progress", "plain", "up", "--detach", "--no-deps", "--no-build", "--no-recreate")
-        ended = await self._owners(*argv, *services)
-        return tuple(dict.fromkeys(_TAKEN_DOWN.findall(ended.text)))
-
-    async def hashes(self, services: Sequence[str]) -> Mapping[str, str]:
-        """Return Compose's hash of each service's definition today."""
-        if not services:
-            return {}
-        ended = await self._owners("config", "--hash", ",".join(services))
-        pairs = (line.split() for line in ended.lines)
-        return {words[0]: words[1] for words in pairs if len(words) == 2 and words[0] in services}
+            return Due()
+        lines: list[str] = []
+        argv = ("--dry-run", "--progress", "plain", "up", "--detach", "--no-deps", "--no-build", "--pull", "never")
+        failure = Failed(f"Compose can't say what a start of {', '.join(services)} would change", hint=_ABOVE)
+        await self._owners(*argv, *services, told=lines.append, failure=failure)
+        text = "\n".join(lines)
+        return Due(
+            frozenset(_MADE_ANEW.findall(text)),
+            tuple(dict.fromkeys(_TAKEN_DOWN.findall(text))),
+            tuple(dict.fromkeys(_LEFT.findall(text))),
+        )
 
     async def build(self, services: Sequence[str], *, told: Told) -> None:
         """Build the images of *services* and no others."""

@@ -33,7 +33,7 @@ _SERVICES = click.argument("services", nargs=-1)
 @click.option("-y", "--yes", is_flag=True, help="Don't ask before a running service is restarted.")
 @click.pass_obj
 def up(session: Session, /, *, services: tuple[str, ...], yes: bool) -> None:
-    """Start the shared SERVICES, all where none is named, and update those whose definition has changed.
+    """Start the shared SERVICES, all where none is named, and update those whose definition or image has changed.
 
     Says beforehand which running ones will restart. Never touches a color.
     """

@@ -33,7 +33,6 @@ class Container:
     exit_code: int = 0
     restarts: int = 0
     oom: bool = False
-    definition: str = ""  # Compose's hash of the definition that it was made from
     networks: Mapping[str, str] = field(default_factory=dict)  # network name -> its id when attached
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # network name -> names that it has there
     addresses: Mapping[str, str] = field(default_factory=dict)  # network name -> IP address, running only

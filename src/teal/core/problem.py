@@ -18,8 +18,9 @@ class Problem:
 
     @property
     def where(self) -> str:
-        """Return the place as the beginning of a line."""
-        return f"{self.place}: " if self.place else ""
+        """Return the place as the beginning of a line; where none is known the service, unless the message names it."""
+        subject = self.place or ("" if self.service in self.message else self.service)
+        return f"{subject}: " if subject else ""
 
     @property
     def text(self) -> str:

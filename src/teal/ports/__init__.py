@@ -4,7 +4,7 @@ Every method may raise ``Unavailable`` where the world does not answer. Times ar
 since the epoch; names are the real Docker names.
 """
 
-from teal.ports.compose import Compose
+from teal.ports.compose import Compose, Due
 from teal.ports.database import Database, Databases, Login
 from teal.ports.engine import Engine, EngineInfo, ImageInfo, Network, Ran
 from teal.ports.machine import Clock, Machine, Told
@@ -17,6 +17,7 @@ __all__ = [
     "Compose",
     "Database",
     "Databases",
+    "Due",
     "Engine",
     "EngineInfo",
     "Entry",

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from teal.ports.machine import Told
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What ``docker compose up`` would do to what is there already; names are those of the engine."""
+
+    containers: frozenset[str] = frozenset()  # made anew: their definition has changed, or their image
+    networks: tuple[str, ...] = ()  # taken down first, with all that runs on them: defined otherwise now
+    volumes: tuple[str, ...] = ()  # defined otherwise now, and left as they are
 
 
 class Compose(Protocol):
@@ -23,12 +33,11 @@ class Compose(Protocol):
         """Create and start the owner's *services* alone; leave running ones as they are unless *update*."""
         ...
 
-    async def outdated_networks(self, services: Sequence[str]) -> tuple[str, ...]:
-        """Return the networks that a start of *services* would first take down: they are defined otherwise now."""
-        ...
+    async def due(self, services: Sequence[str]) -> Due:
+        """Return what ``up`` of *services* would do to what is there; nothing is changed, and no registry is asked.
 
-    async def hashes(self, services: Sequence[str]) -> Mapping[str, str]:
-        """Return Compose's hash of each service's definition today, comparable to ``Container.definition``."""
+        Their images, and what is external of their volumes and networks, must be there.
+        """
         ...
 
     async def build(self, services: Sequence[str], *, told: Told) -> None: ...

@@ -96,6 +96,10 @@ class Engine(Protocol):
         ...
 
     async def networks(self, stack: str) -> tuple[Network, ...]: ...
+    async def existing_networks(self, names: Iterable[str]) -> frozenset[str]:
+        """Return those of *names* that exist, whoever made them."""
+        ...
+
     async def create_network(
         self, name: str, *, labels: Mapping[str, str], internal: bool = False, like: str = ""
     ) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from teal.core.observed import Observed
+from teal.core.outside import External
 from teal.core.preflight import check_room
 from teal.core.preparing import preparation
 from teal.core.problem import Problem
@@ -22,10 +23,10 @@ from teal.ports import Prepared
 from teal.run.grasping import grasped
 from teal.run.making import room
 from teal.run.observing import observe
+from teal.run.outdated import Outdated, differences, missing_of, outdated
 from teal.run.ports import Ports
 from teal.run.results import Checked, Finding, RoleRow
 from teal.run.schema_check import schema_problems
-from teal.run.tidying import changed_shared
 
 
 async def check(ports: Ports, stack: Stack) -> Checked:
@@ -38,6 +39,7 @@ async def check(ports: Ports, stack: Stack) -> Checked:
     observed = await observe(ports, stack)
     found += [_finding(problem) for problem in lost(stack, last_release(observed))]
     found += _standing(observed, stack)
+    found += await _external(ports, stack)
     found += await _shared(ports, stack, observed)
     found += await _proxy(ports, stack, observed)
     found += await _room(ports, stack, observed)
@@ -92,15 +94,35 @@ def _standing(observed: Observed, stack: Stack) -> Iterable[Finding]:
 
 
 async def _shared(ports: Ports, stack: Stack, observed: Observed) -> list[Finding]:
-    """Name the shared services that run from another definition than today's; only ``up`` applies it."""
+    """Name the shared services that run from another definition or image than today's, and what is not there."""
     names = tuple(service.name for service in stack.having(Role.SHARED))
-    changed = await changed_shared(ports, observed, names)
-    message = "its definition has changed since it was started"
-    found = [Finding("warning", name, message, f"`teal up {name}` applies it, with a restart") for name in changed]
-    outdated = await ports.compose.outdated_networks(names)
-    message = "the network is defined otherwise now: the running services and the colors stay on the one that is there"
-    remedy = "take the change back, or take the stack down for it: `teal down`, then `teal deploy`"
-    return [*found, *(Finding("warning", name, message, remedy) for name in outdated)]
+    try:
+        found = await outdated(ports, stack, observed, names)
+    except TealError as error:
+        last = next((line for line in reversed(error.detail.splitlines()) if line.strip()), error.hint)
+        return [Finding("warning", "", f"{error.message}: {last.strip()}", "the rest was looked at")]
+    return [*map(_finding, differences(found)), *_unseen(stack, found)]
+
+
+def _unseen(stack: Stack, found: Outdated) -> Iterable[Finding]:
+    """Name the images that are not on this machine: no registry is asked for them."""
+    for name, image in found.unpulled.items():
+        verb = "build" if stack.service(name).builds else "pull"
+        message = f"its image {image} is not on this machine, and no registry was asked: what it brings is not known"
+        yield Finding("note", name, message, f"`docker compose {verb} {name}` brings it")
+
+
+async def _external(ports: Ports, stack: Stack) -> list[Finding]:
+    """Name what no start of the stack makes, and nobody has made yet."""
+    names = tuple(service.name for service in stack.services if service.role is not Role.TOOL)
+    users: dict[External, list[str]] = {}
+    for name, lacking in (await missing_of(ports, stack, names)).items():
+        for each in lacking:
+            users.setdefault(each, []).append(name)
+    return [
+        Finding("error", ", ".join(using), f"the external {each.kind} {each.name} does not exist", each.remedy)
+        for each, using in sorted(users.items())
+    ]
 
 
 async def _proxy(ports: Ports, stack: Stack, observed: Observed) -> list[Finding]:

@@ -26,10 +26,10 @@ from teal.run.healing import close_open_runs, heal
 from teal.run.observing import observe
 from teal.run.opening import open_rows
 from teal.run.options import DeployOptions
+from teal.run.outdated import differences, outdated
 from teal.run.ports import Ports, Watch
 from teal.run.results import Outcome
 from teal.run.scene import Scene
-from teal.run.tidying import changed_shared
 
 
 async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watch) -> Outcome:
@@ -67,8 +67,11 @@ async def _tell_shared_changes(scene: Scene) -> None:
     observed = await observe(scene.ports, scene.stack)
     for problem in await grasped(scene.ports, scene.stack, observed):
         scene.note(problem.text, warning=True)
-    for name in await changed_shared(scene.ports, observed, names):
-        scene.note(f"{name} is defined otherwise now: `teal up {name}` applies it, with a restart", warning=True)
+    try:
+        for problem in differences(await outdated(scene.ports, scene.stack, observed, names)):
+            scene.note(problem.text, warning=True)
+    except TealError as error:  # the deploy is done, whatever Compose says of the shared services
+        scene.note(error.message, warning=True)
 
 
 def _refuse_lost(observed: Observed, stack: Stack) -> None:

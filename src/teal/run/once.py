@@ -11,6 +11,8 @@ from teal.core.observed import Container
 from teal.core.side import Side, once_project
 from teal.core.stack import GRACE, Hook
 from teal.errors import CheckFailed, Failed, Refused, TealError, Unhealthy
+from teal.run.observing import observe
+from teal.run.outdated import outdated
 from teal.run.scene import Scene
 from teal.run.starting import TAIL, start
 
@@ -49,7 +51,8 @@ async def start_shared(scene: Scene, names: Iterable[str]) -> bool:
 
 async def refuse_outdated(scene: Scene) -> None:
     """Raise ``Refused`` where Compose, told to start anything, would first take a network of the stack down."""
-    for name in await scene.ports.compose.outdated_networks(sorted(scene.shared())):
+    found = await outdated(scene.ports, scene.stack, await observe(scene.ports, scene.stack), sorted(scene.shared()))
+    for name in found.networks:
         raise Refused(
             f"the network {name} is defined otherwise now: to make it anew, Compose stops what runs on it first, and "
             "can't remove it while a color is on it",

@@ -19,6 +19,7 @@ from teal.run.execute import execute
 from teal.run.healing import heal
 from teal.run.observing import observe
 from teal.run.once import refuse_outdated, start_shared
+from teal.run.outdated import outdated
 from teal.run.ports import Ports, Watch
 from teal.run.results import Cleaned, Upped
 from teal.run.scene import Scene
@@ -67,14 +68,7 @@ async def plan_up(ports: Ports, stack: Stack, names: Sequence[str]) -> tuple[str
     wanted = _named(stack, names)
     observed = await observe(ports, stack)
     running = {c.service for c in observed.on(Side.PLAIN, frozenset(wanted)) if c.running}
-    return tuple(name for name in await changed_shared(ports, observed, wanted) if name in running)
-
-
-async def changed_shared(ports: Ports, observed: Observed, names: Sequence[str]) -> tuple[str, ...]:
-    """Return those of *names* whose container was made from another definition than today's."""
-    hashes = await ports.compose.hashes(names)
-    made = {c.service: c.definition for c in observed.on(Side.PLAIN)}
-    return tuple(name for name in names if name in made and made[name] != hashes.get(name, made[name]))
+    return tuple(name for name in (await outdated(ports, stack, observed, wanted)).services if name in running)
 
 
 async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch) -> Upped:
@@ -82,8 +76,9 @@ async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch) -> 
     wanted = _named(stack, names)
     with ports.lock.hold("up"):
         _, observed = await heal(ports, stack, watch)
-        found = {c.service for c in observed.on(Side.PLAIN, frozenset(wanted)) if c.running}
-        changed = await changed_shared(ports, observed, wanted)
+        before = observed.on(Side.PLAIN, frozenset(wanted))
+        running = {c.service for c in before if c.running}
+        changed = tuple((await outdated(ports, stack, observed, wanted)).services)
         scene = Scene(ports, stack, watch, key=ports.machine.secret())
         if observed.traffic is None:  # a proxy without a state file serves the plain names, and logs that it has none
             ports.proxy.write(PLAIN)
@@ -91,10 +86,14 @@ async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch) -> 
         if changed:
             await ports.compose.up_shared(changed, update=True, told=scene.tool)
         await start_shared(scene, wanted)
-        started = tuple(name for name in wanted if name not in found)
-        if stack.proxy in (*started, *changed) and stack.evidence.routes:
+        old = {c.id for c in before}
+        made = {c.service for c in await scene.containers(Side.PLAIN, frozenset(wanted)) if c.id not in old}
+        started = tuple(name for name in wanted if name not in running)
+        updated = tuple(name for name in wanted if name in running and name in made)
+        if stack.proxy in (*started, *updated) and stack.evidence.routes:
             await _await_proxy(scene)
-        return Upped(stack.project, started, changed, tuple(n for n in wanted if n in found and n not in changed))
+        untouched = tuple(name for name in wanted if name not in (*started, *updated))
+        return Upped(stack.project, started, updated, untouched)
 
 
 async def _await_proxy(scene: Scene) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from teal.adapters.engine.api import decoded
 from teal.adapters.engine.reading import PROJECT, side_in
@@ -27,6 +27,12 @@ class Networks(Speaker):
         ids = [each.id for each in listed if side_in(stack, each.labels) is not None]
         found = await asyncio.gather(*(self._network(id) for id in ids))
         return tuple(sorted((_read(each) for each in found if each is not None), key=lambda each: each.name))
+
+    async def existing_networks(self, names: Iterable[str]) -> frozenset[str]:
+        """Return those of *names* that exist, whoever made them."""
+        asked = tuple(names)
+        found = await asyncio.gather(*map(self._network, asked))
+        return frozenset(name for name, there in zip(asked, found, strict=True) if there is not None)
 
     async def create_network(
         self, name: str, *, labels: Mapping[str, str], internal: bool = False, like: str = ""

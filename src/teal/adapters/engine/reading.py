@@ -58,7 +58,6 @@ def container_in(side: Side, seen: Inspected) -> Container:
         exit_code=state.exit_code,
         restarts=seen.restart_count,
         oom=state.oom_killed,
-        definition=labels.get(CONFIG_HASH, ""),
         networks={name: endpoint.network_id for name, endpoint in (settings.networks or {}).items()},
         aliases={name: tuple(endpoint.aliases or ()) for name, endpoint in (settings.networks or {}).items()},
         addresses=_addresses(settings) if running else {},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from teal import ports
 from teal.adapters.engine.networks import KEY
@@ -57,21 +57,24 @@ class SimulatedCompose(ports.Compose):
             life.start(self.world, box, by=self.process.name)
 
     @asks
-    async def outdated_networks(self, services: Sequence[str]) -> tuple[str, ...]:
+    async def due(self, services: Sequence[str]) -> ports.Due:
         every, declared = services_in(self._plain), mapping(self._plain.get("networks"))
         keys = dict.fromkeys(key for name in services for key in networks_of(every[name]))
-        return tuple(name for key in keys if (name := self._outdated(key, mapping(declared.get(key)))))
+        networks = tuple(name for key in keys if (name := self._outdated(key, mapping(declared.get(key)))))
+        boxes = (box for box in self.world.on(Side.PLAIN) if self.world.service(box) in services)
+        return ports.Due(frozenset(box.name for box in boxes if self._differs(box)), networks)
+
+    def _differs(self, box: Box) -> bool:
+        name = self.world.service(box)
+        picture = self.world.image_of(reference(self._plain, name))
+        image = picture.id if picture else ""
+        return (box.definition, box.image) != (fingerprint(services_in(self._plain)[name]), image)
 
     def _outdated(self, key: str, declared: Node) -> str:
         """Return the name of the network *key*, where it stands and was made from another definition."""
         net = self.world.nets.get(_name_of(self._stack.project, key, declared))
         made = net.labels.get(CONFIG_HASH) if net else None  # what Compose did not make, it does not judge
         return net.name if net and made and made != fingerprint(declared) else ""
-
-    @asks
-    async def hashes(self, services: Sequence[str]) -> Mapping[str, str]:
-        every = services_in(self._plain)
-        return {name: fingerprint(every[name]) for name in services if name in every}
 
     @acts
     async def build(self, services: Sequence[str], *, told: Told) -> None:

@@ -119,6 +119,11 @@ class SimulatedEngine(ports.Engine):
         mine = [net for net in self.world.nets.values() if side_in(stack, net.labels) is not None]
         return tuple(sorted((self._network(net) for net in mine), key=lambda each: each.name))
 
+    @asks
+    async def existing_networks(self, names: Iterable[str]) -> frozenset[str]:
+        self._up()
+        return frozenset(names) & self.world.nets.keys()
+
     def _network(self, net: Net) -> Network:
         attached = tuple(sorted(box.id for box in self._on(net)))
         labels = net.labels

@@ -269,7 +269,6 @@ class World:
             exit_code=box.exit_code,
             restarts=box.restarts,
             oom=box.oom,
-            definition=box.definition,
             networks={name: place[0] for name, place in box.aliases.items()},
             aliases={name: place[1] for name, place in box.aliases.items()},
             addresses={name: f"{box.id}@{name}" for name in box.aliases} if box.up else {},

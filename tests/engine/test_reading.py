@@ -1,0 +1,119 @@
+"""What is read of a stack is what Compose itself reads, and is said once: files, images, what `up` would change."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.engine.sandbox import docker, remove
+from tests.engine.stack import Stack, copy_stack
+from tests.engine.teal import Ended, Teal
+
+pytestmark = pytest.mark.engine
+SNIPPET = Path(__file__).parents[2] / "src" / "teal" / "adapters" / "caddy" / "teal.caddy"
+
+
+@dataclass
+class Reed:
+    """A copy of the stack and its Teal."""
+
+    stack: Stack
+    teal: Teal
+
+    def write(self, name: str, text: str) -> None:
+        (self.stack.folder / name).write_text(text, encoding="utf-8")
+
+    def found(self, where: str, *, status: int = 0, **more: str) -> list[str]:
+        """Return what `teal check` says about *where*."""
+        findings = self.teal.run("check", status=status, **more).result["findings"]
+        return [each["message"] for each in findings if each["where"] == where]
+
+    def container(self, service: str) -> str:
+        """Return the id of the plain container of *service*."""
+        return docker("inspect", "-f", "{{.Id}}", f"{self.stack.project}-{service}-1")
+
+
+@pytest.fixture(scope="module")
+def reed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reed]:
+    """The stack as its owner started it plainly."""
+    folder = tmp_path_factory.mktemp("reed")
+    stack = copy_stack("reed", folder / "reed")
+    shutil.copy(SNIPPET, stack.folder)
+    found = Reed(stack, Teal(stack.folder, folder / "home"))
+    (folder / "home").mkdir()
+    with (stack.folder / ".env").open("a", encoding="utf-8") as env:
+        env.write(f"TEAL_HOME={folder / 'home'}\n")
+    try:
+        stack.compose("up", "--detach", "--build", "--wait")
+        yield found
+    finally:
+        found.teal.run("down", "--volumes", "--yes")
+        tags = docker("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference=teal/{stack.project}/*")
+        remove(tags, "rmi")
+        stack.remove()
+        docker("image", "rm", "--force", f"{stack.project}-index")
+
+
+def notes(ended: Ended) -> str:
+    """Return the notes of a result in one text."""
+    return "\n".join(ended.result["notes"])
+
+
+def test_a_service_whose_files_are_unchanged_is_not_said_to_have_changed(reed: Reed) -> None:
+    before = {name: reed.container(name) for name in ("cache", "index", "proxy")}
+    assert reed.found("cache") == []
+    assert "cache" not in notes(reed.teal.run("deploy"))
+    done = reed.teal.run("up").result
+    assert (done["started"], done["updated"], set(done["untouched"])) == ([], [], {"cache", "index", "proxy"})
+    assert {name: reed.container(name) for name in before} == before
+
+
+def test_what_up_would_restart_is_said_by_check_and_deploy_and_done_by_up(reed: Reed) -> None:
+    reed.write("cache.env", "LEVEL=2\n")
+    before = reed.container("cache")
+    assert reed.found("cache") == ["its definition has changed since it was started"]
+    assert "cache: its definition has changed since it was started: `teal up cache`" in notes(
+        reed.teal.run("deploy", "--force")
+    )
+    assert "would restart cache" in reed.teal.run("up", status=1).error["message"]
+    assert reed.container("cache") == before
+    done = reed.teal.run("up", "--yes").result
+    assert (done["updated"], set(done["untouched"])) == (["cache"], {"index", "proxy"})
+    assert reed.container("cache") != before
+    assert reed.found("cache") == []
+
+
+def test_what_is_not_there_is_named_and_the_rest_is_told(reed: Reed) -> None:
+    reed.write(
+        "compose.override.yml",
+        """
+services:
+  cache: {image: "registry.invalid/redis:8"}
+  index: {volumes: ["ours:/ours"], networks: [default, theirs]}
+volumes: {ours: {external: true, name: teal-test-no-such}}
+networks: {theirs: {external: true, name: teal-test-none}}
+""",
+    )
+    try:
+        checked = reed.teal.run("check", status=1, within=10).result
+        said = {each["message"]: (each["level"], each["remedy"]) for each in checked["findings"]}
+        assert {row["service"] for row in checked["roles"]} == {"web", "cache", "index", "proxy"}
+        volume, network = (said[f"the external {each} does not exist"] for each in MISSING)
+        assert volume == (
+            "error",
+            "create it (docker volume create teal-test-no-such), or mend `volumes` in the Compose file",
+        )
+        assert network[1].startswith("create it (docker network create teal-test-none)")
+        (image,) = (each for each in said if "registry.invalid/redis:8" in each)
+        assert said[image] == ("note", "`docker compose pull cache` brings it")
+        assert "switch all routes" in reed.teal.run("plan", within=10).told
+    finally:
+        (reed.stack.folder / "compose.override.yml").unlink()
+    assert reed.found("cache") == []
+
+
+MISSING = ("volume teal-test-no-such", "network teal-test-none")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from teal.config import Options, Overrides, directory, project_name, variable
+from teal.config import Options, Overrides, find, project_name
 from teal.config.load import load
 from teal.config.resolve import Resolved, understood
 from teal.core.preparing import preparation
@@ -305,10 +305,10 @@ def _read_environment(example: tuple[dict[str, str], str | bytes, dict[str, str]
     _put(__env=dotenv)
     options = Options(where=str(ROOT))
     with unchanged(ROOT):
-        variable(options, environment, "TEAL_HOME")
-        directory(options, environment)
-        assert re.fullmatch("[a-z0-9_-]*", project_name(options, environment))
         use(WHOLE, environment, Overrides(**said))
+        without_docker = {**environment, "PATH": str(ROOT)}  # what isn't plain is for Compose to read
+        find(options, without_docker)
+        assert re.fullmatch("[a-z0-9_-]*", project_name(options, without_docker))
 
 
 _overrides = st.dictionaries(

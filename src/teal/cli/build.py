@@ -41,7 +41,11 @@ async def opened(asked: Asked, times: Times, purpose: Purpose, discreet: Discret
 
 def home_of(asked: Asked, project: str) -> Home:
     """Return where the state of *project* lies: as Compose finds the variable, in the environment or in ``.env``."""
-    return Home(Path(config.variable(_options(asked), os.environ, "TEAL_HOME") or DEFAULT).absolute(), project)
+    return Home(Path(_found(asked).variables.get("TEAL_HOME") or DEFAULT).absolute(), project)
+
+
+def _found(asked: Asked) -> config.Found:
+    return config.find(_options(asked), os.environ)
 
 
 def _options(asked: Asked) -> config.Options:
@@ -105,7 +109,7 @@ def _kept_models(releases: ReleaseFolders) -> Iterator[Tree]:
 
 def _directory(asked: Asked) -> str:
     """Return the checkout in which the command was given: the color is published there."""
-    return str(config.directory(_options(asked), os.environ))
+    return str(_found(asked).directory)
 
 
 def _import_the_rest(purpose: Purpose) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from teal.config.options import Options, directory, project_name, variable
+from teal.config.options import Found, Options, find, project_name
 from teal.config.settings import Overrides, again
 from teal.config.teal_yml import schema
 
 if TYPE_CHECKING:
     from teal.config.load import load
 
-__all__ = ["Options", "Overrides", "again", "directory", "load", "project_name", "schema", "variable"]
+__all__ = ["Found", "Options", "Overrides", "again", "find", "load", "project_name", "schema"]
 
 
 def __getattr__(name: str) -> object:

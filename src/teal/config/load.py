@@ -13,7 +13,7 @@ from pathlib import Path
 from teal.config.caddyfile import find_proxy, named_by_proxy
 from teal.config.declared import checks_of, evidence_of, hooks_of
 from teal.config.migrating import digest_of, migrations_of
-from teal.config.options import Options, directory, overlay, owner_files
+from teal.config.options import Options, find, overlay
 from teal.config.places import named_in, places
 from teal.config.resolve import Resolved, mentioned, resolve, values
 from teal.config.settings import Overrides, settings_of
@@ -46,7 +46,8 @@ async def load(
     *only_plain* is enough to say what there is, and quicker: both colors have the plain model, and no fingerprint.
     """
     known = dict(environment)
-    files = owner_files(options, known)
+    found = find(options, known)
+    files = found.files
     overlays = {side: overlay(files, side) for side in COLORS}
     resolved = await _resolved(options, known, files, {} if only_plain else overlays)
     models = await _with_values({side: each.model for side, each in resolved.items()}, options, known, files)
@@ -60,7 +61,7 @@ async def load(
     _exist(said, services_in(models[Side.BLUE]))
     stack = Stack(
         project=text(plain.get("name")),
-        directory=str(directory(options, known)),
+        directory=str(found.directory),
         files=options.files,
         models=models,
         services=services_of(models, evidence),

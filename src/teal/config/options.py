@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from teal.config.dotenv import PROJECT_NAME, read
 from teal.errors import ConfigError
 
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")  # what Compose takes as a project's name, and folders may be called
 _NAME = re.compile(r"^name:[ \t]*[\"']?([^\"'#\s]+)", re.MULTILINE)
+_ODD = re.compile(r"^(?:[{\"']|<<|\? |name[ \t]+:|name:[ \t]*$)", re.MULTILINE)  # a name may be written otherwise
+_TRUE = {"1", "t", "T", "TRUE", "true", "True"}
 _OVERRIDES = (
     "compose.override.yml",
     "compose.override.yaml",
@@ -38,12 +41,83 @@ class Options:
         return Path(self.where or os.curdir).absolute()
 
 
-def owner_files(options: Options, environment: dict[str, str]) -> tuple[Path, ...]:
-    """Return the Compose files of the stack, as Compose itself finds them, absolute; ConfigError for none."""
-    named = options.files or _from_environment(options, environment)
-    if named:
-        return tuple(_absolute(options, name) for name in named)
-    begin = options.cwd / options.directory
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where the stack lies, as Compose finds it, and what it then knows of the variables that Teal heeds."""
+
+    files: tuple[Path, ...]  # the owner's Compose files, absolute
+    directory: Path  # the project directory, absolute
+    variables: Mapping[str, str]
+
+
+HEEDED = ("COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR", PROJECT_NAME, "TEAL_HOME")
+
+
+def find(options: Options, environment: Mapping[str, str]) -> Found:
+    """Return what *options* and *environment* mean, by Compose's own order; ``ConfigError`` for no Compose file.
+
+    The environment beats ``.env``. That is read beside the first file of ``-f`` or else where the command was given,
+    and again beside the first Compose file, once that is known: the first to set a variable wins.
+    """
+    explicit = _env_files(options, environment)
+    begin = _directory(options, options.files) or options.cwd
+    known = _with_dotenv(options, environment, explicit, begin)
+    files = _files(options, known, begin)
+    directory = _directory(options, tuple(map(str, files))) or options.cwd
+    if not explicit and directory != begin:
+        known = _with_dotenv(options, known, (), directory, before=begin)
+    return Found(files, directory, {name: known[name] for name in HEEDED if name in known})
+
+
+def _directory(options: Options, files: Sequence[str]) -> Path | None:
+    """Return the project directory as far as option and *files* tell it: what lies elsewhere has none."""
+    if options.directory:
+        return _clean(options.cwd / options.directory)
+    first = next((file for file in files if file != "-"), "")
+    return _clean(options.cwd / first).parent if first and "://" not in first else None
+
+
+def _clean(path: Path) -> Path:
+    """Return *path* without ``..``, as Compose writes it: links are not followed."""
+    return Path(os.path.normpath(path))
+
+
+def _env_files(options: Options, environment: Mapping[str, str]) -> tuple[Path, ...]:
+    named = options.env_files or tuple(filter(None, environment.get("COMPOSE_ENV_FILES", "").split(",")))
+    return tuple(_clean(options.cwd / name) for name in named)
+
+
+def _with_dotenv(
+    options: Options,
+    known: Mapping[str, str],
+    explicit: tuple[Path, ...],
+    directory: Path,
+    *,
+    before: Path | None = None,
+) -> dict[str, str]:
+    """Return *known* and what the *explicit* files, or else the ``.env`` in *directory*, add to it.
+
+    That one may refer to the ``.env`` in the directory *before*, which was read already.
+    """
+    if not explicit and known.get("COMPOSE_DISABLE_ENV_FILE", "") in _TRUE:
+        return dict(known)
+    files = explicit or _dotenv(directory)
+    earlier = _dotenv(before) if before else ()
+    found = read(files, HEEDED, known, where=(options.cwd, directory), before=earlier) if files else {}
+    return {**found, **known}
+
+
+def _dotenv(directory: Path) -> tuple[Path, ...]:
+    return (file,) if (file := directory / ".env").is_file() else ()
+
+
+def _files(options: Options, known: Mapping[str, str], begin: Path) -> tuple[Path, ...]:
+    """Return the Compose files that are named, else the usual ones in *begin* or above it."""
+    if options.files:
+        return tuple(_absolute(options, name) for name in options.files)
+    if "COMPOSE_FILE" in known:
+        separator = known.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
+        return tuple(_absolute(options, name) for name in known["COMPOSE_FILE"].split(separator))
     for folder in (begin, *begin.parents):
         main = _first(folder, _NAMES)
         if main:
@@ -59,7 +133,9 @@ def _absolute(options: Options, name: str) -> Path:
     source = "-f" if options.files else "COMPOSE_FILE, in the environment or in .env"
     if name == "-":
         raise ConfigError("the Compose file can't come from standard input", hint="Teal reads it often: name a file")
-    path = (options.cwd / name).absolute()
+    if not name:
+        raise ConfigError(f"a Compose file without a name: {source}", hint="name all files, or set nothing")
+    path = options.cwd / name if "://" in name else _clean(options.cwd / name)
     try:
         there = "://" in name or path.stat()  # Compose fetches from elsewhere, too
     except (OSError, ValueError) as error:
@@ -70,15 +146,13 @@ def _absolute(options: Options, name: str) -> Path:
     return path
 
 
+def owner_files(options: Options, environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the Compose files of the stack, as Compose itself finds them, absolute; ``ConfigError`` for none."""
+    return find(options, environment).files
+
+
 def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_file()), None)
-
-
-def _from_environment(options: Options, environment: dict[str, str]) -> tuple[str, ...]:
-    """Return the files that COMPOSE_FILE names, in the environment or in a ``.env`` beside the stack."""
-    said = environment.get("COMPOSE_FILE") or _dotenv(options, options.cwd / options.directory).get("COMPOSE_FILE", "")
-    separator = environment.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
-    return tuple(name for name in said.split(separator) if name)
 
 
 def _text(path: Path) -> str:
@@ -88,36 +162,19 @@ def _text(path: Path) -> str:
         raise ConfigError(f"{path} can't be read: {error.strerror}", hint="make it readable for you") from error
 
 
-def _dotenv(options: Options, folder: Path) -> dict[str, str]:
-    """Return the plain assignments of the ``.env`` files; only names that Teal itself asks are looked up here."""
-    paths = [options.cwd / name for name in options.env_files] or [folder / ".env"]
-    lines = [line.strip() for path in paths if path.is_file() for line in _text(path).splitlines()]
-    pairs = (line.removeprefix("export ").partition("=") for line in lines if "=" in line and not line.startswith("#"))
-    return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
-
-
-def variable(options: Options, environment: Mapping[str, str], name: str) -> str:
-    """Return the variable *name* as Compose would find it: in the environment, else in the stack's ``.env``."""
-    return environment.get(name) or _dotenv(options, owner_files(options, dict(environment))[0].parent).get(name, "")
-
-
-def directory(options: Options, environment: Mapping[str, str]) -> Path:
-    """Return the project directory, absolute."""
-    if options.directory:
-        return options.cwd / options.directory
-    return owner_files(options, dict(environment))[0].parent
-
-
 def project_name(options: Options, environment: Mapping[str, str]) -> str:
     """Return the project's name by Compose's own order, "" where only Compose itself can tell it."""
-    said = options.project or variable(options, environment, "COMPOSE_PROJECT_NAME")
+    found = find(options, environment)
+    said = options.project or found.variables.get(PROJECT_NAME, "")
     if said:
         return said if PROJECT.fullmatch(said) else ""  # a folder is called so: no way out of it
-    files = owner_files(options, dict(environment))
-    found = [name for file in files for name in _NAME.findall(_text(file))]
-    if found:
-        return found[-1] if PROJECT.fullmatch(found[-1]) else ""
-    return re.sub(r"[^a-z0-9_-]", "", files[0].parent.name.lower()).lstrip("_-")
+    texts = [_text(file) for file in found.files]
+    if any(_ODD.search(text) for text in texts):
+        return ""
+    names = [name for text in texts for name in _NAME.findall(text)]
+    if names:
+        return names[-1] if PROJECT.fullmatch(names[-1]) else ""
+    return re.sub(r"[^a-z0-9_-]", "", found.directory.name.lower()).lstrip("_-")
 
 
 def overlay(files: tuple[Path, ...], color: str) -> Path | None:

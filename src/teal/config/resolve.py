@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from teal.config.dotenv import ASKING
 from teal.config.options import Options, owner_files
 from teal.config.refusals import refusal
 from teal.config.shape import checked
@@ -22,7 +23,7 @@ from teal.errors import ConfigError, Unavailable
 _UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
 _NAMED = re.compile(r"(?<!\$)\$\{?([A-Za-z_]\w*)")
 _MESSAGE = re.compile(r'level=(\w+) msg="((?:[^"\\]|\\.)*)"')
-_ASKING = "teal-asks"  # service of a model that nothing is made of
+_BETWEEN = "\n"  # files in COMPOSE_FILE: a colon may be part of a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +41,29 @@ def mentioned(files: Iterable[Path]) -> frozenset[str]:
     return frozenset(name for text in texts for name in _NAMED.findall(text))
 
 
-def arguments(options: Options, files: Sequence[Path] = ()) -> list[str]:
-    """Return ``docker compose`` with the owner's options; *files* in place of Compose's own choice, where given."""
-    chosen = [str(file) for file in files] or options.files
+def command(options: Options, files: Sequence[Path] = ()) -> tuple[list[str], dict[str, str]]:
+    """Return ``docker compose`` with the owner's options, and what to add to the environment.
+
+    *files*, where given, are read in place of Compose's own choice: it is told so by the way in which it chose, since
+    ``--file`` would make it look for ``.env`` elsewhere.
+    """
+    named = (*options.files, *map(str, files[len(options.files) :])) if options.files else ()
     argv = ["docker", "compose"]
-    argv += [word for file in chosen for word in ("--file", file)]
+    argv += [word for file in named for word in ("--file", file)]
     argv += ["--project-name", options.project] if options.project else []
     argv += ["--project-directory", options.directory] if options.directory else []
     argv += [word for file in options.env_files for word in ("--env-file", file)]
-    return argv + [word for profile in options.profiles for word in ("--profile", profile)]
+    argv += [word for profile in options.profiles for word in ("--profile", profile)]
+    chosen = {"COMPOSE_FILE": _BETWEEN.join(map(str, files)), "COMPOSE_PATH_SEPARATOR": _BETWEEN}
+    return argv, chosen if files and not named else {}
 
 
 async def resolve(options: Options, environment: dict[str, str], files: Sequence[Path] = ()) -> Resolved:
     """Return the stack's model as Compose understands it; ConfigError with Compose's own words where it doesn't."""
-    argv = [*arguments(options, files), "config", "--format", "json"]
-    output, errors = await ask(options, environment, argv, files or owner_files(options, environment))
+    argv, chosen = command(options, files)
+    known = {**environment, **chosen}
+    whole = [*argv, "config", "--format", "json"]
+    output, errors = await ask(options, known, whole, files or owner_files(options, environment))
     return understood(output, errors)
 
 
@@ -78,10 +87,11 @@ async def values(
     Compose knows more than *environment*: those of ``.env`` files. ``config --environment`` prints them all, and nobody
     can tell where a value of several lines ends. So a service of Teal's own is added that asks for them.
     """
-    asking = {"services": {_ASKING: {"image": "none", "environment": sorted(set(names))}}}
-    argv = [*arguments(options, (*files, Path("-"))), "config", "--format", "json", _ASKING]
-    output, errors = await ask(options, environment, argv, files, text=json.dumps(asking))
-    told = mapping(services_in(understood(output, errors).model)[_ASKING].get("environment"))
+    asking = {"services": {ASKING: {"image": "none", "environment": sorted(set(names))}}}
+    argv, chosen = command(options, (*files, Path("-")))
+    whole = [*argv, "config", "--format", "json", ASKING]
+    output, errors = await ask(options, {**environment, **chosen}, whole, files, text=json.dumps(asking))
+    told = mapping(services_in(understood(output, errors).model)[ASKING].get("environment"))
     return {name: unescaped(value) for name, value in told.items() if value is not None}
 
 

@@ -14,7 +14,7 @@ from teal.core.rendered import ReleaseFile, Rendered, Required
 from teal.core.roles import Assigned, Role
 from teal.core.side import Side
 from teal.core.stack import Health, HttpProbe, Service, TcpProbe
-from teal.errors import Refused, Unavailable
+from teal.errors import NewerFormat, Refused, Unavailable
 
 SERVICES = (
     Service(
@@ -162,7 +162,6 @@ def _without_number(text: str) -> str:
         lambda text: text[: len(text) // 2],
         lambda text: text.replace('"blue"', '"mauve"'),
         lambda text: text.replace('"number": 3', '"number": 4'),
-        lambda text: text.replace('"fingerprint"', '"fingerprunt"'),
         lambda text: text.replace('"route"', '["route"]'),
         _without_number,
     ],
@@ -174,6 +173,24 @@ def test_garbage_is_passed_over_with_a_note(releases, root, spoil):
     path.write_text(spoil(path.read_text()))
     assert releases.all() == (release(2),)
     assert releases.notes[0].startswith("release 3 can't be read and is passed over")
+
+
+def test_a_key_that_is_not_known_is_passed_over(releases, root):
+    keep(releases, 3)
+    path = root / "3/release.json"
+    written = json.loads(path.read_text())
+    written["services"][0]["mood"] = written["mood"] = {"fine": True}
+    path.write_text(json.dumps(written))
+    assert releases.all() == (release(3),)
+    assert releases.notes == ()
+
+
+def test_a_newer_format_is_refused_by_its_number(releases, root):
+    keep(releases, 3)
+    path = root / "3/release.json"
+    path.write_text(path.read_text().replace('"format": 1', '"format": 8'))
+    with pytest.raises(NewerFormat, match=r"release\.json has format 8, written by a newer Teal"):
+        releases.all()
 
 
 def test_a_full_disk_is_unavailable_and_leaves_nothing(releases, root):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-import msgspec
-
 from teal.adapters.disk import sync_folder, write_synced
-from teal.adapters.values import from_json
+from teal.adapters.release_format import decode, encode
 from teal.core.release import Release
 from teal.core.rendered import ReleaseFile, Rendered
 from teal.core.side import Side
@@ -45,8 +42,7 @@ class ReleaseFolders:
         """Keep *release* with its renderings and the files that they mount, whole or not at all."""
         files = {file.name: file for rendered in (*colors.values(), once) for file in rendered.files}
         texts = {**{str(side): rendered.text for side, rendered in colors.items()}, "once": once.text}
-        record = msgspec.json.format(msgspec.json.encode(release), indent=1).decode()
-        self._keep(release.number, {**texts, "release": f"{record}\n"}, files)
+        self._keep(release.number, {**texts, "release": encode(release).decode()}, files)
 
     def keep_once(self, number: int, once: Rendered) -> None:
         """Keep nothing but one-shots under *number*, whole or not at all; without a record it is no release."""
@@ -117,10 +113,13 @@ class ReleaseFolders:
             return ()
 
     def _load(self, folder: Path) -> Release | None:
-        """Return the release kept in *folder*; None where there is only a log, or nothing that can be read."""
+        """Return the release kept in *folder*; None where there is only a log, or nothing that can be read.
+
+        Raises ``NewerFormat`` where a newer Teal has kept it.
+        """
         try:
-            text = (folder / "release.json").read_bytes()
-            release = from_json(json.loads(text), Release)
+            path = folder / "release.json"
+            release = decode(path.read_bytes(), name=f"the release in {path}")
             if str(release.number) != folder.name:
                 raise ValueError(f"it calls itself {release.number}")
             return release

@@ -11,10 +11,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from teal.core.stack import Stack, Tree
 from teal.core.tree import environment_of, last_part, mapping, services_in, text, unescaped
+
+if TYPE_CHECKING:  # help needs neither
+    from teal.core.stack import Stack, Tree
 
 MASK = "***"
 SHORTEST = 6  # characters: masking shorter ones would blot out ordinary words

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct
+
 from teal.core.choices import Moment
 from teal.core.migrations import Migrations
 from teal.core.roles import Assigned, Role
@@ -17,8 +19,7 @@ GRACE = 10.0  # seconds between SIGTERM and SIGKILL where nothing else is said: 
 Tree = dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class HttpProbe:
+class HttpProbe(Struct, frozen=True, tag_field="kind", tag="http"):
     """GET *path* on *port* must answer with a status below *below*: 2xx or 3xx, where nothing else is said."""
 
     port: int
@@ -26,8 +27,7 @@ class HttpProbe:
     below: int = 400
 
 
-@dataclass(frozen=True, slots=True)
-class TcpProbe:
+class TcpProbe(Struct, frozen=True, tag_field="kind", tag="tcp"):
     """*port* must accept a connection."""
 
     port: int
@@ -102,8 +102,7 @@ class Evidence:
     images: Mapping[str, ImageFacts] = field(default_factory=dict)  # service -> facts, as far as images are there
 
 
-@dataclass(frozen=True, slots=True)
-class HttpCheck:
+class HttpCheck(Struct, frozen=True, tag_field="kind", tag="request"):
     """A request to the standby color through the real proxy before the switch."""
 
     route: str
@@ -112,8 +111,7 @@ class HttpCheck:
     contains: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CommandCheck:
+class CommandCheck(Struct, frozen=True, tag_field="kind", tag="command"):
     """A command in a container of the new release before the switch; status 0 passes."""
 
     service: str

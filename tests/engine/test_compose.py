@@ -39,6 +39,16 @@ async def test_a_rendered_file_sees_nothing_of_the_owners_environment(owner):
     assert "leaked" not in environment
 
 
+async def test_networks_are_looked_at_where_a_dry_run_can_not_start_what_it_has_not_made(owner):
+    shared = f"  side:\n    image: {IMAGE}\n    network_mode: service:db\n    configs: [note]\n"
+    owner.file.write_text(OWNERS + shared + "configs:\n  note: {content: kept}\n")
+    assert await owner.compose.due(("side",)) == Due()
+    assert await owner.compose.due(("db", "side")) == Due()
+    owner.file.write_text(owner.file.read_text() + "networks:\n  default: {driver: nowhere}\n  - \n")
+    with pytest.raises(Failed, match="can't say what a start of db, side would change"):
+        await owner.compose.due(("db", "side"))
+
+
 async def test_a_missing_image_fails_at_once_with_composes_words(owner):
     missing = "sha256:" + "0" * 64
     file = owner.rendering({"web-blue": service() | {"image": missing}})

@@ -38,6 +38,54 @@ def test_a_variable_that_the_last_release_had_and_nobody_sets_now_is_an_error() 
     assert list(lost(stack, None)) == []
 
 
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"links": ["db:store"]}, "migrate calls db store by a link, which ends at its own project"),
+        ({"links": ["web"]}, "migrate runs before its release starts, and waits for web"),
+        (
+            {"ipc": "service:db"},
+            "migrate runs in a project of its own, and takes network or volumes from another service",
+        ),
+        (
+            {"volumes_from": ["db"]},
+            "migrate runs in a project of its own, and takes network or volumes from another service",
+        ),
+        ({"volumes_from": ["container:box"]}, ""),
+        ({"links": ["db"]}, ""),
+    ],
+)
+def test_a_one_shot_has_nothing_of_a_service_in_another_project(more: dict[str, object], message: str) -> None:
+    stack = stack_of({**SOUND, "migrate": {"image": "app", **more}})
+    assert [text for level, text in said(stack) if level == "error"] == ([message] if message else [])
+
+
+@pytest.mark.parametrize(
+    ("definition", "key"),
+    [
+        ({"external": True}, "external"),
+        ({"driver": "vault", "file": "x"}, "driver"),
+        ({"template_driver": "golang", "content": "x"}, "template_driver"),
+        ({"content": "x"}, ""),
+    ],
+)
+@pytest.mark.parametrize("name", ["web", "db"])
+@pytest.mark.parametrize("kind", ["secrets", "configs"])
+def test_what_only_a_swarm_has_is_refused_as_compose_would(kind: str, name: str, definition: Tree, key: str) -> None:
+    services = {**SOUND, name: {**SOUND[name], kind: [{"source": "token"}]}}  # type: ignore[dict-item]
+    stack = stack_of(services, **{kind: {"token": definition}})
+    message = f"{name} uses {kind[:-1]} token, whose `{key}` a swarm alone has"
+    assert [text for level, text in said(stack) if level == "error"] == ([message] if key else [])
+
+
+def test_a_service_that_a_provider_makes_is_refused_and_a_tool_is_not() -> None:
+    services = {**SOUND, "model": {"provider": {"type": "model"}}}
+    message = "model is made by the provider model, which Teal does not call"
+    assert ("error", message) in said(stack_of(services))
+    told = Evidence(proxy="proxy", routes={"web": 3000}, declared={"model": Role.TOOL})
+    assert said(stack_of(services, told)) == []
+
+
 def test_a_sound_stack_has_no_problem() -> None:
     assert said(stack_of(SOUND)) == []
 

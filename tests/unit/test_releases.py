@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -97,14 +98,30 @@ def test_renderings_and_files_lie_where_they_are_said_to(releases, root, files):
     assert (root / "3/files/blue-secret-token").read_text() == "héllo\n"
 
 
-def test_secrets_are_closed_on_the_host_and_readable_in_containers(releases, root, files):
+def test_secrets_are_closed_on_the_host_and_keep_their_own_mode_in_containers(releases, root, files):
     keep(releases, 3, *files)
     folder = root / "3"
     assert mode(folder) == 0o700
     assert {mode(folder / name) for name in ("release.json", "blue.json", "green.json", "once.json")} == {0o600}
     assert (mode(folder / "files"), mode(folder / "files/nginx")) == (0o755, 0o755)
-    assert mode(folder / "files/nginx/site.conf") == 0o444
-    assert mode(folder / "files/bin/entry") == 0o555
+    assert mode(folder / "files/nginx/site.conf") == 0o600
+    assert mode(folder / "files/bin/entry") == 0o755
+    assert mode(folder / "files/blue-secret-token") == 0o444
+
+
+def test_what_is_given_by_value_has_the_owner_and_mode_that_are_asked_for(releases, root):
+    keep(releases, 3, ReleaseFile("key", content="x", uid=os.getuid(), gid=os.getgid(), mode=0o400))
+    found = (root / "3/files/key").stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (os.getuid(), os.getgid(), 0o400)
+
+
+def test_what_only_root_could_give_to_somebody_is_readable_for_all(releases, root, files, monkeypatch):
+    def denied(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "chown", denied)
+    keep(releases, 3, *files, ReleaseFile("key", content="x", uid=4711, gid=4711, mode=0o400))
+    assert [mode(root / "3/files" / name) for name in ("key", "nginx/site.conf", "bin/entry")] == [0o444, 0o644, 0o755]
 
 
 @pytest.mark.parametrize("path", ["../out", "/etc/passwd", "a/../../out", "", ".", "a\0b"])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from teal.adapters.compose import clean
 from teal.core.render import render, render_both, render_once
-from teal.core.render_files import mounted_images
-from teal.core.rendered import to_json
+from teal.core.render_files import live_mounts, mounted_images
+from teal.core.rendered import Required, to_json
 from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.stack import Evidence, Stack, Tree
@@ -134,9 +136,11 @@ def test_a_deploy_section_that_says_always_is_made_unless_stopped_too() -> None:
     assert deploy == {"replicas": 2, "restart_policy": {"condition": "unless-stopped"}}
 
 
-def test_the_shell_can_fill_in_nothing_later() -> None:
-    environment = service(web(environment={"A": None, "B": "$$x", "TEAL_COLOR": "red"}))["environment"]
-    assert environment == {"B": "$$x", "TEAL_COLOR": "blue", "TEAL_RELEASE": "7"}
+def test_null_takes_a_variable_of_the_image_away_and_the_shell_can_fill_in_nothing_later() -> None:
+    given = {"A": None, "B": "$$x", "TEAL_COLOR": "red", "HTTP_PROXY": None, "HOME": None}
+    environment = service(web(environment=given))["environment"]
+    assert environment == {"A": None, "B": "$$x", "TEAL_COLOR": "blue", "TEAL_RELEASE": "7"}
+    assert clean(dict.fromkeys(given, "from the shell")).keys() == {"HTTP_PROXY", "HOME"}
 
 
 def test_a_proxy_that_reads_labels_or_variables_must_not_see_a_color() -> None:
@@ -179,6 +183,116 @@ def test_secrets_and_configs_are_files_of_the_release_whatever_they_came_from() 
     assert mapping(mapping(rendered.tree["secrets"])["key"])["file"] == "/rel/7/files/blue-secret-key"
 
 
+def test_a_value_is_a_file_for_each_owner_and_mode_and_an_empty_one_is_none() -> None:
+    asked = [
+        {"source": "key", "target": "a", "uid": "1000", "mode": "0400"},
+        {"source": "key", "target": "/b", "uid": "1000", "mode": "0400"},
+        {"source": "key"},
+        {"source": "file", "uid": "1000", "mode": "0400"},
+        {"source": "empty"},
+    ]
+    values = {"key": {"content": "x"}, "file": {"file": "/etc/x.pem"}, "empty": {"content": ""}}
+    stack = stack_of({"web": {"image": "app", "secrets": asked}}, secrets=values)
+    rendered = render(stack, Side.BLUE, making(stack))
+    assert service(stack)["secrets"] == [
+        {"source": "key.1000-0-400", "target": "a"},
+        {"source": "key.1000-0-400", "target": "/b"},
+        {"source": "key", "target": "/run/secrets/key"},
+        {"source": "file", "target": "/run/secrets/file"},
+    ]
+    assert set(mapping(rendered.tree["secrets"])) == {"key", "key.1000-0-400", "file"}
+    values_ = {file.name: (file.uid, file.gid, file.mode) for file in rendered.files if file.content}
+    assert values_ == {"blue-secret-key": (0, 0, 0o444), "blue-secret-key.1000-0-400": (1000, 0, 0o400)}
+
+
+def test_an_owner_that_is_asked_for_is_the_services_own_user_as_the_engine_has_it() -> None:
+    def owners(user: str, **asked: str) -> set[tuple[int, int]]:
+        one: Tree = {"image": "app", "user": user, "configs": [{"source": "note", **asked}]}
+        stack = stack_of({"web": one}, configs={"note": {"content": "x"}})
+        return {(file.uid, file.gid) for file in render(stack, Side.BLUE, making(stack)).files}
+
+    assert owners("1234:5678", uid="33") == owners("1234:5678", gid="33") == {(1234, 5678)}
+    assert owners("1234:5678", mode="0400") == {(0, 0)}
+    assert owners("www-data", uid="33", gid="34") == {(33, 34)}
+
+
+def test_a_secret_that_is_a_folder_is_mounted_as_it_is() -> None:
+    stack = replace(
+        stack_of({"web": {"image": "app", "secrets": [{"source": "keys"}]}}, secrets={"keys": {"file": "/srv/keys"}}),
+        folders=frozenset({"/srv/keys"}),
+    )
+    rendered = render(stack, Side.BLUE, making(stack))
+    assert (rendered.tree["secrets"], rendered.files) == ({"keys": {"file": "/srv/keys"}}, ())
+    assert list(live_mounts(stack)) == [("web", "/srv/keys", "/run/secrets/keys")]
+
+
+def test_a_seccomp_profile_is_a_file_of_the_release_wherever_the_rendering_lies() -> None:
+    said = ["no-new-privileges:true", "seccomp:./strict.json", "seccomp=unconfined", "seccomp=/etc/x.json"]
+    options = service(web(security_opt=said))["security_opt"]
+    assert isinstance(options, list)
+    assert [option.partition("/files/")[2].partition("-")[2] for option in options] == ["", "strict.json", "", "x.json"]
+    assert (options[0], options[2]) == (said[0], said[2])
+    rendered = render(web(security_opt=said), Side.BLUE, making(web()))
+    assert {file.source for file in rendered.files} == {"/srv/shop/strict.json", "/etc/x.json"}
+
+
+def test_swap_without_a_limit_is_a_number_which_config_prints_as_text() -> None:
+    assert service(web(memswap_limit="-1"))["memswap_limit"] == -1
+    assert service(web(memswap_limit="1073741824"))["memswap_limit"] == "1073741824"
+
+
+def test_a_volume_is_required_with_the_labels_and_options_that_its_owner_wrote() -> None:
+    mount = {"type": "volume", "source": "data", "target": "/data"}
+    options = {"driver": "local", "driver_opts": {"o": "size=$$1"}, "labels": {"a": "$$b"}}
+    stack = stack_of({"web": {"image": "app", "volumes": [mount]}}, volumes={"data": {"name": "shop_data", **options}})
+    (found,) = render(stack, Side.BLUE, making(stack)).volumes
+    assert found == Required("shop_data", "data", False, "local", {"o": "size=$1"}, {"a": "$b"})
+
+
+def test_what_an_owner_asks_of_a_network_holds_on_the_colors_own_and_its_way_out_is_the_same() -> None:
+    asked = {"interface_name": "app0", "mac_address": "06:00:00:00:00:01", "link_local_ips": ["169.254.8.1"]}
+    networks: Tree = {"b": asked, "a": {"ipv4_address": "10.0.0.7"}, "c": {"gw_priority": 3}}
+    services: Tree = {"web": {"image": "app", "networks": networks}, "proxy": {"image": "caddy", "networks": networks}}
+    stack = stack_of(services, networks={"a": {"name": "z"}, "b": {"name": "y"}, "c": {"name": "x"}})
+    found = mapping(service(stack)["networks"])
+    assert mapping(found["b"]).items() >= asked.items()
+    assert "ipv4_address" not in mapping(found["a"])
+    ways = sorted(found, key=lambda key: -int(str(mapping(found[key]).get("gw_priority", 0))))
+    assert ways[:4] == ["c", "b", "a", "c.shared"]
+
+
+def test_the_services_own_mac_address_is_that_of_its_first_network() -> None:
+    networks: Tree = {"b": {"priority": 5}, "a": None}
+    stack = stack_of({"web": {"image": "app", "networks": networks, "mac_address": "06:00:00:00:00:01"}})
+    rendered = service(stack)
+    assert "mac_address" not in rendered
+    own = {key: mapping(each).get("mac_address") for key, each in mapping(rendered["networks"]).items()}
+    assert own == {"a": None, "b": "06:00:00:00:00:01"}
+
+
+def test_a_one_shot_keeps_what_only_one_can_have_since_only_one_runs() -> None:
+    own: Tree = {"hostname": "loader", "mac_address": "06:00:00:00:00:01", "volumes_from": ["container:box"]}
+    own |= {"networks": {"default": {"ipv4_address": "10.0.0.7", "aliases": ["x"], "gw_priority": 4}}}
+    services: Tree = {"migrate": {"image": "app", **own}, "db": {"image": "postgres"}, "proxy": {"image": "caddy"}}
+
+    def once(**facts: object) -> Tree:
+        stack = stack_of(services)
+        return dict(mapping(mapping(render_once(stack, Side.BLUE, making(stack, **facts)).tree["services"])["migrate"]))
+
+    assert once().items() >= own.items()
+    assert once(engine=(27, 0))["networks"] == {"default": {"ipv4_address": "10.0.0.7", "aliases": ["x"]}}
+    services["db"] = {"image": "postgres", "hostname": "loader"}
+    assert "hostname" not in once()
+
+
+@pytest.mark.parametrize(("internal", "mode"), [(True, "none"), (False, "bridge")])
+def test_a_one_shot_that_would_meet_nobody_gets_out_only_where_it_could(internal: bool, mode: str) -> None:
+    services: Tree = {"migrate": {"image": "app", "networks": {"own": None}}, "proxy": {"image": "caddy"}}
+    stack = stack_of(services, networks={"own": {"name": "shop_own", "internal": internal}})
+    once = mapping(mapping(render_once(stack, Side.BLUE, making(stack)).tree["services"])["migrate"])
+    assert (once.get("network_mode"), once.get("networks")) == (mode, None)
+
+
 def test_two_files_of_one_name_are_two_copies() -> None:
     mounts = [
         {"type": "bind", "source": f"/srv/shop/{folder}/app.conf", "target": f"/{folder}", "read_only": True}
@@ -199,7 +313,7 @@ def test_an_image_that_is_mounted_is_the_one_of_the_release() -> None:
 
 
 def test_a_folder_with_a_dollar_is_written_as_compose_reads_it() -> None:
-    stack = stack_of({"web": {"image": "app", "secrets": [{"source": "s"}]}}, secrets={"s": {"content": ""}})
+    stack = stack_of({"web": {"image": "app", "secrets": [{"source": "s"}]}}, secrets={"s": {"content": "x"}})
     tree = render(stack, Side.BLUE, making(stack, folder="/srv/$x")).tree
     assert mapping(mapping(tree["secrets"])["s"])["file"] == "/srv/$$x/files/blue-secret-s"
 

@@ -8,16 +8,18 @@ from collections.abc import Mapping, Sequence
 from teal import ports
 from teal.adapters import child, one_shot
 from teal.adapters.hints import hint
+from teal.core.render_service import NEEDED
 from teal.errors import BuildFailed, ConfigError, Failed, TealError, Unavailable
 from teal.ports import Due, Told
 
 OLDEST = (2, 24)
 SHOWN = 40  # last lines of a failed command that are shown
-# Of the user's environment, what a rendered file may see: nothing that Compose would interpolate or be steered by.
-NEEDED = re.compile(r"PATH|HOME|USER|TMPDIR|LANG|DOCKER_.*|XDG_.*|SSL_CERT_.*|(?:https?|no|all|ftp)_proxy", re.I)
 _MADE_ANEW = re.compile(r"Container (\S+) +Recreate\b")
 _TAKEN_DOWN = re.compile(r"Network (\S+) +Remov(?:ed|ing)")
 _LEFT = re.compile(r'Volume "([^"]+)" exists but doesn')
+# What a dry run says, once it has seen to the networks, of a service that shares another's namespace or volumes: it
+# hasn't made that one.
+_ONLY_TRIED = re.compile(r"cannot share \w+(?: namespace)? with service \S+ container missing")
 _ABOVE = "its own words are above"
 NO_COMPOSE = re.compile(r"is not a docker command|unknown command: docker|Usage:\s+docker \[OPTIONS\] COMMAND")
 NO_ENGINE = re.compile(r"Cannot connect to the Docker daemon|permission denied while trying to connect")
@@ -64,9 +66,14 @@ class DockerCompose(ports.Compose):
         if not services:
             return Due()
         lines: list[str] = []
-        argv = ("--dry-run", "--progress", "plain", "up", "--detach", "--no-deps", "--no-build", "--pull", "never")
+        # Not started, since a dry run can put no secret into a container that it has not made.
+        argv = ("--dry-run", "--progress", "plain", "up", "--no-start", "--no-deps", "--no-build", "--pull", "never")
         failure = Failed(f"Compose can't say what a start of {', '.join(services)} would change", hint=_ABOVE)
-        await self._owners(*argv, *services, told=lines.append, failure=failure)
+        try:
+            await self._owners(*argv, *services, told=lines.append, failure=failure)
+        except Failed:
+            if not any(_ONLY_TRIED.search(line) for line in lines):
+                raise
         text = "\n".join(lines)
         return Due(
             frozenset(_MADE_ANEW.findall(text)),

@@ -85,7 +85,7 @@ async def _renew(docker: Docker, found: Found, name: str) -> None:
 
 
 async def _start(docker: Docker, compose: Sequence[str], service: str, name: str, definition: str) -> None:
-    options = ("--detach", "--no-deps", "--no-TTY", "--interactive=false", "--name", name)
+    options = ("--detach", "--no-deps", "--use-aliases", "--no-TTY", "--interactive=false", "--name", name)
     label = ("--label", f"{DEFINITION}={definition}")
     failure = Failed(f"the one-shot {service} can't be started", hint="Docker's own words are above")
     await docker((*compose, "run", *options, *label, service), failure=failure)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -154,16 +156,28 @@ def _fill(half: Path, texts: Mapping[str, str], files: Iterable[ReleaseFile]) ->
 
 
 def _write_file(root: Path, file: ReleaseFile) -> None:
-    """Write what containers mount: any user inside them may read it; the release's folder closes it to the host's."""
+    """Write what containers mount, with its own owner and mode; the release's folder closes it to the host's users."""
     target = root / file.name
     for folder in (root, *(root / parent for parent in reversed(PurePosixPath(file.name).parents[:-1]))):
         folder.mkdir(exist_ok=True)
         folder.chmod(0o755)
-    if not file.source:
-        write_synced(target, file.content.encode(), 0o444)
-        return
-    source = Path(file.source)
-    write_synced(target, source.read_bytes(), 0o555 if source.stat().st_mode & 0o111 else 0o444)
+    if file.source:
+        source = Path(file.source)
+        found = source.stat()
+        write_synced(target, source.read_bytes(), 0o600)
+        _own(target, found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
+    else:
+        write_synced(target, file.content.encode(), 0o600)
+        _own(target, file.uid, file.gid, file.mode)
+
+
+def _own(path: Path, uid: int, gid: int, mode: int) -> None:
+    """Give *path* to a user and group with *mode*; where only root could, everybody may read it instead."""
+    try:
+        os.chown(path, uid, gid)
+    except PermissionError:
+        mode |= 0o555 if mode & 0o111 else 0o444
+    path.chmod(mode)
 
 
 def _inside(path: str) -> bool:

@@ -29,6 +29,7 @@ from teal.errors import ConfigError
 from teal.ports import ImageInfo
 
 LARGEST_COPY = 10 * 1024 * 1024  # bytes
+_TELLING = 0o755  # of a file's mode, what matters to a release: group and others may write by a checkout's umask alone
 Look = Callable[[str], Awaitable[ImageInfo | None]]
 _NO_OVERRIDES = Overrides()
 
@@ -78,7 +79,7 @@ async def load(
         notes=tuple(dict.fromkeys(note for each in resolved.values() for note in each.notes)),
     )
     stack = replace(stack, migrations=migrations_of(said, stack, plain, files[0].parent))
-    stack = replace(stack, copies=_copies(stack))
+    stack = replace(stack, copies=_copies(stack), folders=_folders(models.values()))
     stack = stack if only_plain else replace(stack, fingerprint=_fingerprint(stack))
     return with_images(stack, await _facts(stack, look)) if look else stack
 
@@ -173,6 +174,13 @@ def _copies(stack: Stack) -> frozenset[str]:
     return frozenset(source for source in sources if _is_copied(Path(source), Path(stack.directory)))
 
 
+def _folders(models: Iterable[Tree]) -> frozenset[str]:
+    """Return the host folders that are secrets or configs: Compose mounts them as it does files."""
+    kinds = (mapping(model.get(kind)) for model in models for kind in ("secrets", "configs"))
+    files = {unescaped(mapping(entry).get("file")) for entries in kinds for entry in entries.values()}
+    return frozenset(file for file in files if file and Path(file).is_dir())
+
+
 def _is_copied(path: Path, directory: Path) -> bool:
     try:
         if not path.resolve().is_relative_to(directory.resolve()):
@@ -202,11 +210,12 @@ def _content(source: str, content: str) -> bytes:
     if not source:
         return content.encode()
     try:
-        return Path(source).read_bytes()
+        looks = stat.S_IMODE(Path(source).stat().st_mode) & _TELLING
+        return f"{looks:o} ".encode() + Path(source).read_bytes()
     except OSError as error:
         raise ConfigError(
             f"{source} can't be read: {error.strerror}",
-            hint="it is a secret or config: create it, or take it out of the file",
+            hint="it is a secret, config or seccomp profile of the stack: create it, or take it out of the file",
         ) from error
 
 

@@ -9,6 +9,7 @@ from teal.core.problem import Problem, error, warning
 from teal.core.refuse_networks import addresses, names_decide, neighbours, published, reachable
 from teal.core.refuse_overlays import collisions, overlays
 from teal.core.refuse_starting import healthchecks, one_shots, starting, stopping
+from teal.core.refuse_values import elsewhere, values
 from teal.core.refuse_volumes import mounts
 from teal.core.release import Release
 from teal.core.roles import Role
@@ -34,6 +35,8 @@ def problems(stack: Stack, engine: tuple[int, int] = (28, 0)) -> tuple[Problem, 
         reachable,
         starting,
         stopping,
+        values,
+        elsewhere,
     )
     found = [problem for rule in (*rules, one_shots, healthchecks) for problem in rule(stack)]
     found += names_decide(stack, engine)
@@ -89,11 +92,8 @@ def roles(stack: Stack) -> Iterator[Problem]:
                 f"{each.name} is the proxy and can't be a {each.role}",
                 "the proxy is shared: take it out of teal.yml",
             )
-        if service and not service.get("image") and not service.get("build"):
+        if service and not any(service.get(key) for key in ("image", "build", "provider")):
             yield error(each.name, f"{each.name} has neither image nor build", "give it one, or make it a tool")
-        if service.get("models") and (each.role.rotates or each.role is Role.ONE_SHOT):
-            message = f"{each.name} uses models, which `docker compose config` leaves out of what it prints"
-            yield error(each.name, message, f"give {each.name} the model's address by a variable, or make it shared")
         if each.role is Role.ROUTE and not each.port:
             yield error(
                 each.name,

@@ -79,7 +79,7 @@ def neighbours(stack: Stack) -> Iterator[Problem]:
             owner = text(services[each.name].get(kind)).removeprefix("service:")
             if owner in roles and roles[owner].rotates != each.role.rotates:
                 yield _apart(each.name, spoken, owner, rotates=roles[owner].rotates)
-        if each.role.rotates:
+        if each.role.rotates or each.role is Role.ONE_SHOT:
             yield from _links(each.name, services[each.name], roles)
         elif each.role is Role.SHARED and each.name != stack.proxy:
             yield from _calls(each.name, stack)

@@ -10,7 +10,7 @@ from teal.core.problem import Problem, error, warning
 from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.stack import HttpProbe, Service, Stack
-from teal.core.tree import Node, environment_of, mapping, services_in, text, words_of
+from teal.core.tree import NAMESPACES, Node, environment_of, mapping, sequence, services_in, text, words_of
 
 _MIGRATION = re.compile(
     r"manage\.py migrate|db:migrate|db:prepare|alembic upgrade|flask db upgrade|prisma migrate deploy|prisma db push"
@@ -75,18 +75,25 @@ def one_shots(stack: Stack) -> Iterator[Problem]:
     services = services_in(stack.models[Side.BLUE])
     rotating = {each.name for each in stack.rotating}
     for each in stack.having(Role.ONE_SHOT):
-        waits = sorted(rotating & set(mapping(services[each.name].get("depends_on"))))
+        service = services[each.name]
+        links = {text(link).partition(":")[0] for link in sequence(service.get("links"))}
+        waits = sorted(rotating & {*mapping(service.get("depends_on")), *links})
         if waits:
             message = f"{each.name} runs before its release starts, and waits for {_and(waits)}"
             yield error(each.name, message, f"drop that from its depends_on, or make {each.name} a tool, run by hand")
-        if text(services[each.name].get("network_mode")).startswith("service:") or services[each.name].get(
-            "volumes_from"
-        ):
+        if _borrows(service):
             message = f"{each.name} runs in a project of its own, and takes network or volumes from another service"
             yield error(each.name, message, "name the network and the volumes that it needs")
         if text(services[each.name].get("restart")) in _ALIVE:
             message = f"{each.name} runs to its end, and its restart policy would begin it again: Teal runs it once"
             yield warning(each.name, message, 'write `restart: "no"`')
+
+
+def _borrows(service: Node) -> bool:
+    """Tell whether *service* has a namespace, or volumes, of another service of its project."""
+    spaces = [text(service.get(key)) for key in NAMESPACES]
+    volumes = [text(each).partition(":")[0] for each in sequence(service.get("volumes_from"))]
+    return any(each.startswith("service:") for each in spaces) or any(each != "container" for each in volumes)
 
 
 def healthchecks(stack: Stack) -> Iterator[Problem]:

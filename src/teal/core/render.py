@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from teal.core.render_files import Folder, by_value, named
+from teal.core.render_files import Folder, by_value
 from teal.core.render_health import probed
 from teal.core.render_networks import declared, meeting, name_of
 from teal.core.render_service import job, one_shot, rotating
@@ -16,7 +16,7 @@ from teal.core.rendered import Making, Rendered, Required
 from teal.core.roles import Role
 from teal.core.side import COLORS, Side, key_of, once_project, project_of
 from teal.core.stack import Service, Stack, Tree
-from teal.core.tree import Node, mapping, networks_of, sequence, services_in, text
+from teal.core.tree import Node, mapping, networks_of, sequence, services_in, text, unescaped
 
 
 def render_both(stack: Stack, making: Making) -> dict[Side, Rendered]:
@@ -112,9 +112,9 @@ def _project(name: str, stack: Stack, own: Mapping[str, Node], made: Tree, folde
     if volumes:
         tree["volumes"] = {each.key: {"name": each.name, "external": True} for each in volumes}
     for kind in ("secrets", "configs"):
-        names = named(kind, own)
-        if names:
-            tree[kind] = by_value(kind, names, stack, folder)
+        values = by_value(kind, own, stack, folder)
+        if values:
+            tree[kind] = values
     return tree
 
 
@@ -127,5 +127,8 @@ def _volumes(model: Node, services: Mapping[str, Node]) -> tuple[Required, ...]:
 def _volume(model: Node, key: str) -> Required:
     volume = mapping(mapping(model.get("volumes")).get(key))
     name = text(volume.get("name")) or f"{text(model.get('name'))}_{key}"
-    options = {option: text(value) for option, value in mapping(volume.get("driver_opts")).items()}
-    return Required(name, key, bool(volume.get("external")), text(volume.get("driver")), options)
+    options, labels = (
+        {each: unescaped(value) for each, value in mapping(volume.get(kind)).items()}
+        for kind in ("driver_opts", "labels")
+    )
+    return Required(name, key, bool(volume.get("external")), text(volume.get("driver")), options, labels)

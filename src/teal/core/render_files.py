@@ -6,14 +6,20 @@ must be there, unchanged, when it comes back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 from teal.core.rendered import ReleaseFile
 from teal.core.side import Side
 from teal.core.stack import Stack, Tree
-from teal.core.tree import Node, escaped, mapping, sequence, services_in, text, unescaped
+from teal.core.tree import Node, escaped, mapping, number, sequence, services_in, text, unescaped
+
+DEFAULT_MODE = 0o444  # Compose's own, of a secret or config that is given by value
+_PLACES = {"secrets": "/run/secrets/", "configs": "/"}  # where a container finds one that names no place
+
+_PROFILE = re.compile(r"seccomp[:=](.+)")
 
 
 @dataclass(slots=True)
@@ -65,29 +71,86 @@ def _copy(source: str, directory: str) -> ReleaseFile:
     return ReleaseFile(f"{mark}-{source.rsplit('/', 1)[-1]}", source=source)
 
 
-def by_value(kind: str, names: Sequence[str], stack: Stack, folder: Folder) -> Tree:
-    """Return the top-level ``secrets`` or ``configs`` (*kind*) called *names*, each a file of the release."""
+def by_value(kind: str, services: Mapping[str, Node], stack: Stack, folder: Folder) -> Tree:
+    """Return the top-level ``secrets`` or ``configs`` (*kind*) that *services* use, each a file of the release.
+
+    One that is given by value is there once for each owner and mode that it is asked for with.
+    """
     values = mapping(stack.models[folder.side].get(kind))
-    return {name: {"file": folder.add(_value(kind, name, mapping(values[name]), stack, folder.side))} for name in names}
+    found: Tree = {}
+    for service in services.values():
+        for each in _given(kind, service, values):
+            file = _value(kind, each, folder.side, stack)
+            path = escaped(file.source) if file.source in stack.folders else folder.add(file)
+            found[each.key] = {"file": path}
+    return dict(sorted(found.items()))
 
 
-def _value(kind: str, name: str, definition: Node, stack: Stack, side: Side) -> ReleaseFile:
-    if definition.get("file"):
-        return _copy(unescaped(definition["file"]), stack.directory)
-    return ReleaseFile(f"{side}-{kind[:-1]}-{name}", content=unescaped(definition.get("content")))
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A secret or config as a service asks for it: owner and mode matter to one that is given by value alone."""
+
+    name: str
+    target: object
+    definition: Node
+    uid: int
+    gid: int
+    mode: int
+
+    @property
+    def key(self) -> str:
+        """Return its key in a rendering."""
+        if self.definition.get("file") or (self.uid, self.gid, self.mode) == (0, 0, DEFAULT_MODE):
+            return self.name
+        return f"{self.name}.{self.uid}-{self.gid}-{self.mode:o}"
 
 
-def mounted(kind: str, service: Node) -> list[Tree]:
+def _given(kind: str, service: Node, values: Node) -> Iterator[_Given]:
+    """Yield the secrets or configs that *service* gets; Compose makes no file of an empty value."""
+    for each in map(mapping, sequence(service.get(kind))):
+        name, mode = text(each.get("source")), text(each.get("mode"))
+        definition = mapping(values[name])
+        if definition.get("file") or definition.get("content"):
+            octal = int(mode, 8) if re.fullmatch("[0-7]{1,5}", mode) else DEFAULT_MODE
+            target = each.get("target") or f"{_PLACES[kind]}{name}"
+            yield _Given(name, target, definition, *_owner(each, service), octal)
+
+
+def _owner(reference: Node, service: Node) -> tuple[int, int]:
+    """Return user and group of a value; where an owner is asked for, the engine gives it to the service's own user."""
+    uid, gid = number(reference.get("uid")), number(reference.get("gid"))
+    user = re.fullmatch(r"(\d+)(?::(\d+))?", text(service.get("user")))
+    if user and (reference.get("uid") or reference.get("gid")):
+        return int(user[1]), int(user[2] or gid)
+    return uid, gid
+
+
+def _value(kind: str, given: _Given, side: Side, stack: Stack) -> ReleaseFile:
+    if given.definition.get("file"):
+        return _copy(unescaped(given.definition["file"]), stack.directory)
+    content = unescaped(given.definition.get("content"))
+    return ReleaseFile(
+        f"{side}-{kind[:-1]}-{given.key}", content=content, uid=given.uid, gid=given.gid, mode=given.mode
+    )
+
+
+def mounted(kind: str, service: Node, model: Node) -> list[Tree]:
     """Return where *service* finds its secrets or configs; owner and mode are the file's own."""
-    return [
-        {key: value for key, value in mapping(each).items() if key in {"source", "target"}}
-        for each in sequence(service.get(kind))
-    ]
+    return [{"source": each.key, "target": each.target} for each in _given(kind, service, mapping(model.get(kind)))]
 
 
-def named(kind: str, services: Mapping[str, Node]) -> list[str]:
-    """Return the names of the secrets or configs that *services* use, each once."""
-    return sorted({text(mapping(each).get("source")) for s in services.values() for each in sequence(s.get(kind))})
+def security_options(service: Node, stack: Stack, folder: Folder) -> list[object]:
+    """Return the security options of *service*; a seccomp profile that they name is copied."""
+    return [_secured(text(option), stack, folder) for option in sequence(service.get("security_opt"))]
+
+
+def _secured(option: str, stack: Stack, folder: Folder) -> str:
+    found = _PROFILE.fullmatch(option)
+    if not found or found[1] in {"unconfined", "builtin"}:
+        return option
+    source = unescaped(found[1])
+    path = source if source.startswith("/") else f"{stack.directory}/{source.removeprefix('./')}"
+    return f"seccomp={folder.add(_copy(path, stack.directory))}"
 
 
 def live_mounts(stack: Stack) -> Iterator[tuple[str, str, str]]:
@@ -97,3 +160,14 @@ def live_mounts(stack: Stack) -> Iterator[tuple[str, str, str]]:
         for volume in map(mapping, sequence(services[each.name].get("volumes"))):
             if volume.get("type") == "bind" and not is_copied(volume, stack):
                 yield each.name, unescaped(volume.get("source")), unescaped(volume.get("target"))
+        for kind in ("secrets", "configs"):
+            yield from _live_values(kind, each.name, services[each.name], stack)
+
+
+def _live_values(kind: str, name: str, service: Node, stack: Stack) -> Iterator[tuple[str, str, str]]:
+    """Yield the secrets or configs of a service that are folders."""
+    values = mapping(stack.models[Side.BLUE].get(kind))
+    for each in map(mapping, sequence(service.get(kind))):
+        source = unescaped(mapping(values[text(each.get("source"))]).get("file"))
+        if source in stack.folders:
+            yield name, source, unescaped(each.get("target") or f"{_PLACES[kind]}{text(each.get('source'))}")

@@ -13,7 +13,7 @@ from teal.core.side import Side, project_of
 from teal.core.stack import Stack, Tree
 from teal.core.tree import Node, mapping, networks_of, number, sequence, services_in, text
 
-_OWN_ADDRESS = {"ipv4_address", "ipv6_address", "link_local_ips", "mac_address", "interface_name"}
+_OWN_ADDRESS = {"ipv4_address", "ipv6_address"}  # of a range that a private network hasn't
 _OWN_NAME = {"name", "external", "ipam"}
 _BRIDGE_NAME = "com.docker.network.bridge.name"
 GATEWAYS = (28, 0)  # the first engine that knows gw_priority
@@ -56,15 +56,40 @@ def attached(name: str, stack: Stack, side: Side, meets: frozenset[str], engine:
     names = {name, text(plain.get("container_name")), text(service.get("hostname"))} - {""}
     networks = networks_of(service)
     ranks = {key: number(options.get("gw_priority")) for key, options in networks.items()}
-    above = max(ranks.values(), default=0) - min(ranks.values(), default=0) + 1
+    ways = sorted(networks, key=lambda key: (-ranks[key], name_of(stack.models[side], key)))
     found: Tree = {}
     for key, options in networks.items():
         kept = {k: v for k, v in options.items() if k not in _OWN_ADDRESS}
         aliases = sorted(names | set(map(text, sequence(options.get("aliases")))))
-        found[key] = kept | {"aliases": aliases} | _priority(ranks[key] + above, engine)
+        rank = max(ranks.values()) + len(ways) - ways.index(key)
+        found[key] = kept | {"aliases": aliases} | _priority(rank, engine)
         if key in meets:
             found[joined(key)] = _priority(ranks[key], engine) if ranks[key] else None
-    return found
+    return found | _own_address(service, found)
+
+
+def _own_address(service: Node, networks: Tree) -> Tree:
+    """Return the first network with the MAC address that *service* has as a whole: Compose gives it to that one."""
+    address = text(service.get("mac_address"))
+    own = {key: mapping(networks[key]) for key in networks_of(service)}
+    first = min(own, key=lambda key: (-number(own[key].get("priority")), key), default="")
+    return {first: {"mac_address": address, **own[first]}} if address and first else {}
+
+
+def met(service: Node, meets: frozenset[str], engine: tuple[int, int]) -> Tree:
+    """Return the networks of a *service* that runs once: those on which it meets others, as its owner asks for them."""
+    networks = {key: options for key, options in networks_of(service).items() if key in meets}
+    return {key: _known(options, engine) or None for key, options in networks.items()}
+
+
+def _known(options: Node, engine: tuple[int, int]) -> Tree:
+    return {k: v for k, v in options.items() if k != "gw_priority" or engine >= GATEWAYS}
+
+
+def alone(service: Node, model: Node) -> str:
+    """Return the network mode of a *service* that would meet nobody on its networks; one with no way out has none."""
+    networks = (_networks(model).get(key, {}) for key in networks_of(service))
+    return "none" if all(network.get("internal") for network in networks) else "bridge"
 
 
 def _priority(rank: int, engine: tuple[int, int]) -> Tree:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 
 from teal.core.health import facts_of
-from teal.core.render_files import Folder, copied_volumes, mounted
+from teal.core.needed import names_of
+from teal.core.render_files import Folder, copied_volumes, mounted, security_options
 from teal.core.render_health import healthcheck
-from teal.core.render_networks import attached
+from teal.core.render_networks import alone, attached, met
 from teal.core.rendered import Making
 from teal.core.side import Side, key_of
 from teal.core.stack import Service, Stack, Tree
-from teal.core.tree import Node, escaped, mapping, networks_of, sequence, services_in, text
+from teal.core.tree import NAMESPACES, Node, escaped, mapping, networks_of, sequence, services_in, text
 
 # Two colors can't both have it.
 _ONE_OWNER = frozenset({"ports", "hostname", "container_name", "mac_address"})
@@ -22,9 +23,11 @@ _NOT_RUN = frozenset({"build", "develop", "attach", "profiles", "extends", "env_
 _RENDERED = frozenset(
     {"image", "pull_policy", "environment", "labels", "healthcheck", "restart", "networks", "volumes", "links"}
     | {"depends_on", "volumes_from", "secrets", "configs", "ulimits", "blkio_config", "deploy"}
+    | {"security_opt"}
 )
+# Of the user's environment, what a rendered file may see: nothing that Compose would interpolate or be steered by.
+NEEDED = re.compile(r"PATH|HOME|USER|TMPDIR|LANG|DOCKER_.*|XDG_.*|SSL_CERT_.*|(?:https?|no|all|ftp)_proxy", re.I)
 _DROPPED = _ONE_OWNER | _NOT_RUN | _RENDERED
-_NAMESPACES = ("network_mode", "ipc", "pid", "uts", "cgroup")
 # What makes a proxy that watches the engine serve a container: it would serve both colors at once.
 _PROXY_LABEL = re.compile(r"(traefik|caddy(_\d+)?|swag)(\.|$)")
 _PROXY_VARIABLES = frozenset({"VIRTUAL_HOST", "VIRTUAL_HOST_MULTIPORTS", "LETSENCRYPT_HOST"})
@@ -43,11 +46,10 @@ def rotating(
     facts = facts_of(wanted.name, stack.evidence)
     _put(made, "healthcheck", healthcheck(service, wanted, facts, together, making.engine))
     _put(made, "depends_on", _depends(service, stack, side))
-    _put(made, "volumes_from", [_suffixed(text(each), stack, side) for each in sequence(service.get("volumes_from"))])
     _put(made, "links", _links(service, stack, side))
     if networks_of(service):
         made["networks"] = attached(wanted.name, stack, side, meets, making.engine)
-    for key in _NAMESPACES:
+    for key in NAMESPACES:
         if text(service.get(key)).startswith("service:"):
             made[key] = f"service:{_suffixed(text(service[key]).removeprefix('service:'), stack, side)}"
     return made
@@ -60,12 +62,19 @@ def one_shot(wanted: Service, stack: Stack, making: Making, folder: Folder, meet
     made["labels"] = _labels(wanted.name, service, stack, making, None)
     made["restart"] = "no"
     _put(made, "healthcheck", dict(mapping(service.get("healthcheck"))))
-    networks = [key for key in networks_of(service) if key in meets]
-    if networks:
-        made["networks"] = dict.fromkeys(networks)
-    elif networks_of(service):
-        made["network_mode"] = "bridge"  # its own networks hold nobody that it could meet
+    _put(made, "hostname", _host(wanted.name, service, stack.models[folder.side]))
+    _put(made, "mac_address", service.get("mac_address"))
+    _put(made, "networks", met(service, meets, making.engine))
+    if networks_of(service) and "networks" not in made:
+        made["network_mode"] = alone(service, stack.models[folder.side])
     return made
+
+
+def _host(name: str, service: Node, model: Node) -> str:
+    """Return the host name of what runs once; none that another service answers to, since it is a name in DNS."""
+    said = text(service.get("hostname"))
+    others = (names_of(other, one) for other, one in services_in(model).items() if other != name)
+    return "" if any(said in names for names in others) else said
 
 
 def job(
@@ -79,7 +88,7 @@ def job(
 ) -> Tree:
     """Return the command *words* as a service called *name* that runs once, in all else like *wanted*."""
     made = one_shot(wanted, stack, making, folder, meets)
-    made = {key: value for key, value in made.items() if key not in _NAMESPACES or "service:" not in text(value)}
+    made = {key: value for key, value in made.items() if key not in NAMESPACES or "service:" not in text(value)}
     labels, environment = mapping(made["labels"]), mapping(made["environment"])
     options = f"{text(environment.get('PGOPTIONS'))} -c lock_timeout=1000".strip()
     return {
@@ -97,9 +106,14 @@ def _common(name: str, service: Node, stack: Stack, making: Making, folder: Fold
     made["image"] = making.images[name]
     made["pull_policy"] = "never"  # "missing" would ask a registry for a repository called sha256
     made["environment"] = _environment(service, making, folder.side)
+    _put(made, "security_opt", security_options(service, stack, folder))
     _put(made, "volumes", copied_volumes(service, stack, folder))
+    borrowed = [_suffixed(text(each), stack, folder.side) for each in sequence(service.get("volumes_from"))]
+    _put(made, "volumes_from", borrowed)
     for kind in ("secrets", "configs"):
-        _put(made, kind, mounted(kind, service))
+        _put(made, kind, mounted(kind, service, stack.models[folder.side]))
+    if text(service.get("memswap_limit")) == "-1":
+        made["memswap_limit"] = -1  # Compose writes it as text, and then refuses that
     _put(made, "deploy", _deploy(service))
     _put(made, "blkio_config", _blkio(service))
     _put(made, "ulimits", {name: _ulimit(limit) for name, limit in mapping(service.get("ulimits")).items()})
@@ -113,9 +127,13 @@ def _put(made: Tree, key: str, value: object) -> None:
 
 
 def _environment(service: Node, making: Making, side: Side) -> Tree:
-    """Return the environment as the owner wrote it; null values would be filled from the shell that runs ``up``."""
+    """Return the environment as the owner wrote it.
+
+    Null takes a variable away from what the image says, unless the shell that creates the container has it; those that
+    such a shell of Teal's may have are left out.
+    """
     kept = mapping(service.get("environment")).items()
-    values: Tree = {k: v for k, v in kept if v is not None and k not in _PROXY_VARIABLES}
+    values: Tree = {k: v for k, v in kept if k not in _PROXY_VARIABLES and not (v is None and NEEDED.fullmatch(k))}
     return {**values, "TEAL_COLOR": str(side), "TEAL_RELEASE": str(making.number)}
 
 

@@ -29,13 +29,16 @@ class Making:
 class ReleaseFile:
     """A file below ``files/`` of the release's folder: a copy of *source*, or *content* as it is.
 
-    A copy keeps its source's mode; content is written 0444: any user of a container can read it, and nobody on
-    the host, since the folder is closed.
+    A copy has its source's owner and mode, content those that are given here. Nobody else on the host can read either,
+    since the folder is closed.
     """
 
     name: str
     source: str = ""
     content: str = ""
+    uid: int = 0
+    gid: int = 0
+    mode: int = 0o444
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Required:
     external: bool  # the owner's to create
     driver: str = ""
     options: Mapping[str, str] = field(default_factory=dict)  # driver_opts
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

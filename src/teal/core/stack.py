@@ -156,6 +156,7 @@ class Stack:
     fingerprint: str = ""  # changes when anything that a release is made of changes, builds excepted
     evidence: Evidence = field(default=Evidence())
     copies: frozenset[str] = frozenset()  # host files whose read-only mounts become copies in a release
+    folders: frozenset[str] = frozenset()  # host folders that are secrets or configs: mounted as they are
     places: Mapping[str, str] = field(default_factory=dict)  # service -> "compose.yml:12", as far as it was found
     left_out: tuple[str, ...] = ()  # services of a profile that isn't active
     variables: frozenset[str] = frozenset()  # that the files name

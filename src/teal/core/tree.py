@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 Node = Mapping[str, object]
+NAMESPACES = ("network_mode", "ipc", "pid", "uts", "cgroup")  # keys of a service that may name another's: service:NAME
 
 
 def mapping(value: object) -> Node:

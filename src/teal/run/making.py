@@ -149,7 +149,8 @@ async def require(scene: Scene, release: Release) -> None:
     for volume in release.volumes:
         if volume.name not in there:
             _refuse_external(volume)
-            labels = {"com.docker.compose.project": project, "com.docker.compose.volume": volume.key}
+            own = {"com.docker.compose.project": project, "com.docker.compose.volume": volume.key}
+            labels = {**volume.labels, **own}
             await engine.create_volume(volume.name, labels=labels, driver=volume.driver, options=volume.options)
 
 

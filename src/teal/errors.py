@@ -6,7 +6,8 @@ TealError (1)
 │   ├── Unhealthy         a service failed the gate
 │   ├── CheckFailed       a check or hook stopped the deploy
 │   └── Refused           preflight or the plan says no (memory, ports, volumes, gone images …)
-│       └── NewerFormat   a file in the state directory was written by a newer Teal
+│       ├── NewerFormat   a file in the state directory was written by a newer Teal
+│       └── SchemaBroken  the database is not as its migrations have left it
 ├── Usage (2)             the command line is wrong
 │   └── ConfigError (2)   teal.yml, a Compose file or the environment is wrong
 ├── Locked (3)            another command holds the lock
@@ -60,6 +61,10 @@ class NewerFormat(Refused):
             f"{what} has format {found}, written by a newer Teal: this one knows formats up to {known}",
             hint="use that newer Teal again; nothing was read or changed",
         )
+
+
+class SchemaBroken(Refused):
+    """Whoever was asked how the schema stands has said that something is wrong."""
 
 
 class Usage(TealError):

@@ -174,3 +174,19 @@ def test_a_window_holds_users_changes_the_name_and_raises_the_floor_to_its_relea
         path.unlink()
     assert till.teal.status()["floor"] == floor
     assert "can't come back" in till.teal.run("rollback", "2", status=1).error["message"]
+
+
+def test_without_a_pending_command_status_and_check_say_unknown_and_never_broken(till: Till) -> None:
+    text = (till.stack.folder / "teal.yml").read_text(encoding="utf-8")
+    try:
+        till.write("teal.yml", "".join(line for line in text.splitlines(keepends=True) if "pending:" not in line))
+        status, check = (till.teal.run("migrate", word).result for word in ("status", "check"))
+        assert (status["state"], status["problems"], check["safe"]) == ("unknown", [], True)
+        assert status["unknown"] == check["unknown"] == "no `pending` command: each deploy runs `expand`"
+        till.teal.run("migrate", "status", "--exit-code", status=6)
+    finally:
+        till.write("teal.yml", text)
+    till.teal.run("migrate", "status", "--exit-code")
+    elsewhere = {"COMPOSE_PROJECT_NAME": f"{till.stack.project}-ci"}
+    absent = till.teal.run("migrate", "status", "--exit-code", status=6, **elsewhere).result
+    assert "can't be started" in absent["unknown"]  # nothing of that stack is there yet

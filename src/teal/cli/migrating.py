@@ -34,7 +34,9 @@ def migrate() -> None:
 
 
 @migrate.command("status", cls=Command, example="teal migrate status\nteal migrate status --exit-code")
-@click.option("--exit-code", is_flag=True, help="Exit with 0: all done, 1: broken, 2: expand is next, 4: contract.")
+@click.option(
+    "--exit-code", is_flag=True, help="Exit with 0: all done, 1: broken, 2: expand is next, 4: contract, 6: unknown."
+)
 @click.pass_obj
 def status(session: Session, /, *, exit_code: bool) -> int:
     """Say which files or revisions are pending, which changes are open and what their gate waits for."""

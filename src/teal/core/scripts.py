@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from teal.core.phase import Phase
 from teal.core.sql import Statement, statements
-from teal.errors import ConfigError, Refused
+from teal.errors import ConfigError, Refused, SchemaBroken
 
 TABLE = "teal.teal_migrations"  # where the database itself says which files were applied
 _FILE = re.compile(r"(?P<stem>(?P<number>\d+)_[\w-]+)\.(?P<phase>expand|backfill|contract|window)\.sql")
@@ -173,11 +173,11 @@ def pending(files: Sequence[ScriptFile], applied: Iterable[Applied], *phases: Ph
 
 
 def refuse_edited(files: Iterable[ScriptFile], applied: Iterable[Applied]) -> None:
-    """Raise ``Refused`` where a file is another one than that which was applied."""
+    """Raise ``SchemaBroken`` where a file is another one than that which was applied."""
     known = {each.name: each.checksum for each in applied}
     edited = [each.name for each in files if known.get(each.name, each.checksum) != each.checksum]
     if edited:
-        raise Refused(
+        raise SchemaBroken(
             f"{', '.join(edited)} was changed after it had been applied: the database is as the old text made it",
             hint="put the old text back, and write the change as a new file with a higher number",
         )

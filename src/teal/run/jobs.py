@@ -10,7 +10,7 @@ from teal.core.migrations import job
 from teal.core.names import job_name
 from teal.core.phase import Phase
 from teal.core.side import once_project
-from teal.errors import Failed
+from teal.errors import Failed, SchemaBroken
 from teal.run.database import exclusive
 from teal.run.scene import Scene
 
@@ -56,7 +56,7 @@ async def still_runs(scene: Scene, phase: Phase, service: str = "") -> bool:
 
 
 async def ask_pending(scene: Scene, release: int) -> Asked:
-    """Return what the owner's ``pending`` of *release* says; ``Failed`` where it says that something is broken.
+    """Return what the owner's ``pending`` of *release* says; ``SchemaBroken`` where it says that something is broken.
 
     It is asked once, until a command has run.
     """
@@ -66,7 +66,7 @@ async def ask_pending(scene: Scene, release: int) -> Asked:
     status, lines = await _run(scene, job("pending"), release, only_output=True)
     scene.asked = understood(status, lines)
     if scene.asked is None:
-        raise Failed(
+        raise SchemaBroken(
             f"`pending` ended with status {status}: 0, 2 and 4 are understood",
             detail="\n".join(lines[-SHOWN:]),
             hint="0: all done, 2: an expand is next, 4: a contract is pending",

@@ -21,7 +21,7 @@ from teal.core.stack import Stack
 from teal.core.steps import Backfill, Build, Expand, Judge, Plan, Recheck, Step
 from teal.core.versions import engine_version
 from teal.core.words import say
-from teal.errors import Refused, TealError
+from teal.errors import Refused, SchemaBroken, TealError
 from teal.run import gate, making
 from teal.run.database import opened
 from teal.run.execute import execute, prepare
@@ -37,6 +37,7 @@ from teal.run.ports import Ports, Watch
 from teal.run.scene import Scene
 
 NO_RELEASE = 0  # under which one-shots are kept that belong to no release
+NO_PENDING = "no `pending` command: each deploy runs `expand`"
 _NEXT: tuple[State, ...] = ("expand", "backfill", "contract")
 
 
@@ -52,14 +53,25 @@ async def migrate_status(ports: Ports, stack: Stack, watch: Watch) -> MigrateSta
     rows: tuple[PendingRow, ...] = ()
     excused: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    unknown = unasked(migrations)
     try:
-        state, rows = await _look(scene, migrations)
-        excused = await _excused(scene, migrations, rows)
-    except TealError as error:
+        state, rows = ("unknown", ()) if unknown else await _look(scene, migrations)
+    except SchemaBroken as error:
         state, problems = "broken", (f"{error.message} ({error.hint})",)
+    except TealError as error:
+        state, unknown = "unknown", f"{error.message} ({error.hint})"
+    try:  # where it can't be asked how things stand, its commands can't be asked for their SQL either
+        excused = await _excused(scene, migrations, rows) if unknown in {"", NO_PENDING} else ()
+    except TealError as error:
+        problems = (*problems, f"{error.message} ({error.hint})")
     return MigrateStatus(
-        stack.project, state, rows, await _open(scene), floor.release if floor else 0, excused, problems
+        stack.project, state, rows, await _open(scene), floor.release if floor else 0, excused, problems, unknown
     )
+
+
+def unasked(migrations: Migrations) -> str:
+    """Return why nobody can be asked what is pending, "" where somebody can."""
+    return "" if migrations.files or migrations.pending else NO_PENDING
 
 
 async def _open(scene: Scene) -> tuple[OpenRow, ...]:
@@ -80,6 +92,8 @@ async def _waits(scene: Scene, observed: Observed, name: str) -> tuple[str, ...]
 async def _excused(scene: Scene, migrations: Migrations, rows: tuple[PendingRow, ...]) -> tuple[str, ...]:
     """Return what the files of pending and open changes, or the SQL that commands print, excuse themselves for."""
     if not migrations.files:
+        if migrations.prints:
+            await _keep_jobs(scene)
         printed = [(f"sql.{phase}", await print_sql(scene, phase, NO_RELEASE)) for phase in migrations.prints]
         return tuple(each for name, sql in printed for each in excuses(name, sql))
     open_ = {change.name for change in scene.ports.journal.contracts() if change.closed is None}
@@ -97,15 +111,14 @@ async def migrate_check(ports: Ports, stack: Stack, watch: Watch) -> MigrateChec
     found = await judged(scene, NO_RELEASE, offline=True)
     rows = tuple(FindingRow(f.script, f.line, f.rule, f.why, f.remedy, f.excused) for f in found.findings)
     names = tuple(script.name for script in found.scripts)
-    return MigrateChecked(stack.project, not found.hurting, names, rows, found.notes)
+    unknown = "" if found.scripts else unasked(migrations)
+    return MigrateChecked(stack.project, not found.hurting, names, rows, found.notes, unknown)
 
 
 async def _look(scene: Scene, migrations: Migrations) -> tuple[State, tuple[PendingRow, ...]]:
     if migrations.files:
         rows = await _due_files(scene.ports, scene.stack, migrations)
         return next((each for each in _NEXT if any(row.phase == each for row in rows)), "done"), rows
-    if not migrations.pending:
-        raise Refused("what is pending is not known", hint="give migrations in teal.yml a command `pending`")
     asked = await ask_pending(scene, await _keep_jobs(scene))
     return asked.state, tuple(PendingRow(str(phase), name) for phase, name in asked.names)
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-State = Literal["done", "broken", "expand", "backfill", "contract"]
-EXITS: dict[State, int] = {"done": 0, "broken": 1, "expand": 2, "backfill": 2, "contract": 4}
+State = Literal["done", "broken", "expand", "backfill", "contract", "unknown"]
+EXITS: dict[State, int] = {"done": 0, "broken": 1, "expand": 2, "backfill": 2, "contract": 4, "unknown": 6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,13 @@ class MigrateStatus:
     """How the schema stands."""
 
     project: str
-    state: State  # what is next
+    state: State  # what is next; unknown where nobody says so, or who does can't be asked
     pending: tuple[PendingRow, ...] = ()
     open: tuple[OpenRow, ...] = ()
     floor: int = 0  # no release below it comes back
     excused: tuple[str, ...] = ()  # what the files excuse themselves for: file, line, rule, reason
     problems: tuple[str, ...] = ()
+    unknown: str = ""  # why the state is not known
 
     @property
     def status(self) -> int:
@@ -69,6 +70,7 @@ class MigrateChecked:
     scripts: tuple[str, ...]  # that were judged
     findings: tuple[FindingRow, ...] = ()
     notes: tuple[str, ...] = ()
+    unknown: str = ""  # why it is not known what is pending, where nothing could be judged
 
 
 @dataclass(frozen=True, slots=True)

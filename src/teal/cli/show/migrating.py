@@ -14,12 +14,14 @@ _NEXT = {
     "expand": ("yellow", "expand is next: `teal deploy`, or `teal migrate expand`"),
     "backfill": ("yellow", "a backfill is next: `teal migrate backfill`"),
     "contract": ("yellow", "expanded; a contract is pending"),
+    "unknown": ("yellow", "unknown"),
 }
 
 
 def status(result: MigrateStatus, *, now: float) -> str:
     """Return what is next, pending and open."""
     ink, said = _NEXT[result.state]
+    said = f"{said}: {result.unknown}" if result.unknown else said
     lines = [f"{paint(result.project, bold=True)}: {paint(said, ink)}"]
     lines += [f"  pending: {_pending(result.pending)}"] if result.pending else []
     if result.floor:
@@ -49,10 +51,17 @@ def checked(result: MigrateChecked) -> str:
     """Return what would hurt, and the safe way."""
     lines = [line for each in result.findings for line in _finding(each)]
     count = f"{len(result.scripts)} script{'s' * (len(result.scripts) != 1)}"
-    safe = paint(f"✓ {count} judged, safe beside traffic", "green") if result.scripts else "nothing is pending"
+    safe = paint(f"✓ {count} judged, safe beside traffic", "green") if result.scripts else _nothing(result)
     verdict = safe if result.safe else paint(f"✗ {count} judged: a deploy would refuse them", "red")
     notes = [paint(f"  note: {note}", "yellow") for note in result.notes]
     return "\n".join([*lines, f"{result.project}: {verdict}", *notes])
+
+
+def _nothing(result: MigrateChecked) -> str:
+    """Return what is true where nothing was judged."""
+    if result.unknown:
+        return paint(f"unknown: {result.unknown}", "yellow")
+    return "nothing was judged" if result.notes else "nothing is pending"
 
 
 def _finding(row: FindingRow) -> Iterator[str]:

@@ -197,6 +197,20 @@ def test_deploy_hands_its_options_on(capsys):
     assert mine.times.health_timeout == ""
 
 
+STARTING = ("deploy", "plan", "rollback", "leave", "up", "restart", "migrate window")
+
+
+@pytest.mark.parametrize("command", STARTING)
+def test_whatever_starts_something_takes_the_same_times(command):
+    mine = session(FakeLibrary())
+    times = {"health_timeout": "5m", "health_interval": "1s"}
+    drains = command not in {"up", "restart"}
+    times |= {"drain_timeout": "9s"} if drains else {}
+    words = [word for name, value in times.items() for word in (f"--{name.replace('_', '-')}", value)]
+    run([*command.split(), *words], mine)
+    assert {name: getattr(mine.times, name) for name in times} == times
+
+
 @pytest.mark.parametrize("arguments", [["plan"], ["deploy", "--dry-run"]])
 def test_a_plan_is_a_numbered_list_and_nothing_else(capsys, arguments):
     planned = Outcome("deploy", "tale", "planned", 8, 7, Side.BLUE, Side.GREEN, steps=("build web", "drain blue"))

@@ -12,6 +12,7 @@ from teal.cli.asked import Purpose
 from teal.cli.group import Command
 from teal.cli.output import interactive
 from teal.cli.running import look, nobody, perform
+from teal.cli.times import TIMES, with_options
 from teal.run.options import ContractOptions, DeployOptions
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def undo(session: Session, /, *, name: str) -> None:
 @click.option("--no-build", "build", flag_value="none", help="Take the images that are there.")
 @_DRY
 @_YES
+@with_options(*TIMES)
 @click.pass_obj
 def window(session: Session, /, *, maintenance: bool, build: Images | None, dry_run: bool, yes: bool) -> None:
     """Make the changes that no two releases can share, with a release of today's files, while nothing else runs.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, get_args
 
 import click
 
 from teal.cli.answer import answer, confirm
-from teal.cli.asked import Purpose, Times
+from teal.cli.asked import Purpose
 from teal.cli.group import Command
 from teal.cli.running import look, nobody, perform
 from teal.cli.session import Session
+from teal.cli.times import TIMES, with_options
 from teal.core.choices import Strategy
 from teal.run.options import DeployOptions
 
@@ -24,13 +24,6 @@ _BUILDS = (
 )
 _KEEP = click.option("--keep", is_flag=True, help="Leave the old color running, for an instant rollback.")
 _DRY = click.option("--dry-run", is_flag=True, help="Print the steps and change nothing.")
-_TIMES = (
-    click.option(
-        "--health-timeout", metavar="TIME", default="", help="How long services may take to prove themselves (180s)."
-    ),
-    click.option("--health-interval", metavar="TIME", default="", help="How often they are asked at least (3s)."),
-    click.option("--drain-timeout", metavar="TIME", default="", help="How long open requests may take to end (30s)."),
-)
 
 
 class _ReleaseNumber(click.IntRange):
@@ -39,43 +32,30 @@ class _ReleaseNumber(click.IntRange):
     name = "release number"
 
 
-def _all(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def decorate(function: Any) -> Any:
-        for each in reversed(decorators):
-            function = each(function)
-        return function
-
-    return decorate
-
-
 @click.command(cls=Command, example="teal deploy --health-timeout 5m")
-@_all(*_BUILDS, _KEEP, _DRY, *_TIMES)
+@with_options(*_BUILDS, _KEEP, _DRY, *TIMES)
 @click.pass_obj
 def deploy(
     session: Session,
     /,
     *,
     build: str | None,
-    health_timeout: str,
-    health_interval: str,
-    drain_timeout: str,
-    **options: Any,
+    **choices: Any,
 ) -> None:
     """Roll the stack to a new release.
 
     Builds, starts the new color beside the old one, waits until it has proved itself, switches all routes at once,
     drains and retires the old color. Before the switch any failure, or Ctrl-C, leaves the active color as it was.
     """
-    session.times = Times(health_timeout, health_interval, drain_timeout)
-    _deploy(session, DeployOptions(build=build or "build", **options))  # type: ignore[arg-type]
+    _deploy(session, DeployOptions(build=build or "build", **choices))  # type: ignore[arg-type]
 
 
 @click.command(cls=Command, example="teal plan")
-@_all(*_BUILDS, _KEEP)
+@with_options(*_BUILDS, _KEEP, *TIMES)
 @click.pass_obj
-def plan(session: Session, /, *, build: str | None, **options: Any) -> None:
+def plan(session: Session, /, *, build: str | None, **choices: Any) -> None:
     """Print the steps that `teal deploy` would take, and change nothing."""
-    _deploy(session, DeployOptions(build=build or "build", dry_run=True, **options))  # type: ignore[arg-type]
+    _deploy(session, DeployOptions(build=build or "build", dry_run=True, **choices))  # type: ignore[arg-type]
 
 
 def _deploy(session: Session, options: DeployOptions) -> None:
@@ -92,7 +72,7 @@ def _deploy(session: Session, options: DeployOptions) -> None:
 
 @click.command(cls=Command, example="teal rollback\nteal rollback 12")
 @click.argument("release", type=_ReleaseNumber(min=1), required=False)
-@_all(_KEEP, _DRY)
+@with_options(_KEEP, _DRY, *TIMES)
 @click.pass_obj
 def rollback(session: Session, /, *, release: int | None, dry_run: bool, keep: bool) -> None:
     """Bring the previous release, or an older kept RELEASE, back with its own images and configuration."""
@@ -114,6 +94,7 @@ def rollback(session: Session, /, *, release: int | None, dry_run: bool, keep: b
 
 
 @click.command(cls=Command, example="teal leave")
+@with_options(*TIMES)
 @click.pass_obj
 def leave(session: Session, /) -> None:
     """Go back to the plain stack, as `docker compose up` runs it, by the same switch and drain."""

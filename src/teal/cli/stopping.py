@@ -15,6 +15,7 @@ from teal.cli.everyday import COLOR, environment, hand_on, places, told
 from teal.cli.group import Command
 from teal.cli.running import look, perform
 from teal.cli.session import Session
+from teal.cli.times import HEALTH, with_options
 from teal.core.side import Side
 from teal.errors import Failed
 
@@ -31,6 +32,7 @@ _SERVICES = click.argument("services", nargs=-1)
 @click.command(cls=Command, example="teal up\nteal up proxy")
 @_SERVICES
 @click.option("-y", "--yes", is_flag=True, help="Don't ask before a running service is restarted.")
+@with_options(*HEALTH)
 @click.pass_obj
 def up(session: Session, /, *, services: tuple[str, ...], yes: bool) -> None:
     """Start the shared SERVICES, all where none is named, and update those whose definition or image has changed.
@@ -66,6 +68,7 @@ async def _due(library: Library, ports: Ports, stack: Stack, services: tuple[str
 @_SERVICES
 @COLOR
 @_YES
+@with_options(*HEALTH)
 @click.pass_obj
 def restart(session: Session, /, *, services: tuple[str, ...], color: str | None, yes: bool) -> int:
     """Restart services of a color, container by container, each waited for.

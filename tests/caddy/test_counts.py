@@ -7,9 +7,7 @@ import httpx
 import pytest
 
 from teal.core.drain import Open, open_on
-from teal.core.roles import Role
 from teal.core.side import Side
-from teal.core.stack import Assigned, Service
 from teal.errors import Unavailable
 from teal.ports import Entry
 from tests.caddy.world import KEY, World
@@ -17,14 +15,9 @@ from tests.caddy.world import KEY, World
 pytestmark = pytest.mark.anyio
 
 
-def route(name: str, port: int) -> Service:
-    """Return a service that the proxy exposes."""
-    return Service(name, Assigned(Role.ROUTE, "the test says so"), port=port)
-
-
 async def seen(world: World, side: Side) -> Open | None:
     """Return what is open on *side*, in the core's own words."""
-    return open_on(side, [route("platform", world.port)], await world.counts())
+    return open_on(side, ["platform"], await world.counts(), [("platform", world.port)])
 
 
 async def test_idle_sides_count_zero(world: World) -> None:
@@ -109,7 +102,7 @@ async def test_no_count_is_an_error_and_not_a_zero(world: World) -> None:
         await world.probe.in_flight(("127.0.0.1", world.port), world.entry, KEY)
     with pytest.raises(Unavailable, match="does not say"):
         await world.probe.in_flight(("127.0.0.2", world.port), world.entry, KEY)
-    assert open_on(Side.BLUE, [route("other", 1)], await world.counts()) is None
+    assert open_on(Side.BLUE, ["other"], await world.counts(), [("other", 1)]) is None
 
 
 async def test_the_probe_asks_over_https(world: World) -> None:

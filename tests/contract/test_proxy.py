@@ -8,27 +8,24 @@ from collections.abc import Mapping
 import pytest
 
 from teal.core.drain import Open, open_on
-from teal.core.roles import Assigned, Role
 from teal.core.side import Side
-from teal.core.stack import Service
 from teal.core.traffic import Mode, Traffic, to
 from teal.errors import TealError, Unavailable
-from teal.ports import Entry
+from teal.ports import Entry, Heard
 from tests.contract.doors import Door
 from tests.contract.ground import PORT, until
 
-WEB = Service("web", Assigned(Role.ROUTE, "the test says so"), port=PORT)
 KEY = "k3y"
 
 
 async def entry(door: Door) -> Entry:
-    (found,) = await door.proxy.entries(await door.container())
+    (found,) = (await door.proxy.loaded(await door.container())).entries
     return found
 
 
 async def counts(door: Door) -> Mapping[Side, Open | None]:
     found = await door.proxy.in_flight(await door.container(), await entry(door), KEY)
-    return {side: open_on(side, [WEB], found) for side in Side}
+    return {side: open_on(side, ["web"], found, [("web", PORT)]) for side in Side}
 
 
 @pytest.mark.parametrize(
@@ -51,12 +48,13 @@ async def test_what_a_hand_writes_is_read_as_the_proxy_reads_it(
 
 
 async def test_the_proxy_says_where_users_reach_a_route(door: Door) -> None:
-    found = await door.proxy.prepared(await door.container())
-    assert tuple(int(part) for part in found.version.split(".")) >= (2, 11, 2)
+    found = await door.proxy.loaded(await door.container())
+    version = await door.proxy.version(await door.container())
+    assert tuple(int(part) for part in version.split(".")) >= (2, 11, 2)
     (place,) = found.entries
     assert (place.route, place.port, place.tls, place.host) == ("web", PORT, False, "")
     assert await entry(door) == place
-    assert (found.bare, found.unfit) == ((), ())
+    assert (found.routes, found.dials, found.unfit) == ((("web", PORT),), (), ())
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -70,6 +68,25 @@ async def test_users_go_where_the_file_says_and_who_shows_the_key_elsewhere(door
     for wrong in ("", "wr0ng"):
         answer = await door.proxy.ask(container, place, wrong)
         assert (answer.status, answer.upstream, answer.body) == (200, "", side)
+
+
+async def test_the_snippet_says_what_it_reads_to_whom_shows_the_key(door: Door) -> None:
+    container, place = await door.container(), await entry(door)
+    door.proxy.write(to(Side.BLUE).keyed(Side.GREEN, KEY))
+    assert await door.proxy.state(container, place, KEY) == Heard("blue green")
+    for wrong in ("", "wr0ng"):
+        heard = await door.proxy.state(container, place, wrong)
+        assert (heard.said, heard.words, heard.passed_on) == ("", "status 200", True)
+
+
+@pytest.mark.parametrize("before", [None, "blu", "green"])
+async def test_what_was_in_the_file_is_there_again_when_it_was_only_lent(door: Door, before: str | None) -> None:
+    door.spoil(before)
+    with door.proxy.lent():
+        door.proxy.write(to(Side.BLUE))
+        assert door.proxy.read() == to(Side.BLUE)
+    assert door.proxy.read() == (to(Side.GREEN) if before == "green" else None)
+    assert await door.user() == ("green" if before == "green" else "plain")
 
 
 async def test_the_key_opens_the_plain_side_too_and_is_needed_for_the_counts(door: Door) -> None:
@@ -153,7 +170,7 @@ async def test_a_proxy_that_does_not_run_answers_nothing(door: Door) -> None:
     for ask in (door.proxy.ask, door.proxy.in_flight):
         with pytest.raises(Unavailable):
             await ask(stopped, place, KEY)
-    for look in (door.proxy.entries, door.proxy.prepared):
+    for look in (door.proxy.loaded, door.proxy.version):
         with pytest.raises(TealError, match="is not running"):
             await look(stopped)
     await door.ground.engine.start(stopped.id)

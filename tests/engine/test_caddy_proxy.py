@@ -8,20 +8,19 @@ import pytest
 
 from teal.adapters.caddy.probe import Probe
 from teal.adapters.caddy.proxy import CaddyProxy
+from teal.core.dialled import Dial
 from teal.core.drain import Open, open_on
-from teal.core.roles import Role
 from teal.core.side import Side
-from teal.core.stack import Assigned, Service
 from teal.core.traffic import Mode, Traffic, to
 from teal.errors import Unavailable
-from teal.ports import Entry
+from teal.ports import Entry, Heard
 from tests.engine.sandbox import docker
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio, pytest.mark.timeout(120)]
 
 SNIPPET = Path(__file__).parents[2] / "examples" / "tale" / "teal.caddy"
 CADDY = "caddy:2.11"
-PLATFORM = Service("platform", Assigned(Role.ROUTE, "the test says so"), port=3000)
+ROUTES = [("platform", 3000)]
 BACKEND = """
 import http.server, os, time
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -85,13 +84,14 @@ async def answering(proxy: CaddyProxy, container, entry: Entry, key: str) -> Non
 
 async def test_what_the_proxy_says_of_itself(engine, stand, proxy):
     await asyncio.sleep(1)
-    found = await proxy.prepared(await engine.container(stand.proxy))
-    assert found.version.startswith("2.11.")
+    found = await proxy.loaded(await engine.container(stand.proxy))
+    assert (await proxy.version(await engine.container(stand.proxy))).startswith("2.11.")
     assert set(found.entries) == {
         Entry("platform", 3000, 8080, tls=False, host=""),
         Entry("platform", 3000, 443, tls=True, host="localhost"),
     }
-    assert (found.bare, found.admin) == (("platform:3000",), "127.0.0.1:2019")
+    assert found.dials == (Dial("platform:3000", "reverse_proxy", "localhost/old/*"),)
+    assert (found.routes, found.admin) == ((("platform", 3000),), "127.0.0.1:2019")
 
 
 async def test_who_answers_through_it_and_what_is_in_flight(engine, stand, proxy):
@@ -107,8 +107,8 @@ async def test_who_answers_through_it_and_what_is_in_flight(engine, stand, proxy
     slow = asyncio.create_task(proxy.ask(container, published, "", "/slow"))
     await asyncio.sleep(1)
     counts = await proxy.in_flight(container, inside, "k3y")
-    assert open_on(Side.BLUE, [PLATFORM], counts) == Open(1, 0)
-    assert open_on(Side.GREEN, [PLATFORM], counts) == Open(0, 0)
+    assert open_on(Side.BLUE, ["platform"], counts, ROUTES) == Open(1, 0)
+    assert open_on(Side.GREEN, ["platform"], counts, ROUTES) == Open(0, 0)
     assert (await slow).body == "blue"
 
 
@@ -122,7 +122,8 @@ async def test_a_websocket_finds_its_host_by_the_name_with_a_dot(engine, stand, 
     reader, writer = await asyncio.open_connection(host, port)
     writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
     await asyncio.sleep(1)
-    assert open_on(Side.BLUE, [PLATFORM], await proxy.in_flight(container, entry, "k3y")) == Open(0, 1)
+    counts = await proxy.in_flight(container, entry, "k3y")
+    assert open_on(Side.BLUE, ["platform"], counts, ROUTES) == Open(0, 1)
     assert b"200 OK" in await reader.readline()
     writer.close()
 
@@ -162,10 +163,11 @@ async def test_without_an_admin_endpoint_the_file_is_adapted_and_nothing_is_coun
     stand = Stand(sandbox, tmp_path, sites="{\n\tadmin off\n}\n" + SITES)
     proxy = CaddyProxy(stand.mounted, engine, probe=Probe(within=5))
     container = await engine.container(stand.proxy)
-    found = await proxy.prepared(container)
+    found = await proxy.loaded(container)
     assert (found.admin, len(found.entries)) == ("", 2)
     proxy.write(to(Side.GREEN).keyed(Side.GREEN, "k3y"))
     entry = Entry("platform", 3000, 8080, tls=False, host="")
     await answering(proxy, container, entry, "k3y")
+    assert await proxy.state(container, entry, "k3y") == Heard("green green")
     with pytest.raises(Unavailable, match="does not say what is in flight"):
         await proxy.in_flight(container, entry, "k3y")

@@ -12,9 +12,10 @@ import httpx
 from hypothesis import strategies as st
 
 from teal.adapters import one_shot
+from teal.adapters.caddy.dials import dials
 from teal.adapters.caddy.probe import Row, counts
 from teal.adapters.caddy.proxy import CaddyProxy
-from teal.adapters.caddy.sites import admin, bare, entries, unfit
+from teal.adapters.caddy.sites import admin, entries, routes, trusts, unfit
 from teal.adapters.child import Ended, Output
 from teal.adapters.compose import culprits, read_version, told_why
 from teal.adapters.engine import DockerEngine
@@ -22,6 +23,7 @@ from teal.adapters.engine.api import Api
 from teal.adapters.engine.streams import Frames
 from teal.adapters.machine import read_memory
 from teal.config.resolve import understood
+from teal.core.addresses import host_and_port
 from teal.core.observed import Container
 from teal.core.side import Side
 from teal.core.versions import engine_version, is_old_caddy
@@ -242,16 +244,16 @@ _WEB = Container("c1", "proxy", "proxy", Side.PLAIN, None, "sha256:00", "running
 def _ask_caddy(example: tuple[object, str, list[tuple[str, int]], int]) -> None:
     config, version, rows, status = example
     if isinstance(config, dict):
-        for read in (entries, bare, unfit):
+        for read in (entries, routes, unfit, trusts, admin):
             read(config)
-        admin(config)
+        for dial in dials(config, {"UP": "web"}):
+            host_and_port(dial.address)
     found = counts([Row(address, number) for address, number in rows])
     assert all(isinstance(number, int) for number in found.values())
     text = json.dumps(config) if not isinstance(config, str) else config
     proxy = CaddyProxy(ROOT, _Container(status, text, version))  # type: ignore[arg-type]
-    prepared = asyncio.run(proxy.prepared(_WEB))
-    is_old_caddy(prepared.version)
-    for each in prepared.entries:
+    is_old_caddy(asyncio.run(proxy.version(_WEB)))
+    for each in asyncio.run(proxy.loaded(_WEB)).entries:
         assert 0 < each.port <= 65535, each
         assert 0 < each.listen <= 65535, each
 

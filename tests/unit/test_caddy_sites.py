@@ -1,29 +1,15 @@
 """Where users reach a route, told from what the real ``caddy adapt`` makes of realistic Caddyfiles."""
 
-import json
-import os
-import subprocess
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import pytest
 
-from proof.local import caddy_binary
-from teal.adapters.caddy.sites import admin, bare, entries, unfit
+from teal.adapters.caddy.dials import dials
+from teal.adapters.caddy.sites import admin, entries, routes, unfit
 from teal.core.tree import Node
 from teal.ports import Entry
-from tests.caddy.world import SNIPPET
-
-
-def adapted(folder: Path, text: str) -> Node:
-    """Return the configuration that Caddy makes of a Caddyfile that may import Teal's snippet."""
-    file = folder / "Caddyfile"
-    lines = text.splitlines(keepends=True)
-    ends = next((n + 1 for n, line in enumerate(lines) if line == "}\n"), 0) if lines[0] == "{\n" else 0
-    file.write_text("".join([*lines[:ends], f"import {SNIPPET}\n", *lines[ends:]]), encoding="utf-8")
-    argv = [caddy_binary(), "adapt", "--config", str(file), "--adapter", "caddyfile"]
-    ran = subprocess.run(argv, capture_output=True, check=True, env={**os.environ, "HOME": str(folder)})
-    return cast(Node, json.loads(ran.stdout))
+from tests.unit.adapted import adapted
 
 
 def at(route: str, port: int, listen: int, where: str, *, tls: bool) -> Entry:
@@ -192,7 +178,51 @@ def test_places_where_something_else_decides_are_left_out_unless_a_route_has_no_
 }
 """,
     )
-    assert entries(config) == (at("api", 8000, 80, "/locked", tls=False), at("web", 3000, 80, "", tls=False))
+    locked = replace(at("api", 8000, 80, "/locked", tls=False), guarded=True)
+    assert entries(config) == (locked, at("web", 3000, 80, "", tls=False))
+
+
+@pytest.mark.parametrize(("pattern", "path"), [("/exact", "/exact"), ("*.php", "/teal.php"), ("/a/*/b", "/a/teal/b")])
+def test_of_a_pattern_that_is_no_prefix_one_path_is_taken(tmp_path: Path, pattern: str, path: str) -> None:
+    config = adapted(tmp_path, f":80 {{\n\t@x path {pattern}\n\thandle @x {{\n\t\timport teal web 3000\n\t}}\n}}\n")
+    assert entries(config) == (replace(at("web", 3000, 80, path, tls=False), exact=True),)
+
+
+def test_a_place_that_another_service_is_asked_about_first_is_told_apart(tmp_path: Path) -> None:
+    config = adapted(tmp_path, ":80 {\n\tforward_auth auth:9091 {\n\t\turi /v\n\t}\n\timport teal web 3000\n}\n")
+    assert entries(config) == (replace(at("web", 3000, 80, "", tls=False), guarded=True),)
+
+
+def test_each_import_is_known_whatever_its_spelling_and_wherever_it_stands(tmp_path: Path) -> None:
+    """Arguments of a snippet, quotes, an environment variable, an error page, a login's own answer."""
+    config = adapted(
+        tmp_path,
+        """(app) {
+	import teal {args[0]} {args[1]}
+}
+:80 {
+	handle /api/* {
+		import app api 8000
+	}
+	handle /quoted/* {
+		import teal "rag" `8001`
+	}
+	handle /named/* {
+		import teal {$TEAL_TEST_NAME:web} 3000
+	}
+	@posts method POST
+	handle @posts {
+		import teal poster 8002
+	}
+	handle_errors {
+		import teal pages 8080
+	}
+}
+""",
+    )
+    found = {("api", 8000), ("rag", 8001), ("web", 3000), ("poster", 8002), ("pages", 8080)}
+    assert set(routes(config)) == found
+    assert {entry.route for entry in entries(config)} == {"api", "rag", "web", "poster"}
 
 
 def test_named_routes_are_followed(tmp_path: Path) -> None:
@@ -201,34 +231,11 @@ def test_named_routes_are_followed(tmp_path: Path) -> None:
     assert entries(config) == (at("web", 3000, 80, "", tls=False),)
 
 
-def test_what_bypasses_the_snippet(tmp_path: Path) -> None:
-    config = adapted(
-        tmp_path,
-        """:80 {
-	reverse_proxy /api/* api:8000 api2:8000
-	reverse_proxy /here/* localhost:9000 127.0.0.1:9001
-	reverse_proxy /dynamic/* {
-		dynamic a crawler 8002
-	}
-	reverse_proxy /socket/* unix//run/app.sock
-	import teal web 3000
-}
-""",
-    )
-    assert set(bare(config)) == {"api:8000", "api2:8000", "crawler:8002"}
-    assert entries(config) == (at("web", 3000, 80, "", tls=False),)
-
-
-def test_a_proxy_without_the_snippet(tmp_path: Path) -> None:
-    config = adapted(tmp_path, ":80 {\n\treverse_proxy web:3000\n}\n")
-    assert (entries(config), bare(config), admin(config)) == ((), ("web:3000",), "127.0.0.1:2019")
-
-
 @pytest.mark.parametrize(
     "config", [{}, {"apps": None}, {"apps": {"http": {"servers": {"a": {"listen": 3, "routes": "x"}}}}}]
 )
 def test_a_configuration_of_any_shape_is_read_without_an_error(config: Node) -> None:
-    assert (entries(config), bare(config)) == ((), ())
+    assert (entries(config), routes(config), dials(config, {})) == ((), (), ())
 
 
 def test_routes_whose_health_caddy_judges(tmp_path: Path) -> None:

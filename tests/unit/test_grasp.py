@@ -18,6 +18,9 @@ from teal.core.tree import Node
 from teal.ports import Engine, Grasp, Ran
 
 LATER, EARLIER = 4e9, 1.0  # when the container was started
+LOGGED = """{"level":"info","ts":1,"msg":"using config from file","file":"/etc/caddy/Caddyfile"}
+{"level":"error","ts":2,"msg":"Caddyfile:2: encoude"}
+"""
 
 
 class Told:
@@ -90,7 +93,8 @@ def test_a_file_that_is_gone_is_told(files: Path) -> None:
     [
         pytest.param(Ran(0, '{"apps":{}}'), {"apps": {}}, Grasp(), id="touched, and the same"),
         pytest.param(Ran(0, '{"apps":{"http":{}}}'), {"apps": {}}, Grasp(stale=True), id="not loaded yet"),
-        pytest.param(Ran(1, "Error: line 3: encoude\n"), {}, Grasp(broken="Error: line 3: encoude"), id="broken"),
+        pytest.param(Ran(1, "Error: line 3: encoude\n"), {}, Grasp(broken="line 3: encoude"), id="broken"),
+        pytest.param(Ran(1, LOGGED), {}, Grasp(broken="Caddyfile:2: encoude"), id="broken, said as a line of the log"),
         pytest.param(Ran(127, "not found"), {}, Grasp(), id="no caddy to ask"),
         pytest.param(Ran(0, "no configuration at all"), {}, Grasp(), id="no answer"),
     ],

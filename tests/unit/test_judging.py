@@ -69,10 +69,17 @@ def test_a_crash_loop_is_explained_with_the_status_only_where_there_is_one() -> 
 
 
 def test_a_missing_row_is_an_error_and_not_a_zero() -> None:
-    assert open_on(Side.BLUE, (WEB,), {}) is None
+    routes = (("web", 8000),)
+    assert open_on(Side.BLUE, ("web",), {}, routes) is None
     counts = {"web-blue:8000": 2, "web-blue.:8000": 5, "web-green:8000": 9}
-    assert open_on(Side.BLUE, (WEB,), counts) == Open(2, 5)
-    assert open_on(Side.PLAIN, (WEB,), {"web:8000": 1}) == Open(1, 0)
+    assert open_on(Side.BLUE, ("web",), counts, routes) == Open(2, 5)
+    assert open_on(Side.PLAIN, ("web",), {"web:8000": 1}, routes) == Open(1, 0)
+
+
+def test_whatever_the_proxy_sends_to_a_color_counts_at_each_port_and_to_services_that_are_no_routes() -> None:
+    counts = {"web-blue:8000": 1, "web-blue:9000": 2, "api-blue:8000": 4, "db:5432": 8, "web-green:8000": 16}
+    routes = (("web", 8000), ("web", 9000))
+    assert open_on(Side.BLUE, ("web", "api", "queue"), counts, routes) == Open(7, 0)
 
 
 def test_a_drain_is_over_after_three_quiet_polls_in_a_row() -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from teal.config.caddyfile import Named, find_proxy, named_by_proxy
+from teal.config.caddyfile import find_proxy, named_by_proxy
 from teal.config.options import Options, overlay, owner_files
 from teal.config.places import places
 from teal.config.settings import Overrides, settings_of
 from teal.config.teal_yml import Retention, TealYml, Timeouts
+from teal.core.dialled import Adapted, Dial
+from teal.core.side import Side
 from teal.core.stack import Tree
 from teal.errors import ConfigError
 
@@ -138,9 +140,35 @@ def test_routes_are_found_in_the_proxys_mounted_configuration(tmp_path: Path, wh
     file = tmp_path / "Caddyfile"
     file.write_text(CADDYFILE, encoding="utf-8")
     model = caddy((tmp_path, "/etc/caddy")) if whole else caddy((file, "/etc/caddy/Caddyfile"))
-    assert named_by_proxy(model, "front") == Named(
-        {"api": 8000, "web": 3000}, {"live": 9000, "other": 9001, "grpc": 50051}
+    named = named_by_proxy(dict.fromkeys(Side, model), "front")
+    assert (named.routes, named.bare) == (
+        {"api": 8000, "web": 3000},
+        {"live": 9000, "other": 9001, "grpc": 50051},
     )
+    assert Dial("live:9000", place="Caddyfile:10") in named.dials
+
+
+def test_what_caddy_itself_says_goes_before_the_text_and_is_placed_in_it(tmp_path: Path) -> None:
+    """The one dial is spelt in the text, the other is put together by Caddy; an import may name no service."""
+    (tmp_path / "Caddyfile").write_text(CADDYFILE, encoding="utf-8")
+    model = caddy((tmp_path, "/etc/caddy"))
+    said = Adapted(
+        (("web", 3000), ("wbe", 3001)), (Dial("live:9000"), Dial("http://shop-api-1:8000/x", "forward_auth"))
+    )
+    named = named_by_proxy({side: {**model, "name": "shop"} for side in Side}, "front", said)
+    assert (named.routes, named.bare, named.strange) == (
+        {"web": 3000},
+        {"live": 9000, "api": 8000},
+        (("wbe", 3001),),
+    )
+    assert [dial.place for dial in named.dials] == ["Caddyfile:10", ""]
+
+
+@pytest.mark.parametrize("said", [Adapted(unseen="no image"), Adapted(broken="line 3")])
+def test_the_text_is_read_where_caddy_says_nothing(tmp_path: Path, said: Adapted) -> None:
+    (tmp_path / "Caddyfile").write_text(CADDYFILE, encoding="utf-8")
+    models = dict.fromkeys(Side, caddy((tmp_path, "/etc/caddy")))
+    assert named_by_proxy(models, "front", said).routes == {"api": 8000, "web": 3000}
 
 
 def test_routes_are_found_in_a_folder_of_sites_and_in_a_config(tmp_path: Path) -> None:
@@ -148,7 +176,7 @@ def test_routes_are_found_in_a_folder_of_sites_and_in_a_config(tmp_path: Path) -
     (tmp_path / "sites" / "web.caddy").write_text("import teal web 3000\n", encoding="utf-8")
     model = caddy((tmp_path, "/etc/caddy"), configs=[{"source": "main"}])
     model["configs"] = {"main": {"content": "import teal api 8000\n# $$ {$$HOST}"}}
-    assert named_by_proxy(model, "front").routes == {"web": 3000, "api": 8000}
+    assert named_by_proxy(dict.fromkeys(Side, model), "front").routes == {"web": 3000, "api": 8000}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from teal.core.dialled import Dial
 from teal.core.refuse import demand, lost, problems
 from teal.core.roles import Role
 from teal.core.side import Side
@@ -242,9 +243,10 @@ def test_data_that_only_the_image_knows_of_is_told() -> None:
 
 
 def test_requests_past_the_snippet_are_refused_with_the_line_to_write() -> None:
-    found = problems(stack_of(SOUND, Evidence(proxy="proxy", bare={"web": 3000})))
-    assert [(p.level, p.remedy) for p in found] == [
-        ("error", "write `import teal web 3000` in place of that reverse_proxy")
+    told = Evidence(proxy="proxy", bare={"web": 3000}, dials=(Dial("web:3000", place="Caddyfile:2"),))
+    found = problems(stack_of(SOUND, told))
+    assert [(p.level, p.place, p.remedy) for p in found] == [
+        ("error", "Caddyfile:2", "write `import teal web 3000` in place of that reverse_proxy")
     ]
 
 

@@ -152,7 +152,9 @@ def _told() -> Iterator[None]:
     except TimeoutError as error:
         raise Silent("no answer in time") from error
     except h11.RemoteProtocolError as error:
-        raise HttpError(f"the answer is garbled: {error}") from error
+        closed = "ConnectionClosed" in str(error)
+        why = "the connection was closed without an answer" if closed else f"the answer is garbled: {error}"
+        raise HttpError(why) from error
     except (OSError, h11.LocalProtocolError, ValueError) as error:
         raise HttpError(str(error) or type(error).__name__) from error
 

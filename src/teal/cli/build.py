@@ -15,7 +15,9 @@ from teal import config
 from teal.adapters.engine import DockerEngine
 from teal.adapters.home import DEFAULT, Home
 from teal.cli.asked import Asked, Opened, Purpose, Times
+from teal.core.side import Side
 from teal.core.stack import Stack, Tree
+from teal.core.tree import environment_of, services_in
 from teal.errors import TealError
 
 if TYPE_CHECKING:
@@ -61,7 +63,10 @@ async def _stack(asked: Asked, times: Times, engine: DockerEngine, purpose: Purp
         return kept
     if purpose is Purpose.LOOK:
         return await config.load(_options(asked), os.environ, only_plain=True)
-    return await config.load(_options(asked), os.environ, overrides=overrides, look=engine.image)
+    from teal.adapters.caddy.adapting import Adapting
+
+    adapt = Adapting(engine, os.environ).adapted
+    return await config.load(_options(asked), os.environ, overrides=overrides, look=engine.image, adapt=adapt)
 
 
 def _kept(asked: Asked, overrides: config.Overrides) -> Stack | None:
@@ -124,6 +129,7 @@ def _import_the_rest(purpose: Purpose) -> None:
 def _built(
     asked: Asked, stack: Stack, home: Home, engine: DockerEngine, discreet: Discretion, closing: AsyncExitStack
 ) -> Opened:
+    from teal.adapters.caddy.adapting import adapt_words
     from teal.adapters.caddy.proxy import CaddyProxy
     from teal.adapters.clock import SystemClock
     from teal.adapters.compose import DockerCompose
@@ -134,7 +140,8 @@ def _built(
     from teal.adapters.releases import ReleaseFolders
     from teal.run.ports import Ports
 
-    proxy = CaddyProxy(home.proxy, engine)
+    service = services_in(stack.models.get(Side.PLAIN, {})).get(stack.proxy, {})
+    proxy = CaddyProxy(home.proxy, engine, adapt=adapt_words(service), environment=environment_of(service))
     journal = SqliteJournal(home.journal, discreet=discreet)
     closing.callback(journal.close)
     releases = ReleaseFolders(home.releases)

@@ -123,5 +123,5 @@ def _print(shown: Shown) -> None:
     if shown.detail:
         click.echo(shown.detail.rstrip("\n"), err=True)
     click.echo((click.style("✗ ", fg="red") if red else "✗ ") + shown.message, err=True)
-    if shown.hint:
-        click.echo(f"  {shown.hint}", err=True)
+    for line in shown.hint.splitlines():
+        click.echo(f"  {line}", err=True)

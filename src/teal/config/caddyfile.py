@@ -1,13 +1,16 @@
-"""Reads, textually, which services the proxy's configuration names; the Caddy adapter knows it exactly, later."""
+"""Reads which services the proxy's configuration names: as Caddy adapts it, or its text where Caddy can't be asked."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
+from teal.core.addresses import Names, host_and_port
+from teal.core.dialled import Adapted, Dial
+from teal.core.side import Side
 from teal.core.tree import Node, last_part, mapping, sequence, services_in, text, unescaped
 
 _IMPORT = re.compile(r"^[ \t]*import[ \t]+teal[ \t]+([\w.-]+)[ \t]+(\d+)", re.MULTILINE)
@@ -16,6 +19,7 @@ _PROXY = re.compile(r"^[ \t]*(?:reverse_proxy|to)[ \t]+([^\n]*)$", re.MULTILINE)
 _LARGEST = 1_000_000  # bytes: no Caddyfile is longer
 _MOST = 500  # entries of a mounted directory that are looked at
 _HOME = "/etc/caddy"  # what is mounted here is Caddy's configuration, whatever its name
+Written = tuple[str, str]  # a file's name and its text
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,9 @@ class Named:
 
     routes: Mapping[str, int]
     bare: Mapping[str, int]
+    dials: tuple[Dial, ...] = ()
+    strange: tuple[tuple[str, int], ...] = ()  # imports of the snippet for what is no service
+    adapted: Adapted = field(default=Adapted())
 
 
 def find_proxy(model: Node) -> str:
@@ -32,28 +39,66 @@ def find_proxy(model: Node) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def named_by_proxy(model: Node, proxy: str) -> Named:
-    """Return the services that the configuration mounted into *proxy* names, with their ports."""
+def named_by_proxy(models: Mapping[Side, Node], proxy: str, adapted: Adapted | None = None) -> Named:
+    """Return what the configuration of *proxy* names, as Caddy has *adapted* it, or as its text can be read."""
+    model = models[Side.PLAIN]
     services = services_in(model)
     if proxy not in services:
         return Named({}, {})
-    written = "\n".join(_texts(model, services[proxy]))
-    routes = {name: int(port) for name, port in _IMPORT.findall(written)}
-    bare = {name: int(port) for line in _PROXY.findall(written) for name, port in _UPSTREAM.findall(line)}
+    texts = tuple(_texts(model, services[proxy]))
+    told = adapted or Adapted()
+    if adapted is None or told.unseen or (told.broken and not told.routes):
+        told = replace(told, routes=_routes_in(texts), dials=_dials_in(texts))
+    elif services[proxy].get("build"):  # its image may be older than the Caddyfile that it is built from
+        told = replace(told, routes=(*told.routes, *_routes_in(texts)))
+    names = Names(models, proxy)
+    bare: dict[str, int] = {}
+    for dial in told.dials:
+        name, port = names.meant(dial.address)
+        if name:
+            bare.setdefault(name, port)
     return Named(
-        {name: port for name, port in routes.items() if name in services},
-        {name: port for name, port in bare.items() if name in services and name not in routes},
+        {name: port for name, port in told.routes if name in services},
+        bare,
+        tuple(replace(dial, place=dial.place or _place(dial, texts)) for dial in told.dials),
+        tuple((name, port) for name, port in told.routes if name not in services),
+        told,
     )
 
 
-def _texts(model: Node, proxy: Node) -> Iterator[str]:
+def _routes_in(texts: Iterable[Written]) -> tuple[tuple[str, int], ...]:
+    return tuple((name, int(port)) for _, written in texts for name, port in _IMPORT.findall(written))
+
+
+def _dials_in(texts: Iterable[Written]) -> tuple[Dial, ...]:
+    found = (match for _, written in texts for line in _PROXY.findall(written) for match in _UPSTREAM.findall(line))
+    return tuple(dict.fromkeys(Dial(f"{name}:{port}") for name, port in found))
+
+
+def _place(dial: Dial, texts: Iterable[Written]) -> str:
+    """Return the first line that spells the host that is dialled, "" where it is put together from something else."""
+    host = host_and_port(dial.address)[0]
+    spelt = re.compile(rf"(?<![\w.-]){re.escape(host)}(?![\w-])", re.IGNORECASE)
+    for name, written in texts if host else ():
+        for count, line in enumerate(written.splitlines(), 1):
+            code = line.partition("#")[0].split()
+            if code and code[:2] != ["import", "teal"] and spelt.search(" ".join(code)):
+                return f"{name}:{count}"
+    return ""
+
+
+def _texts(model: Node, proxy: Node) -> Iterator[Written]:
+    """Yield name and text of each file that may be the proxy's configuration."""
     for path, target in (*_mounted(proxy), *_built(proxy)):
-        yield from (_text(file) for file in _candidates(path, everything=f"{target}/".startswith(f"{_HOME}/")))
+        for file in _candidates(path, everything=f"{target}/".startswith(f"{_HOME}/")):
+            yield file.name, _text(file)
     for config in map(mapping, sequence(proxy.get("configs"))):
-        definition = mapping(mapping(model.get("configs")).get(text(config.get("source"))))
+        source = text(config.get("source"))
+        definition = mapping(mapping(model.get("configs")).get(source))
         if definition.get("file"):
-            yield _text(Path(unescaped(definition["file"])))
-        yield unescaped(definition.get("content"))
+            file = Path(unescaped(definition["file"]))
+            yield file.name, _text(file)
+        yield f"configs.{source}", unescaped(definition.get("content"))
 
 
 def _mounted(proxy: Node) -> list[tuple[Path, str]]:

@@ -18,6 +18,7 @@ from teal.config.places import named_in, places
 from teal.config.resolve import Resolved, mentioned, resolve, values
 from teal.config.settings import Overrides, settings_of
 from teal.config.teal_yml import TealYml
+from teal.core.dialled import Adapted
 from teal.core.render import render_both, render_once
 from teal.core.rendered import Making
 from teal.core.roles import Role
@@ -31,6 +32,7 @@ from teal.ports import ImageInfo
 LARGEST_COPY = 10 * 1024 * 1024  # bytes
 _TELLING = 0o755  # of a file's mode, what matters to a release: group and others may write by a checkout's umask alone
 Look = Callable[[str], Awaitable[ImageInfo | None]]
+Adapt = Callable[[Tree, str], Awaitable[Adapted]]  # a plain model and the name of its proxy
 _NO_OVERRIDES = Overrides()
 
 
@@ -40,10 +42,12 @@ async def load(
     *,
     overrides: Overrides = _NO_OVERRIDES,
     look: Look | None = None,
+    adapt: Adapt | None = None,
     only_plain: bool = False,
 ) -> Stack:
-    """Return the stack that *options* mean; *look* asks the engine for an image, where one may be asked.
+    """Return the stack that *options* mean.
 
+    *look* asks the engine for an image, *adapt* Caddy for its configuration, where they may be asked.
     *only_plain* is enough to say what there is, and quicker: both colors have the plain model, and no fingerprint.
     """
     known = dict(environment)
@@ -58,7 +62,8 @@ async def load(
     overlaid = frozenset(name for path in overlays.values() if path for name in named_in(path))
     where = places(path for path in (*files, *overlays.values()) if path)
     proxy = said.proxy or find_proxy(plain)
-    evidence = evidence_of(said, overlaid=overlaid, proxy=proxy, named=named_by_proxy(plain, proxy))
+    adapted = await adapt(plain, proxy) if adapt and proxy in services_in(plain) else None
+    evidence = evidence_of(said, overlaid=overlaid, proxy=proxy, named=named_by_proxy(models, proxy, adapted))
     _exist(said, services_in(models[Side.BLUE]))
     stack = Stack(
         project=text(plain.get("name")),

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from teal.core.side import Side, key_of
-from teal.core.stack import Service
 
 QUIET = 3  # polls in a row that must see nothing
 
@@ -19,21 +18,22 @@ class Open:
     websockets: int
 
 
-def open_on(side: Side, routes: Iterable[Service], counts: Mapping[str, int]) -> Open | None:
-    """Return what *counts* (upstream address -> requests) say of *side*; None where a row is missing.
+def open_on(
+    side: Side, names: Iterable[str], counts: Mapping[str, int], routes: Iterable[tuple[str, int]]
+) -> Open | None:
+    """Return what *counts* (upstream address -> requests) say of the services *names* on *side*, at whatever port.
 
-    A row that is missing is an error, not a zero. WebSockets go to the same host by its name with a dot at
-    its end, which Caddy counts in a row of its own.
+    None where a row is missing of *routes* (name and port), which the proxy has loaded: that is an error, not a zero.
+    WebSockets go to the same host by its name with a dot at its end, which Caddy counts in a row of its own.
     """
-    requests = websockets = 0
-    for route in routes:
-        name = key_of(route.name, side)
-        row = counts.get(f"{name}:{route.port}")
-        if row is None:
-            return None
-        requests += row
-        websockets += counts.get(f"{name}.:{route.port}", 0)
-    return Open(requests, websockets)
+    if any(f"{key_of(name, side)}:{port}" not in counts for name, port in routes):
+        return None
+    hosts = {key_of(name, side) for name in names}
+    rows = [(address.rpartition(":")[0], count) for address, count in counts.items()]
+    return Open(
+        requests=sum(count for host, count in rows if host in hosts),
+        websockets=sum(count for host, count in rows if host.endswith(".") and host[:-1] in hosts),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from teal.core.problem import Problem, error, warning
-from teal.core.refuse_networks import addresses, names_decide, neighbours, published, reachable
+from teal.core.refuse_networks import addresses, names_decide, neighbours, published
 from teal.core.refuse_overlays import collisions, overlays
+from teal.core.refuse_proxy import reachable
 from teal.core.refuse_starting import healthchecks, one_shots, starting, stopping
 from teal.core.refuse_values import elsewhere, values
 from teal.core.refuse_volumes import mounts
@@ -40,7 +41,7 @@ def problems(stack: Stack, engine: tuple[int, int] = (28, 0)) -> tuple[Problem, 
     )
     found = [problem for rule in (*rules, one_shots, healthchecks) for problem in rule(stack)]
     found += names_decide(stack, engine)
-    placed = (replace(problem, place=stack.places.get(problem.service, "")) for problem in found)
+    placed = (replace(each, place=each.place or stack.places.get(each.service, "")) for each in found)
     return tuple(sorted(dict.fromkeys(placed), key=lambda problem: problem.level))
 
 

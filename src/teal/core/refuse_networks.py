@@ -124,21 +124,3 @@ def names_decide(stack: Stack, engine: tuple[int, int]) -> Iterator[Problem]:
             if name_of(model, key) < private:
                 message = f"the network {name_of(model, key)} sorts before {private}, and this engine goes by that"
                 yield error("", message, "install Docker Engine 28 or later, or give the network another name")
-
-
-def reachable(stack: Stack) -> Iterator[Problem]:
-    """Say which routes the proxy can't switch: past Teal's snippet, or on no common network."""
-    services = services_in(stack.models[Side.BLUE])
-    proxy = services.get(stack.proxy, {})
-    if proxy and proxy.get("network_mode"):
-        mode = text(proxy["network_mode"])
-        message = f"the proxy {stack.proxy} has network_mode {mode}, where no service has a name"
-        yield error(stack.proxy, message, "publish its ports instead")
-        return
-    for each in stack.rotating:
-        if each.name in stack.evidence.bare:
-            port = stack.evidence.bare[each.name]
-            message = f"the proxy passes requests to {each.name}:{port} past Teal's snippet: they could not be switched"
-            yield error(each.name, message, f"write `import teal {each.name} {port}` in place of that reverse_proxy")
-        elif proxy and each.role is Role.ROUTE and not set(networks_of(proxy)) & set(networks_of(services[each.name])):
-            yield error(each.name, f"{each.name} and the proxy have no network in common", "put both on one network")

@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from teal.core.choices import Moment
+from teal.core.dialled import Dial
 from teal.core.migrations import Migrations
 from teal.core.roles import Assigned, Role
 from teal.core.side import Side
@@ -94,7 +95,13 @@ class Evidence:
     declared: Mapping[str, Role] = field(default_factory=dict)  # teal.yml
     proxy: str = ""
     routes: Mapping[str, int] = field(default_factory=dict)  # ``import teal NAME PORT`` in the proxy's configuration
-    bare: Mapping[str, int] = field(default_factory=dict)  # ``reverse_proxy NAME:PORT`` there, without the snippet
+    bare: Mapping[str, int] = field(default_factory=dict)  # services that it dials without the snippet, with the port
+    dials: tuple[Dial, ...] = ()  # all that it dials without the snippet
+    strange: tuple[tuple[str, int], ...] = ()  # imports of the snippet for a NAME that is no service
+    listens: frozenset[int] = frozenset()  # the ports that it listens at, as far as Caddy said so
+    trusts: bool = False  # it believes the headers of a proxy in front of it
+    broken: str = ""  # why Caddy does not accept that configuration
+    unseen: str = ""  # why Caddy could not be asked, and its text was read instead
     ports: Mapping[str, int] = field(default_factory=dict)  # teal.yml: route -> port
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # teal.yml: route -> services
     probes: Mapping[str, HttpProbe | TcpProbe] = field(default_factory=dict)  # teal.yml; port 0 for the service's own

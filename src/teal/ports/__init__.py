@@ -8,7 +8,7 @@ from teal.ports.compose import Compose, Due
 from teal.ports.database import Database, Databases, Login
 from teal.ports.engine import Engine, EngineInfo, ImageInfo, Network, Ran
 from teal.ports.machine import Clock, Machine, Told
-from teal.ports.proxy import Answer, Entry, Grasp, Prepared, Proxy
+from teal.ports.proxy import Answer, Entry, Grasp, Heard, Loaded, Proxy
 from teal.ports.stores import Holder, Journal, Lock, Releases, RunRecord
 
 __all__ = [
@@ -22,14 +22,15 @@ __all__ = [
     "EngineInfo",
     "Entry",
     "Grasp",
+    "Heard",
     "Holder",
     "ImageInfo",
     "Journal",
+    "Loaded",
     "Lock",
     "Login",
     "Machine",
     "Network",
-    "Prepared",
     "Proxy",
     "Ran",
     "Releases",

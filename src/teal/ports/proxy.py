@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from teal.core.dialled import Dial
 from teal.core.observed import Container
 from teal.core.traffic import Traffic
 
@@ -20,19 +22,35 @@ class Entry:
     tls: bool
     host: str  # "" for any
     path: str = ""  # prefix, no trailing slash
+    exact: bool = False  # only this path leads there, and nothing below it
+    guarded: bool = False  # a login, or another service that the proxy asks first, decides who comes there
+
+    @property
+    def url(self) -> str:
+        """Return where users would find it, at the port inside the proxy's container."""
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.listen}{self.path}"
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """How the proxy stands to Teal."""
+class Loaded:
+    """What the configuration says that the proxy runs with."""
 
-    version: str
     entries: tuple[Entry, ...]
-    bare: tuple[str, ...] = ()  # plain ``reverse_proxy NAME:PORT`` that do not go through the snippet
+    routes: tuple[tuple[str, int], ...] = ()  # each ``import teal NAME PORT``, an entry or not
+    dials: tuple[Dial, ...] = ()  # what it dials without the snippet
     admin: str = "127.0.0.1:2019"  # "" where it is off
-    unfit: tuple[
-        str, ...
-    ] = ()  # routes with health checks of the proxy's own: a sick color makes it refuse a sound one
+    unfit: tuple[str, ...] = ()  # routes whose health it judges itself: a sick color makes it refuse a sound one
+    trusts: bool = False  # some server of it believes the headers of a proxy in front
+    listens: frozenset[int] = frozenset()  # ports inside its container
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came back when the snippet itself was asked what the state file says."""
+
+    said: str = ""  # where users and the key are sent to, "blue green"; empty where something else answered
+    words: str = ""  # what answered instead
+    passed_on: bool = False  # the question went on to what is behind the proxy, as a user's request does
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +82,11 @@ class Proxy(Protocol):
         """Return the directory on this host that the proxy must mount."""
         ...
 
+    @property
+    def reload(self) -> str:
+        """Return the command that loads the proxy's files of now, inside its container."""
+        ...
+
     def read(self) -> Traffic | None:
         """Return what the state file says; None for no file or nothing that the proxy knows."""
         ...
@@ -76,17 +99,28 @@ class Proxy(Protocol):
         """Replace the state file in one rename, durably."""
         ...
 
+    def lent(self) -> AbstractContextManager[None]:
+        """Let the state file be written within, and put back exactly what was there before, or that it was not."""
+        ...
+
     async def grasp(self, container: Container) -> Grasp:
         """Return how far the running proxy is from what lies on this host now; quick where nothing was touched."""
         ...
 
-    async def prepared(self, container: Container) -> Prepared: ...
-    async def entries(self, container: Container) -> tuple[Entry, ...]:
-        """Return the places where users reach the routes, and nothing else of what `prepared` says: sooner."""
+    async def loaded(self, container: Container) -> Loaded:
+        """Return what the configuration says that the proxy runs with."""
+        ...
+
+    async def version(self, container: Container) -> str:
+        """Return the proxy's version, "" where it says none."""
         ...
 
     async def ask(self, container: Container, entry: Entry, key: str, path: str = "/") -> Answer:
         """Send a GET with *key* through the proxy at *entry* and return what came."""
+        ...
+
+    async def state(self, container: Container, entry: Entry, key: str) -> Heard:
+        """Ask the snippet at *entry* what it reads in the state file; its admin endpoint has no part in the answer."""
         ...
 
     async def in_flight(self, container: Container, entry: Entry, key: str) -> Mapping[str, int]:

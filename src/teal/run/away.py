@@ -8,6 +8,7 @@ from teal.core.side import Side
 from teal.core.traffic import HELD, Mode, Traffic
 from teal.core.words import held
 from teal.errors import Failed
+from teal.run.door import entry_of
 from teal.run.scene import Scene
 
 TURNED_AWAY = 503
@@ -56,9 +57,9 @@ def turn_away(scene: Scene) -> None:
 
 async def _prove_turned_away(scene: Scene) -> None:
     """Ask as a user does, and raise ``Failed`` where anything but the maintenance page comes."""
-    proxy, places = await scene.door()
-    for route, place in {place.route: place for place in reversed(places)}.items():
-        answer = await scene.ports.proxy.ask(proxy, place, "")
+    proxy, loaded = await scene.door()
+    for route in dict.fromkeys(entry.route for entry in loaded.entries):
+        answer = await scene.ports.proxy.ask(proxy, await entry_of(scene, route), "")
         if answer.status != TURNED_AWAY or "retry-after" not in answer.headers:
             raise Failed(
                 f"the proxy does not show the maintenance page for {route}: status {answer.status}",

@@ -16,15 +16,14 @@ from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.situation import last_release, plainly_running, source_of
 from teal.core.stack import Service, Stack
-from teal.core.versions import engine_version, is_old_caddy
+from teal.core.versions import engine_version
 from teal.core.words import ready_by
 from teal.errors import Refused, TealError
-from teal.ports import Prepared
-from teal.run.grasping import grasped
 from teal.run.making import room
 from teal.run.observing import observe
 from teal.run.outdated import Outdated, differences, missing_of, outdated
 from teal.run.ports import Ports
+from teal.run.proxy_check import finding, proxy_findings
 from teal.run.results import Checked, Finding, RoleRow
 from teal.run.schema_check import schema_problems
 
@@ -32,16 +31,17 @@ from teal.run.schema_check import schema_problems
 async def check(ports: Ports, stack: Stack) -> Checked:
     """Return the roles with their reasons, and everything that would stop or trouble a deploy."""
     engine = engine_version((await ports.engine.info()).version)
-    found = [_finding(problem) for problem in (*problems(stack, engine), *preparation(stack, ports.proxy.folder))]
-    found += [_finding(problem) for problem in schema_problems(ports, stack)]
+    found = [finding(problem) for problem in (*problems(stack, engine), *preparation(stack, ports.proxy.folder))]
+    found += [finding(problem) for problem in schema_problems(ports, stack)]
     found += _home(ports)
     found += _mounts(stack)
     observed = await observe(ports, stack)
-    found += [_finding(problem) for problem in lost(stack, last_release(observed))]
+    found += [finding(problem) for problem in lost(stack, last_release(observed))]
     found += _standing(observed, stack)
     found += await _external(ports, stack)
-    found += await _shared(ports, stack, observed)
-    found += await _proxy(ports, stack, observed)
+    differing, said = await _outdated(ports, stack, observed)
+    found += said
+    found += await proxy_findings(ports, stack, observed, changed=differing.services.get(stack.proxy, ""))
     found += await _room(ports, stack, observed)
     order = ("error", "warning", "note")
     findings = tuple(sorted(dict.fromkeys(found), key=lambda finding: order.index(finding.level)))
@@ -61,10 +61,6 @@ async def refuse(ports: Ports, stack: Stack) -> tuple[Problem, ...]:
 
 def _row(service: Service) -> RoleRow:
     return RoleRow(service.name, str(service.role), service.assigned.reason, ready_by(service), service.needed)
-
-
-def _finding(problem: Problem) -> Finding:
-    return Finding(problem.level, problem.place or problem.service, problem.message, problem.remedy)
 
 
 def _home(ports: Ports) -> Iterable[Finding]:
@@ -93,15 +89,19 @@ def _standing(observed: Observed, stack: Stack) -> Iterable[Finding]:
             yield Finding("note", "journal", repair.text, remedy)
 
 
-async def _shared(ports: Ports, stack: Stack, observed: Observed) -> list[Finding]:
-    """Name the shared services that run from another definition or image than today's, and what is not there."""
+async def _outdated(ports: Ports, stack: Stack, observed: Observed) -> tuple[Outdated, list[Finding]]:
+    """Return which shared services run from another definition or image than today's, and what is said of them.
+
+    The proxy is judged by itself.
+    """
     names = tuple(service.name for service in stack.having(Role.SHARED))
     try:
         found = await outdated(ports, stack, observed, names)
     except TealError as error:
         last = next((line for line in reversed(error.detail.splitlines()) if line.strip()), error.hint)
-        return [Finding("warning", "", f"{error.message}: {last.strip()}", "the rest was looked at")]
-    return [*map(_finding, differences(found)), *_unseen(stack, found)]
+        return Outdated(), [Finding("warning", "", f"{error.message}: {last.strip()}", "the rest was looked at")]
+    problems = [each for each in differences(found) if each.service != stack.proxy]
+    return found, [*map(finding, problems), *_unseen(stack, found)]
 
 
 def _unseen(stack: Stack, found: Outdated) -> Iterable[Finding]:
@@ -123,39 +123,6 @@ async def _external(ports: Ports, stack: Stack) -> list[Finding]:
         Finding("error", ", ".join(using), f"the external {each.kind} {each.name} does not exist", each.remedy)
         for each, using in sorted(users.items())
     ]
-
-
-async def _proxy(ports: Ports, stack: Stack, observed: Observed) -> list[Finding]:
-    """Judge the running proxy: version, mount, and whether each route is reached through the snippet."""
-    proxy = next((c for c in observed.on(Side.PLAIN) if c.service == stack.proxy and c.running), None)
-    if proxy is None:
-        return [Finding("note", stack.proxy, "it does not run yet: its own settings were not looked at")]
-    try:
-        prepared = await ports.proxy.prepared(proxy)
-    except TealError as error:
-        return [Finding("error", stack.proxy, error.message, error.hint)]
-    return [*_configured(prepared, stack), *map(_finding, await grasped(ports, stack, observed))]
-
-
-def _configured(prepared: Prepared, stack: Stack) -> Iterable[Finding]:
-    """Yield what is wrong with the configuration that the proxy runs with."""
-    old = is_old_caddy(prepared.version)
-    if old is None:
-        message = f"its version ({prepared.version or 'it says none'}) can't be read: older ones than 2.11.2 won't do"
-        yield Finding("warning", stack.proxy, message, f"see: docker compose exec {stack.proxy} caddy version")
-    elif old:
-        yield Finding("error", stack.proxy, f"Caddy {prepared.version} is too old", "use Caddy 2.11.2 or newer")
-    reached = {entry.route for entry in prepared.entries}
-    for route in stack.having(Role.ROUTE):
-        if route.name not in reached:
-            remedy = f"`import teal {route.name} {route.port}`, then `docker compose restart {stack.proxy}`"
-            yield Finding("error", route.name, "the running proxy does not switch it", remedy)
-    if not prepared.admin:
-        message = "its admin endpoint is off: what is in flight can't be counted, each drain takes its whole timeout"
-        yield Finding("warning", stack.proxy, message, "take `admin off` out of the Caddyfile")
-    for name in prepared.unfit:
-        remedy = "take `health_uri`, `fail_duration` and the like out of its import: Teal's own gate watches health"
-        yield Finding("warning", name, "after one color failed, Caddy may refuse the other for a while", remedy)
 
 
 async def _room(ports: Ports, stack: Stack, observed: Observed) -> list[Finding]:

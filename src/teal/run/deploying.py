@@ -26,7 +26,7 @@ from teal.run.healing import close_open_runs, heal
 from teal.run.observing import observe
 from teal.run.opening import open_rows
 from teal.run.options import DeployOptions
-from teal.run.outdated import differences, outdated
+from teal.run.outdated import Outdated, differences, outdated
 from teal.run.ports import Ports, Watch
 from teal.run.results import Outcome
 from teal.run.scene import Scene
@@ -65,13 +65,15 @@ async def _tell_shared_changes(scene: Scene) -> None:
     """Say where shared services differ from today's files, the proxy's too: a deploy never touches them."""
     names = tuple(service.name for service in scene.stack.having(Role.SHARED))
     observed = await observe(scene.ports, scene.stack)
-    for problem in await grasped(scene.ports, scene.stack, observed):
-        scene.note(problem.text, warning=True)
     try:
-        for problem in differences(await outdated(scene.ports, scene.stack, observed, names)):
-            scene.note(problem.text, warning=True)
+        found = await outdated(scene.ports, scene.stack, observed, names)
     except TealError as error:  # the deploy is done, whatever Compose says of the shared services
+        found = Outdated()
         scene.note(error.message, warning=True)
+    proxy = scene.stack.proxy
+    drifted = await grasped(scene.ports, scene.stack, observed, changed=found.services.get(proxy, ""))
+    for problem in (*drifted, *(each for each in differences(found) if each.service != proxy)):
+        scene.note(problem.text, warning=True)
 
 
 def _refuse_lost(observed: Observed, stack: Stack) -> None:

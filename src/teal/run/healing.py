@@ -9,11 +9,11 @@ from teal.core.observed import Observed
 from teal.core.repair import Repair, adopted_from, diagnose
 from teal.core.stack import Stack
 from teal.errors import Failed, NeedsPerson, Refused
+from teal.run.door import prove_reading
 from teal.run.execute import execute
 from teal.run.observing import observe
 from teal.run.ports import Ports, Watch
 from teal.run.scene import Scene
-from teal.run.traffic import prove_reading
 
 ROUNDS = 3  # a restored state file may show that a command was interrupted, too
 

@@ -18,7 +18,7 @@ from teal.core.stack import Service
 from teal.core.versions import engine_version
 from teal.errors import Refused
 from teal.ports import ImageInfo
-from teal.run import traffic
+from teal.run.door import prove_entries, refuse_unswitchable
 from teal.run.ports import Ports
 from teal.run.scene import Scene
 
@@ -32,7 +32,8 @@ async def preflight(scene: Scene, source: Side | None, *, force_memory: bool) ->
         raise Refused(
             "the stack has no proxy that Teal could switch", hint="`teal check` prints a Caddy service to add"
         )
-    await traffic.prove_reading(scene)
+    await refuse_unswitchable(scene)
+    await prove_entries(scene)
     return False
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import assert_never
 
 from teal.core.contract_steps import ContractStep, OpenGate, RaiseFloor, RunContract, TakeBackFloor, UndoContract
-from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.steps import (
     Backfill,
@@ -176,11 +175,11 @@ async def _switch(scene: Scene, plan: Plan, to: Side, release: int | None) -> bo
 
 
 async def _drain(scene: Scene, side: Side) -> None:
-    """Drain the routes that stand on *side*, as their own release describes them."""
+    """Drain all that may stand on *side*: by its own release, and by today's files, as which the proxy may see it."""
     numbers = {container.release for container in await scene.containers(side)}
     release = numbers.pop() if len(numbers) == 1 and side.is_color else None
-    routes = tuple(service for service in scene.services(release) if service.role is Role.ROUTE)
-    await traffic.drain(scene, side, routes)
+    services = (*scene.services(release), *scene.stack.rotating)
+    await traffic.drain(scene, side, frozenset(service.name for service in services))
 
 
 def facts(scene: Scene, plan: Plan) -> dict[str, str]:

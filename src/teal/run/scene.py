@@ -14,7 +14,7 @@ from teal.core.side import COLORS, Side
 from teal.core.stack import Service, Stack
 from teal.core.traffic import Mode, Traffic
 from teal.errors import Refused
-from teal.ports import Entry
+from teal.ports import Entry, Loaded
 from teal.run.ports import Ports, Watch
 from teal.run.results import Drained
 
@@ -45,7 +45,8 @@ class Scene:
     spared: set[str] = field(default_factory=set)  # services of the source that go on, since the new one failed
     phases: dict[str, float] = field(default_factory=dict)  # step name -> seconds
     notes: list[str] = field(default_factory=list)
-    found: tuple[Container, tuple[Entry, ...]] | None = None  # the proxy and its entries, looked up once a run
+    entries: dict[str, Entry] = field(default_factory=dict)  # route -> where the snippet hears Teal's key
+    found: tuple[Container, Loaded] | None = None  # the proxy and what it has loaded, looked up once a run
 
     def tell(self, side: Side | None, service: str, state: str) -> None:
         """Report a service's new state."""
@@ -87,15 +88,15 @@ class Scene:
             names = frozenset(service.name for service in self.stack.rotating)
         return tuple(c for c in every if c.side is side and (names is None or c.service in names))
 
-    async def door(self) -> tuple[Container, tuple[Entry, ...]]:
-        """Return the proxy's running container and where users reach the routes through it.
+    async def door(self) -> tuple[Container, Loaded]:
+        """Return the proxy's running container and what it has loaded.
 
         Raises ``Refused`` where it doesn't run. Asked once a run: a proxy that is replaced meanwhile answers
         nothing at the old place, and the step that asks it says so.
         """
         if self.found is None:
             proxy = await self.proxy()
-            self.found = proxy, await self.ports.proxy.entries(proxy)
+            self.found = proxy, await self.ports.proxy.loaded(proxy)
         return self.found
 
     async def proxy(self) -> Container:

@@ -15,6 +15,7 @@ from teal.core.tidying import plan_cleanup, refuse_unknown, removal, staying
 from teal.core.traffic import PLAIN
 from teal.core.words import say
 from teal.errors import ConfigError, TealError
+from teal.run.door import prove_reading
 from teal.run.execute import execute
 from teal.run.healing import heal
 from teal.run.observing import observe
@@ -23,7 +24,6 @@ from teal.run.outdated import outdated
 from teal.run.ports import Ports, Watch
 from teal.run.results import Cleaned, Upped
 from teal.run.scene import Scene
-from teal.run.traffic import prove_reading
 
 
 async def cleanup(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool) -> Cleaned:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from contextlib import suppress
 
 from teal.core.drain import Draining, Open, open_on
@@ -13,14 +12,13 @@ from teal.core.side import Side, key_of
 from teal.core.stack import CommandCheck, HttpCheck, HttpProbe, Service
 from teal.core.traffic import Mode, Traffic, to
 from teal.errors import CheckFailed, Failed, Refused, TealError, Unavailable
-from teal.ports import Entry
 from teal.run import away, starting
+from teal.run.door import any_entry, entry_of
 from teal.run.results import Drained
 from teal.run.scene import Scene
 
 SETTLED_IN = 0.5  # seconds after the rename before counts mean anything
 POLL = 0.1
-YOUNG = 10.0  # seconds within which a proxy that was just started may not answer yet
 PATIENCE = 15.0  # seconds within which a route must have answered from the side that is asked
 ANSWER = 5.0  # seconds for one answer
 GATEWAY_ERRORS = {502, 503, 504}  # the proxy's own, or an application's that is not ready
@@ -31,48 +29,6 @@ def keep_users(scene: Scene) -> None:
     if scene.users is not Mode.PLAIN and scene.ports.proxy.read() is None:
         scene.ports.proxy.write(Traffic(scene.users))
         scene.note(f"the proxy's state file was lost while this ran: it says {scene.users} again", warning=True)
-
-
-async def prove_reading(scene: Scene) -> None:
-    """Prove that the proxy reads Teal's state file: it answers a key that only this file names.
-
-    Raises ``Failed`` with the way to prepare the proxy where it doesn't.
-    """
-    before = scene.traffic()
-    if (await scene.ports.proxy.grasp(await scene.proxy())).blind:
-        raise Failed(
-            "the proxy does not see Teal's state file: its directory was removed and made anew",
-            hint=f"this mounts it again: `teal restart {scene.stack.proxy}`",
-        )
-    scene.ports.proxy.write(before.keyed(before.side or Side.PLAIN, scene.key))
-    end = scene.ports.clock.monotonic() + YOUNG
-    try:
-        while not await _answers(scene, patient=scene.ports.clock.monotonic() < end):
-            await scene.ports.clock.sleep(POLL)
-    except Unavailable as error:
-        raise Failed(
-            f"the proxy does not read Teal's state file ({error.message})",
-            hint="`teal check` says what is missing; where its directory was made anew, this mounts it again: "
-            f"`teal restart {scene.stack.proxy}`",
-        ) from error
-    finally:
-        scene.ports.proxy.write(before.settled)
-
-
-async def _answers(scene: Scene, *, patient: bool) -> bool:
-    """Tell whether the proxy answers the key; one that has only just started may still, if *patient*."""
-    proxy = await scene.proxy()
-    young = scene.ports.clock.now() - proxy.started < YOUNG
-    try:
-        _, places = await scene.door()
-        if not places:
-            raise Failed("the proxy has no route through Teal's snippet", hint="`teal check` prints the lines to add")
-        await scene.ports.proxy.in_flight(proxy, places[0], scene.key)
-    except Unavailable:
-        if patient and young:
-            return False
-        raise
-    return True
 
 
 async def check(
@@ -108,18 +64,10 @@ async def _reach(scene: Scene, side: Side, route: Service) -> None:
         )
 
 
-def _entry(places: Iterable[Entry], route: str) -> Entry:
-    """Return the first place that leads to *route*."""
-    for place in places:
-        if place.route == route:
-            return place
-    raise CheckFailed(f"the proxy's Caddyfile has no line `import teal {route} PORT`", hint="`teal check` prints it")
-
-
 async def _check_http(scene: Scene, side: Side, wanted: HttpCheck) -> None:
     """Perform one of the owner's HTTP checks."""
-    proxy, places = await scene.door()
-    answer = await scene.ports.proxy.ask(proxy, _entry(places, wanted.route), scene.key, wanted.path)
+    proxy, _ = await scene.door()
+    answer = await scene.ports.proxy.ask(proxy, await entry_of(scene, wanted.route), scene.key, wanted.path)
     if answer.status != wanted.status:
         raise CheckFailed(
             f"check {wanted.path} on {side}/{wanted.route}: status {answer.status}, not {wanted.status}",
@@ -173,8 +121,8 @@ async def _answers_from(scene: Scene, side: Side, route: Service) -> str:
 
     One answer that is late, lost or the proxy's own error proves nothing: it is asked again.
     """
-    proxy, places = await scene.door()
-    place, wanted = _entry(places, route.name), f"{key_of(route.name, side)}:{route.port}"
+    proxy, _ = await scene.door()
+    place, wanted = await entry_of(scene, route.name), f"{key_of(route.name, side)}:{route.port}"
     began, asked = scene.ports.clock.monotonic(), 0
     while scene.ports.clock.monotonic() < began + PATIENCE:
         asked, seen = asked + 1, f"no answer within {ANSWER:.0f} s"
@@ -194,11 +142,15 @@ def _probe_path(route: Service) -> str:
     return probe.path if isinstance(probe, HttpProbe) and probe.port == route.port else "/"
 
 
-async def drain(scene: Scene, side: Side, routes: tuple[Service, ...]) -> None:
-    """Wait until nothing of the users is in flight on *side*; say what was still open when the time was over."""
+async def drain(scene: Scene, side: Side, names: frozenset[str]) -> None:
+    """Wait until nothing of the users is in flight on *side*; say what was still open when the time was over.
+
+    *names* are the services that may stand there. What the proxy sends to any of them counts, whatever its role was
+    when its release was made: a service may have become a route since.
+    """
     began = scene.ports.clock.monotonic()
     serving = [container for container in await scene.containers(side) if container.running]
-    if not routes or not serving:
+    if not serving:
         scene.drained = scene.drained or Drained(0.0)  # one color at a time: it was drained before it stopped
         return
     now = scene.traffic()
@@ -210,22 +162,22 @@ async def drain(scene: Scene, side: Side, routes: tuple[Service, ...]) -> None:
         scene.drained = Drained(0.0)
         return
     try:
-        left = await _count_down(scene, side, routes, began)
+        left = await _count_down(scene, side, names, began)
     except TealError as error:
         await _wait_out(scene, began, str(error))
         return
     scene.drained = Drained(scene.ports.clock.monotonic() - began, left.requests, left.websockets)
 
 
-async def _count_down(scene: Scene, side: Side, routes: tuple[Service, ...], began: float) -> Open:
+async def _count_down(scene: Scene, side: Side, names: frozenset[str], began: float) -> Open:
     """Poll the proxy's counts until the drain is over; return what is still open then."""
     clock, settings = scene.ports.clock, scene.stack.settings
-    proxy, places = await scene.door()
-    state = Draining()
+    proxy, loaded = await scene.door()
+    entry, state = await any_entry(scene), Draining()
     await clock.sleep(max(0.0, SETTLED_IN - (clock.monotonic() - (scene.live_at or began))))
     while True:
-        counts = await scene.ports.proxy.in_flight(proxy, places[0], scene.key)
-        seen = open_on(side, routes, counts)
+        counts = await scene.ports.proxy.in_flight(proxy, entry, scene.key)
+        seen = open_on(side, names, counts, loaded.routes)
         if seen is None:
             raise Unavailable("the proxy counts nothing for a route", hint="`teal check` looks at its settings")
         scene.watch(InFlight(side, seen.requests, seen.websockets))

@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-import msgspec
-
+from teal.adapters.caddy.loaded import ADAPT, WITHIN, configs_in, reason
 from teal.core.observed import Container
 from teal.core.traffic import MOUNT
 from teal.core.tree import Node
 from teal.ports import Engine, Grasp
 
-WITHIN = 10.0  # seconds for a command inside the container
-ADAPT = ("caddy", "adapt", "--config", "/etc/caddy/Caddyfile")
 _HOME = "/etc/caddy"
 _MOST = 500  # files of a mounted directory that are looked at
 _NO_COMMAND = {126, 127}  # there is no ``caddy`` to be found in the container
 Identity = tuple[int, int]  # device and inode
 
 
-async def grasp(engine: Engine, container: Container, folder: Path, running: Callable[[], Awaitable[Node]]) -> Grasp:
+async def grasp(
+    engine: Engine,
+    container: Container,
+    folder: Path,
+    running: Callable[[], Awaitable[Node]],
+    adapt: Sequence[str] = ADAPT,
+) -> Grasp:
     """Return how far the proxy in *container* is from its files of now, and from Teal's *folder*.
 
-    *running* gives the configuration that it runs with; it is asked only where a file is younger than the container.
+    *running* gives the configuration that it runs with, *adapt* prints that of its files; both are asked only where a
+    file is younger than the container.
     Of files that this user may not look at nothing is said.
     """
     try:
-        return await _grasp(engine, container, folder, running)
+        return await _grasp(engine, container, folder, running, adapt)
     except PermissionError:
         return Grasp()
 
 
-async def _grasp(engine: Engine, container: Container, folder: Path, running: Callable[[], Awaitable[Node]]) -> Grasp:
+async def _grasp(
+    engine: Engine, container: Container, folder: Path, running: Callable[[], Awaitable[Node]], adapt: Sequence[str]
+) -> Grasp:
     files = {inside: Path(host) for inside, host in container.binds.items() if f"{inside}/".startswith(f"{_HOME}/")}
     places = {**files, **({MOUNT: folder} if MOUNT in container.binds else {})}
     seen = await _seen(engine, container, places)
@@ -44,17 +50,19 @@ async def _grasp(engine: Engine, container: Container, folder: Path, running: Ca
     older = tuple(sorted(host.name for inside, host in files.items() if inside in other and host.exists()))
     blind, broken, stale = MOUNT in other, "", False
     if not gone and not older and _touched(files.values(), container.started):
-        broken, stale = await _differs(engine, container, running)
+        broken, stale = await _differs(engine, container, running, adapt)
     return Grasp(blind, gone, older, broken, stale)
 
 
-async def _differs(engine: Engine, container: Container, running: Callable[[], Awaitable[Node]]) -> tuple[str, bool]:
+async def _differs(
+    engine: Engine, container: Container, running: Callable[[], Awaitable[Node]], adapt: Sequence[str]
+) -> tuple[str, bool]:
     """Return what Caddy says against its Caddyfile, and whether it runs with another configuration."""
-    ran = await engine.execute(container.id, ADAPT, within=WITHIN)
+    ran = await engine.execute(container.id, adapt, within=WITHIN)
     if ran.status in _NO_COMMAND:
         return "", False
     if ran.status != 0:
-        return next(reversed(ran.output.split("\n\n")[0].strip().splitlines()), "no reason given"), False
+        return reason(ran.output) or "no reason given", False
     meant = next(configs_in(ran.output), None)
     return "", meant is not None and meant != await running()
 
@@ -94,14 +102,3 @@ def _touched(paths: Iterable[Path], since: float) -> bool:
     with suppress(FileNotFoundError):  # what goes in this instant was touched
         return any(each.lstat().st_ctime > since for each in every)
     return True
-
-
-def configs_in(output: str) -> Iterator[Node]:
-    """Yield the configurations in a command's output; lines of Caddy's log are JSON too."""
-    for line in output.splitlines():
-        try:
-            value = msgspec.json.decode(line)
-        except msgspec.DecodeError:
-            continue
-        if isinstance(value, dict) and "level" not in value and ("apps" in value or "admin" in value):
-            yield value

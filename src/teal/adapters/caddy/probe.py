@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import re
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import quote
@@ -15,11 +16,20 @@ from teal.adapters import http
 from teal.adapters.caddy.sites import ROUTED
 from teal.core.side import Side, key_of
 from teal.errors import Unavailable
-from teal.ports import Answer, Entry
+from teal.ports import Answer, Entry, Heard
 
 _WITHIN = 10.0  # seconds for one answer
 _LARGEST = 1_000_000  # bytes of a body that a check may look at
 _PLAIN = "/:@?&=%+,;!$'()*~"  # what a path and query may have in them as it is
+
+
+_STATE = re.compile(r"(blue|green|plain|hold|maintenance) (blue|green|plain)")
+_MEANINGS = {
+    401: "it asks for a login",
+    403: "it refuses them",
+    429: "it limits them",
+    503: "it says that it is closed",
+}
 
 
 class Row(msgspec.Struct):
@@ -42,7 +52,7 @@ class Probe:
         """
         host = host_for(entry)
         place = http.Place(host=at[0], port=at[1], tls=host if entry.tls else "")
-        target = quote(f"{entry.path}{path}", safe=_PLAIN)
+        target = quote(entry.path if entry.exact else f"{entry.path}{path}", safe=_PLAIN)
         connection: http.Connection | None = None
         try:
             async with asyncio.timeout(self._within):
@@ -70,6 +80,18 @@ class Probe:
         text = body[:_LARGEST].decode(_charset(got.headers.get("content-type", "")), errors="replace")
         return Answer(got.status, got.headers.get("x-teal-upstream", ""), got.headers, text)
 
+    async def state(self, at: tuple[str, int], entry: Entry, key: str) -> Heard:
+        """Ask the snippet at *entry* what it reads in the state file; return what answered instead."""
+        try:
+            answer = await self.ask(at, entry, key, ask="state")
+        except Unavailable as error:
+            if isinstance(cause := error.__cause__ and error.__cause__.__cause__, ssl.SSLError):
+                return Heard(words=_tls_words(cause))
+            raise
+        if answer.status == 200 and _STATE.fullmatch(answer.body):
+            return Heard(answer.body)
+        return Heard(words=_words(answer), passed_on="via" in answer.headers)
+
     async def in_flight(self, at: tuple[str, int], entry: Entry, key: str) -> Mapping[str, int]:
         """Return how many requests are in flight per upstream address, with a zero for every idle one of a route."""
         answer = await self.ask(at, entry, key, ask="upstreams")
@@ -80,6 +102,19 @@ class Probe:
         if not any(ROUTED.fullmatch(row.address) for row in rows):
             raise _silent(answer.status)
         return counts(rows)
+
+
+def _words(answer: Answer) -> str:
+    """Return what an answer that isn't the snippet's means."""
+    moved = f"it redirects to {answer.headers['location']}" if "location" in answer.headers else ""
+    meaning = moved or _MEANINGS.get(answer.status, "")
+    return f"{meaning} (status {answer.status})" if meaning else f"status {answer.status}"
+
+
+def _tls_words(error: ssl.SSLError) -> str:
+    """Return why no TLS connection came about."""
+    wanted = "CERTIFICATE_REQUIRED" in str(error.reason) or "certificate required" in str(error)
+    return f"{'it asks for a client certificate' if wanted else 'no TLS'} ({error.reason or error})"
 
 
 def _charset(kind: str) -> str:
@@ -120,7 +155,7 @@ def _headers(host: str, entry: Entry, key: str, ask: str) -> dict[str, str]:
 
 def _silent(status: int) -> Unavailable:
     return Unavailable(
-        f"the proxy does not say what is in flight (status {status})",
+        f"the proxy does not say what is in flight: asked for its admin endpoint's counts, it gives status {status}",
         hint="it must read the state file, and its admin endpoint must listen where the snippet asks it",
     )
 

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from teal.adapters.caddy.grasp import ADAPT, WITHIN, configs_in, grasp
+from teal.adapters.caddy.dials import dials
+from teal.adapters.caddy.grasp import grasp
+from teal.adapters.caddy.listening import listeners
+from teal.adapters.caddy.loaded import ADAPT, WITHIN, loaded
 from teal.adapters.caddy.probe import Probe
-from teal.adapters.caddy.sites import admin, bare, entries, unfit
+from teal.adapters.caddy.sites import admin, entries, routes, trusts, unfit
 from teal.adapters.caddy.state import StateFile
 from teal.core.observed import Container
 from teal.core.traffic import Traffic
 from teal.core.tree import Node
 from teal.errors import Unavailable
-from teal.ports import Answer, Engine, Entry, Grasp, Prepared
+from teal.ports import Answer, Engine, Entry, Grasp, Heard, Loaded
 
 _ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - published everywhere: asked on loopback
-_CONFIGS = (
-    ("wget", "-q", "-O", "-", "http://127.0.0.1:2019/config/"),
-    ("curl", "-sf", "http://127.0.0.1:2019/config/"),
-    ADAPT,  # the admin endpoint is off or elsewhere
-)
 
 
 class CaddyProxy:
     """Caddy with Teal's snippet in a container, and the directory that it mounts at ``/etc/teal``."""
 
-    def __init__(self, folder: Path, engine: Engine, *, probe: Probe | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        engine: Engine,
+        *,
+        probe: Probe | None = None,
+        adapt: Sequence[str] = ADAPT,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take the state's *folder*; *adapt* prints the configuration, *environment* is that of the proxy."""
         self._folder = folder
+        self._adapt = adapt
+        self._environment = environment or {}
         self._state = StateFile(folder)
         self._engine = engine
         self._probe = probe or Probe()
@@ -37,6 +46,12 @@ class CaddyProxy:
     def folder(self) -> str:
         """Return the directory on this host that the proxy must mount."""
         return str(self._folder)
+
+    @property
+    def reload(self) -> str:
+        """Return the command that loads the proxy's files of now, inside its container."""
+        options = self._adapt[2:] if self._adapt[0] == "caddy" else ("--config", *self._adapt[1:])
+        return " ".join(("caddy", "reload", *options))
 
     def read(self) -> Traffic | None:
         """Return what the state file says; None for no file or nothing that the proxy knows."""
@@ -50,41 +65,46 @@ class CaddyProxy:
         """Replace the state file in one rename, durably."""
         self._state.write(traffic)
 
-    async def entries(self, container: Container) -> tuple[Entry, ...]:
-        """Return the places where users reach the routes through the snippet."""
-        return entries(await self._config(container))
+    def lent(self) -> AbstractContextManager[None]:
+        """Let the state file be written within, and put back exactly what was there before, or that it was not."""
+        return self._state.lent()
 
-    async def prepared(self, container: Container) -> Prepared:
-        """Return how the proxy stands to Teal, by the configuration that it runs with."""
-        config, version = await asyncio.gather(self._config(container), self._version(container))
-        return Prepared(version, entries(config), bare(config), admin(config), unfit(config))
+    async def loaded(self, container: Container) -> Loaded:
+        """Return what the configuration says that the proxy runs with."""
+        config = await self._config(container)
+        return Loaded(
+            entries=entries(config),
+            routes=routes(config),
+            dials=dials(config, self._environment),
+            admin=admin(config),
+            unfit=unfit(config),
+            trusts=trusts(config),
+            listens=frozenset(listener.port for listener in listeners(config)),
+        )
+
+    async def version(self, container: Container) -> str:
+        """Return Caddy's version, "" where it says none."""
+        ran = await self._engine.execute(container.id, ("caddy", "version"), within=WITHIN)
+        return ran.output.split()[0].lstrip("v") if ran.status == 0 and ran.output.strip() else ""
 
     async def grasp(self, container: Container) -> Grasp:
         """Return how far the running proxy is from what lies on this host now."""
-        return await grasp(self._engine, container, self._folder, lambda: self._config(container))
+        return await grasp(self._engine, container, self._folder, lambda: self._config(container), self._adapt)
 
     async def ask(self, container: Container, entry: Entry, key: str, path: str = "/") -> Answer:
         """Send a GET with *key* through the proxy at *entry* and return what came."""
         return await self._probe.ask(place(container, entry), entry, key, path)
+
+    async def state(self, container: Container, entry: Entry, key: str) -> Heard:
+        """Ask the snippet at *entry* what it reads in the state file."""
+        return await self._probe.state(place(container, entry), entry, key)
 
     async def in_flight(self, container: Container, entry: Entry, key: str) -> Mapping[str, int]:
         """Return Caddy's count of requests in flight per upstream address; raise where it can't be had."""
         return await self._probe.in_flight(place(container, entry), entry, key)
 
     async def _config(self, container: Container) -> Node:
-        for command in _CONFIGS:
-            ran = await self._engine.execute(container.id, command, within=WITHIN)
-            found = next(configs_in(ran.output), None) if ran.status == 0 else None
-            if found is not None:
-                return found
-        raise Unavailable(
-            "the proxy's configuration can't be read",
-            hint="Teal asks the admin endpoint at 127.0.0.1:2019, or `caddy adapt` for /etc/caddy/Caddyfile",
-        )
-
-    async def _version(self, container: Container) -> str:
-        ran = await self._engine.execute(container.id, ("caddy", "version"), within=WITHIN)
-        return ran.output.split()[0].lstrip("v") if ran.status == 0 and ran.output.strip() else ""
+        return await loaded(self._engine, container, self._adapt)
 
 
 def place(container: Container, entry: Entry) -> tuple[str, int]:

@@ -1,10 +1,9 @@
-"""Translates: Caddy's JSON configuration into the places where users reach a route, and what bypasses the snippet."""
+"""Translates: Caddy's JSON configuration into the places where users reach a route through the snippet."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -13,8 +12,7 @@ from teal.core.tree import Node, mapping, sequence, text
 from teal.ports import Entry
 
 # The snippet's address as Caddy's configuration and its counts spell it.
-ROUTED = re.compile(r"(?P<route>[\w.-]+)\{teal\.suffix\}\{http\.vars\.teal_dot\}:(?P<port>\d+)")
-_PLAIN = re.compile(r"[A-Za-z0-9][\w.-]*:\d+")
+ROUTED = re.compile(r"(?P<route>[\w.-]+)\{teal\.suffix\}\{http\.vars\.teal_dot\}:(?P<port>\d{1,5})")
 _MAIN = frozenset({"host", "path"})  # matchers that a request of Teal's can be made to meet
 _DEEPEST = 40
 
@@ -27,6 +25,8 @@ class _Where:
     path: str = ""
     base: str = ""  # what was stripped from the path on the way
     sure: bool = True  # False where something else decides too: a header, a method, an exact path, a login
+    exact: bool = False  # only that path leads further, and nothing below it
+    guarded: bool = False  # by a login
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,32 @@ def entries(config: Node) -> tuple[Entry, ...]:
     return tuple(dict.fromkeys(entry for entry, sure in found if sure or entry.route not in plain))
 
 
-def bare(config: Node) -> tuple[str, ...]:
-    """Return the ``NAME:PORT`` upstreams that are proxied without the snippet, addresses of this machine left out."""
-    dials = (found.dial for listener in listeners(config) for found in _walk(listener, listener.routes, _Where()))
-    return tuple(dict.fromkeys(dial for dial in dials if _PLAIN.fullmatch(dial) and not _is_address(dial)))
+def routes(config: Node) -> tuple[tuple[str, int], ...]:
+    """Return each NAME and PORT for which *config* imports the snippet, wherever that stands."""
+    named = filter(None, map(ROUTED.fullmatch, texts_in(config)))
+    return tuple(dict.fromkeys((each["route"], int(each["port"])) for each in named))
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Yield every text in a value, however deep."""
+    if isinstance(value, str):
+        yield value
+    children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    for child in children:
+        yield from texts_in(child)
 
 
 def admin(config: Node) -> str:
     """Return where the admin endpoint listens, "" where it is off."""
     settings = mapping(config.get("admin"))
     return "" if settings.get("disabled") else text(settings.get("listen")) or "127.0.0.1:2019"
+
+
+def trusts(value: object) -> bool:
+    """Tell whether anything in a configuration believes what a proxy in front says of its users."""
+    if isinstance(value, Mapping):
+        return bool(value.get("trusted_proxies")) or any(map(trusts, value.values()))
+    return isinstance(value, list) and any(map(trusts, value))
 
 
 def unfit(config: Node) -> tuple[str, ...]:
@@ -71,18 +87,10 @@ def _entries(listener: Listener) -> Iterator[tuple[Entry, bool]]:
     for found in _walk(listener, listener.routes, _Where()):
         if named := ROUTED.fullmatch(found.dial):
             where = found.where
-            tls = listener.tls
-            entry = Entry(named["route"], int(named["port"]), listener.port, tls, where.host, where.path.rstrip("/"))
+            path = where.path.rstrip("/")
+            name, port = named["route"], int(named["port"])
+            entry = Entry(name, port, listener.port, listener.tls, where.host, path, where.exact, where.guarded)
             yield entry, where.sure
-
-
-def _is_address(dial: str) -> bool:
-    host = dial.rpartition(":")[0]
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    return True
 
 
 def _walk(server: Listener, routes: Iterable[object], where: _Where, depth: int = 0) -> Iterator[_Found]:
@@ -91,7 +99,7 @@ def _walk(server: Listener, routes: Iterable[object], where: _Where, depth: int 
         return
     for route in map(mapping, routes):
         handlers = [mapping(handler) for handler in sequence(route.get("handle"))]
-        if not _is_ask(route):
+        if not is_ask(route):
             for here in _matched(where, sequence(route.get("match"))):
                 yield from _through(server, handlers, here, depth)
         where = _after(where, handlers) if "match" not in route else where
@@ -107,15 +115,9 @@ def _through(server: Listener, handlers: Iterable[Node], where: _Where, depth: i
                 yield from _walk(server, [named] if named else [], where, depth + 1)
             case "reverse_proxy":
                 judged = "health_checks" in handler
-                yield from (_Found(where, dial, judged) for dial in _dials(handler))
+                dials = (text(mapping(upstream).get("dial")) for upstream in sequence(handler.get("upstreams")))
+                yield from (_Found(where, dial, judged) for dial in dials)
         where = _after(where, [handler])
-
-
-def _dials(handler: Node) -> Iterator[str]:
-    yield from (text(mapping(upstream).get("dial")) for upstream in sequence(handler.get("upstreams")))
-    source = mapping(handler.get("dynamic_upstreams"))
-    if source.get("source") == "a":
-        yield f"{text(source.get('name'))}:{text(source.get('port'))}"
 
 
 def _after(where: _Where, handlers: Iterable[Node]) -> _Where:
@@ -124,7 +126,7 @@ def _after(where: _Where, handlers: Iterable[Node]) -> _Where:
         if prefix := text(handler.get("strip_path_prefix")):
             where = replace(where, base=where.base + prefix, path=where.base + prefix)
         if _is_guard(handler):
-            where = replace(where, sure=False)
+            where = replace(where, sure=False, guarded=True)
     return where
 
 
@@ -134,7 +136,7 @@ def _is_guard(handler: Node) -> bool:
     return handler.get("handler") == "authentication" or asks
 
 
-def _is_ask(route: Node) -> bool:
+def is_ask(route: Node) -> bool:
     """Tell whether this is the snippet's own way to the admin endpoint."""
     return any("X-Teal-Ask" in mapping(mapping(one).get("header")) for one in sequence(route.get("match")))
 
@@ -153,9 +155,11 @@ def _matched(where: _Where, sets: Iterable[object]) -> Iterator[_Where]:
 
 
 def _narrowed(where: _Where, pattern: str) -> _Where:
-    """Return *where* behind a path pattern: ``/api/*`` and ``/api*`` are prefixes, anything else is special."""
+    """Return *where* behind a path pattern: ``/api/*`` and ``/api*`` are prefixes, of all others one path is taken."""
     if not pattern or pattern in {"*", "/*"}:
         return where
     prefix = pattern.removesuffix("*")
-    simple = pattern.endswith("*") and "*" not in prefix
-    return replace(where, path=where.base + prefix.rstrip("/"), sure=where.sure and simple)
+    if pattern.endswith("*") and "*" not in prefix:
+        return replace(where, path=where.base + prefix.rstrip("/"))
+    one = pattern.replace("*", "teal")
+    return replace(where, path=f"{where.base}/{one.removeprefix('/')}", sure=False, exact=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from teal.adapters.disk import sync_folder
@@ -45,11 +46,31 @@ class StateFile:
 
     def write(self, traffic: Traffic) -> None:
         """Replace the file in one rename that survives a power cut; raise ``Unavailable`` where it stays as it was."""
+        self._replace(format_traffic(traffic).encode())
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let the file be written within, and put back exactly what was there before, or that it was not."""
+        try:
+            before = self._path.read_bytes()
+        except FileNotFoundError:
+            before = None
+        except OSError as error:
+            raise _unavailable("read", self._path, error) from error
+        try:
+            yield
+        finally:
+            if before is not None:
+                self._replace(before)
+            else:
+                self._path.unlink(missing_ok=True)
+
+    def _replace(self, content: bytes) -> None:
         beside = self._path.with_name(f".{NAME}-{secrets.token_hex(4)}")
         try:
             self._sweep()
             self._set_aside()
-            _write(beside, format_traffic(traffic).encode())
+            _write(beside, content)
             beside.replace(self._path)
             sync_folder(self._path.parent)
         except OSError as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from teal import ports
 from teal.adapters.engine.trouble import EngineSaid
@@ -14,7 +15,7 @@ from teal.core.observed import Container
 from teal.core.side import Side, key_of
 from teal.core.traffic import PLAIN, Mode, Traffic, format_traffic
 from teal.errors import Unavailable
-from teal.ports import Answer, Entry, Grasp, Prepared
+from teal.ports import Answer, Entry, Grasp, Heard, Loaded
 
 FOLDER = "/var/lib/teal/shop/proxy"  # what the proxy mounts
 PATIENCE = 10.0  # seconds that a question of Teal's is held where nothing can be dialled
@@ -32,6 +33,10 @@ class SimulatedProxy(ports.Proxy):
     def folder(self) -> str:
         return FOLDER
 
+    @property
+    def reload(self) -> str:
+        return "caddy reload --config /etc/caddy/Caddyfile"
+
     @reads
     def read(self) -> Traffic | None:
         return traffic_in(self.world.disk.state)
@@ -44,19 +49,28 @@ class SimulatedProxy(ports.Proxy):
         self.world.tell("state", self.world.disk.state, by=self.process.name)
 
     @asks
-    async def entries(self, container: Container) -> tuple[Entry, ...]:
-        """Return the places where users reach the routes."""
-        return (await self.prepared(container)).entries
-
-    async def prepared(self, container: Container) -> Prepared:
+    async def loaded(self, container: Container) -> Loaded:
         self._inside(container)
         entries = tuple(Entry(name, port, 80, tls=False, host="") for name, port in self._users.routes.items())
-        return Prepared("2.11.7", entries)
+        return Loaded(entries, tuple(self._users.routes.items()))
+
+    @asks
+    async def version(self, container: Container) -> str:
+        self._inside(container)
+        return "2.11.7"
 
     @asks
     async def grasp(self, container: Container) -> Grasp:
         self._inside(container)
         return Grasp(blind=not self.world.mounted)
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        before = self.world.disk.state
+        try:
+            yield
+        finally:
+            self.world.disk.state = before
 
     def closed(self) -> bool:
         return False
@@ -83,6 +97,14 @@ class SimulatedProxy(ports.Proxy):
             if target.ready:
                 return Answer(200, f"{key_of(entry.route, side)}:{entry.port}" if asked else "", {}, str(side))
         return None
+
+    @asks
+    async def state(self, container: Container, entry: Entry, key: str) -> Heard:
+        self._box(container)
+        traffic = self._users.traffic()
+        if traffic is None or self._opened(key) is None:
+            return Heard(words="status 200", passed_on=True)
+        return Heard(f"{traffic.users} {traffic.asked}")
 
     @asks
     async def in_flight(self, container: Container, entry: Entry, key: str) -> Mapping[str, int]:

@@ -1,0 +1,59 @@
+"""Translates: what the running proxy has loaded, and what Caddy prints, into a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from teal.core.observed import Container
+from teal.core.tree import Node, text
+from teal.errors import Unavailable
+from teal.ports import Engine
+
+WITHIN = 10.0  # seconds for a command inside the container
+ADAPT = ("caddy", "adapt", "--config", "/etc/caddy/Caddyfile")
+_ASKED = (
+    ("wget", "-q", "-O", "-", "http://127.0.0.1:2019/config/"),
+    ("curl", "-sf", "http://127.0.0.1:2019/config/"),
+)
+
+
+async def loaded(engine: Engine, container: Container, adapt: Sequence[str] = ADAPT) -> Node:
+    """Return the configuration with which Caddy runs in *container*; *adapt* where it can't be asked for it."""
+    for command in (*_ASKED, adapt):  # the admin endpoint may be off, or elsewhere
+        ran = await engine.execute(container.id, command, within=WITHIN)
+        found = next(configs_in(ran.output), None) if ran.status == 0 else None
+        if found is not None:
+            return found
+    raise Unavailable(
+        "the proxy's configuration can't be read",
+        hint=f"Teal asks the admin endpoint at 127.0.0.1:2019, or `{' '.join(adapt)}`",
+    )
+
+
+def configs_in(output: str) -> Iterator[Node]:
+    """Yield the configurations in a command's output; lines of Caddy's log are JSON too."""
+    for value in (*_objects(output.splitlines()), *_objects([output])):
+        if "level" not in value and ("apps" in value or "admin" in value):
+            yield value
+
+
+def reason(output: str) -> str:
+    """Return why a command failed, in its own words: of Caddy's log the message alone."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    said = [text(value.get("msg")) for value in _objects(lines) if value.get("level") in {"error", "fatal"}]
+    if said and said[-1]:
+        return said[-1]
+    plain = [line for line in lines if not line.startswith("{") and not line.startswith("Run 'docker ")]
+    return plain[-1].removeprefix("Error: ").removeprefix("docker: ") if plain else ""
+
+
+def _objects(lines: Sequence[str]) -> Iterator[dict[str, object]]:
+    for line in lines:
+        try:
+            value = msgspec.json.decode(line)
+        except msgspec.DecodeError:
+            continue
+        if isinstance(value, dict):
+            yield value

@@ -1,0 +1,93 @@
+"""Does: judges the proxy for `check`: what it runs with, what its files of today mean, and whether Teal is heard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from teal.core.observed import Observed
+from teal.core.preparing import preparation
+from teal.core.problem import Problem, error, warning
+from teal.core.refuse_proxy import running
+from teal.core.side import Side
+from teal.core.stack import Stack
+from teal.core.versions import is_old_caddy
+from teal.errors import Locked, TealError
+from teal.ports import Grasp, Loaded
+from teal.run.door import prove_entries
+from teal.run.grasping import drift, way
+from teal.run.ports import Ports
+from teal.run.results import Finding
+from teal.run.scene import Scene
+
+
+async def proxy_findings(ports: Ports, stack: Stack, observed: Observed, *, changed: str) -> list[Finding]:
+    """Judge the proxy; *changed* names what differs from its container: its definition, its image, or nothing."""
+    found = [Finding("note", stack.proxy, f"its files were only read as text: {stack.evidence.unseen}")]
+    found = found if stack.evidence.unseen else []
+    proxy = next((c for c in observed.on(Side.PLAIN) if c.service == stack.proxy and c.running), None)
+    if proxy is None:
+        if stack.evidence.broken:
+            message = f"Caddy does not accept its configuration: {stack.evidence.broken}"
+            return [*found, Finding("error", stack.proxy, message, "mend the Caddyfile")]
+        return [*found, Finding("note", stack.proxy, "it does not run yet: its own settings were not looked at")]
+    try:
+        loaded, version, grasp = await asyncio.gather(
+            ports.proxy.loaded(proxy), ports.proxy.version(proxy), ports.proxy.grasp(proxy)
+        )
+    except TealError as failed:
+        return [*found, Finding("error", stack.proxy, failed.message, failed.hint)]
+    applied = way(stack, grasp, ports.proxy.reload, changed=changed)
+    problems = [
+        *_version(version, stack),
+        *running(stack, loaded.routes, loaded.dials, applied),
+        *_settings(loaded, stack),
+        *drift(stack, grasp, ports.proxy.reload, changed=changed),
+    ]
+    unswitched = any(each.level == "error" for each in problems)
+    differs = changed or grasp.older or grasp.stale
+    asked = [] if unswitched else await _asked(ports, stack, grasp, applied if differs else "")
+    return [*found, *map(finding, problems), *asked]
+
+
+def finding(problem: Problem) -> Finding:
+    """Return *problem* as `check` tells it."""
+    return Finding(problem.level, problem.place or problem.service, problem.message, problem.remedy)
+
+
+def _version(version: str, stack: Stack) -> Iterable[Problem]:
+    old = is_old_caddy(version)
+    if old is None:
+        message = f"its version ({version or 'it says none'}) can't be read: older ones than 2.11.2 won't do"
+        yield warning(stack.proxy, message, f"see: docker compose exec {stack.proxy} caddy version")
+    elif old:
+        yield error(stack.proxy, f"Caddy {version} is too old", "use Caddy 2.11.2 or newer")
+
+
+def _settings(loaded: Loaded, stack: Stack) -> Iterable[Problem]:
+    """Yield what the configuration that the proxy runs with costs."""
+    if not loaded.admin:
+        message = "its admin endpoint is off: what is in flight can't be counted, each drain takes its whole timeout"
+        yield warning(stack.proxy, message, "take `admin off` out of the Caddyfile")
+    for name in loaded.unfit:
+        remedy = "take `health_uri`, `fail_duration` and the like out of its import: Teal's own gate watches health"
+        yield warning(name, "after one color failed, Caddy may refuse the other for a while", remedy)
+
+
+async def _asked(ports: Ports, stack: Stack, grasp: Grasp, applied: str) -> list[Finding]:
+    """Ask through the proxy as a deploy will; the state file is lent for that, and is as it was afterwards.
+
+    *applied* is the command that gives the proxy its files of today, where it has others.
+    """
+    if grasp.blind or ports.machine.unprepared() or any(preparation(stack, ports.proxy.folder)):
+        return []  # said elsewhere, with what mends it
+    scene = Scene(ports, stack, lambda _: None, key=ports.machine.secret())
+    try:
+        with ports.lock.hold("check"), ports.proxy.lent():
+            await prove_entries(scene)
+    except Locked as busy:
+        return [Finding("note", stack.proxy, f"nothing was asked through it: {busy.message}")]
+    except TealError as failed:
+        hint = f"it runs with other files than today's: {applied}, then look again" if applied else failed.hint
+        return [Finding("error", stack.proxy, failed.message, hint)]
+    return []

@@ -9,11 +9,12 @@ from teal.core.observed import Observed
 from teal.core.preparing import preparation
 from teal.core.problem import Problem, error, warning
 from teal.core.refuse_proxy import running
+from teal.core.repair import diagnose
 from teal.core.side import Side
 from teal.core.stack import Stack
 from teal.core.versions import is_old_caddy
 from teal.errors import Locked, TealError
-from teal.ports import Grasp, Loaded
+from teal.ports import Loaded
 from teal.run.door import prove_entries
 from teal.run.grasping import drift, way
 from teal.run.ports import Ports
@@ -46,7 +47,8 @@ async def proxy_findings(ports: Ports, stack: Stack, observed: Observed, *, chan
     ]
     unswitched = any(each.level == "error" for each in problems)
     differs = changed or grasp.older or grasp.stale
-    asked = [] if unswitched else await _asked(ports, stack, grasp, applied if differs else "")
+    can_be_asked = not unswitched and not grasp.blind and diagnose(observed, stack) is None
+    asked = await _asked(ports, stack, applied if differs else "") if can_be_asked else []
     return [*found, *map(finding, problems), *asked]
 
 
@@ -74,12 +76,12 @@ def _settings(loaded: Loaded, stack: Stack) -> Iterable[Problem]:
         yield warning(name, "after one color failed, Caddy may refuse the other for a while", remedy)
 
 
-async def _asked(ports: Ports, stack: Stack, grasp: Grasp, applied: str) -> list[Finding]:
+async def _asked(ports: Ports, stack: Stack, applied: str) -> list[Finding]:
     """Ask through the proxy as a deploy will; the state file is lent for that, and is as it was afterwards.
 
     *applied* is the command that gives the proxy its files of today, where it has others.
     """
-    if grasp.blind or ports.machine.unprepared() or any(preparation(stack, ports.proxy.folder)):
+    if ports.machine.unprepared() or any(preparation(stack, ports.proxy.folder)):
         return []  # said elsewhere, with what mends it
     scene = Scene(ports, stack, lambda _: None, key=ports.machine.secret())
     try:

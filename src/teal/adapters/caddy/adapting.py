@@ -17,8 +17,9 @@ from teal.adapters.caddy.dials import dials
 from teal.adapters.caddy.listening import listeners
 from teal.adapters.caddy.loaded import ADAPT, configs_in, loaded, reason
 from teal.adapters.caddy.sites import routes, trusts
-from teal.adapters.compose import NEEDED, clean
+from teal.adapters.compose import clean
 from teal.core.dialled import Adapted
+from teal.core.render_service import NEEDED
 from teal.core.side import Side
 from teal.core.tree import Node, environment_of, mapping, sequence, services_in, text, unescaped, words_of
 from teal.errors import TealError

@@ -178,6 +178,9 @@ async def test_what_can_not_be_pulled_is_said(ground: Ground) -> None:
     with pytest.raises(BuildFailed, match="web can't be pulled") as caught:
         await compose.pull(["web"], told=silent)
     assert caught.value.detail
+    with pytest.raises(BuildFailed, match=r"no/such:v1.* can't be pulled") as caught:
+        await compose.pull_images(["localhost:1/no/such:v1"], told=silent)
+    assert caught.value.detail
 
 
 async def test_a_one_shot_runs_to_its_end_apart_from_the_stack(ground: Ground) -> None:

@@ -261,7 +261,8 @@ def test_an_image_that_is_mounted_belongs_to_its_release(mini):
     data, ids = f"{project}-data:now", {name: docker("image", "inspect", "-f", "{{.Id}}", name) for name in IMAGES}
     web = {"volumes": [{"type": "image", "source": data, "target": "/data"}]}
     with override(mini, web=web):
-        assert f"docker pull {data}" in mini.teal("deploy", status=1).stderr
+        assert f"the image {data}, which a service mounts, can't be pulled" in mini.teal("deploy", status=1).stderr
+        assert f"docker pull {data}" in mini.teal("deploy", "--no-build", status=1).stderr
         docker("tag", "redis:8", data)
         first = json.loads(mini.teal("deploy", "--json").stdout.splitlines()[-1])
         assert mounted(mini, first) == ids["redis:8"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.registry import registry
 from tests.engine.sandbox import docker, remove
 from tests.engine.stack import Stack, copy_stack
 from tests.engine.teal import Ended, Teal
@@ -35,6 +36,12 @@ class Hut:
         self.flag("switching", up=False)
         return ended
 
+    def lives(self, side: str) -> set[tuple[str, str]]:
+        """Return the containers of a color that run, with the time of their start."""
+        label = f"label=com.docker.compose.project={self.stack.project}-{side}"
+        ids = docker("ps", "--quiet", "--filter", label).split()
+        return {(each, docker("inspect", "--format", "{{.State.StartedAt}}", each)) for each in ids}
+
     def says(self) -> str:
         return self.stack.get("/").text
 
@@ -50,7 +57,7 @@ def hut(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hut]:
     with (stack.folder / ".env").open("a", encoding="utf-8") as env:
         env.write(f"TEAL_HOME={folder / 'home'}\n")
     try:
-        stack.compose("up", "--detach", "--build", "--wait")
+        stack.compose("up", "--detach", "--build", "--wait", "cache", "web", "worker", "proxy")
         found.deploy()
         yield found
     finally:
@@ -98,3 +105,25 @@ def test_a_rollback_that_failed_is_remembered_and_not_tried_again_unasked(hut: H
     assert hut.teal.run("rollback", "1").result["notes"][0] == refused["message"]
     assert hut.says() == "one"
     hut.flag("switching", up=False)
+
+
+def test_an_image_that_is_not_there_is_pulled_and_where_it_can_not_be_the_kept_standby_stays(
+    hut: Hut, tmp_path: Path
+) -> None:
+    standby, active = hut.deploy("--keep", SAYS=" kept").result, hut.teal.status()["active"]
+    before = hut.lives("blue"), hut.lives("green")
+    with registry(tmp_path) as place:
+        images = {"HUT_WORKER": f"{place}/hut-worker:1", "HUT_MIGRATE": f"{place}/hut-migrate:1"}
+        lost = {**images, "HUT_WORKER": "127.0.0.1:1/nowhere:1"}
+        assert "build web and pull worker, migrate" in hut.teal.run("plan", **images).result["steps"]
+        error = hut.deploy(status=1, **lost).error
+        assert error["message"] == "the images of worker, migrate can't be pulled"
+        refused = hut.deploy("--no-build", status=1, **images).error
+        assert f"docker pull {images['HUT_WORKER']}" in refused["hint"]
+        assert (hut.lives("blue"), hut.lives("green")) == before
+        assert hut.teal.status()["rollback"] == {"release": 1, "how": "kept", "seconds": 0.5, "reason": ""}
+        hut.deploy("--keep", **images)
+    hut.teal.run("rollback")
+    assert (standby["target"], hut.teal.status()["active"]) == (active, active)
+    for image in images.values():
+        docker("rmi", image)

@@ -10,7 +10,7 @@ from teal.adapters.simulated import Behaviour, Trouble, life
 from teal.adapters.simulated.process import Kind
 from teal.core.side import Side
 from teal.core.traffic import to
-from teal.errors import NeedsPerson, Unhealthy
+from teal.errors import NeedsPerson, Unavailable, Unhealthy
 from teal.run import traffic
 from teal.run.results import Outcome
 from teal.run.scene import Scene
@@ -58,6 +58,24 @@ def test_a_plain_worker_that_went_on_since_the_new_one_failed_is_taken_over_by_t
     world.promises.settled("deploy")
     assert world.promises.violations == []
     world.close()
+
+
+@pytest.mark.parametrize("call", ["releases.keep", "compose.run_once"])
+def test_a_release_that_can_not_be_made_leaves_the_kept_standby_as_it_is(world: Simulation, call: str) -> None:
+    world.new_source()
+    assert world.run("deploy", keep=True).ok
+    version = world.new_source()
+    standby = {(box.id, box.state) for box in world.world.on(Side.BLUE)}
+    if call == "compose.run_once":
+        world.world.behaviours["migrate", version] = Behaviour(once_status=3)
+        assert world.run("deploy").error is not None
+    else:
+        made = Simulation()
+        made.plain_up()
+        at = made.run("deploy").process.effects.index(call) + 1
+        assert isinstance(world.run("deploy", Trouble(at, "fail-before")).error, Unavailable)
+    assert {(box.id, box.state) for box in world.world.on(Side.BLUE)} == standby
+    assert world.run("rollback").ok
 
 
 @pytest.mark.parametrize("hours", [-1, 1])

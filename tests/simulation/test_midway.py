@@ -7,6 +7,7 @@ import pytest
 from teal.adapters.simulated import Behaviour, Trouble, life
 from teal.adapters.simulated.compose import build_image
 from teal.core.side import Side
+from teal.core.steps import Confirm
 from teal.core.traffic import Mode, to
 from teal.errors import Interrupted, NeedsPerson, Unavailable, Unhealthy
 from tests.simulation.faults import fill_disk, lose_releases, plain_copy, remove_active, stop_engine, take_down
@@ -71,8 +72,8 @@ def test_an_adoption_that_lost_its_disk_after_the_switch_and_a_container_then_ca
     world.plain_up()
     world.users.flow()
     task = world.begin("deploy")
-    while world.users.traffic() is None or world.users.traffic().side is Side.PLAIN:  # type: ignore[union-attr]
-        world.sleep(0.01)
+    while not any(isinstance(row["step"], Confirm) and row["ended"] for row in world.world.disk.steps):
+        world.sleep(0.001)
     fill_disk(world)
     remove_active(world)
     assert isinstance(world.finish(task).error, NeedsPerson)

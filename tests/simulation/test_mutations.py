@@ -114,7 +114,7 @@ def two_singletons(patch: Patch) -> None:
 
 
 def onto_the_active_color(patch: Patch) -> None:
-    patch.setattr(situation, "target_of", lambda _, source: source)
+    patch.setattr(situation, "target_of", lambda _, source: source if source in COLORS else Side.BLUE)
 
 
 def images_by_name(patch: Patch) -> None:

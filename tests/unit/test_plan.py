@@ -6,14 +6,16 @@ from dataclasses import replace
 
 import pytest
 
+from teal.core.images import images_due
 from teal.core.migrations import Migrations
 from teal.core.observed import Observed
 from teal.core.phase import Phase
 from teal.core.plan import Change, plan_deploy, plan_forward, plan_leave, plan_prepare, plan_rollback
 from teal.core.returning import rollback_release
+from teal.core.services import services_of
 from teal.core.side import Side
 from teal.core.situation import change_to, leaving_change
-from teal.core.stack import Hook, Stack
+from teal.core.stack import Evidence, Hook, Stack
 from teal.core.steps import (
     Backfill,
     Build,
@@ -43,10 +45,13 @@ from teal.core.steps import (
     Step,
     Switch,
 )
+from teal.core.words import say
 from teal.errors import Refused
 from tests.unit.worlds import BLUE_7, EMPTY, PLAIN_APP, PLAINLY, SHARED, STACK, color, container, past
 
 ALL = ("web", "api", "queue", "clock")
+MOUNTS = {"volumes": [{"type": "image", "source": "data:now", "target": "/data"}]}
+MODELLED = replace(STACK, models={Side.BLUE: {"services": {each.name: MOUNTS for each in STACK.services}}})
 
 
 def deploy(observed: Observed, stack: Stack = STACK, **options: object) -> Plan:
@@ -61,8 +66,8 @@ def test_a_deploy_fills_the_other_color_proves_it_and_then_switches() -> None:
     plan = deploy(BLUE_7)
     assert plan.before == (
         Keep(8, Side.GREEN),
-        Clear(Side.GREEN),
         RunOnce("migrate", 8),
+        Clear(Side.GREEN),
         Create(Side.GREEN, 8),
         Start(Side.GREEN, 8, ("web", "api")),
         Check(Side.GREEN, 8),
@@ -87,12 +92,13 @@ FILES = Migrations(files="/srv/shop/sql")
 
 def test_the_schema_is_expanded_and_the_old_code_checked_on_it_before_anything_is_created() -> None:
     before = deploy(BLUE_7, replace(STACK, migrations=FILES)).before
-    assert before[2:8] == (
+    assert before[1:8] == (
         RunOnce("migrate", 8),
         Judge(8),
         Expand(8, "the files of sql"),
         Recheck(Side.BLUE, 7),
         Backfill(8, "the files of sql"),
+        Clear(Side.GREEN),
         Create(Side.GREEN, 8),
     )
     assert before[-3:] == (RecordContracts(8), Switch(Side.GREEN, 8), Confirm(Side.GREEN))
@@ -263,15 +269,52 @@ def test_shared_services_are_named_by_no_step_but_their_own() -> None:
 
 
 def test_prepare_starts_shared_services_checks_the_room_and_builds_without_them() -> None:
-    hooked = replace(STACK, hooks=(Hook("pre-build", ("true",)),))
+    hooked = replace(MODELLED, hooks=(Hook("pre-build", ("true",)),))
     assert plan_prepare(hooked, build="build") == (
         StartShared(("proxy", "db")),
         Preflight(),
         RunHook("pre-build", Side.PLAIN, None),
         Build(("api",)),
     )
-    assert "Build" not in kinds(plan_prepare(STACK, build="none"))
-    assert plan_prepare(STACK, build="pull")[-1] == Build(("api",), ("web", "queue", "clock", "migrate"))
+    assert "Build" not in kinds(plan_prepare(MODELLED, build="none"))
+    assert plan_prepare(MODELLED, build="pull")[-1] == Build(("api",), ("web", "queue", "clock", "migrate"))
+
+
+def test_what_is_not_there_is_pulled_as_compose_would_and_named() -> None:
+    lacking = frozenset({"shop-api", "shop-web", "data:now", "other"})
+    services = tuple(replace(s, image="shop-web") if s.name == "web" else s for s in STACK.services)
+    stack = replace(MODELLED, services=services)
+    assert plan_prepare(stack, build="build", absent=lacking)[-1] == Build(
+        ("api",), absent=("web", "queue", "clock", "migrate"), mounted=("data:now",)
+    )
+    assert plan_prepare(stack, build="build", absent=frozenset({"shop-web"}))[-1] == Build(("api",), absent=("web",))
+    assert say(Build((), ("web",), ("migrate",), ("data:now",))) == "pull web, migrate, data:now"
+    assert "Build" not in kinds(plan_prepare(stack, build="none", absent=lacking))
+    never = replace(stack, services=tuple(replace(s, pull="never", builds=False) for s in services))
+    assert images_due(never, "build", lacking - {"data:now"}) is None
+    always = replace(stack, services=tuple(replace(s, pull="always", builds=False) for s in services))
+    assert images_due(always, "build", frozenset()) == Build((), ("web", "api", "queue", "clock", "migrate"))
+
+
+@pytest.mark.parametrize(
+    ("written", "pull"),
+    [("", "missing"), ("if_not_present", "missing"), ("never", "never"), ("build", "never"), ("always", "always")]
+    + [(each, "always") for each in ("daily", "weekly", "every_12h", "newer")],
+)
+def test_a_pull_policy_is_taken_as_compose_takes_it_and_one_that_waits_pulls_each_time(written: str, pull: str) -> None:
+    model: dict[str, object] = {"name": "x", "services": {"web": {"image": "web", "pull_policy": written}}}
+    (found,) = services_of({Side.PLAIN: model, Side.BLUE: model}, Evidence())
+    assert found.pull == pull
+
+
+def test_until_a_deploy_touches_the_other_color_what_stands_there_stays() -> None:
+    for options in ({}, {"strategy": "recreate"}):
+        plan = deploy(BLUE_7, **options)
+        touching = next(n for n, step in enumerate(plan.before) if getattr(step, "side", None) is Side.GREEN and n)
+        for begun in range(1, touching + 1):
+            undo = plan.undo_of(plan.before[:begun], untouched=True)
+            assert set(undo) == {Settle(Side.BLUE)}
+        assert Clear(Side.GREEN, logs=True) in plan.undo_of(plan.before[: touching + 1], untouched=True)
 
 
 def test_a_run_that_was_killed_after_its_switch_goes_forward_without_starting_over() -> None:

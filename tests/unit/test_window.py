@@ -78,9 +78,10 @@ def test_a_window_that_fails_before_anybody_is_held_holds_nobody_and_starts_noth
     for command, facts in (("migrate-window", {}), ("deploy", {"window": False})):
         plan = plan_deploy(BLUE_7, MIGRATING, replace(change(), command=command, **facts))  # type: ignore[arg-type]
         assert Hold() in plan.undo
-        assert plan.undo_untouched == (Drain(Side.GREEN), Clear(Side.GREEN, logs=True), Settle(Side.BLUE))
+        undo = plan.undo_of(plan.before, untouched=True)
+        assert undo == (Drain(Side.GREEN), Clear(Side.GREEN, logs=True), Settle(Side.BLUE))
     beside = plan_deploy(BLUE_7, MIGRATING, change_to(BLUE_7, MIGRATING, command="deploy"))
-    assert beside.undo_untouched == beside.undo
+    assert beside.undo_of(beside.before, untouched=True) == beside.undo
 
 
 def test_a_window_never_takes_a_job_of_the_old_release_back() -> None:

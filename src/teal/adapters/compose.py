@@ -21,6 +21,7 @@ _LEFT = re.compile(r'Volume "([^"]+)" exists but doesn')
 # hasn't made that one.
 _ONLY_TRIED = re.compile(r"cannot share \w+(?: namespace)? with service \S+ container missing")
 _ABOVE = "its own words are above"
+_LOGIN = "is its name right, and does it need a `docker login`?"
 NO_COMPOSE = re.compile(r"is not a docker command|unknown command: docker|Usage:\s+docker \[OPTIONS\] COMMAND")
 NO_ENGINE = re.compile(r"Cannot connect to the Docker daemon|permission denied while trying to connect")
 
@@ -92,8 +93,15 @@ class DockerCompose(ports.Compose):
 
     async def pull(self, services: Sequence[str], *, told: Told) -> None:
         """Pull the images of *services* and no others."""
-        failure = BuildFailed(f"the images of {', '.join(services)} can't be pulled", hint="see: docker login")
+        failure = BuildFailed(f"the images of {', '.join(services)} can't be pulled", hint=_LOGIN)
         await self._owners("--progress", "plain", "pull", *services, told=told, failure=failure)
+
+    async def pull_images(self, references: Sequence[str], *, told: Told) -> None:
+        """Pull images by name, as the owner would."""
+        for reference in references:
+            failure = BuildFailed(f"the image {reference}, which a service mounts, can't be pulled", hint=_LOGIN)
+            argv = ("docker", "pull", reference)
+            await _run(argv, cwd=self._cwd, env=self._environ, told=told, failure=failure)
 
     async def run_once(
         self, project: str, file: str, service: str, *, name: str, told: Told, only_output: bool = False

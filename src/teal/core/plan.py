@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from teal.core.choices import Images, Strategy
+from teal.core.images import images_due
 from teal.core.migrations import Migrations
 from teal.core.observed import Container, Observed
 from teal.core.phase import Phase
@@ -16,7 +17,6 @@ from teal.core.stack import Service, Stack
 from teal.core.steps import (
     Backfill,
     BringBack,
-    Build,
     Check,
     Clear,
     CloseWindow,
@@ -72,19 +72,21 @@ class Change:
     left: tuple[str, ...] = ()  # stopped plain containers, which nothing may revive
 
 
-def plan_prepare(stack: Stack, *, build: Images, force_memory: bool = False) -> tuple[Step, ...]:
-    """Return the steps that come before it is known whether anything changed: shared services, images."""
+def plan_prepare(
+    stack: Stack, *, build: Images, absent: frozenset[str] = frozenset(), force_memory: bool = False
+) -> tuple[Step, ...]:
+    """Return the steps that come before it is known whether anything changed: shared services, images.
+
+    *absent*: the images that are not on the engine.
+    """
     hooks = {hook.when for hook in stack.hooks}
     shared = tuple(service.name for service in stack.having(Role.SHARED))
     steps: list[Step] = [StartShared(shared)] if shared else []
     steps.append(Preflight(force_memory=force_memory))
     if "pre-build" in hooks:
         steps.append(RunHook("pre-build", Side.PLAIN, None))
-    builds = tuple(service.name for service in stack.pinned if service.builds)
-    pulls = tuple(service.name for service in stack.pinned if not service.builds) if build == "pull" else ()
-    if build != "none" and (builds or pulls):
-        steps.append(Build(builds, pulls))
-    return tuple(steps)
+    images = images_due(stack, build, absent)
+    return (*steps, images) if images else tuple(steps)
 
 
 def plan_deploy(observed: Observed, stack: Stack, change: Change) -> Plan:
@@ -94,12 +96,12 @@ def plan_deploy(observed: Observed, stack: Stack, change: Change) -> Plan:
     fill: list[Step] = [Keep(release, change.target)]
     if "pre-deploy" in change.hooks:
         fill.append(RunHook("pre-deploy", change.target, release))
-    fill += emptied(observed, change.target)
     expand = stack.migrations.one_shot if stack.migrations else ""
     fill += [RunOnce(service.name, release) for service in stack.having(Role.ONE_SHOT) if service.name != expand]
     between = _between(stack.migrations, change, release)
     judged = (Phase.EXPAND, Phase.BACKFILL, Phase.WINDOW)
     fill += [Judge(release, judged)] if between else _expansion(stack.migrations, change, release)
+    fill += emptied(observed, change.target)  # not before: what fails until here takes no release that stands there
     fill.append(Create(change.target, release, apart=change.source is Side.PLAIN))
     prune = superfluous(observed, active=release, keep=stack.settings.keep_releases)
     plan = _take_over(change, tuple(fill), undo=(Clear(change.target, logs=True),), prune=prune, between=between)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal
 
 from teal.core.choosing import listens, propose
 from teal.core.duration import compose_seconds
@@ -48,7 +49,23 @@ def _service(name: str, service: Node, assigned: Assigned, evidence: Evidence, b
         grace=compose_seconds(service.get("stop_grace_period"), GRACE),
         replicas=replicas_of(service),
         patience=patience(service, facts) if test_of(service, facts) else 0.0,
+        pull=_pull(text(service.get("pull_policy"))),
     )
+
+
+def _pull(policy: str) -> Literal["missing", "always", "never"]:
+    """Return when the image is pulled, by its ``pull_policy``.
+
+    Those that pull after a while (daily, weekly, every_12h) pull at each deploy: Teal's own tags change the time by
+    which Compose would tell.
+    """
+    match policy:
+        case "never" | "build":
+            return "never"
+        case "" | "missing" | "if_not_present":
+            return "missing"
+        case _:
+            return "always"
 
 
 def _port(name: str, service: Node, facts: ImageFacts, evidence: Evidence) -> int:

@@ -63,6 +63,7 @@ class Service:
     grace: float = GRACE  # seconds between SIGTERM and SIGKILL
     replicas: int = 1
     patience: float = 0.0  # seconds from its start until its own healthcheck would have given up; 0 for none
+    pull: Literal["missing", "always", "never"] = "missing"  # when an image that is not built is pulled
 
     @property
     def role(self) -> Role:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -34,7 +35,9 @@ class Build:
 
     name: ClassVar[StepName] = StepName.BUILD
     services: tuple[str, ...]
-    pull: tuple[str, ...] = ()
+    pull: tuple[str, ...] = ()  # services whose image is pulled, whether it is there or not
+    absent: tuple[str, ...] = ()  # services whose image is pulled since it is not there
+    mounted: tuple[str, ...] = ()  # images that are mounted as volumes, and are not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,8 +323,21 @@ class Plan:
         """Return all steps in order."""
         return self.before + self.after
 
-    @property
-    def undo_untouched(self) -> tuple[Step, ...]:
-        """Return the undo while users still are where they were: nobody is held, and nothing started again."""
-        kept = tuple(step for step in self.undo if not isinstance(step, Hold | BringBack | Start | Settle))
-        return (*kept, Settle(self.source)) if any(isinstance(step, Hold) for step in self.undo) else self.undo
+    def undo_of(self, begun: Iterable[Step], *, untouched: bool) -> tuple[Step, ...]:
+        """Return the undo of a run that has *begun* these steps before the switch.
+
+        Until one of them touches the target, an earlier release may stand there, and stays. *untouched*: users still
+        are where they were, so that nobody is held, and nothing started again.
+        """
+        undo = self.undo
+        if untouched and any(isinstance(step, Hold) for step in undo):
+            kept = (step for step in undo if not isinstance(step, Hold | BringBack | Start | Settle))
+            undo = (*kept, Settle(self.source))
+        if any(_touches(step, self.target) for step in begun):
+            return undo
+        return tuple(step for step in undo if not _touches(step, self.target))
+
+
+def _touches(step: Step, side: Side | None) -> bool:
+    """Tell whether *step* changes, or waits for, what stands on *side*."""
+    return isinstance(step, Clear | Create | Drain | Retire | Start) and step.side is side

@@ -20,8 +20,8 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
             return f"start the shared services that are absent: {_listed(services)}"
         case s.Preflight():
             return "check the room on this machine, and that the proxy reads the state file"
-        case s.Build(services, pull):
-            return _build(services, pull)
+        case s.Build():
+            return _build(step)
         case s.Keep(release, side):
             return f"pin the images and keep release {release} for {side}"
         case s.Clear(side, logs):
@@ -103,9 +103,10 @@ def _hold(limit: float, *, page: bool) -> str:
     return f"hold new requests at the proxy{then}"
 
 
-def _build(services: Sequence[str], pull: Sequence[str]) -> str:
-    parts = [f"{verb} {_listed(names)}" for verb, names in (("build", services), ("pull", pull)) if names]
-    return " and ".join(parts) or "build nothing: no service of the color has a build"
+def _build(step: s.Build) -> str:
+    pulled = (*step.pull, *step.absent, *step.mounted)
+    parts = [f"{verb} {_listed(names)}" for verb, names in (("build", step.services), ("pull", pulled)) if names]
+    return " and ".join(parts)
 
 
 def _what(side: Side, release: int | None) -> str:

@@ -42,6 +42,10 @@ class Compose(Protocol):
 
     async def build(self, services: Sequence[str], *, told: Told) -> None: ...
     async def pull(self, services: Sequence[str], *, told: Told) -> None: ...
+    async def pull_images(self, references: Sequence[str], *, told: Told) -> None:
+        """Pull images by name: those that services mount, which Compose itself pulls with a start only."""
+        ...
+
     async def run_once(
         self, project: str, file: str, service: str, *, name: str, told: Told, only_output: bool = False
     ) -> int:

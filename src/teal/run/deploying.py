@@ -49,7 +49,9 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watc
             window.warn_long(run.scene)
         for problem in warnings:
             run.scene.note(problem.text, warning=True)
-        first = plan_prepare(stack, build=options.build, force_memory=options.force_memory or _needs_no_room(change))
+        absent = await making.absent(ports, stack)
+        forced = options.force_memory or _needs_no_room(change)
+        first = plan_prepare(stack, build=options.build, absent=absent, force_memory=forced)
         await prepare(first, _bare(change), run.scene, run.id)
         if not options.force and await _unchanged(observed, stack, run.scene):
             ports.journal.end(run.id, "unchanged")
@@ -98,7 +100,8 @@ async def _planned_deploy(ports: Ports, stack: Stack, options: DeployOptions) ->
     observed = await observe(ports, stack)
     _refuse_lost(observed, stack)
     change = _deploy_change(observed, stack, options)
-    first = plan_prepare(stack, build=options.build, force_memory=options.force_memory)
+    absent = await making.absent(ports, stack)
+    first = plan_prepare(stack, build=options.build, absent=absent, force_memory=options.force_memory)
     return _planned(stack, change, (*first, *plan_deploy(observed, stack, change).steps))
 
 

@@ -27,16 +27,16 @@ async def execute(plan: Plan, scene: Scene, run: int) -> None:
     Raises what a step raised, after the undo; ``NeedsPerson`` where something after the switch failed. Cancelled
     before the switch, it undoes and raises ``Interrupted``; after it, it finishes first.
     """
-    phases = scene.phases
+    phases, begun = scene.phases, list[Step]()
     scene.users = _users_of(plan)
     try:
-        await _until_confirmed(plan, scene, run, phases)
+        await _until_confirmed(plan, scene, run, begun)
     except asyncio.CancelledError:
-        left = await to_the_end(_undo(plan, scene, run, "interrupted"), scene)
+        left = await to_the_end(_undo(plan, scene, run, begun, "interrupted"), scene)
         raise Interrupted("interrupted before the switch", hint=left or scene.back or _untouched(plan, scene)) from None
     except Exception as error:  # a bug of Teal's undoes, too: whatever it is, the active release goes on
         message = error.message if isinstance(error, TealError) else f"a bug in Teal: {type(error).__name__}"
-        left = await to_the_end(_undo(plan, scene, run, "aborted", message), scene)
+        left = await to_the_end(_undo(plan, scene, run, begun, "aborted", message), scene)
         if scene.left_at is not None and isinstance(error, TealError):
             error.hint = f"{_taken_back(plan, scene)}; {error.hint}"
         if scene.back:
@@ -86,11 +86,12 @@ def _end_window(scene: Scene, error: Exception, message: str) -> None:
         error.hint = scene.back  # its own would say that nothing was touched
 
 
-async def _until_confirmed(plan: Plan, scene: Scene, run: int, phases: dict[str, float]) -> None:
+async def _until_confirmed(plan: Plan, scene: Scene, run: int, begun: list[Step]) -> None:
     """Perform what may still be undone; from the switch on a signal waits: users are on the new release already."""
     switched = False
     for step in plan.before:
-        work = _one(step, plan, scene, run, phases)
+        begun.append(step)
+        work = _one(step, plan, scene, run, scene.phases)
         await (to_the_end(work, scene) if switched else work)
         switched = switched or isinstance(step, Switch)
 
@@ -167,14 +168,14 @@ async def _guard(scene: Scene) -> None:
             keep_users(scene)
 
 
-async def _undo(plan: Plan, scene: Scene, run: int, outcome: str, message: str = "") -> str:
+async def _undo(plan: Plan, scene: Scene, run: int, begun: Sequence[Step], outcome: str, message: str = "") -> str:
     """Perform the undo, each step whatever became of the others; return what could not be undone.
 
     The run ends with *outcome*, unless engine, proxy or disk were away: then the next command finds it unfinished.
     """
     left: list[TealError] = []
     untouched = scene.users is Mode(plan.source or Side.PLAIN)
-    steps: list[Step] = list(plan.undo_untouched if untouched else plan.undo)
+    steps: list[Step] = list(plan.undo_of(begun, untouched=untouched))
     if any(hook.when == "on-failure" for hook in scene.stack.hooks) and plan.target is not None:
         steps.append(RunHook("on-failure", plan.target, plan.release))
     for step in steps:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from teal.core.images import references, way_to_get
 from teal.core.names import MOUNTED, mounted_tag, repository
 from teal.core.preflight import Room, check_room
 from teal.core.release import Release, remember
@@ -14,7 +15,8 @@ from teal.core.render_networks import networks_by_service
 from teal.core.rendered import Making, Required
 from teal.core.services import with_images
 from teal.core.side import Side
-from teal.core.stack import Service
+from teal.core.stack import Service, Stack
+from teal.core.steps import Build
 from teal.core.versions import engine_version
 from teal.errors import Refused
 from teal.ports import ImageInfo
@@ -44,25 +46,32 @@ async def room(ports: Ports, running: Iterable[str]) -> Room:
     return Room(total, available, used, ports.machine.disk())
 
 
-async def build(scene: Scene, side: Side, names: tuple[str, ...], pull: tuple[str, ...]) -> bool:
-    """Build *names* for *side*, pull *pull*, and pull what is neither built nor there."""
-    for name in names:
+async def absent(ports: Ports, stack: Stack) -> frozenset[str]:
+    """Return the images that a release of *stack* is made of and the engine doesn't have."""
+    names = references(stack)
+    found = await asyncio.gather(*(ports.engine.image(name) for name in names))
+    return frozenset(name for name, image in zip(names, found, strict=True) if image is None)
+
+
+async def build(scene: Scene, side: Side, step: Build) -> bool:
+    """Build and pull for *side*; what a build, or a hook before it, has brought meanwhile needs no pull."""
+    for name in step.services:
         scene.tell(side, name, "building")
-    if names:
-        await scene.ports.compose.build(names, told=scene.tool)
-    for name in names:
+    if step.services:
+        await scene.ports.compose.build(step.services, told=scene.tool)
+    for name in step.services:
         scene.tell(side, name, "built")
-    missing = [s.name for s in scene.stack.pinned if s.name not in names and not await _present(scene, s)]
-    wanted = tuple(dict.fromkeys([*pull, *missing]))
+    lacking = await absent(scene.ports, scene.stack)
+    images = {service.name: service.image for service in scene.stack.pinned}
+    wanted = (*step.pull, *(name for name in step.absent if images[name] in lacking))
     for name in wanted:
         scene.tell(side, name, "pulling")
     if wanted:
         await scene.ports.compose.pull(wanted, told=scene.tool)
-    return not names and not wanted
-
-
-async def _present(scene: Scene, service: Service) -> bool:
-    return await scene.ports.engine.image(service.image) is not None
+    mounted = tuple(name for name in step.mounted if name in lacking)
+    if mounted:
+        await scene.ports.compose.pull_images(mounted, told=scene.tool)
+    return not (step.services or wanted or mounted)
 
 
 async def image_ids(scene: Scene, services: Iterable[Service]) -> dict[str, str]:
@@ -79,7 +88,7 @@ async def images(scene: Scene, services: Iterable[Service]) -> dict[str, ImageIn
         if image is None:
             raise Refused(
                 f"the image of {service.name} ({service.image}) is not there",
-                hint="deploy without --no-build, or pull it; the active release was not touched",
+                hint=f"{way_to_get(service)}; the active release was not touched",
             )
         there[service.name] = image
     return there

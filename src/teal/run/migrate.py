@@ -9,6 +9,7 @@ from typing import Literal
 from teal.core.contract_gate import judge
 from teal.core.events import Event, StepEnded
 from teal.core.floor import floor_of
+from teal.core.images import services_due
 from teal.core.migrations import Migrations
 from teal.core.observed import Observed
 from teal.core.phase import Phase
@@ -18,7 +19,7 @@ from teal.core.scripts import excuses, pending, refuse_edited
 from teal.core.side import COLORS, Side
 from teal.core.situation import source_of
 from teal.core.stack import Stack
-from teal.core.steps import Backfill, Build, Expand, Judge, Plan, Recheck, Step
+from teal.core.steps import Backfill, Expand, Judge, Plan, Recheck, Step
 from teal.core.versions import engine_version
 from teal.core.words import say
 from teal.errors import Refused, SchemaBroken, TealError
@@ -187,7 +188,7 @@ class _Alone:
             plan = Plan(f"migrate-{self._phase}", source, None, None, steps(observed), (), ())
             scene = Scene(self._ports, self._stack, self._told, key=self._ports.machine.secret())
             run = self._ports.journal.begin(plan.command, source, None, None)
-            await prepare(self._build(), plan, scene, run)
+            await prepare(await self._build(), plan, scene, run)
             await self._keep(scene, run)
             await execute(plan, scene, run)
         outcome: Literal["done", "unchanged"] = "unchanged" if all(self._passed) else "done"
@@ -195,18 +196,18 @@ class _Alone:
         return Migrated(self._stack.project, self._phase, outcome, phases=scene.phases, notes=notes, healed=healed)
 
     async def _planned(self, steps: Callable[[Observed], tuple[Step, ...]]) -> Migrated:
-        wanted = (*self._build(), *steps(await observe(self._ports, self._stack)))
+        wanted = (*await self._build(), *steps(await observe(self._ports, self._stack)))
         migrations = migrations_here(self._stack)
         due = await _due_files(self._ports, self._stack, migrations) if migrations.files else ()
         mine = tuple(row for row in due if row.phase == self._phase)
         return Migrated(self._stack.project, self._phase, "planned", tuple(map(say, wanted)), mine)
 
-    def _build(self) -> tuple[Step, ...]:
-        """Return the step that makes the new image of what runs the commands."""
+    async def _build(self) -> tuple[Step, ...]:
+        """Return the step that makes, or pulls, the new image of what runs the commands."""
         migrations = migrations_here(self._stack)
-        names = {migrations.service, migrations.one_shot} - {""}
-        builds = tuple(name for name in sorted(names) if self._stack.service(name).builds)
-        return (Build(builds),) if builds else ()
+        services = map(self._stack.service, sorted({migrations.service, migrations.one_shot} - {""}))
+        due = services_due(tuple(services), "build", await making.absent(self._ports, self._stack))
+        return (due,) if due else ()
 
     async def _keep(self, scene: Scene, run: int) -> None:
         try:

@@ -63,8 +63,8 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
             return await once.start_shared(scene, services)
         case Preflight(force_memory):
             return await making.preflight(scene, plan.source, force_memory=force_memory)
-        case Build(services, pull):
-            return await making.build(scene, plan.target or Side.PLAIN, services, pull)
+        case Build():
+            return await making.build(scene, plan.target or Side.PLAIN, step)
         case Keep(release, side):
             return await making.keep(scene, release, side)
         case Clear(side, logs):

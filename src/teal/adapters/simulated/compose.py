@@ -93,6 +93,13 @@ class SimulatedCompose(ports.Compose):
                 raise BuildFailed(f"{name} can't be pulled", detail="no such host")
 
     @acts
+    async def pull_images(self, references: Sequence[str], *, told: Told) -> None:
+        for name in references:
+            await self._moment(f"pull {name}", 0.5)
+            if self.world.pull(name) is None:
+                raise BuildFailed(f"the image {name} can't be pulled", detail="no such host")
+
+    @acts
     async def run_once(
         self, project: str, file: str, service: str, *, name: str, told: Told, only_output: bool = False
     ) -> int:

@@ -166,7 +166,7 @@ def test_a_worker_is_restarted_without_asking(mini):
 
 
 def test_a_second_command_is_refused_and_told_who_works(mini):
-    first = mini.begin("deploy", "--force", BOOT_SECONDS="4")
+    first = mini.begin("deploy", "--force", BOOT_SECONDS="20")
     assert first.stdout
     for line in first.stdout:
         if "start web on" in line:
@@ -175,6 +175,10 @@ def test_a_second_command_is_refused_and_told_who_works(mini):
     error = json.loads(refused.stdout.splitlines()[-1])["error"]
     assert f"(pid {first.pid}) works on this stack since" in error["message"]
     assert mini.status()["lock"]["pid"] == first.pid
+    findings = json.loads(mini.teal("check", "--json").stdout)["findings"]
+    (working,) = [each["message"] for each in findings if each["where"] == "lock"]
+    assert f"(pid {first.pid}) works on this stack: what it has begun" in working
+    assert not [each for each in findings if "interrupted" in each["message"]]
     first.send_signal(signal.SIGINT)
     _, said = first.communicate(timeout=60)
     assert first.returncode == 130, said

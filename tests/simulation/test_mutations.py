@@ -146,12 +146,13 @@ def no_lock(patch: Patch) -> None:
 
 
 def status_by_memory(patch: Patch) -> None:
-    look = looking.observe
+    look = looking.observe_beside
 
     async def observe(ports: Any, stack: Any) -> Any:
-        return replace(await look(ports, stack), traffic=to(Side.BLUE))
+        observed, holder = await look(ports, stack)
+        return replace(observed, traffic=to(Side.BLUE)), holder
 
-    patch.setattr(looking, "observe", observe)
+    patch.setattr(looking, "observe_beside", observe)
 
 
 def talkative(patch: Patch) -> None:

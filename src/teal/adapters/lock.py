@@ -95,6 +95,6 @@ def _read(fd: int, changed: float) -> Holder:
 def _locked(holder: Holder) -> Locked:
     since = time.strftime("%H:%M:%S", time.localtime(holder.since))
     return Locked(
-        f"{holder.command} by {holder.user}@{holder.host} (pid {holder.pid}) works on this stack since {since}",
+        f"{holder.said} since {since}",
         hint="wait until it has ended; `teal status` shows how far it is",
     )

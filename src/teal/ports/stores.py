@@ -110,6 +110,11 @@ class Holder:
     pid: int
     since: float
 
+    @property
+    def said(self) -> str:
+        """Return in words who works on the stack."""
+        return f"{self.command} by {self.user}@{self.host} (pid {self.pid}) works on this stack"
+
 
 class Lock(Protocol):
     """One mutating command at a time; the kernel frees it when its holder dies."""

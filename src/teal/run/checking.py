@@ -19,8 +19,9 @@ from teal.core.stack import Service, Stack
 from teal.core.versions import engine_version
 from teal.core.words import ready_by
 from teal.errors import Refused, TealError
+from teal.ports import Holder
 from teal.run.making import room
-from teal.run.observing import observe
+from teal.run.observing import observe_beside
 from teal.run.outdated import Outdated, differences, missing_of, outdated
 from teal.run.ports import Ports
 from teal.run.proxy_check import finding, proxy_findings
@@ -35,14 +36,14 @@ async def check(ports: Ports, stack: Stack) -> Checked:
     found += [finding(problem) for problem in schema_problems(ports, stack)]
     found += _home(ports)
     found += _mounts(stack)
-    observed = await observe(ports, stack)
+    observed, holder = await observe_beside(ports, stack)
     found += [finding(problem) for problem in lost(stack, last_release(observed))]
-    found += _standing(observed, stack)
+    found += _working(holder) if holder else _standing(observed, stack)
     found += await _external(ports, stack)
     differing, said = await _outdated(ports, stack, observed)
     found += said
     found += await proxy_findings(ports, stack, observed, changed=differing.services.get(stack.proxy, ""))
-    found += await _room(ports, stack, observed)
+    found += [] if holder else await _room(ports, stack, observed)
     order = ("error", "warning", "note")
     findings = tuple(sorted(dict.fromkeys(found), key=lambda finding: order.index(finding.level)))
     return Checked(
@@ -73,6 +74,12 @@ def _mounts(stack: Stack) -> Iterable[Finding]:
     """Name what is mounted as it is: an edit shows in both colors, and no rollback takes it back."""
     for service, source, target in live_mounts(stack):
         yield Finding("note", service, f"{source} at {target} is not part of the release: it is mounted as it is")
+
+
+def _working(holder: Holder) -> Iterable[Finding]:
+    """Name who works on the stack: what is half done then, and the room that it takes, are nobody's trouble."""
+    message = f"{holder.said}: what it has begun, and the room that it takes, were not judged"
+    yield Finding("note", "lock", message, "`teal status` shows how far it is; check again when it has ended")
 
 
 def _standing(observed: Observed, stack: Stack) -> Iterable[Finding]:

@@ -13,8 +13,9 @@ from teal.core.side import COLORS, Side
 from teal.core.stack import Stack
 from teal.core.standing import coming_back, misread, standing_of, troubles, worst
 from teal.errors import TealError
+from teal.ports import Holder
 from teal.run.grasping import grasped
-from teal.run.observing import observe
+from teal.run.observing import observe_beside
 from teal.run.opening import open_rows
 from teal.run.ports import Ports
 from teal.run.results import (
@@ -33,11 +34,11 @@ RUNS = 50  # how many past runs are asked for times
 
 async def status(ports: Ports, stack: Stack) -> Status:
     """Return what engine and proxy say now; a file that says otherwise is a problem, not an answer."""
-    observed = await observe(ports, stack)
+    observed, holder = await observe_beside(ports, stack)
     release = observed.active_release
     back = way_back(observed)
     rows = history(ports, RUNS)
-    lock = _lock(ports)
+    lock = _lock(holder)
     shared = frozenset(service.name for service in stack.having(Role.SHARED))
     rotating = frozenset(service.name for service in stack.rotating)
     return Status(
@@ -60,8 +61,7 @@ async def status(ports: Ports, stack: Stack) -> Status:
     )
 
 
-def _lock(ports: Ports) -> LockStatus | None:
-    holder = ports.lock.holder()
+def _lock(holder: Holder | None) -> LockStatus | None:
     return LockStatus(holder.command, holder.user, holder.host, holder.pid, holder.since) if holder else None
 
 

@@ -8,6 +8,7 @@ from teal.core.observed import Observed
 from teal.core.past import past_of
 from teal.core.release import Release
 from teal.core.stack import Stack
+from teal.ports import Holder
 from teal.run.ports import Ports
 
 
@@ -31,6 +32,13 @@ async def observe(ports: Ports, stack: Stack) -> Observed:
         next_release=max([ports.journal.next_release(), *(number + 1 for number in made)]),
         closed=ports.proxy.closed(),
     )
+
+
+async def observe_beside(ports: Ports, stack: Stack) -> tuple[Observed, Holder | None]:
+    """Return the stack as it is now, and who worked on it meanwhile: what is half done then is no wreck."""
+    before = ports.lock.holder()
+    observed = await observe(ports, stack)
+    return observed, ports.lock.holder() or before
 
 
 async def _present(ports: Ports, releases: tuple[Release, ...]) -> frozenset[str]:

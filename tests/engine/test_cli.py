@@ -240,7 +240,7 @@ def override(mini, **services):
 def test_a_one_shot_is_heard_while_it_runs_and_its_last_lines_again_where_it_fails(mini):
     with override(mini, migrate={"command": ["sh", "-c", "echo first; sleep 2; echo second; exit 3"]}):
         ended = mini.teal("deploy", status=1)
-    at = {line: float(seconds) for seconds, line in re.findall(r"([\d.]+)s +\| (first|second)", ended.stdout)}
+    at = {line: float(seconds) for seconds, line in re.findall(r"([\d.]+)s +\| (first|second)", ended.stderr)}
     assert at["second"] - at["first"] > 1.5
     assert "first\nsecond\n✗ one-shot migrate ended with status 3\n" in ended.stderr
 

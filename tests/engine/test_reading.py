@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from tests.engine.sandbox import docker, remove
 from tests.engine.stack import Stack, copy_stack
-from tests.engine.teal import Ended, Teal
+from tests.engine.teal import TEAL, Ended, Teal
 
 pytestmark = pytest.mark.engine
 SNIPPET = Path(__file__).parents[2] / "src" / "teal" / "adapters" / "caddy" / "teal.caddy"
@@ -117,3 +118,46 @@ networks: {theirs: {external: true, name: teal-test-none}}
 
 
 MISSING = ("volume teal-test-no-such", "network teal-test-none")
+
+
+def test_what_the_files_lack_is_said_once_with_its_place_and_what_tools_say_goes_apart(reed: Reed) -> None:
+    reed.write(
+        "compose.override.yml",
+        """version: "3"
+services:
+  web: {environment: {A: "$NONE"}}
+  debug: {environment: {B: "$TOOLS"}}
+""",
+    )
+    reed.write("web/page", "two")
+    try:
+        argv = [str(TEAL), "deploy"]
+        ended = subprocess.run(
+            argv, cwd=reed.stack.folder, env=reed.teal.environment(), capture_output=True, text=True, check=True
+        )
+    finally:
+        (reed.stack.folder / "compose.override.yml").unlink()
+    every = ended.stdout + ended.stderr
+    for once in (
+        "warning: compose.override.yml:3: NONE is not set",
+        "warning: compose.override.yml:4: TOOLS is not set",
+        "warning: compose.yml:18: left out, since none of their profiles is active: debug",
+        "the attribute `version` is obsolete",
+    ):
+        assert every.count(once) == 1, every
+    assert every.count("NONE") == 1 + every.count("set NONE"), every
+    assert " | " not in ended.stdout
+    assert "COPY page" in ended.stderr
+    assert "switch all routes to " in ended.stdout
+
+
+def test_what_is_wrong_in_the_caddyfile_is_placed_there(reed: Reed) -> None:
+    file = reed.stack.folder / "Caddyfile"
+    text = file.read_text(encoding="utf-8")
+    try:
+        reed.write("Caddyfile", text.replace("import teal web 8000", "reverse_proxy web:8000"))
+        findings = reed.teal.run("check", status=1).result["findings"]
+    finally:
+        reed.write("Caddyfile", text)
+    places = {each["where"]: each["message"] for each in findings if each["level"] == "error"}
+    assert "past Teal's snippet" in places["Caddyfile:8"]

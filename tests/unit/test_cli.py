@@ -224,8 +224,10 @@ def test_a_plan_is_a_numbered_list_and_nothing_else(capsys, arguments):
 
 def test_in_a_pipe_a_deploy_is_lines_with_times_and_ends_in_a_summary(capsys):
     assert run(["deploy"], session(FakeLibrary(deploy=lively))) == 0
-    lines = capsys.readouterr().out.splitlines()
-    texts = [line.partition("s  ")[2] for line in lines[:8]]
+    shown = capsys.readouterr()
+    assert shown.err.endswith("s    | #5 DONE\n")  # what tools say does not hide the steps
+    lines = shown.out.splitlines()
+    texts = [line.partition("s  ")[2] for line in lines[:7]]
     assert texts == [
         "start web on green and wait until healthy",
         "  green/web healthy",
@@ -233,10 +235,9 @@ def test_in_a_pipe_a_deploy_is_lines_with_times_and_ends_in_a_summary(capsys):
         "switch all routes to green, release 8",
         "  drain: so already",
         "  1 request and 2 WebSockets in flight on blue",
-        "  | #5 DONE",
         "warning: memory is short",
     ]
-    assert lines[8:] == [
+    assert lines[7:] == [
         "✓ deploy tale: release 8 blue → green, live after 14 s, done after 18 s",
         "  build 3.2 s  start 9.8 s  drain 1.3 s",
         "  drained in 1.3 s: 1 request and 2 WebSockets cut",
@@ -420,8 +421,8 @@ def test_the_schemas_that_ship_are_current():
 
 
 def test_docker_passes_its_own_options_first(monkeypatch):
-    monkeypatch.delenv("DOCKER_CONTEXT", raising=False)
-    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    for name in ("DOCKER_CONTEXT", "DOCKER_HOST"):
+        monkeypatch.setenv(name, "")  # so that what is set here is taken back, whatever was there
     assert plugin_arguments(["teal", "status", "--json"]) == ["status", "--json"]
     assert plugin_arguments(["docker-cli-plugin-metadata"]) == ["plugin", "metadata"]
     assert plugin_arguments(["--context", "far", "-H=tcp://x", "teal", "ps"]) == ["ps"]
@@ -461,7 +462,7 @@ from tests.unit.test_cli import DONE, lively
 
 async def deploy(watch):
     await lively(watch)
-    print("ready", file=sys.stderr, flush=True)
+    sys.stderr.write("ready\\n"); sys.stderr.flush()
     try:
         await asyncio.sleep(20)
     except asyncio.CancelledError:
@@ -484,7 +485,7 @@ def slow(undo: str = "pass", stdout: int | None = subprocess.PIPE) -> subprocess
     argv = [sys.executable, "-c", SLOW.format(undo=undo), "deploy"]
     process = subprocess.Popen(argv, stdout=stdout, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stderr
-    assert process.stderr.readline() == "ready\n"
+    assert "ready\n" in process.stderr  # read up to there; what a tool says stands before it, or after
     return process
 
 
@@ -501,7 +502,7 @@ def test_a_second_signal_says_that_it_is_stopping_and_a_third_leaves():
     process = slow(undo="await asyncio.sleep(20)")
     assert process.stderr
     process.send_signal(signal.SIGINT)
-    assert process.stderr.readline().startswith("stopping")
+    assert any(line.startswith("stopping") for line in process.stderr)
     process.send_signal(signal.SIGTERM)
     assert process.stderr.readline().startswith("already stopping")
     process.send_signal(signal.SIGINT)
@@ -515,17 +516,19 @@ def test_a_reader_that_has_gone_breaks_no_deploy():
     argv = [sys.executable, "-c", quick, "deploy"]
     ended = subprocess.run(argv, stdout=write, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT, timeout=30)
     os.close(write)
-    assert (ended.returncode, ended.stderr) == (0, "ready\n")
+    assert (ended.returncode, sorted(ended.stderr.split("\n"))[-1]) == (0, "ready")
+    assert len(ended.stderr.splitlines()) == 2, ended.stderr
 
 
-def test_a_reader_that_stalls_holds_no_deploy_up():
-    flood = SLOW.format(undo="pass").replace(
-        "await lively(watch)", "[watch(__import__('teal').core.events.Said('tool', 'x' * 1000)) for _ in range(1000)]"
-    )
+@pytest.mark.parametrize(("kind", "other"), [("note", "stderr"), ("tool", "stdout")])
+def test_a_reader_that_stalls_holds_no_deploy_up(kind, other):
+    line = f"Said('{kind}', str(number) * 1000)"
+    flood = SLOW.format(undo="pass").replace("await lively(watch)", f"[watch({line}) for number in range(1000)]")
+    flood = f"from teal.core.events import Said\n{flood}".replace("sys.stderr", f"sys.{other}")
     argv = [sys.executable, "-c", flood, "deploy"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stderr
-        assert process.stderr.readline() == "ready\n"  # though nobody has read a byte
+        reading = getattr(process, other)
+        assert reading.readline() == "ready\n"  # though nobody has read a byte of the other stream
         process.kill()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from teal import ports
 from teal.adapters import child, one_shot
@@ -16,6 +16,8 @@ OLDEST = (2, 24)
 SHOWN = 40  # last lines of a failed command that are shown
 _MADE_ANEW = re.compile(r"Container (\S+) +Recreate\b")
 _TAKEN_DOWN = re.compile(r"Network (\S+) +Remov(?:ed|ing)")
+_WARNED = re.compile(r'level=warning msg="((?:[^"\\]|\\.)*)"')
+_UNSET = re.compile(r'^The "\w+" variable is not set')  # said once, when the files are read
 _LEFT = re.compile(r'Volume "([^"]+)" exists but doesn')
 # What a dry run says, once it has seen to the networks, of a service that shares another's namespace or volumes: it
 # hasn't made that one.
@@ -29,8 +31,14 @@ NO_ENGINE = re.compile(r"Cannot connect to the Docker daemon|permission denied w
 class DockerCompose(ports.Compose):
     """``docker compose``: the owner's own files as the owner would run them, rendered ones in isolation."""
 
-    def __init__(self, options: Sequence[str], *, cwd: str, environ: Mapping[str, str]) -> None:
-        """Take the owner's global *options* (``-f``, ``-p``, …), working directory and environment."""
+    def __init__(
+        self, options: Sequence[str], *, cwd: str, environ: Mapping[str, str], remarked: Iterable[str] = ()
+    ) -> None:
+        """Take the owner's global *options* (``-f``, ``-p``, …), working directory and environment.
+
+        What Compose has *remarked* about the files when they were read is not told again.
+        """
+        self._remarked = set(remarked)
         self._options = tuple(options)
         self._cwd = cwd
         self._environ = {**environ, "PWD": cwd}
@@ -49,14 +57,14 @@ class DockerCompose(ports.Compose):
         if wanted:
             argv = ("up", "--no-start", "--no-deps", *wanted)
             await self._owners(
-                *argv, told=told, failure=Failed(f"Compose can't create {', '.join(wanted)}", hint=_ABOVE)
+                *argv, told=self._once(told), failure=Failed(f"Compose can't create {', '.join(wanted)}", hint=_ABOVE)
             )
 
     async def up_shared(self, services: Sequence[str], *, update: bool, told: Told) -> None:
         """Create and start the owner's *services* alone; leave existing ones as they are unless *update*."""
         argv = ("up", "--detach", "--no-deps", *([] if update else ["--no-recreate"]), *services)
         failure = Failed(f"Compose can't start the shared services {', '.join(services)}", hint=_ABOVE)
-        await self._owners(*argv, told=told, failure=failure)
+        await self._owners(*argv, told=self._once(told), failure=failure)
 
     async def due(self, services: Sequence[str]) -> Due:
         """Return what ``up`` of *services* would do to what is there; nothing is changed, and no registry is asked.
@@ -86,7 +94,7 @@ class DockerCompose(ports.Compose):
         """Build the images of *services* and no others."""
         failure = BuildFailed(f"the build of {', '.join(services)} failed", hint="the active release was not touched")
         try:
-            await self._owners("--progress", "plain", "build", *services, told=told, failure=failure)
+            await self._owners("--progress", "plain", "build", *services, told=self._once(told), failure=failure)
         except BuildFailed as error:
             error.message = f"the build of {', '.join(culprits(error.detail, services))} failed"
             raise
@@ -94,7 +102,7 @@ class DockerCompose(ports.Compose):
     async def pull(self, services: Sequence[str], *, told: Told) -> None:
         """Pull the images of *services* and no others."""
         failure = BuildFailed(f"the images of {', '.join(services)} can't be pulled", hint=_LOGIN)
-        await self._owners("--progress", "plain", "pull", *services, told=told, failure=failure)
+        await self._owners("--progress", "plain", "pull", *services, told=self._once(told), failure=failure)
 
     async def pull_images(self, references: Sequence[str], *, told: Told) -> None:
         """Pull images by name, as the owner would."""
@@ -136,6 +144,18 @@ class DockerCompose(ports.Compose):
         failure = failure or Failed("Compose does not accept the stack's files", hint=_ABOVE)
         whole = ("docker", "compose", *self._options, *argv)
         return await _run(whole, cwd=self._cwd, env=self._environ, told=told, failure=failure)
+
+    def _once(self, told: Told) -> Told:
+        """Return *told* for one more command on the same files; of what Compose warns again and again it hears once."""
+
+        def tell(line: str) -> None:
+            found = _WARNED.search(line)
+            said = found[1].replace('\\"', '"') if found else ""
+            if not found or not (said in self._remarked or _UNSET.search(said)):
+                self._remarked |= {said} if found else set()
+                told(line)
+
+        return tell
 
     async def _alone(self, argv: Sequence[str], told: Told, failure: TealError) -> child.Ended:
         """Run a command on a rendered file, away from the owner's environment."""

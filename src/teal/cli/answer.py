@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import TypeVar
 
 import click
@@ -22,7 +23,14 @@ def answer(session: Session, result: T, show: Callable[[T], str]) -> None:
 
         click.echo(session.discreet(msgspec.json.encode(result).decode()))
     else:
-        click.echo(tame(session.discreet(show(result))))
+        click.echo(tame(session.discreet(show(without(result, session.shown)))))
+
+
+def without(result: T, shown: Collection[str]) -> T:
+    """Return *result* without the notes that were *shown* while it came about."""
+    notes = getattr(result, "notes", ())
+    left = tuple(note for note in notes if note not in shown)
+    return result if left == notes else replace(result, notes=left)  # type: ignore[type-var]
 
 
 def consent(session: Session, question: str, *, refusal: str, default: bool = True) -> None:

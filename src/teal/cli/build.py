@@ -140,6 +140,7 @@ def _built(
     from teal.adapters.releases import ReleaseFolders
     from teal.run.ports import Ports
 
+    where = os.getcwd()  # noqa: PTH109 (no disk asked)
     service = services_in(stack.models.get(Side.PLAIN, {})).get(stack.proxy, {})
     proxy = CaddyProxy(home.proxy, engine, adapt=adapt_words(service), environment=environment_of(service))
     journal = SqliteJournal(home.journal, discreet=discreet)
@@ -148,7 +149,7 @@ def _built(
     discreet.learn(stack, *_kept_models(releases))
     ports = Ports(
         engine=engine,
-        compose=DockerCompose(asked.words(), cwd=os.getcwd(), environ=os.environ),  # noqa: PTH109 (no disk asked)
+        compose=DockerCompose(asked.words(), cwd=where, environ=os.environ, remarked=stack.notes),
         proxy=proxy,
         releases=releases,
         journal=journal,

@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,8 +27,8 @@ class Shown(NamedTuple):
     detail: str = ""
 
 
-def fail(error: BaseException, *, json: bool, discreet: Discretion) -> int:
-    """Show *error*, known secrets masked, and return the exit status."""
+def fail(error: BaseException, *, json: bool, discreet: Discretion, said: Collection[str] = ()) -> int:
+    """Show *error*, known secrets masked and without the notes that were *said*, and return the exit status."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, SystemExit):
@@ -42,18 +43,19 @@ def fail(error: BaseException, *, json: bool, discreet: Discretion) -> int:
         content |= {"report": _builtins(report, discreet)} if report else {}
         sys.stdout.write(json_.dumps({"error": content}, ensure_ascii=False) + "\n")
     else:
-        _print_report(report, discreet)
+        _print_report(report, discreet, said)
         _print(shown)
     return shown.status
 
 
-def _print_report(report: object, discreet: Discretion) -> None:
+def _print_report(report: object, discreet: Discretion, said: Collection[str]) -> None:
     """Print what was done all the same."""
+    from teal.cli.answer import without
     from teal.cli.show.outcome import outcome
     from teal.run.results import Outcome
 
     if isinstance(report, Outcome):
-        click.echo(tame(discreet(outcome(report))))
+        click.echo(tame(discreet(outcome(without(report, said)))))
 
 
 def _builtins(report: object, discreet: Discretion) -> object:

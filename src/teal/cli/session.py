@@ -48,6 +48,7 @@ class Session:
     times: Times = field(default_factory=Times)
     json: bool = False
     quiet: bool = False
+    shown: set[str] = field(default_factory=set)  # notes and warnings that a display has shown already
     opener: Open = _open
     librarian: Callable[[], Library] = _library
     become: Callable[[Sequence[str], dict[str, str]], None] = _become

@@ -60,7 +60,8 @@ async def load(
     said = _teal_yml(files[0].parent)
     plain = models[Side.PLAIN]
     overlaid = frozenset(name for path in overlays.values() if path for name in named_in(path))
-    where = places(path for path in (*files, *overlays.values()) if path)
+    written = tuple(path for path in (*files, *overlays.values()) if path)
+    where, named = places(written), mentioned(written)
     proxy = said.proxy or find_proxy(plain)
     adapted = await adapt(plain, proxy) if adapt and proxy in services_in(plain) else None
     evidence = evidence_of(said, overlaid=overlaid, proxy=proxy, named=named_by_proxy(models, proxy, adapted))
@@ -77,9 +78,9 @@ async def load(
         hooks=hooks_of(said),
         safe_volumes=frozenset(said.safe_volumes),
         evidence=evidence,
-        places=where,
+        places={**where, **{f"${name}": place for name, place in named.items()}},
         left_out=tuple(name for name in where if name not in services_in(plain) and name not in overlaid),
-        variables=mentioned(path for path in (*files, *overlays.values()) if path),
+        variables=frozenset(named),
         unset=frozenset().union(*(each.unset for each in resolved.values())),
         notes=tuple(dict.fromkeys(note for each in resolved.values() for note in each.notes)),
     )

@@ -35,10 +35,14 @@ class Resolved:
     notes: tuple[str, ...]
 
 
-def mentioned(files: Iterable[Path]) -> frozenset[str]:
-    """Return the variables that *files* name; those of files that they include are not looked for."""
-    texts = (file.read_text(encoding="utf-8", errors="replace") for file in files)
-    return frozenset(name for text in texts for name in _NAMED.findall(text))
+def mentioned(files: Iterable[Path]) -> dict[str, str]:
+    """Return variable -> ``compose.yml:12``, where *files* name it first; included ones are not looked into."""
+    found: dict[str, str] = {}
+    for file in files:
+        for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            for name in _NAMED.findall(line):
+                found.setdefault(name, f"{file.name}:{number}")
+    return found
 
 
 def command(options: Options, files: Sequence[Path] = ()) -> tuple[list[str], dict[str, str]]:

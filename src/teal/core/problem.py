@@ -28,11 +28,11 @@ class Problem:
         return f"{self.where}{self.message}: {self.remedy}"
 
 
-def error(service: str, message: str, remedy: str) -> Problem:
-    """Return a problem that refuses a deploy."""
-    return Problem("error", service, message, remedy)
+def error(service: str, message: str, remedy: str, place: str = "") -> Problem:
+    """Return a problem that refuses a deploy; *place* where that is not the line of the service."""
+    return Problem("error", service, message, remedy, place)
 
 
-def warning(service: str, message: str, remedy: str) -> Problem:
-    """Return a problem that only wants to be known."""
-    return Problem("warning", service, message, remedy)
+def warning(service: str, message: str, remedy: str, place: str = "") -> Problem:
+    """Return a problem that only wants to be known; *place* where that is not the line of the service."""
+    return Problem("warning", service, message, remedy, place)

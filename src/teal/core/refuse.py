@@ -63,9 +63,11 @@ def whole(stack: Stack) -> Iterator[Problem]:
     if not stack.proxy:
         yield error("", "no service runs Caddy: something must switch the traffic", _CADDY)
     for variable in sorted(stack.unset):
-        yield warning("", f"{variable} is not set, and the files give it no default: it is empty", f"set {variable}")
-    for name in stack.left_out:
-        yield warning(name, f"{name} has a profile that isn't active: it is left out", "name it with --profile")
+        message = f"{variable} is not set, and the files give it no default: it is empty"
+        yield warning("", message, f"set {variable}", stack.places.get(f"${variable}", ""))
+    if stack.left_out:
+        message = f"left out, since none of their profiles is active: {', '.join(stack.left_out)}"
+        yield warning(stack.left_out[0], message, "activate one with --profile")
     for note in stack.notes:
         yield warning("", f"Compose says: {note}", "see `docker compose config`")
 

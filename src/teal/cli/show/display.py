@@ -36,7 +36,7 @@ def display(session: Session) -> Iterator[Watch]:
         yield _nothing
         return
     try:
-        yield _guarded(chosen, session.discreet)
+        yield _guarded(chosen, session.discreet, session.shown)
     finally:
         chosen.close()
 
@@ -59,20 +59,25 @@ def _choose(session: Session) -> Display | None:
         return Live(clock=time.monotonic)
     from teal.cli.show.lines import PlainLines
 
-    return PlainLines(Outlet(sys.stdout), clock=time.monotonic)
+    return PlainLines(Outlet(sys.stdout), Outlet(sys.stderr), clock=time.monotonic)
 
 
 def _nothing(_: Event) -> None:
     return
 
 
-def _guarded(chosen: Display, discreet: Callable[[str], str]) -> Callable[[Event], None]:
-    """Return a watch that masks secrets and never raises: a fault of the presentation loses a line, never a deploy."""
+def _guarded(chosen: Display, discreet: Callable[[str], str], shown: set[str]) -> Callable[[Event], None]:
+    """Return a watch that masks secrets and never raises: a fault of the presentation loses a line, never a deploy.
+
+    It remembers in *shown* the notes that it was told.
+    """
     from teal.cli.discretion import tame
     from teal.core.events import Said
 
     def tell(event: Event) -> None:
         with suppress(Exception):
             chosen.tell(Said(event.kind, tame(discreet(event.text))) if isinstance(event, Said) else event)
+            if isinstance(event, Said) and event.kind != "tool":
+                shown.add(event.text)
 
     return tell

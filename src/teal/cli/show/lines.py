@@ -18,10 +18,11 @@ Clock = Callable[[], float]
 
 
 class PlainLines:
-    """One line for each event that tells something new."""
+    """One line for each event that tells something new; what tools say goes apart, to *aside*."""
 
-    def __init__(self, outlet: Outlet, *, clock: Clock) -> None:
+    def __init__(self, outlet: Outlet, aside: Outlet, *, clock: Clock) -> None:
         self._outlet = outlet
+        self._aside = aside
         self._clock = clock
         self._start = clock()
         self._last = ""
@@ -34,13 +35,16 @@ class PlainLines:
                 return
             self._counted = self._clock()
         text = plain(event)
-        if text and text != self._last:
+        if isinstance(event, Said) and event.kind == "tool":
+            self._aside.line(f"{self._clock() - self._start:6.1f}s  {text}")
+        elif text and text != self._last:
             self._last = text
             self._outlet.line(f"{self._clock() - self._start:6.1f}s  {text}")
 
     def close(self) -> None:
         """Wait for the last line."""
         self._outlet.close()
+        self._aside.close()
 
 
 class JsonLines:

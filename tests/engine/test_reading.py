@@ -161,3 +161,17 @@ def test_what_is_wrong_in_the_caddyfile_is_placed_there(reed: Reed) -> None:
         reed.write("Caddyfile", text)
     places = {each["where"]: each["message"] for each in findings if each["level"] == "error"}
     assert "past Teal's snippet" in places["Caddyfile:8"]
+
+
+def test_source_that_is_mounted_over_its_image_is_refused_though_it_is_called_safe(reed: Reed) -> None:
+    said = (reed.stack.folder / "teal.yml").read_text(encoding="utf-8")
+    try:
+        reed.write("compose.override.yml", "services: {web: {volumes: ['./web:/srv', './index:/data']}}\n")
+        reed.write("teal.yml", f"{said}safe_volumes: [web, index]\n")
+        refused = reed.teal.run("deploy", status=1).error
+    finally:
+        reed.write("teal.yml", said)
+        (reed.stack.folder / "compose.override.yml").unlink()
+    assert "web, mounted at /srv, is the source of web" in refused["message"]
+    assert refused["hint"].startswith("take the mount out: the image has it")
+    assert "index" not in refused["message"] + refused.get("detail", "")

@@ -17,6 +17,7 @@ from teal.config.options import Options, find, overlay
 from teal.config.places import named_in, places
 from teal.config.resolve import Resolved, mentioned, resolve, values
 from teal.config.settings import Overrides, settings_of
+from teal.config.sources import own_sources
 from teal.config.teal_yml import TealYml
 from teal.core.dialled import Adapted
 from teal.core.render import render_both, render_once
@@ -86,7 +87,10 @@ async def load(
     )
     stack = replace(stack, migrations=migrations_of(said, stack, plain, files[0].parent))
     stack = replace(stack, copies=_copies(stack), folders=_folders(models.values()))
-    stack = stack if only_plain else replace(stack, fingerprint=_fingerprint(stack))
+    if not only_plain:
+        ours = [each.name for each in (*stack.rotating, *stack.having(Role.ONE_SHOT))]
+        sources = own_sources(models[Side.BLUE], ours, found.directory)
+        stack = replace(stack, fingerprint=_fingerprint(stack), sources=sources)
     return with_images(stack, await _facts(stack, look)) if look else stack
 
 

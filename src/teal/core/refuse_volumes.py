@@ -20,16 +20,38 @@ _DOCKER = ("/var/run/docker.sock", "/run/docker.sock")
 def mounts(stack: Stack) -> Iterator[Problem]:
     """Say which data both colors would write, and what a service can do past Compose."""
     services = services_in(stack.models[Side.BLUE])
+    for each in (*stack.rotating, *stack.having(Role.ONE_SHOT)):
+        yield from _source(each, services[each.name], stack)
     for each in stack.rotating:
         for volume in map(mapping, sequence(services[each.name].get("volumes"))):
             if unescaped(volume.get("source")) in _DOCKER:
                 yield _docker(each)
+            elif _key(each, volume) in stack.sources:
+                continue
             elif each.role is not Role.SINGLETON and is_data(volume) and not _declared(volume, stack):
                 yield _data(each, volume, stack)
         if services[each.name].get("use_api_socket"):
             yield _docker(each)
         yield from _borrowed(each, services[each.name], stack)
         yield from _hidden(each, services[each.name], stack)
+
+
+def _key(each: Service, volume: Node) -> tuple[str, str]:
+    return each.name, unescaped(volume.get("source")).rstrip("/") or "/"
+
+
+def _source(each: Service, service: Node, stack: Stack) -> Iterator[Problem]:
+    """Refuse code that no release holds; that two processes may write it changes nothing."""
+    for volume in map(mapping, sequence(service.get("volumes"))):
+        if _key(each, volume) not in stack.sources:
+            continue
+        source, target = unescaped(volume.get("source")), unescaped(volume.get("target"))
+        name = source.removeprefix(f"{stack.directory}/") if source != stack.directory else "the project's folder"
+        message = f"{name}, mounted at {target}, is the source of {each.name}: an edit is live in both colors at once, "
+        message += "`deploy` sees no change, and a rollback brings no code back"
+        has = "the image has it" if each.builds else f"build an image of {each.name} with it"
+        remedy = f"take the mount out: {has}. Where only compose.override.yml mounts it, leave that file out on this "
+        yield error(each.name, message, f"{remedy}machine: `COMPOSE_FILE=compose.yml` in .env")
 
 
 def is_data(volume: Node) -> bool:

@@ -165,6 +165,7 @@ class Stack:
     evidence: Evidence = field(default=Evidence())
     copies: frozenset[str] = frozenset()  # host files whose read-only mounts become copies in a release
     folders: frozenset[str] = frozenset()  # host folders that are secrets or configs: mounted as they are
+    sources: frozenset[tuple[str, str]] = frozenset()  # (service, host folder): its own source, mounted over its image
     places: Mapping[str, str] = field(default_factory=dict)  # service -> "compose.yml:12", as far as it was found
     left_out: tuple[str, ...] = ()  # services of a profile that isn't active
     variables: frozenset[str] = frozenset()  # that the files name

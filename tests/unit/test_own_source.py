@@ -45,6 +45,9 @@ FILES = {
     "html/wp-load.php": "",
     "dags/daily.py": "",
     "conf/nginx.conf": "",
+    "bare/Dockerfile": "FROM node:22\n",
+    "bare/src/index.js": "",
+    "bare/uploads/a.jpg": "",
 }
 
 
@@ -81,6 +84,8 @@ def is_source(project: Path, mount: str, **service: Any) -> bool:
         ("src:/app/src", {"build": "."}),
         ("node/src:/src/src", {"build": "node"}),
         (".:/workspace", {"build": ".", "working_dir": "/workspace"}),
+        ("bare:/code", {"build": "bare"}),  # an image that has no code without the mount
+        ("bare/src:/app/src", {"build": "bare"}),
         (".:/code", {"image": "python:3.13", "command": ["python", "/code/manage.py", "runserver"]}),
         (".:/app", {"image": "node:22", "working_dir": "/app", "command": ["npm", "start"]}),
         ("src:/var/www/html", {"image": "php:8-apache"}),
@@ -105,6 +110,7 @@ def test_source_is_known_as_that(project: Path, mount: str, service: dict[str, A
         (".:/project:ro", {"image": "restic/restic", "command": ["backup", "/data"]}),
         ("html:/var/www/html", {"image": "wordpress:6"}),
         ("dags:/opt/airflow/dags", {"image": "apache/airflow:3"}),
+        ("bare/uploads:/app/uploads", {"build": "bare"}),
         ("conf:/etc/nginx", {"image": "nginx:1"}),
         ("missing:/app", {"build": "."}),
         ("uploads:/var/www/html", {"image": "php:8-apache"}),

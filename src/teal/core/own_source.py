@@ -51,7 +51,9 @@ def is_built_from(mounted: Mounted, context: str, recipe: Recipe | None, runs: R
     if recipe is None or not _is_within(mounted.source, context):
         return False
     path = posixpath.relpath(mounted.source, context)
-    return are_programs(mounted) and any(_is_copied(mounted, path, each) for each in recipe.copied)
+    copied = any(_is_copied(mounted, path, each) for each in recipe.copied)
+    bare = not recipe.copied and any(_is_within(mounted.target, root) for root in _ROOTS.split())  # has no code without
+    return are_programs(mounted) and (copied or bare)
 
 
 def _is_copied(mounted: Mounted, path: str, copied: Copied) -> bool:
@@ -102,6 +104,7 @@ def _is_hidden(mounted: Mounted, inner: str, recipe: Recipe, runs: Runs) -> bool
         None in targets
         or any(_is_within(each, mounted.target) for each in (*recipe.workdirs, *filter(None, targets)) if each != "/")
         or any(copied.target == place and not copied.source for copied in recipe.copied)
+        or mounted.target in _ROOTS.split()
         or _is_used(mounted, runs)
     )
 

@@ -175,3 +175,18 @@ def test_source_that_is_mounted_over_its_image_is_refused_though_it_is_called_sa
     assert "web, mounted at /srv, is the source of web" in refused["message"]
     assert refused["hint"].startswith("take the mount out: the image has it")
     assert "index" not in refused["message"] + refused.get("detail", "")
+
+
+def test_a_shared_service_that_has_a_build_is_built_by_up_as_compose_would(reed: Reed) -> None:
+    first = reed.container("index")
+    same = reed.teal.run("up", "index")
+    assert same.result["untouched"] == ["index"]
+    states = [line["state"] for line in same.lines if line.get("event") == "service" and line["service"] == "index"]
+    assert states[:2] == ["building", "built"]
+    reed.write("index/words", "cane")
+    assert "would restart index" in reed.teal.run("up", "index", status=1).error["message"]
+    assert reed.container("index") == first
+    assert reed.found("index") == ["its image has changed since it was started"]
+    assert reed.teal.run("up", "index", "--yes").result["updated"] == ["index"]
+    assert reed.stack.compose("exec", "-T", "index", "cat", "/words") == "cane"
+    assert reed.found("index") == []

@@ -37,6 +37,7 @@ from teal.run.results import (
     ServiceStatus,
     Status,
     Upped,
+    UpPlan,
 )
 from tests.unit.library import FakeLibrary, session
 
@@ -358,7 +359,7 @@ def test_a_cleanup_with_nothing_to_do_says_so_once(capsys):
 
 
 def test_up_names_what_will_restart(capsys):
-    library = FakeLibrary(plan_up=("proxy",), up=Upped("tale", (), ("proxy",), ("db",)))
+    library = FakeLibrary(plan_up=UpPlan((), ("proxy",), "proxy"), up=Upped("tale", (), ("proxy",), ("db",)))
     assert run(["up", "proxy"], session(library)) == 1
     shown = capsys.readouterr()
     assert "will restart, since they have changed: proxy" in shown.err
@@ -372,8 +373,17 @@ def test_up_names_what_will_restart(capsys):
     assert library.words == ["plan_up", "plan_up", "up"]
 
 
+def test_up_builds_first_and_asks_by_what_came_of_it(capsys):
+    library = FakeLibrary(plan_up=UpPlan(("db",), (), "proxy"), build_shared=None, up=Upped("tale", (), (), ("db",)))
+    assert run(["up"], session(library)) == 0
+    assert library.words == ["plan_up", "build_shared", "plan_up", "up"]
+    assert library.calls[-1][2] == {"built": True}
+    assert run(["up", "--yes"], session(library)) == 0
+    assert library.calls[-1][2] == {"built": False}
+
+
 def test_up_asks_nothing_where_nothing_restarts(capsys):
-    library = FakeLibrary(plan_up=(), up=Upped("tale", ("proxy", "db"), (), ()))
+    library = FakeLibrary(plan_up=UpPlan((), (), "proxy"), up=Upped("tale", ("proxy", "db"), (), ()))
     assert run(["up"], session(library)) == 0
     assert "started: proxy, db" in capsys.readouterr().out
 

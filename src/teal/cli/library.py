@@ -10,7 +10,7 @@ from teal.core.stack import Stack
 from teal.run.migrate_results import MigrateChecked, Migrated, MigrateStatus
 from teal.run.options import ContractOptions, DeployOptions
 from teal.run.ports import Ports, Watch
-from teal.run.results import ByHand, Checked, Cleaned, Contracted, HistoryRow, Outcome, Status, Upped
+from teal.run.results import ByHand, Checked, Cleaned, Contracted, HistoryRow, Outcome, Status, Upped, UpPlan
 
 
 class Library(Protocol):
@@ -34,12 +34,18 @@ class Library(Protocol):
         """Remove what the policy no longer keeps."""
         ...
 
-    async def up(self, ports: Ports, stack: Stack, services: Sequence[str], watch: Watch) -> Upped:
+    async def up(
+        self, ports: Ports, stack: Stack, services: Sequence[str], watch: Watch, *, built: bool = False
+    ) -> Upped:
         """Start or update shared services."""
         ...
 
-    async def plan_up(self, ports: Ports, stack: Stack, services: Sequence[str]) -> tuple[str, ...]:
-        """Return what ``up`` will restart."""
+    async def plan_up(self, ports: Ports, stack: Stack, services: Sequence[str]) -> UpPlan:
+        """Return what ``up`` will build and restart."""
+        ...
+
+    async def build_shared(self, ports: Ports, stack: Stack, services: Sequence[str], watch: Watch) -> None:
+        """Build shared services."""
         ...
 
     async def restart(

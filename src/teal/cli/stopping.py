@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from teal.cli.library import Library
     from teal.core.stack import Stack
     from teal.run.ports import Ports, Watch
-    from teal.run.results import ByHand
+    from teal.run.results import ByHand, UpPlan
 
 _YES = click.option("-y", "--yes", is_flag=True, help="Don't ask, and accept that users may be cut off.")
 _SERVICES = click.argument("services", nargs=-1)
@@ -37,31 +37,36 @@ _SERVICES = click.argument("services", nargs=-1)
 def up(session: Session, /, *, services: tuple[str, ...], yes: bool) -> None:
     """Start the shared SERVICES, all where none is named, and update those whose definition or image has changed.
 
-    Says beforehand which running ones will restart. Never touches a color.
+    Those with a build are built first, as `docker compose up --build` does. Says beforehand which running ones will
+    restart. Never touches a color.
     """
     from teal.cli.show.outcome import upped
 
-    if not yes:
-        due, proxy = look(session, Purpose.JUDGE, lambda library, ports, stack: _due(library, ports, stack, services))
-        if due:
-            _ask_before_restart(session, due, proxy)
-    answer(
-        session, perform(session, lambda library, ports, stack, watch: library.up(ports, stack, services, watch)), upped
+    built = not yes and _prepare(session, services)
+    result = perform(
+        session, lambda library, ports, stack, watch: library.up(ports, stack, services, watch, built=built)
     )
+    answer(session, result, upped)
 
 
-def _ask_before_restart(session: Session, due: tuple[str, ...], proxy: str) -> None:
+def _prepare(session: Session, services: tuple[str, ...]) -> bool:
+    """Build what has a build, and ask a person before running services restart; tell whether anything was built."""
+    due = look(session, Purpose.JUDGE, lambda library, ports, stack: library.plan_up(ports, stack, services))
+    if due.build:
+        perform(session, lambda library, ports, stack, watch: library.build_shared(ports, stack, services, watch))
+        due = look(session, Purpose.JUDGE, lambda library, ports, stack: library.plan_up(ports, stack, services))
+    if due.restart:
+        _ask_before_restart(session, due)
+    return bool(due.build)
+
+
+def _ask_before_restart(session: Session, due: UpPlan) -> None:
     """Ask a person before running services restart."""
     if not session.json:
-        click.echo(f"will restart, since they have changed: {', '.join(due)}", err=True)
-        if proxy in due:
-            click.echo(f"{proxy} takes users' requests: they fail for about a second meanwhile", err=True)
-    consent(session, "Go on?", refusal=f"`up` would restart {', '.join(due)}")
-
-
-async def _due(library: Library, ports: Ports, stack: Stack, services: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
-    """Return the services that will restart, and the name of the proxy."""
-    return await library.plan_up(ports, stack, services), stack.proxy
+        click.echo(f"will restart, since they have changed: {', '.join(due.restart)}", err=True)
+        if due.proxy in due.restart:
+            click.echo(f"{due.proxy} takes users' requests: they fail for about a second meanwhile", err=True)
+    consent(session, "Go on?", refusal=f"`up` would restart {', '.join(due.restart)}")
 
 
 @click.command(cls=Command, example="teal restart worker")

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from teal.run.looking import history, status
     from teal.run.migrate import migrate_backfill, migrate_check, migrate_expand, migrate_status
     from teal.run.options import DeployOptions
-    from teal.run.tidying import cleanup, plan_up, up
+    from teal.run.tidying import build_shared, cleanup, plan_up, up
 
 _MODULES = {
     "DeployOptions": "options",
+    "build_shared": "tidying",
     "check": "checking",
     "cleanup": "tidying",
     "deploy": "deploying",
@@ -43,6 +44,7 @@ _MODULES = {
 
 __all__ = [
     "DeployOptions",
+    "build_shared",
     "check",
     "cleanup",
     "deploy",

@@ -157,6 +157,15 @@ class Contracted:
 
 
 @dataclass(frozen=True, slots=True)
+class UpPlan:
+    """What ``up`` would do to shared services."""
+
+    build: tuple[str, ...]
+    restart: tuple[str, ...]  # of what is running; by the images of now
+    proxy: str  # the stack's own, which takes users' requests
+
+
+@dataclass(frozen=True, slots=True)
 class Upped:
     """What ``up`` did to shared services."""
 

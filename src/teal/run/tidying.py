@@ -22,7 +22,7 @@ from teal.run.observing import observe
 from teal.run.once import refuse_outdated, start_shared
 from teal.run.outdated import outdated
 from teal.run.ports import Ports, Watch
-from teal.run.results import Cleaned, Upped
+from teal.run.results import Cleaned, Upped, UpPlan
 from teal.run.scene import Scene
 
 
@@ -63,19 +63,45 @@ def _named(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names) or shared
 
 
-async def plan_up(ports: Ports, stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the running shared services that ``up`` would restart, since their definition has changed."""
+async def plan_up(ports: Ports, stack: Stack, names: Sequence[str]) -> UpPlan:
+    """Return what ``up`` of *names* would build, and, of what is running, restart by the images of now."""
     wanted = _named(stack, names)
     observed = await observe(ports, stack)
     running = {c.service for c in observed.on(Side.PLAIN, frozenset(wanted)) if c.running}
-    return tuple(name for name in (await outdated(ports, stack, observed, wanted)).services if name in running)
+    changed = (await outdated(ports, stack, observed, wanted)).services
+    return UpPlan(_built(stack, wanted), tuple(name for name in changed if name in running), stack.proxy)
 
 
-async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch) -> Upped:
-    """Start the shared services *names* (all where none is named), and update those that have changed."""
+def _built(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if stack.service(name).builds)
+
+
+async def build_shared(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch) -> None:
+    """Build those of the shared services *names* that have a build; what runs goes on with the image that it has."""
+    wanted = _named(stack, names)
+    with ports.lock.hold("up"):
+        await _build(Scene(ports, stack, watch, key=""), _built(stack, wanted))
+
+
+async def _build(scene: Scene, names: tuple[str, ...]) -> None:
+    for name in names:
+        scene.tell(None, name, "building")
+    if names:
+        await scene.ports.compose.build(names, told=scene.tool)
+    for name in names:
+        scene.tell(None, name, "built")
+
+
+async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch, *, built: bool = False) -> Upped:
+    """Start the shared services *names* (all where none is named), and update those that have changed.
+
+    Those with a build are built first, unless that was just done: *built*.
+    """
     wanted = _named(stack, names)
     with ports.lock.hold("up"):
         _, observed = await heal(ports, stack, watch)
+        if not built:
+            await _build(Scene(ports, stack, watch, key=""), _built(stack, wanted))
         before = observed.on(Side.PLAIN, frozenset(wanted))
         running = {c.service for c in before if c.running}
         changed = tuple((await outdated(ports, stack, observed, wanted)).services)

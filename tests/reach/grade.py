@@ -124,14 +124,21 @@ def _mounts(expect: Expect, answer: Answer, wrong: list[str], harmful: list[str]
     right = asked = 0
     for name, mount in expect.mounts.items():
         said = answer.mounts.get(name)
-        if said == mount.verdict or said in mount.accept:
+        needless = said is None and _one_at_a_time(expect, answer, name.split(":")[0])
+        if said == mount.verdict or said in mount.accept or needless:
             right += 1
-        elif said is None and answer.roles.get(name.split(":")[0]) is Role.SHARED:
-            right += mount.verdict in (Verdict.UNSAFE, Verdict.ASK)  # a shared service's own affair
         else:
             asked += said is Verdict.ASK
             (harmful if said in mount.harms else wrong).append(f"mount {name}: {mount.verdict}, said {said}")
     return right, asked
+
+
+def _one_at_a_time(expect: Expect, answer: Answer, service: str) -> bool:
+    """Whether the service rightly has a role of which no two run at once: then nobody need judge its mounts."""
+    said, right = answer.roles.get(service), expect.services[service]
+    return said in {Role.SHARED, Role.SINGLETON, Role.ONE_SHOT, Role.TOOL} and (
+        said == right.role or said in right.accept
+    )
 
 
 Said = tuple[Role | Verdict | None, int | None]

@@ -44,8 +44,9 @@ def write(case: Case | MountCase, folder: Path) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     compose = folder / "compose.yml"
-    with compose.open("w", encoding="utf-8") as file:
-        YAML(typ="safe").dump(case.compose, file)
+    compose.write_bytes(
+        msgspec.json.format(msgspec.json.encode(case.compose)) + b"\n"
+    )  # JSON is YAML, with nothing to guess
     return compose
 
 

@@ -124,6 +124,17 @@ def test_a_store_that_rotates_does_harm_and_a_missing_role_is_only_wrong() -> No
     assert (missing.harmful, missing.roles[0]) == ((), rotates.roles[0])
 
 
+def test_mounts_need_a_verdict_only_where_two_may_run_at_once() -> None:
+    stack = BY_NAME["clock-tower"]
+    right = perfect(stack)
+    name = "certbot:/etc/letsencrypt"
+    without = {key: value for key, value in right.mounts.items() if key != name}
+    quiet = msgspec.structs.replace(right, mounts=without)
+    assert grade(stack, quiet).mounts == (len(right.mounts), len(right.mounts))
+    rotates = msgspec.structs.replace(quiet, roles={**right.roles, "certbot": Role.WORKER})
+    assert grade(stack, rotates).mounts == (len(right.mounts) - 1, len(right.mounts))
+
+
 def test_a_refusal_needs_the_right_reason() -> None:
     refused = next(one for one in STACKS if one.expect.reasons == {Reason.SOURCE})
     right = perfect(refused)

@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from teal.core.dialled import Dial
+from teal.core.migrations import Migrations
+from teal.core.phase import Phase
 from teal.core.refuse import demand, lost, problems
 from teal.core.roles import Role
 from teal.core.side import Side
@@ -182,6 +184,37 @@ def test_a_published_port_is_fine_once_its_owner_says_what_becomes_of_it() -> No
 )
 def test_services_that_get_in_each_others_way_are_errors(services: Tree, message: str) -> None:
     assert ("error", message) in said(stack_of({**SOUND, **services}))
+
+
+@pytest.mark.parametrize(
+    ("service", "remedy"),
+    [
+        (
+            {"command": ["sh", "-c", "python manage.py migrate --noinput && exec gunicorn app"]},
+            'take it out: … `migrations: {service: web, expand: "python manage.py migrate --noinput"}` in teal.yml',
+        ),
+        (
+            {"command": ["sh", "-c", "set -e; npx prisma migrate deploy; node server.js"]},
+            'take it out: … `migrations: {service: web, expand: "npx prisma migrate deploy"}` in teal.yml',
+        ),
+        (
+            {"entrypoint": ["sh", "-c", "/migrate && /serve"]},
+            'take it out: … `migrations: {service: web, expand: "/migrate"}` in teal.yml',
+        ),
+        (
+            {"environment": {"RUN_MIGRATIONS": "1"}},
+            "switch RUN_MIGRATIONS off: … `migrations: {service: web, expand: COMMAND}` in teal.yml",
+        ),
+    ],
+)
+def test_a_migration_at_each_start_is_sent_to_the_section_that_runs_it_once(service: Tree, remedy: str) -> None:
+    (found,) = (each.remedy for each in problems(with_web(**service)) if "migrates" in each.message)
+    assert found == remedy.replace("…", "a deploy runs it once, before the release starts, with")
+    section = Migrations(service="web", commands={Phase.EXPAND: ("./migrate",)})
+    (found,) = (
+        each.remedy for each in problems(replace(with_web(**service), migrations=section)) if "migrates" in each.message
+    )
+    assert found.endswith("`migrations` in teal.yml runs the expand phase, once for each release")
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 
 from teal.core.health import facts_of, test_of
+from teal.core.migrations import Migrations
+from teal.core.phase import Phase
 from teal.core.problem import Problem, error, warning
 from teal.core.roles import Role
 from teal.core.side import Side
@@ -20,6 +23,7 @@ _MIGRATION = re.compile(
 _FLAG = re.compile(
     r"((RUN|AUTO|DB|APPLY|ENABLE|PERFORM|DO)_?(DB_?)?MIGRAT(E|ION|IONS)\w*|MIGRATE_(ON|AT)_\w+)", re.IGNORECASE
 )
+_APART = re.compile(r"&&|\|\||;|\n")  # between the commands of a shell
 _OFF = {"", "0", "false", "no", "off", "n"}
 _ALIVE = {"always", "unless-stopped", "any"}
 
@@ -33,7 +37,7 @@ def starting(stack: Stack) -> Iterator[Problem]:
         message = f"{_and(down)}: no restart policy, so that the active color stays down when the engine restarts"
         yield warning(down[0], message, "write `restart: unless-stopped`")
     for name, service in rotating.items():
-        yield from _migrates(name, service)
+        yield from _migrates(name, service, stack.migrations)
         if service.get("post_start") or service.get("pre_stop"):
             message = f"{name} has post_start or pre_stop hooks, which Teal does not run"
             yield warning(name, message, "do it in the container's own start and stop")
@@ -57,17 +61,27 @@ def _comes_back(service: Node) -> bool:
     return text(service.get("restart") or policy.get("condition")) in _ALIVE
 
 
-def _migrates(name: str, service: Node) -> Iterator[Problem]:
+def _migrates(name: str, service: Node, migrations: Migrations | None) -> Iterator[Problem]:
     """Warn of a migration that runs whenever a container starts: in each color, and at a rollback."""
-    remedy = "run it as a one-shot service that the others wait for"
+    commands = [part for word in words_of(service) for part in _APART.split(word) if _MIGRATION.search(f"{part};")]
     found = _MIGRATION.search(" ".join(words_of(service)))
     if found:
         message = f"{name} migrates in its start command ({found[0].strip()}): in each color, and at a rollback too"
-        yield warning(name, message, remedy)
+        said = commands[0].strip().removeprefix("exec ") if commands else " ".join(words_of(service))
+        yield warning(name, message, f"take it out: {_once(name, said, migrations)}")
     for variable, value in environment_of(service).items():
         if _FLAG.fullmatch(variable) and value.lower() not in _OFF:
             message = f"{name} migrates whenever it starts ({variable}): in each color, and at a rollback too"
-            yield warning(name, message, f"switch {variable} off and {remedy}")
+            yield warning(name, message, f"switch {variable} off: {_once(name, '', migrations)}")
+
+
+def _once(name: str, command: str, migrations: Migrations | None) -> str:
+    """Return how a deploy runs *command*, "" for one that isn't known, once and before the release starts."""
+    if migrations is not None and migrations.how(Phase.EXPAND):
+        return "`migrations` in teal.yml runs the expand phase, once for each release"
+    what = json.dumps(command, ensure_ascii=False) if command else "COMMAND"
+    section = f"migrations: {{service: {name}, expand: {what}}}"
+    return f"a deploy runs it once, before the release starts, with `{section}` in teal.yml"
 
 
 def one_shots(stack: Stack) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ BIN := .venv/bin
 WITH_ENGINE := scripts/with-engine.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove prove-migrations bench clean
+.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove prove-migrations bench conformance clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -48,6 +48,10 @@ fuzz: venv ## Feed 10,000 odd examples to each reader of Teal, print the table (
 faults: venv ## Every fault on the real engine under load, print what users noticed (ROW=engine for one row)
 	@$(WITH_ENGINE) scripts/sweep-tests.sh
 	@$(WITH_ENGINE) $(BIN)/python -m tests.faults $(ROW); status=$$?; $(WITH_ENGINE) scripts/sweep-tests.sh; exit $$status
+
+conformance: venv ## Every key of the Compose specification on each kind of service, plain and by Teal: the table
+	@$(WITH_ENGINE) scripts/sweep-tests.sh
+	@$(WITH_ENGINE) $(BIN)/python -m tests.conformance; status=$$?; $(WITH_ENGINE) scripts/sweep-tests.sh; exit $$status
 
 bench: venv ## How fast a deploy, a switch, a rollback and the commands are
 	@$(WITH_ENGINE) $(BIN)/python -m proof.bench

@@ -245,6 +245,14 @@ def test_a_one_shot_is_heard_while_it_runs_and_its_last_lines_again_where_it_fai
     assert "first\nsecond\n✗ one-shot migrate ended with status 3\n" in ended.stderr
 
 
+def test_a_hook_that_fails_after_the_start_ends_the_deploy_and_is_named_with_what_it_said(mini):
+    hook = {"command": ["sh", "-c", "echo $$WHO has no licence; exit 3"], "environment": {"WHO": "web"}}
+    with override(mini, web={"post_start": [hook]}):
+        said = mini.teal("deploy", status=1).stderr
+    assert "web has no licence\n✗ green/web: its post_start hook `sh` ended with status 3\n" in said
+    assert mini.status()["active"] == "blue"
+
+
 def test_a_variable_that_got_lost_stops_a_deploy_until_the_file_says_that_it_may_be_empty(mini):
     with override(mini, web={"environment": {"KEY": "${KEY}"}}):
         mini.teal("deploy", "--quiet", KEY="kept")

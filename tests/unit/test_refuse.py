@@ -63,6 +63,13 @@ def test_a_one_shot_has_nothing_of_a_service_in_another_project(more: dict[str, 
     assert [text for level, text in said(stack) if level == "error"] == ([message] if message else [])
 
 
+def test_hooks_of_what_runs_once_are_warned_of_and_those_of_others_are_run() -> None:
+    hooks = {"post_start": [{"command": ["x"]}], "pre_stop": [{"command": ["y"]}]}
+    services: Tree = {**SOUND, "web": {**SOUND["web"], **hooks}, "migrate": {"image": "app", **hooks}}  # type: ignore[dict-item]
+    (found,) = [problem for problem in problems(stack_of(services)) if "hook" in problem.message]
+    assert (found.level, found.service) == ("warning", "migrate")
+
+
 @pytest.mark.parametrize(
     ("definition", "key"),
     [
@@ -233,7 +240,6 @@ def test_a_migration_at_each_start_is_sent_to_the_section_that_runs_it_once(serv
             {"environment": {"RUN_MIGRATIONS": "1"}},
             "web migrates whenever it starts (RUN_MIGRATIONS): in each color, and at a rollback too",
         ),
-        ({"post_start": [{"command": ["x"]}]}, "web has post_start or pre_stop hooks, which Teal does not run"),
         (
             {"hostname": "mail.example.org"},
             "web loses its hostname mail.example.org: as a DNS name it would mean both colors",

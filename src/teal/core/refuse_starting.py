@@ -38,9 +38,6 @@ def starting(stack: Stack) -> Iterator[Problem]:
         yield warning(down[0], message, "write `restart: unless-stopped`")
     for name, service in rotating.items():
         yield from _migrates(name, service, stack.migrations)
-        if service.get("post_start") or service.get("pre_stop"):
-            message = f"{name} has post_start or pre_stop hooks, which Teal does not run"
-            yield warning(name, message, "do it in the container's own start and stop")
         if "." in text(service.get("hostname")):
             message = f"{name} loses its hostname {service['hostname']}: as a DNS name it would mean both colors"
             yield warning(name, message, f"make {name} shared if it needs that name (mail)")
@@ -98,6 +95,9 @@ def one_shots(stack: Stack) -> Iterator[Problem]:
         if _borrows(service):
             message = f"{each.name} runs in a project of its own, and takes network or volumes from another service"
             yield error(each.name, message, "name the network and the volumes that it needs")
+        if service.get("post_start"):
+            message = f"{each.name} has post_start hooks: `docker compose run`, by which Teal runs it, knows none"
+            yield warning(each.name, message, f"do it in the command of {each.name}")
         if text(services[each.name].get("restart")) in _ALIVE:
             message = f"{each.name} runs to its end, and its restart policy would begin it again: Teal runs it once"
             yield warning(each.name, message, 'write `restart: "no"`')

@@ -12,8 +12,8 @@ from teal.core.health import facts_of, health_of, patience, test_of
 from teal.core.needed import needed
 from teal.core.roles import Assigned, Role
 from teal.core.side import Side
-from teal.core.stack import GRACE, Evidence, ImageFacts, Service, Stack, Tree
-from teal.core.tree import Node, mapping, replicas_of, services_in, text
+from teal.core.stack import GRACE, ContainerHook, Evidence, ImageFacts, Service, Stack, Tree
+from teal.core.tree import Node, environment_of, mapping, replicas_of, sequence, services_in, text, unescaped
 
 
 def services_of(models: Mapping[Side, Tree], evidence: Evidence) -> tuple[Service, ...]:
@@ -50,6 +50,21 @@ def _service(name: str, service: Node, assigned: Assigned, evidence: Evidence, b
         replicas=replicas_of(service),
         patience=patience(service, facts) if test_of(service, facts) else 0.0,
         pull=_pull(text(service.get("pull_policy"))),
+        post_start=_hooks(service, "post_start"),
+        pre_stop=_hooks(service, "pre_stop"),
+    )
+
+
+def _hooks(service: Node, kind: str) -> tuple[ContainerHook, ...]:
+    return tuple(
+        ContainerHook(
+            command=tuple(map(unescaped, sequence(hook.get("command")))),
+            user=unescaped(hook.get("user")),
+            privileged=bool(hook.get("privileged")),
+            directory=unescaped(hook.get("working_dir")),
+            environment=environment_of(hook),
+        )
+        for hook in map(mapping, sequence(service.get(kind)))
     )
 
 

@@ -49,6 +49,22 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerHook:
+    """A command of Compose's post_start or pre_stop, which runs inside of the container."""
+
+    command: tuple[str, ...]
+    user: str = ""  # empty for the container's own, as the directory
+    privileged: bool = False
+    directory: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)  # beside the container's own
+
+    @property
+    def shown(self) -> str:
+        """Return the program that it runs, without arguments: they may be secrets."""
+        return self.command[0] if self.command else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One service of the stack, with everything that plans and gates ask about it."""
 
@@ -63,6 +79,8 @@ class Service:
     grace: float = GRACE  # seconds between SIGTERM and SIGKILL
     replicas: int = 1
     patience: float = 0.0  # seconds from its start until its own healthcheck would have given up; 0 for none
+    post_start: tuple[ContainerHook, ...] = ()
+    pre_stop: tuple[ContainerHook, ...] = ()
     pull: Literal["missing", "always", "never"] = "missing"  # when an image that is not built is pulled
 
     @property

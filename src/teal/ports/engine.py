@@ -83,8 +83,21 @@ class Engine(Protocol):
     async def stop(self, id: str, *, grace: float) -> None: ...
     async def remove(self, id: str) -> None: ...
     async def logs(self, id: str, *, lines: int) -> str: ...
-    async def execute(self, id: str, command: Sequence[str], *, within: float) -> Ran:
-        """Run *command* in the container; after *within* seconds it is killed and its status is 124."""
+    async def execute(
+        self,
+        id: str,
+        command: Sequence[str],
+        *,
+        within: float,
+        user: str = "",
+        privileged: bool = False,
+        directory: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> Ran:
+        """Run *command* in the container; after *within* seconds it is killed and its status is 124.
+
+        User and directory are the container's own where nothing is said, and *environment* comes on top of its own.
+        """
         ...
 
     def events(self, stack: str) -> AsyncIterator[str]:

@@ -14,7 +14,7 @@ from teal.core.side import Side, key_of, project_of
 from teal.core.stack import GRACE, Service
 from teal.errors import TealError
 from teal.ports import Network
-from teal.run import making
+from teal.run import lives, making
 from teal.run.once import refuse_outdated
 from teal.run.scene import Scene
 
@@ -177,7 +177,7 @@ def _known(scene: Scene, containers: Iterable[Container]) -> dict[str, Service]:
 async def _stop(scene: Scene, side: Side, container: Container, service: Service | None, *, after: float) -> None:
     await scene.ports.clock.sleep(after)
     scene.tell(side, container.service, "stopping")
-    await scene.ports.engine.stop(container.id, grace=service.grace if service else GRACE)
+    await lives.end(scene, container, service, grace=service.grace if service else GRACE)
     scene.tell(side, container.service, "stopped")
 
 

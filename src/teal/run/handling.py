@@ -9,7 +9,7 @@ from teal.core.side import COLORS, Side
 from teal.core.stack import Service, Stack
 from teal.core.tidying import plan_down
 from teal.errors import ConfigError, Refused
-from teal.run import changing, starting
+from teal.run import changing, lives, starting
 from teal.run.execute import execute
 from teal.run.observing import observe
 from teal.run.ports import Ports, Watch
@@ -39,7 +39,7 @@ async def restart(ports: Ports, stack: Stack, side: Side, names: Sequence[str], 
 async def _again(scene: Scene, side: Side, container: Container, service: Service) -> None:
     """Stop *container* and start it again; return once its service has passed the gate."""
     scene.tell(side, service.name, "stopping")
-    await scene.ports.engine.stop(container.id, grace=service.grace)
+    await lives.end(scene, container, service, grace=service.grace)
     await starting.start(scene, side, container.release, (service.name,))
 
 

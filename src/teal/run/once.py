@@ -11,6 +11,7 @@ from teal.core.observed import Container
 from teal.core.side import Side, once_project
 from teal.core.stack import GRACE, Hook
 from teal.errors import CheckFailed, Failed, Refused, TealError, Unhealthy
+from teal.run import lives
 from teal.run.observing import observe
 from teal.run.outdated import outdated
 from teal.run.scene import Scene
@@ -127,7 +128,7 @@ def _one_of(old: tuple[Container, ...], source: Side | None) -> tuple[Container,
 async def _stop_singleton(scene: Scene, container: Container) -> None:
     """Stop a singleton with the grace that its own release gives it."""
     services = {s.name: s for s in (*scene.stack.rotating, *scene.services(container.release))}
-    await scene.ports.engine.stop(container.id, grace=services[container.service].grace)
+    await lives.end(scene, container, services[container.service], grace=services[container.service].grace)
 
 
 async def _take_back(scene: Scene, service: str, old: tuple[Container, ...], to: Side, error: TealError) -> None:

@@ -13,6 +13,7 @@ from teal.core.order import waits_for
 from teal.core.side import Side
 from teal.core.stack import Service
 from teal.errors import Unhealthy
+from teal.run import lives
 from teal.run.scene import Scene
 
 GLANCE = 0.15  # seconds between two probes over the network while a service boots
@@ -107,7 +108,7 @@ async def _begin(gate: _Gate, containers: Iterable[Container]) -> None:
     for container in containers:
         gate.scene.tell(gate.side, container.service, "starting")
         gate.started.add(container.id)
-    await asyncio.gather(*(gate.scene.ports.engine.start(container.id) for container in containers))
+    await asyncio.gather(*(lives.begin(gate.scene, each, gate.services[each.service]) for each in containers))
 
 
 async def _start_ended(gate: _Gate) -> None:

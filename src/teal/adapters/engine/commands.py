@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from teal.adapters.engine import cgroups
 from teal.adapters.engine.api import decoded
@@ -36,9 +36,27 @@ class Commands(Speaker):
             raise
         return text(output)
 
-    async def execute(self, id: str, command: Sequence[str], *, within: float) -> Ran:
+    async def execute(
+        self,
+        id: str,
+        command: Sequence[str],
+        *,
+        within: float,
+        user: str = "",
+        privileged: bool = False,
+        directory: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> Ran:
         """Run *command* in the container; after *within* seconds it is killed and its status is 124."""
-        body = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True}
+        body = {
+            "Cmd": list(command),
+            "User": user,
+            "Privileged": privileged,
+            "WorkingDir": directory,
+            "Env": [f"{name}={value}" for name, value in (environment or {}).items()],
+            "AttachStdout": True,
+            "AttachStderr": True,
+        }
         path = f"/containers/{id}/exec"
         made = decoded(await self._api.post(path, body), Made, path)
         output = bytearray()

@@ -84,7 +84,17 @@ class SimulatedEngine(ports.Engine):
         return "".join(f"{line}\n" for line in box.log[-lines:]) if box else ""
 
     @acts
-    async def execute(self, id: str, command: Sequence[str], *, within: float) -> Ran:
+    async def execute(
+        self,
+        id: str,
+        command: Sequence[str],
+        *,
+        within: float,
+        user: str = "",
+        privileged: bool = False,
+        directory: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> Ran:
         box = self._box(id)
         if not box.up:
             raise EngineSaid(409, f'{{"message": "container {box.id} is not running"}}'.encode())

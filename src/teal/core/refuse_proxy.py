@@ -42,12 +42,14 @@ def running(stack: Stack, routes: Iterable[tuple[str, int]], dials: Iterable[Dia
 
     *routes* are its imports of the snippet, *way* is the command by which it loads the files of today.
     """
+    switched = {name for name, _ in routes}
+    lacking = {each.name for each in stack.having(Role.ROUTE)} - switched
     today = {(dial.address, dial.by) for dial in stack.evidence.dials}
     for problem in past_snippet(stack, (d for d in dials if (d.address, d.by) not in today), proxy="the running proxy"):
-        yield replace(problem, remedy=f"its files of today don't: {way}", place="")
-    switched = {name for name, _ in routes}
+        if problem.service not in lacking:
+            yield replace(problem, remedy=f"its files of today don't: {way}", place="")
     for each in stack.rotating:
-        if each.role is Role.ROUTE and each.name not in switched:
+        if each.name in lacking:
             line = f"`import teal {each.name} {each.port}`"
             imported = each.name in stack.evidence.routes
             remedy = f"its Caddyfile of today does: {way}" if imported else f"write {line} in the Caddyfile, then {way}"

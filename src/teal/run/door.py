@@ -6,15 +6,19 @@ proxy's admin endpoint, and no application sees it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from teal.core.problem import Problem
 from teal.core.refuse_proxy import running, site
 from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.traffic import Traffic
 from teal.errors import CheckFailed, Failed, Refused, Unavailable
 from teal.ports import Entry, Loaded
+from teal.run.grasping import way
+from teal.run.observing import observe
+from teal.run.outdated import outdated
 from teal.run.scene import Scene
 
 POLL = 0.1
@@ -143,9 +147,18 @@ async def any_entry(scene: Scene) -> Entry:
 async def refuse_unswitchable(scene: Scene) -> None:
     """Raise ``Refused`` where the running proxy has loaded what no deploy could switch."""
     _, loaded = await scene.door()
-    for problem in running(scene.stack, loaded.routes, loaded.dials, "`teal check` names the way"):
-        if problem.level == "error":
-            raise Refused(problem.message, hint=problem.remedy)
+    if not any(_unswitchable(scene, loaded, "")):
+        return
+    observed, grasp = await observe(scene.ports, scene.stack), await scene.ports.proxy.grasp(await scene.proxy())
+    changed = (await outdated(scene.ports, scene.stack, observed, [scene.stack.proxy])).services
+    applied = way(scene.stack, grasp, scene.ports.proxy.reload, changed=changed.get(scene.stack.proxy, ""))
+    for problem in _unswitchable(scene, loaded, applied):
+        raise Refused(problem.message, hint=problem.remedy)
+
+
+def _unswitchable(scene: Scene, loaded: Loaded, applied: str) -> Iterator[Problem]:
+    found = running(scene.stack, loaded.routes, loaded.dials, applied)
+    return (problem for problem in found if problem.level == "error")
 
 
 def _failure(scene: Scene, loaded: Loaded, refused: dict[str, list[_Refusal]]) -> Failed:

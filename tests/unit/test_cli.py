@@ -29,6 +29,7 @@ from teal.run.results import (
     ColorStatus,
     Drained,
     Finding,
+    Gap,
     HistoryRow,
     LockStatus,
     Outcome,
@@ -359,11 +360,12 @@ def test_a_cleanup_with_nothing_to_do_says_so_once(capsys):
 
 
 def test_up_names_what_will_restart(capsys):
-    library = FakeLibrary(plan_up=UpPlan((), ("proxy",), "proxy"), up=Upped("tale", (), ("proxy",), ("db",)))
+    plan = UpPlan((), ("proxy",), Gap("proxy", 1.0, 3))
+    library = FakeLibrary(plan_up=plan, up=Upped("tale", (), ("proxy",), ("db",)))
     assert run(["up", "proxy"], session(library)) == 1
     shown = capsys.readouterr()
     assert "will restart, since they have changed: proxy" in shown.err
-    assert "they fail for about a second" in shown.err
+    assert "they fail for a second or two; 3 in flight now, cut unless they end within 1 s" in shown.err
     assert "`up` would restart proxy, and nobody is here to be asked\n  add --yes" in shown.err
     assert run(["up", "proxy", "--json"], session(library)) == 1
     assert library.words == ["plan_up", "plan_up"]
@@ -374,7 +376,7 @@ def test_up_names_what_will_restart(capsys):
 
 
 def test_up_builds_first_and_asks_by_what_came_of_it(capsys):
-    library = FakeLibrary(plan_up=UpPlan(("db",), (), "proxy"), build_shared=None, up=Upped("tale", (), (), ("db",)))
+    library = FakeLibrary(plan_up=UpPlan(("db",), ()), build_shared=None, up=Upped("tale", (), (), ("db",)))
     assert run(["up"], session(library)) == 0
     assert library.words == ["plan_up", "build_shared", "plan_up", "up"]
     assert library.calls[-1][2] == {"built": True}
@@ -383,7 +385,7 @@ def test_up_builds_first_and_asks_by_what_came_of_it(capsys):
 
 
 def test_up_asks_nothing_where_nothing_restarts(capsys):
-    library = FakeLibrary(plan_up=UpPlan((), (), "proxy"), up=Upped("tale", ("proxy", "db"), (), ()))
+    library = FakeLibrary(plan_up=UpPlan((), ()), up=Upped("tale", ("proxy", "db"), (), ()))
     assert run(["up"], session(library)) == 0
     assert "started: proxy, db" in capsys.readouterr().out
 

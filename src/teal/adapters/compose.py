@@ -60,9 +60,13 @@ class DockerCompose(ports.Compose):
                 *argv, told=self._once(told), failure=Failed(f"Compose can't create {', '.join(wanted)}", hint=_ABOVE)
             )
 
-    async def up_shared(self, services: Sequence[str], *, update: bool, told: Told) -> None:
-        """Create and start the owner's *services* alone; leave existing ones as they are unless *update*."""
-        argv = ("up", "--detach", "--no-deps", *([] if update else ["--no-recreate"]), *services)
+    async def up_shared(self, services: Sequence[str], *, update: bool, told: Told, grace: int = 0) -> None:
+        """Create and start the owner's *services* alone; leave existing ones as they are unless *update*.
+
+        What is replaced has *grace* seconds to end, where it is given; else what its definition or Docker gives it.
+        """
+        options = [*([] if update else ["--no-recreate"]), *(["--timeout", str(grace)] if grace else [])]
+        argv = ("up", "--detach", "--no-deps", *options, *services)
         failure = Failed(f"Compose can't start the shared services {', '.join(services)}", hint=_ABOVE)
         await self._owners(*argv, told=self._once(told), failure=failure)
 

@@ -10,7 +10,7 @@ from teal.core.stack import Stack
 from teal.run.migrate_results import MigrateChecked, Migrated, MigrateStatus
 from teal.run.options import ContractOptions, DeployOptions
 from teal.run.ports import Ports, Watch
-from teal.run.results import ByHand, Checked, Cleaned, Contracted, HistoryRow, Outcome, Status, Upped, UpPlan
+from teal.run.results import ByHand, Checked, Cleaned, Contracted, Gap, HistoryRow, Outcome, Status, Upped, UpPlan
 
 
 class Library(Protocol):
@@ -46,6 +46,10 @@ class Library(Protocol):
 
     async def build_shared(self, ports: Ports, stack: Stack, services: Sequence[str], watch: Watch) -> None:
         """Build shared services."""
+        ...
+
+    async def plan_restart(self, ports: Ports, stack: Stack, *, cut: bool) -> Gap | None:
+        """Return what a restart of the proxy means to its users."""
         ...
 
     async def restart(

@@ -21,6 +21,7 @@ class Places:
     side: Side  # plain where no color is active and none was named
     serves: bool  # users are sent there
     every: tuple[Place, ...]
+    proxy: str = ""  # the service that is the proxy
 
     @property
     def plain(self) -> Place:
@@ -36,8 +37,8 @@ async def find(session: Session, opened: Opened, color: str | None) -> Places:
     side = Side(color) if color else active
     plain = _plain(session.asked, opened)
     if side is Side.PLAIN:
-        return Places(side, serves=True, every=(plain,))
-    return Places(side, side is active, (*_of_color(opened, side, containers), plain))
+        return Places(side, serves=True, every=(plain,), proxy=stack.proxy)
+    return Places(side, side is active, (*_of_color(opened, side, containers), plain), stack.proxy)
 
 
 def _release(containers: tuple[Container, ...], side: Side) -> int:

@@ -21,6 +21,7 @@ from teal.errors import Failed
 
 if TYPE_CHECKING:
     from teal.cli.library import Library
+    from teal.cli.places import Places
     from teal.core.stack import Stack
     from teal.run.ports import Ports, Watch
     from teal.run.results import ByHand, UpPlan
@@ -62,10 +63,12 @@ def _prepare(session: Session, services: tuple[str, ...]) -> bool:
 
 def _ask_before_restart(session: Session, due: UpPlan) -> None:
     """Ask a person before running services restart."""
+    from teal.cli.show.outcome import gap
+
     if not session.json:
         click.echo(f"will restart, since they have changed: {', '.join(due.restart)}", err=True)
-        if due.proxy in due.restart:
-            click.echo(f"{due.proxy} takes users' requests: they fail for about a second meanwhile", err=True)
+        if due.gap is not None:
+            click.echo(gap(due.gap), err=True)
     consent(session, "Go on?", refusal=f"`up` would restart {', '.join(due.restart)}")
 
 
@@ -98,6 +101,11 @@ def _by_hand(
 ) -> int:
     """Do it to the color's own services through the library, to all others through Compose, as its owner would."""
     found = places(session, color)
+    if word == "restart" and found.proxy in services:
+        _restart_proxy(session, found, cut=cut)
+        services = tuple(name for name in services if name != found.proxy)
+        if not services:
+            return 0
     if found.side is Side.PLAIN:
         return hand_on(session, told(Words((word,), services), found))
     given = told(Words((word,), services), found)
@@ -115,6 +123,18 @@ def _by_hand(
         result = perform(session, action)
         answer(session, result, _say)
     return 0
+
+
+def _restart_proxy(session: Session, found: Places, *, cut: bool) -> None:
+    """Restart the proxy through Compose, as its owner would, and let nobody wait for what never ends."""
+    from teal.cli.show.outcome import gap
+
+    known = look(session, Purpose.LOOK, lambda library, ports, stack: library.plan_restart(ports, stack, cut=cut))
+    if known is not None and not session.json:
+        click.echo(gap(known), err=True)
+    short = ("--timeout", f"{known.stop:.0f}") if known is not None and not known.own else ()
+    words = Words(("restart", *short), (found.proxy,))
+    _compose(session, found.plain.argv(words), environment(found.plain))
 
 
 def _say(result: ByHand) -> str:

@@ -38,6 +38,7 @@ class Container:
     addresses: Mapping[str, str] = field(default_factory=dict)  # network name -> IP address, running only
     ports: Mapping[int, tuple[str, int]] = field(default_factory=dict)  # container port -> published (ip, port)
     binds: Mapping[str, str] = field(default_factory=dict)  # path inside -> file or directory of this host
+    grace: float = 0.0  # seconds between SIGTERM and SIGKILL that its definition gives it; 0 where it gives none
     pid: int = 0  # its first process, as this host counts; 0 where it doesn't run
 
     @property

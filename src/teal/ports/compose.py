@@ -29,7 +29,7 @@ class Compose(Protocol):
         """Create the owner's plain containers of *services* that don't run and no others, started none."""
         ...
 
-    async def up_shared(self, services: Sequence[str], *, update: bool, told: Told) -> None:
+    async def up_shared(self, services: Sequence[str], *, update: bool, told: Told, grace: int = 0) -> None:
         """Create and start the owner's *services* alone; leave running ones as they are unless *update*."""
         ...
 

@@ -119,6 +119,10 @@ class Proxy(Protocol):
         """Send a GET with *key* through the proxy at *entry* and return what came."""
         ...
 
+    async def open(self, container: Container) -> int | None:
+        """Return how many requests are in flight through the proxy, whereto ever; None where that is unknown."""
+        ...
+
     async def state(self, container: Container, entry: Entry, key: str) -> Heard:
         """Ask the snippet at *entry* what it reads in the state file; its admin endpoint has no part in the answer."""
         ...

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from teal.run.looking import history, status
     from teal.run.migrate import migrate_backfill, migrate_check, migrate_expand, migrate_status
     from teal.run.options import DeployOptions
+    from teal.run.proxy_restart import plan_restart
     from teal.run.tidying import build_shared, cleanup, plan_up, up
 
 _MODULES = {
@@ -34,6 +35,7 @@ _MODULES = {
     "migrate_expand": "migrate",
     "migrate_status": "migrate",
     "migrate_undo": "contracting",
+    "plan_restart": "proxy_restart",
     "plan_up": "tidying",
     "restart": "handling",
     "rollback": "deploying",
@@ -57,6 +59,7 @@ __all__ = [
     "migrate_expand",
     "migrate_status",
     "migrate_undo",
+    "plan_restart",
     "plan_up",
     "restart",
     "rollback",

@@ -50,7 +50,7 @@ def drift(stack: Stack, grasp: Grasp, reload: str, *, changed: str) -> Iterator[
         return
     for name in grasp.older:
         message = f"{name} was replaced, and the proxy goes on seeing the one before"
-        yield warning(proxy, message, f"{again} mounts the new one, with a gap of about a second")
+        yield warning(proxy, message, f"{again} mounts the new one, with a gap of a second or two")
     if grasp.broken:
         message = f"the proxy could not start with its Caddyfile of now: {grasp.broken}"
         yield warning(proxy, message, "mend it before anything restarts the proxy")

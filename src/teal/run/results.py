@@ -157,15 +157,6 @@ class Contracted:
 
 
 @dataclass(frozen=True, slots=True)
-class UpPlan:
-    """What ``up`` would do to shared services."""
-
-    build: tuple[str, ...]
-    restart: tuple[str, ...]  # of what is running; by the images of now
-    proxy: str  # the stack's own, which takes users' requests
-
-
-@dataclass(frozen=True, slots=True)
 class Upped:
     """What ``up`` did to shared services."""
 
@@ -173,6 +164,25 @@ class Upped:
     started: tuple[str, ...]
     updated: tuple[str, ...]
     untouched: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What a restart of the proxy means to its users: nobody gets in until it has stopped and started again."""
+
+    proxy: str
+    stop: float  # seconds that what is open then has to end; the rest of it is cut
+    open: int | None  # requests in flight now; None where that is unknown
+    own: bool = False  # its definition says how long it may take to stop
+
+
+@dataclass(frozen=True, slots=True)
+class UpPlan:
+    """What ``up`` would do to shared services."""
+
+    build: tuple[str, ...]
+    restart: tuple[str, ...]  # of what is running; by the images of now
+    gap: Gap | None = None  # where the proxy is one of them
 
 
 @dataclass(frozen=True, slots=True)

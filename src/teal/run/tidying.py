@@ -22,6 +22,7 @@ from teal.run.observing import observe
 from teal.run.once import refuse_outdated, start_shared
 from teal.run.outdated import outdated
 from teal.run.ports import Ports, Watch
+from teal.run.proxy_restart import gap
 from teal.run.results import Cleaned, Upped, UpPlan
 from teal.run.scene import Scene
 
@@ -69,7 +70,8 @@ async def plan_up(ports: Ports, stack: Stack, names: Sequence[str]) -> UpPlan:
     observed = await observe(ports, stack)
     running = {c.service for c in observed.on(Side.PLAIN, frozenset(wanted)) if c.running}
     changed = (await outdated(ports, stack, observed, wanted)).services
-    return UpPlan(_built(stack, wanted), tuple(name for name in changed if name in running), stack.proxy)
+    due = tuple(name for name in changed if name in running)
+    return UpPlan(_built(stack, wanted), due, await gap(ports, stack) if stack.proxy in due else None)
 
 
 def _built(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
@@ -109,8 +111,7 @@ async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch, *, 
         if observed.traffic is None:  # a proxy without a state file serves the plain names, and logs that it has none
             ports.proxy.write(PLAIN)
         await refuse_outdated(scene)
-        if changed:
-            await ports.compose.up_shared(changed, update=True, told=scene.tool)
+        await _update(scene, changed)
         await start_shared(scene, wanted)
         old = {c.id for c in before}
         made = {c.service for c in await scene.containers(Side.PLAIN, frozenset(wanted)) if c.id not in old}
@@ -120,6 +121,18 @@ async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch, *, 
             await _await_proxy(scene)
         untouched = tuple(name for name in wanted if name not in (*started, *updated))
         return Upped(stack.project, started, updated, untouched)
+
+
+async def _update(scene: Scene, changed: tuple[str, ...]) -> None:
+    """Make *changed* anew, the proxy last, with a short stop unless its definition gives it a time to stop."""
+    compose, proxy = scene.ports.compose, scene.stack.proxy
+    others = tuple(name for name in changed if name != proxy)
+    if others:
+        await compose.up_shared(others, update=True, told=scene.tool)
+    if proxy in changed:
+        found = await gap(scene.ports, scene.stack)
+        grace = round(found.stop) if found is not None and not found.own else 0
+        await compose.up_shared((proxy,), update=True, told=scene.tool, grace=grace)
 
 
 async def _await_proxy(scene: Scene) -> None:

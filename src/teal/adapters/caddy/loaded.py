@@ -13,15 +13,17 @@ from teal.ports import Engine
 
 WITHIN = 10.0  # seconds for a command inside the container
 ADAPT = ("caddy", "adapt", "--config", "/etc/caddy/Caddyfile")
-_ASKED = (
-    ("wget", "-q", "-O", "-", "http://127.0.0.1:2019/config/"),
-    ("curl", "-sf", "http://127.0.0.1:2019/config/"),
-)
+
+
+def asking(path: str) -> tuple[tuple[str, ...], ...]:
+    """Return the commands that ask Caddy's admin endpoint for *path*, inside its container."""
+    url = f"http://127.0.0.1:2019{path}"
+    return ("wget", "-q", "-O", "-", url), ("curl", "-sf", url)
 
 
 async def loaded(engine: Engine, container: Container, adapt: Sequence[str] = ADAPT) -> Node:
     """Return the configuration with which Caddy runs in *container*; *adapt* where it can't be asked for it."""
-    for command in (*_ASKED, adapt):  # the admin endpoint may be off, or elsewhere
+    for command in (*asking("/config/"), adapt):  # the admin endpoint may be off, or elsewhere
         ran = await engine.execute(container.id, command, within=WITHIN)
         found = next(configs_in(ran.output), None) if ran.status == 0 else None
         if found is not None:

@@ -95,11 +95,8 @@ class Probe:
     async def in_flight(self, at: tuple[str, int], entry: Entry, key: str) -> Mapping[str, int]:
         """Return how many requests are in flight per upstream address, with a zero for every idle one of a route."""
         answer = await self.ask(at, entry, key, ask="upstreams")
-        try:
-            rows = msgspec.json.decode(answer.body if answer.status == 200 else "", type=list[Row])
-        except msgspec.DecodeError as error:
-            raise _silent(answer.status) from error
-        if not any(ROUTED.fullmatch(row.address) for row in rows):
+        rows = rows_in(answer.body) if answer.status == 200 else None
+        if rows is None or not any(ROUTED.fullmatch(row.address) for row in rows):
             raise _silent(answer.status)
         return counts(rows)
 
@@ -124,6 +121,14 @@ def _charset(kind: str) -> str:
         return codecs.lookup(named[1] if named else "utf-8").name
     except LookupError:
         return "utf-8"
+
+
+def rows_in(text: str) -> list[Row] | None:
+    """Return Caddy's count of what is in flight by upstream, None for a text that is none."""
+    try:
+        return msgspec.json.decode(text, type=list[Row])
+    except msgspec.DecodeError:
+        return None
 
 
 def counts(rows: list[Row]) -> dict[str, int]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from teal.adapters.caddy.dials import dials
 from teal.adapters.caddy.grasp import grasp
 from teal.adapters.caddy.listening import listeners
-from teal.adapters.caddy.loaded import ADAPT, WITHIN, loaded
-from teal.adapters.caddy.probe import Probe
+from teal.adapters.caddy.loaded import ADAPT, WITHIN, asking, loaded
+from teal.adapters.caddy.probe import Probe, rows_in
 from teal.adapters.caddy.sites import admin, entries, routes, trusts, unfit
 from teal.adapters.caddy.state import StateFile
 from teal.core.observed import Container
@@ -94,6 +94,15 @@ class CaddyProxy:
     async def ask(self, container: Container, entry: Entry, key: str, path: str = "/") -> Answer:
         """Send a GET with *key* through the proxy at *entry* and return what came."""
         return await self._probe.ask(place(container, entry), entry, key, path)
+
+    async def open(self, container: Container) -> int | None:
+        """Return how many requests are in flight through the proxy, whereto ever; None where that is unknown."""
+        for command in asking("/reverse_proxy/upstreams"):
+            ran = await self._engine.execute(container.id, command, within=WITHIN)
+            if ran.status == 0 and (rows := rows_in(ran.output)) is not None:
+                # What a placeholder has led to is counted at its address, and at the placeholder once more.
+                return sum(row.num_requests for row in rows if "{" not in row.address)
+        return None
 
     async def state(self, container: Container, entry: Entry, key: str) -> Heard:
         """Ask the snippet at *entry* what it reads in the state file."""

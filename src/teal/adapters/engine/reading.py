@@ -63,6 +63,7 @@ def container_in(side: Side, seen: Inspected) -> Container:
         addresses=_addresses(settings) if running else {},
         ports=published(settings.ports) if running else published(seen.host_config.port_bindings),
         binds={each.destination: each.source for each in seen.mounts or () if each.type == "bind"},
+        grace=float(seen.config.stop_timeout or 0),
         pid=state.pid if running else 0,
     )
 

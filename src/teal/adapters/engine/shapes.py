@@ -62,6 +62,7 @@ class ContainerConfig(Struct, rename="pascal"):
     """``Config`` of a container."""
 
     labels: Labels | None = None
+    stop_timeout: int | None = None
 
 
 class HostConfig(Struct, rename="pascal"):

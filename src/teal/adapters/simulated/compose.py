@@ -49,7 +49,7 @@ class SimulatedCompose(ports.Compose):
                 make(self.world, self._plain, self._stack.project, name, by=self.process.name)
 
     @acts
-    async def up_shared(self, services: Sequence[str], *, update: bool, told: Told) -> None:
+    async def up_shared(self, services: Sequence[str], *, update: bool, told: Told, grace: int = 0) -> None:
         for name in services:
             await self._moment(f"up {name}")
             self.world.pull(reference(self._plain, name))

@@ -99,6 +99,11 @@ class SimulatedProxy(ports.Proxy):
         return None
 
     @asks
+    async def open(self, container: Container) -> int | None:
+        self._box(container)
+        return sum(self._users.rows().values())
+
+    @asks
     async def state(self, container: Container, entry: Entry, key: str) -> Heard:
         self._box(container)
         traffic = self._users.traffic()

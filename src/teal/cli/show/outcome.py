@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from teal.cli.show.text import goes, paint, seconds
 from teal.run.migrate_results import OpenRow
-from teal.run.results import Cleaned, Drained, Outcome, Upped
+from teal.run.results import Cleaned, Drained, Gap, Outcome, Upped
 
 
 def outcome(result: Outcome) -> str:
@@ -54,6 +54,17 @@ def cleaned(result: Cleaned) -> str:
     verb = "would remove" if result.outcome == "planned" else "removed"
     head = f"{result.project}: cleanup {verb}" if listed else f"{result.project}: nothing to clean up"
     return _lines(*_healed(result.healed), head + ":" * bool(listed), *listed, *_notes(result.notes))
+
+
+def gap(found: Gap) -> str:
+    """Return what users notice while the proxy is restarted."""
+    within = f"within {found.stop:.0f} s" + " (its stop_grace_period)" * found.own
+    longest = f"as long as it takes to stop, at most {found.stop:.0f} s, and start" if found.own else "a second or two"
+    if found.open is None:
+        cut = f"what is open now is cut unless it ends {within}"
+    else:
+        cut = f"{found.open} in flight now, cut unless they end {within}" if found.open else "nothing is in flight now"
+    return f"{found.proxy} takes users' requests: they fail for {longest}; {cut}"
 
 
 def upped(result: Upped) -> str:

@@ -21,6 +21,7 @@ readonly IMAGES=( # in the order in which they build on each other
     caddy=caddy:2.11
     timescaledb-ha=timescale/timescaledb-ha:pg17
     redis=redis:8
+    nginx=nginx:1.28
 )
 readonly SUITE=trixie
 readonly BASE=teal-stand-in/base:$SUITE

@@ -37,6 +37,7 @@ class Container:
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # network name -> names that it has there
     addresses: Mapping[str, str] = field(default_factory=dict)  # network name -> IP address, running only
     ports: Mapping[int, tuple[str, int]] = field(default_factory=dict)  # container port -> published (ip, port)
+    published: frozenset[tuple[str, int]] = frozenset()  # (ip, port) on this host of each TCP port that it holds
     binds: Mapping[str, str] = field(default_factory=dict)  # path inside -> file or directory of this host
     grace: float = 0.0  # seconds between SIGTERM and SIGKILL that its definition gives it; 0 where it gives none
     pid: int = 0  # its first process, as this host counts; 0 where it doesn't run

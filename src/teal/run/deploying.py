@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Literal
 
 from teal.core.floor import is_below
+from teal.core.host_ports import changing_hands
 from teal.core.observed import Observed
 from teal.core.plan import WINDOW, Change, plan_deploy, plan_leave, plan_prepare, plan_rollback
+from teal.core.problem import Problem
 from teal.core.refuse import lost
 from teal.core.returning import rollback_release, way_back
 from teal.core.roles import Role
@@ -43,11 +45,12 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watc
         if options.window:
             await window.refuse_idle(Scene(ports, stack, watch, key=""))
         _refuse_lost(observed, stack)
+        hands = _changing_hands(observed, stack)
         change = _deploy_change(observed, stack, options)
         run = _Run(ports, stack, watch, change, began, healed)
         if options.window and not options.page:
             window.warn_long(run.scene)
-        for problem in warnings:
+        for problem in (*warnings, *hands):
             run.scene.note(problem.text, warning=True)
         absent = await making.absent(ports, stack)
         forced = options.force_memory or _needs_no_room(change)
@@ -78,6 +81,15 @@ async def _tell_shared_changes(scene: Scene) -> None:
         scene.note(problem.text, warning=True)
 
 
+def _changing_hands(observed: Observed, stack: Stack) -> tuple[Problem, ...]:
+    """Return what is to be known of the machine's ports; raise ``Refused`` where one would have two owners, or none."""
+    found = tuple(changing_hands(observed, stack))
+    for problem in found:
+        if problem.level == "error":
+            raise Refused(problem.message, hint=problem.remedy)
+    return found
+
+
 def _refuse_lost(observed: Observed, stack: Stack) -> None:
     """Raise ``Refused`` where a variable that the last release had is empty now."""
     for problem in lost(stack, last_release(observed)):
@@ -99,6 +111,7 @@ async def _planned_deploy(ports: Ports, stack: Stack, options: DeployOptions) ->
     """Return what a deploy would do; nothing is changed."""
     observed = await observe(ports, stack)
     _refuse_lost(observed, stack)
+    _changing_hands(observed, stack)
     change = _deploy_change(observed, stack, options)
     absent = await making.absent(ports, stack)
     first = plan_prepare(stack, build=options.build, absent=absent, force_memory=options.force_memory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from teal.core.fronts import BELIEVE, front, on_loopback
 from teal.core.observed import Observed
 from teal.core.preparing import preparation
 from teal.core.problem import Problem, error, warning
@@ -24,14 +25,15 @@ from teal.run.scene import Scene
 
 async def proxy_findings(ports: Ports, stack: Stack, observed: Observed, *, changed: str) -> list[Finding]:
     """Judge the proxy; *changed* names what differs from its container: its definition, its image, or nothing."""
-    found = [Finding("note", stack.proxy, f"its files were only read as text: {stack.evidence.unseen}")]
-    found = found if stack.evidence.unseen else []
+    text = f"its files were only read as text: {stack.evidence.unseen}"
+    found = [Finding("note", stack.proxy, text)] if stack.evidence.unseen else []
     proxy = next((c for c in observed.on(Side.PLAIN) if c.service == stack.proxy and c.running), None)
     if proxy is None:
         if stack.evidence.broken:
             message = f"Caddy does not accept its configuration: {stack.evidence.broken}"
             return [*found, Finding("error", stack.proxy, message, "mend the Caddyfile")]
-        return [*found, Finding("note", stack.proxy, "it does not run yet: its own settings were not looked at")]
+        note = Finding("note", stack.proxy, "it does not run yet: its own settings were not looked at")
+        return [*found, note, *_front(stack, trusts=stack.evidence.trusts or bool(stack.evidence.unseen))]
     try:
         loaded, version, grasp = await asyncio.gather(
             ports.proxy.loaded(proxy), ports.proxy.version(proxy), ports.proxy.grasp(proxy)
@@ -49,7 +51,22 @@ async def proxy_findings(ports: Ports, stack: Stack, observed: Observed, *, chan
     differs = changed or grasp.older or grasp.stale
     can_be_asked = not unswitched and not grasp.blind and diagnose(observed, stack) is None
     asked = await _asked(ports, stack, applied if differs else "") if can_be_asked else []
-    return [*found, *map(finding, problems), *asked]
+    known = not stack.evidence.unseen and not stack.evidence.broken
+    behind = _front(stack, trusts=stack.evidence.trusts if known else loaded.trusts)
+    return [*found, *map(finding, problems), *asked, *behind]
+
+
+def _front(stack: Stack, *, trusts: bool) -> list[Finding]:
+    """Say what a front of the proxy's needs, where the proxy does not believe it."""
+    if trusts:
+        return []
+    if shows := front(stack):
+        message = f"something else stands in front of it ({shows}), and it does not believe what that says of users"
+        return [Finding("warning", stack.proxy, message, BELIEVE)]
+    if on_loopback(stack):
+        message = "only this machine reaches it: where something on it is in front, the proxy does not believe that"
+        return [Finding("note", stack.proxy, message, BELIEVE.splitlines()[-1])]
+    return []
 
 
 def finding(problem: Problem) -> Finding:

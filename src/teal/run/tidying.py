@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from teal.core.floor import freed
+from teal.core.host_ports import refuse_held
 from teal.core.observed import Observed
 from teal.core.roles import Role
 from teal.core.side import Side
@@ -110,6 +111,8 @@ async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch, *, 
         scene = Scene(ports, stack, watch, key=ports.machine.secret())
         if observed.traffic is None:  # a proxy without a state file serves the plain names, and logs that it has none
             ports.proxy.write(PLAIN)
+        if stack.proxy in (*changed, *(name for name in wanted if name not in running)):
+            refuse_held(observed, stack)
         await refuse_outdated(scene)
         await _update(scene, changed)
         await start_shared(scene, wanted)

@@ -1,4 +1,4 @@
-"""Answers with its color and X-Forwarded-Proto, slowly where ``?seconds=`` asks for it; ends what it has begun."""
+"""Answers with its color, slowly where ``?seconds=`` asks for it; ends what it has begun."""
 
 import http.server
 import os
@@ -17,7 +17,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if "seconds=" in self.path:
             time.sleep(float(self.path.partition("seconds=")[2]))
-        body = f"{os.environ.get('TEAL_COLOR', 'plain')} {self.headers.get('X-Forwarded-Proto', '-')}\n".encode()
+        body = f"{os.environ.get('TEAL_COLOR', 'plain')}\n".encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

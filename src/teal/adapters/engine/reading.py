@@ -62,6 +62,7 @@ def container_in(side: Side, seen: Inspected) -> Container:
         aliases={name: tuple(endpoint.aliases or ()) for name, endpoint in (settings.networks or {}).items()},
         addresses=_addresses(settings) if running else {},
         ports=published(settings.ports) if running else published(seen.host_config.port_bindings),
+        published=held(settings.ports) if running else frozenset(),
         binds={each.destination: each.source for each in seen.mounts or () if each.type == "bind"},
         grace=float(seen.config.stop_timeout or 0),
         pid=state.pid if running else 0,
@@ -95,6 +96,12 @@ def published(bindings: Bindings | None) -> dict[int, tuple[str, int]]:
         if places and port and port not in found:
             found[port] = (places[0].host_ip or "0.0.0.0", port_in(places[0].host_port))  # noqa: S104 - what Docker means
     return found
+
+
+def held(bindings: Bindings | None) -> frozenset[tuple[str, int]]:
+    """Return every (ip, port) on the host at which a TCP port is published."""
+    tcp = (places or () for key, places in (bindings or {}).items() if not key.endswith(("/udp", "/sctp")))
+    return frozenset((each.host_ip, port_in(each.host_port)) for places in tcp for each in places)
 
 
 def port_in(written: str) -> int:

@@ -63,8 +63,12 @@ class Plain:
 
     def stop(self) -> None:
         """Remove containers, volumes, networks and built images."""
-        options = ("down", "--volumes", "--remove-orphans", "--timeout", "2", "--rmi", "local")
+        options = ("down", "--volumes", "--remove-orphans", "--timeout", "2")
         self._compose("--profile", "*", *options, check=False)
+        built = ["docker", "images", "--quiet", "--filter", f"label=com.docker.compose.project={self.project}"]
+        images = subprocess.run(built, check=False, capture_output=True, text=True).stdout.split()
+        if images:
+            subprocess.run(["docker", "rmi", "--force", *images], check=False, capture_output=True)
         if self.stack.expect.needs.edge:
             self._compose(*options, edge=True, check=False)
         for network in self.stack.expect.needs.networks:
@@ -75,7 +79,8 @@ class Plain:
             container = self._compose("ps", "--quiet", look.inside, check=False).strip().splitlines()
             argv = ["docker", "exec", *container[:1], "python3", "-c", INSIDE, look.url]
         else:
-            argv = ["curl", "-sgk", "-m", "5", *(["-H", f"Host: {look.host}"] if look.host else []), look.url]
+            exact = ["-g"] if "[:" in look.url else []  # else a range of ports is tried one by one
+            argv = ["curl", "-sk", *exact, "-m", "5", *(["-H", f"Host: {look.host}"] if look.host else []), look.url]
         return subprocess.run(argv, check=False, capture_output=True, text=True).stdout
 
     def _compose(self, *words: str, edge: bool = False, check: bool = True) -> str:

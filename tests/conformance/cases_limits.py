@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.case import Case
+from tests.conformance.case import RELEASED, Case
 
 TEST = ["CMD", "python", "-c", "pass", "$$x"]
 NO_GPU = "a GPU is needed to start it"
@@ -116,6 +116,11 @@ CASES = (
     Case(
         "healthcheck asked early",
         {"healthcheck": {"test": TEST, "interval": "20s", "start_period": "3s", "start_interval": "300ms"}},
+    ),
+    Case(
+        "healthcheck asked seldom",
+        {"healthcheck": {"test": TEST, "interval": "1m", "timeout": "2s", "retries": 2}},
+        roles=RELEASED,
     ),
     Case("healthcheck as a line", {"healthcheck": {"test": "test \"$$HOME\" != '$$x' || exit 1", "interval": "2s"}}),
     Case("healthcheck disabled", {"healthcheck": {"disable": True}}),

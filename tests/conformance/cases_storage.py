@@ -126,6 +126,8 @@ CASES = (
                 {"source": "closed-secret", "target": "closed"},
                 {"source": "odd-secret", "target": "odd"},
                 {"source": "empty-secret"},
+                {"source": "bytes-secret"},
+                {"source": "owned-secret", "target": "owned"},
             ]
         },
         {
@@ -135,6 +137,8 @@ CASES = (
                 "value-secret": {"environment": "MANY_LINES"},
                 "odd-secret": {"environment": "ODD_VALUE"},
                 "empty-secret": {"environment": "EMPTY_VALUE"},
+                "bytes-secret": {"file": "./bytes.bin"},
+                "owned-secret": {"file": "./owned.txt"},
             }
         },
     ),

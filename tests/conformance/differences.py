@@ -166,6 +166,14 @@ RUN = (
         keys="services.restart services.deploy.restart_policy",
     ),
     *_bound(
+        "Config.Healthcheck.StartPeriod Config.Healthcheck.StartInterval",
+        "until it is ready for the first time it is asked more often",
+        COLORED,
+        "healthcheck asked seldom",
+        lambda plain, teal: plain == ABSENT and 0 < teal <= 130e9,
+        keys="services.healthcheck.start_period services.healthcheck.start_interval services.healthcheck.interval",
+    ),
+    *_bound(
         "Config.Tty Config.OpenStdin inside.terminals inside.environment.TERM inside.mounts./dev/console "
         "inside.devices",
         ONE_RUN,

@@ -50,6 +50,7 @@ FILES = {
     "note.txt": "a note\n",
     "secret.txt": "first $line of it\nlast line of it\n",
     "closed.txt": "for its owner\n",
+    "owned.txt": "for user 4242\n",
     "run.sh": "#!/bin/sh\necho run\n",
     "with space": "spaces\n",
     "dollar$name.txt": "dollars\n",
@@ -64,4 +65,6 @@ FILES = {
     "included/inner.txt": "included\n",
     "built/Dockerfile": "FROM {image}\nRUN touch /conform-built\n",
 }
-MODES = {"run.sh": 0o755, "closed.txt": 0o600, "secret.txt": 0o640}
+BYTES = {"bytes.bin": bytes(range(256))}
+OWNERS = {"owned.txt": (4242, 4243)}  # as far as root runs the tests
+MODES = {"owned.txt": 0o400, "run.sh": 0o755, "closed.txt": 0o600, "secret.txt": 0o640}

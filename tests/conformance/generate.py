@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 
 from teal.core.rendered import to_json
 from tests.conformance.case import JOB, ONCE, ROLES, ROUTE, SHARED, Case, Tree, merged
-from tests.conformance.files import DOTENV, FILES, INCLUDED, MODES
+from tests.conformance.files import BYTES, DOTENV, FILES, INCLUDED, MODES, OWNERS
 
 SNIPPET = Path(__file__).parents[2] / "src" / "teal" / "adapters" / "caddy" / "teal.caddy"
 CHECK = {"test": ["CMD", "true"], "interval": "30s", "start_period": "20s", "start_interval": "500ms"}
@@ -162,6 +163,10 @@ class Plan:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text.replace("{image}", self.place.image), encoding="utf-8")
             path.chmod(MODES.get(name, 0o644))
+            if name in OWNERS and os.geteuid() == 0:
+                os.chown(path, *OWNERS[name])
+        for name, data in BYTES.items():
+            (folder / name).write_bytes(data)
         (folder / "included" / "stack.yml").write_text(self.place.filled(self.included(), "", 0), encoding="utf-8")
         (folder / ".env").write_text(DOTENV, encoding="utf-8")
         (folder / "compose.yml").write_text(to_json(self.compose()), encoding="utf-8")

@@ -132,6 +132,7 @@ class Watcher:
         self._thread = threading.Thread(target=self._watch)
         self.found: Looks = {}
         self.defined: dict[str, Tree] = {}
+        self._told: set[str] = set()
         self.trouble: list[str] = []
 
     def __enter__(self) -> Watcher:
@@ -145,7 +146,7 @@ class Watcher:
 
     def _watch(self) -> None:
         while not self._over.wait(0.15):
-            for id_ in containers(f"{self._world.project}-once"):
+            for id_ in set(containers(f"{self._world.project}-once")) - self._told:
                 try:
                     self._look(id_)
                 except AssertionError as error:
@@ -159,4 +160,5 @@ class Watcher:
         seen = see(one, self._world.asks())
         self.found[seen.service] = [seen]
         self.defined |= definitions([[seen]])  # what has no name goes with the container
-        said("kill", "--signal", "TERM", seen.id)
+        self._told.add(id_)
+        said("kill", "--signal", "TERM", id_)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from teal.adapters.compose import clean
+from teal.core.migrations import Migrations
+from teal.core.phase import Phase
 from teal.core.render import render, render_both, render_once
 from teal.core.render_files import live_mounts, mounted_images
 from teal.core.rendered import Required, to_json
@@ -281,8 +283,18 @@ def test_a_one_shot_keeps_what_only_one_can_have_since_only_one_runs() -> None:
 
     assert once().items() >= own.items()
     assert once(engine=(27, 0))["networks"] == {"default": {"ipv4_address": "10.0.0.7", "aliases": ["x"]}}
-    services["db"] = {"image": "postgres", "hostname": "loader"}
+    services["db"] = {"image": "postgres", "hostname": "loader", "networks": {"default": {"aliases": ["x"]}}}
     assert "hostname" not in once()
+    assert once()["networks"] == {"default": {"ipv4_address": "10.0.0.7", "gw_priority": 4}}
+
+
+def test_a_job_of_the_migrations_answers_to_no_name_of_the_service_whose_image_it_runs() -> None:
+    own: Tree = {"hostname": "www", "mac_address": "06:00:00:00:00:01", "networks": {"default": {"aliases": ["api"]}}}
+    services: Tree = {"web": {"image": "app", **own}, "proxy": {"image": "caddy", "networks": {"default": None}}}
+    stack = replace(stack_of(services), migrations=Migrations("web", commands={Phase.EXPAND: ("up",)}))
+    made = mapping(mapping(render_once(stack, Side.BLUE, making(stack)).tree["services"])["teal-migrate-expand"])
+    assert (made["networks"], made["command"]) == ({"default": None}, ["up"])
+    assert made.keys().isdisjoint(own.keys() - {"networks"})
 
 
 @pytest.mark.parametrize(("internal", "mode"), [(True, "none"), (False, "bridge")])

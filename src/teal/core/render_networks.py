@@ -76,14 +76,19 @@ def _own_address(service: Node, networks: Tree) -> Tree:
     return {first: {"mac_address": address, **own[first]}} if address and first else {}
 
 
-def met(service: Node, meets: frozenset[str], engine: tuple[int, int]) -> Tree:
-    """Return the networks of a *service* that runs once: those on which it meets others, as its owner asks for them."""
+def met(service: Node, meets: frozenset[str], engine: tuple[int, int], taken: frozenset[str]) -> Tree:
+    """Return the networks of a *service* that runs once: those on which it meets others, as its owner asks for them.
+
+    It has no alias that is *taken* by another service.
+    """
     networks = {key: options for key, options in networks_of(service).items() if key in meets}
-    return {key: _known(options, engine) or None for key, options in networks.items()}
+    return {key: _known(options, engine, taken) or None for key, options in networks.items()}
 
 
-def _known(options: Node, engine: tuple[int, int]) -> Tree:
-    return {k: v for k, v in options.items() if k != "gw_priority" or engine >= GATEWAYS}
+def _known(options: Node, engine: tuple[int, int], taken: frozenset[str]) -> Tree:
+    kept = {k: v for k, v in options.items() if k != "aliases" and (k != "gw_priority" or engine >= GATEWAYS)}
+    aliases = [alias for alias in map(text, sequence(options.get("aliases"))) if alias not in taken]
+    return {**kept, "aliases": aliases} if aliases else kept
 
 
 def alone(service: Node, model: Node) -> str:

@@ -62,19 +62,19 @@ def one_shot(wanted: Service, stack: Stack, making: Making, folder: Folder, meet
     made["labels"] = _labels(wanted.name, service, stack, making, None)
     made["restart"] = "no"
     _put(made, "healthcheck", dict(mapping(service.get("healthcheck"))))
-    _put(made, "hostname", _host(wanted.name, service, stack.models[folder.side]))
+    taken = _taken(wanted.name, stack.models[folder.side])
+    _put(made, "hostname", "" if service.get("hostname") in taken else service.get("hostname"))
     _put(made, "mac_address", service.get("mac_address"))
-    _put(made, "networks", met(service, meets, making.engine))
+    _put(made, "networks", met(service, meets, making.engine, taken))
     if networks_of(service) and "networks" not in made:
         made["network_mode"] = alone(service, stack.models[folder.side])
     return made
 
 
-def _host(name: str, service: Node, model: Node) -> str:
-    """Return the host name of what runs once; none that another service answers to, since it is a name in DNS."""
-    said = text(service.get("hostname"))
+def _taken(name: str, model: Node) -> frozenset[str]:
+    """Return the names that other services than *name* answer to: what runs once must not be taken for one of them."""
     others = (names_of(other, one) for other, one in services_in(model).items() if other != name)
-    return "" if any(said in names for names in others) else said
+    return frozenset().union(*others)
 
 
 def job(
@@ -89,6 +89,8 @@ def job(
     """Return the command *words* as a service called *name* that runs once, in all else like *wanted*."""
     made = one_shot(wanted, stack, making, folder, meets)
     made = {key: value for key, value in made.items() if key not in NAMESPACES or "service:" not in text(value)}
+    made = {key: value for key, value in made.items() if key not in _ONE_OWNER}  # the service itself may run meanwhile
+    _put(made, "networks", dict.fromkeys(mapping(made.get("networks"))))
     labels, environment = mapping(made["labels"]), mapping(made["environment"])
     options = f"{text(environment.get('PGOPTIONS'))} -c lock_timeout=1000".strip()
     return {

@@ -177,12 +177,14 @@ async def test_a_probe_passes_at_the_address_of_what_answers(ground: Ground) -> 
     for probe in (TcpProbe(PORT), HttpProbe(PORT)):
 
         async def passes(probe: TcpProbe | HttpProbe = probe) -> bool:
-            return await ground.engine.listening(address, probe)
+            return (await ground.engine.probe(address, probe)).passed
 
         await until(ground, passes, f"{probe} passes")
     assert "web listens\n" in await ground.engine.logs(one, lines=5)
     await ground.engine.stop(one, grace=10)
-    assert not await ground.engine.listening(address, TcpProbe(PORT))
+    for probe in (TcpProbe(PORT), HttpProbe(PORT)):
+        seen = await ground.engine.probe(address, probe)
+        assert (seen.passed, seen.status, bool(seen.said)) == (False, 0, True)
 
 
 async def test_events_begin_with_the_call_and_tell_of_the_stack_alone(ground: Ground) -> None:

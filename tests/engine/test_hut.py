@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +59,7 @@ def hut(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hut]:
     with (stack.folder / ".env").open("a", encoding="utf-8") as env:
         env.write(f"TEAL_HOME={folder / 'home'}\n")
     try:
-        stack.compose("up", "--detach", "--build", "--wait", "cache", "web", "worker", "proxy")
+        stack.compose("up", "--detach", "--build", "--wait", "cache", "brain", "web", "worker", "proxy")
         found.deploy()
         yield found
     finally:
@@ -67,11 +69,18 @@ def hut(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hut]:
         stack.remove()
 
 
-def test_a_release_that_never_got_healthy_is_listed_as_that_and_offered_by_no_hint(hut: Hut) -> None:
-    hut.deploy(status=1, MODE="broken", HEALTH_CHECK_TIMEOUT="3")
+def test_a_release_that_never_gets_healthy_is_told_early_explained_and_offered_by_no_hint(hut: Hut) -> None:
+    began = time.monotonic()
+    ended = hut.deploy(status=1, MODE="broken")
+    assert time.monotonic() - began < 100  # of 180
+    said = "GET / on port 8000 is answered with status 500: Something went wrong"
+    assert [each for each in ended.lines if each.get("text", "").endswith(f"/web runs, and {said}")]
+    assert "green/web has answered GET / on port 8000 with an error for 3" in ended.error["message"]
+    assert "LookupError: no such table: ducks" in ended.error["detail"]
+    assert ended.error["detail"].count('"GET / HTTP/1.1" 500') <= 2  # of some hundred
     (never,) = [each for each in hut.teal.status()["kept"] if each["release"] == 2]
     assert never["state"] == "never-served"
-    assert "/web " in never["why"]
+    assert never["why"] == ended.error["message"]
     hint = hut.teal.run("rollback", "99", status=1).error["hint"]
     assert hint == "kept releases besides the active one: 2 (never served)"
     assert "no earlier release to return to" in hut.teal.run("rollback", status=1).error["message"]
@@ -94,7 +103,8 @@ def test_a_release_that_was_aborted_right_after_its_switch_has_not_served(hut: H
 def test_a_rollback_that_failed_is_remembered_and_not_tried_again_unasked(hut: Hut) -> None:
     hut.deploy(SAYS=" again")
     hut.flag("break-one")
-    failed = hut.teal.run("rollback", status=1, HEALTH_CHECK_TIMEOUT="3").error["message"]
+    failed = hut.teal.run("rollback", status=1, HEALTH_CHECK_TIMEOUT="4").error["message"]
+    assert "/web does not pass its probe after 4 s: GET / on port 8000: status 500: Something went" in failed
     refused = hut.teal.run("rollback", status=1).error
     assert refused["message"] == f"the last rollback to release 1 failed: {failed}"
     assert "`teal rollback 1` tries it once more" in refused["hint"]
@@ -127,3 +137,42 @@ def test_an_image_that_is_not_there_is_pulled_and_where_it_can_not_be_the_kept_s
     assert (standby["target"], hut.teal.status()["active"]) == (active, active)
     for image in images.values():
         docker("rmi", image)
+
+
+SIGN = """
+import os, socket, sys, time
+def redis(words):
+    with socket.create_connection(("cache", 6379)) as cache:
+        cache.send(words.encode() + b"\\r\\n")
+        return cache.recv(99)
+while sys.argv[1] == "give":
+    redis("SET " + os.environ["SIGN"] + " up EX 60")
+    time.sleep(1)
+while b"up" not in redis("GET " + os.environ["SIGN"]):
+    print("no worker yet", flush=True)
+    time.sleep(0.5)
+os.execvp("python", ["python", "-u", "/app.py"])
+"""
+
+
+def test_a_route_that_waits_for_a_worker_comes_up_on_an_empty_server_and_elsewhere_is_told_what_it_needs(
+    hut: Hut,
+) -> None:
+    quiet = {"image": "python:3.13-slim", "init": True, "healthcheck": {"disable": True}, "stop_grace_period": "1s"}
+    sign = {"SIGN": "${SIGN:-one}"}
+    services = {
+        "web": {"command": ["python", "-c", SIGN, "wait"], "environment": sign},
+        "worker": {**quiet, "command": ["python", "-c", SIGN, "give"], "environment": sign},
+        "clock": {**quiet, "command": ["sleep", "infinity"], "restart": "unless-stopped"},
+    }
+    (hut.stack.folder / "compose.override.yml").write_text(json.dumps({"services": services}), encoding="utf-8")
+    hut.teal.run("down", "--yes")
+    assert hut.deploy(HEALTH_CHECK_TIMEOUT="20").result["outcome"] == "done"
+    assert hut.says() == "one"
+    jobs = hut.deploy("--force").result["phases"]["hand-over"]
+    assert 9.5 < jobs < 17, "worker and clock are watched for 10 s, side by side"
+    error = hut.deploy(status=1, SIGN="two", HEALTH_CHECK_TIMEOUT="5").error
+    assert "if web waits for worker, say so: `routes: {web: {needs: [worker]}}` in teal.yml" in error["hint"]
+    assert "no worker yet  (" in error["detail"]
+    (hut.stack.folder / "teal.yml").write_text("routes: {web: {needs: [worker]}}\n", encoding="utf-8")
+    assert hut.deploy(SIGN="two").result["outcome"] == "done"

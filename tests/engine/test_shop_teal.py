@@ -179,7 +179,7 @@ def test_a_release_that_never_gets_healthy_is_given_up_unnoticed(story: Story) -
             said = rolled.teal("deploy", "--health-timeout", "6s", status=1)
     finally:
         say(rolled, "BOOT_SECONDS", "0")
-    assert "does not answer its probe after 6 s" in said
+    assert "does not pass its probe after 6 s" in said
     number = max(story.releases.values()) + 1
     phase.demand_peace(aborted={str(number)})
     assert not [run for run in phase.runs if run.color != "blue"]

@@ -196,8 +196,14 @@ class Promises:
             and (side, self.world.release(box)) in self.served
         )
         held = self._users() is None and side is self.side
-        if not taken_back and not held:
+        if not taken_back and not held and self._anything_serves():
             self.broken("job", f"{by} started {box.name} while users belong to {self._users()}")
+
+    def _anything_serves(self) -> bool:
+        """Tell whether there is anything where users belong: before a first release a route may wait for a job."""
+        side = self._owner() or Side.PLAIN
+        there = self.world.on(side, ROTATING)
+        return any(box.up for box in there) if side is Side.PLAIN else bool(there)
 
     def _singletons(self, started: Box) -> None:
         self.checked["singletons"] += 1

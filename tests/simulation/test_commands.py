@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from teal.adapters.simulated.behaviour import Behaviour
-from teal.core.side import Side
-from teal.errors import Refused
+from teal.adapters.simulated.world import Happening
+from teal.core.side import COLORS, Side
+from teal.errors import NeedsPerson, Refused, Unhealthy
 from tests.simulation.simulation import Simulation
-from tests.simulation.stack import OPENING, ROTATING
+from tests.simulation.stack import JOBS, OPENING, ROTATING, SETTINGS, stack_of
 
 
 @pytest.fixture
@@ -86,6 +87,61 @@ def test_a_variable_that_is_gone_since_the_last_release_stops_a_deploy(world: Si
     assert isinstance(refused, Refused)
     assert refused.message == "KEY is not set any more: release 1 had it"
     assert world.run("status").value.release == 1
+
+
+def test_jobs_without_a_healthcheck_are_waited_for_side_by_side(world: Simulation) -> None:
+    world.plain_up()
+    world.users.flow()
+    took = ok(world, "deploy").phases["hand-over"]  # type: ignore[attr-defined]
+    assert 10.0 < took < 12.0, "each is watched for 10 s"
+
+
+def test_a_job_that_fails_takes_no_other_back(world: Simulation) -> None:
+    world.plain_up()
+    world.users.flow()
+    ok(world, "deploy")
+    version = world.new_source()
+    world.world.behaviours["queue", version] = Behaviour(exits_after=1.0)
+    error = world.run("deploy").error
+    assert isinstance(error, NeedsPerson)
+    assert error.message == "green/queue restarts in a loop (status 1, 3 restarts); the old queue goes on"
+    up = {side: sorted(world.world.service(box) for box in world.world.on(side) if box.up) for side in COLORS}
+    assert up == {Side.BLUE: ["queue"], Side.GREEN: ["admin", "api", "clock", "web"]}
+
+
+def test_on_an_empty_server_a_route_may_wait_for_a_job(world: Simulation) -> None:
+    sides: list[Side | None] = []
+
+    def note(happening: Happening) -> None:
+        if happening.kind == "started" and happening.box and world.world.service(happening.box) in JOBS:
+            traffic = world.users.traffic()
+            sides.append(traffic.side if traffic else None)
+
+    world.world.watchers.append(note)
+    ok(world, "deploy")
+    assert sides == [Side.PLAIN, Side.PLAIN]
+    world.users.flow()
+    world.sleep(2)
+
+
+def test_an_answer_that_is_steadily_an_error_is_told_early_and_waited_for_no_longer_than_asked() -> None:
+    patient = replace(SETTINGS, health_timeout=100.0)
+    for asked, least, most in ((False, 30.0, 50.0), (True, 100.0, 120.0)):
+        world = Simulation(stack_of("a", replace(patient, health_asked=asked)))
+        world.plain_up()
+        world.users.flow()
+        version = world.new_source()
+        world.world.behaviours["web", version] = Behaviour(healthy=False, answers=500, gives_up=1e6)
+        result, began = world.begin("deploy"), world.loop.time()
+        world.finish(result)
+        error = result.result().error
+        assert isinstance(error, Unhealthy)
+        assert "status 500" in error.message
+        assert least < world.loop.time() - began < most
+        told = [each for each in result.result().said if getattr(each, "kind", "") == "warning"]
+        assert any("web runs, and GET / on port 8000 is answered with status 500" in each.text for each in told)
+        assert world.promises.violations == []
+        world.close()
 
 
 def test_a_deploy_without_a_change_changes_nothing(world: Simulation) -> None:

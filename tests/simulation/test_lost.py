@@ -10,7 +10,7 @@ from teal.core.traffic import to
 from tests.simulation.simulation import Simulation
 
 
-@pytest.mark.parametrize("after", [1.0, 5.0, 8.0, 16.0, 21.0, 24.5])
+@pytest.mark.parametrize("after", [1.0, 5.0, 8.0, 11.0, 13.0, 14.0])
 @pytest.mark.parametrize("text", [None, "", "blu\n"])
 def test_a_state_file_that_is_lost_during_a_run_is_restored_by_it(
     world: Simulation, after: float, text: str | None

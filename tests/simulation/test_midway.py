@@ -106,7 +106,7 @@ def test_a_service_that_dies_during_leave_is_the_one_exception_to_one_release_fo
     world = Simulation(every=0.05)
     world.plain_up()
     world.users.flow()
-    world.world.behaviours["api", world.new_source()] = Behaviour(exits_after=5.0)
+    world.world.behaviours["api", world.new_source()] = Behaviour(exits_after=4.0)
     world.run("deploy")
     world.run("leave")
     assert world.users.counts["mixed"]

@@ -21,7 +21,7 @@ from teal.core.side import COLORS, Side, key_of
 from teal.core.stack import Service, Stack
 from teal.core.steps import Retire
 from teal.core.traffic import to
-from teal.run import deploying, healing, looking, making, once, perform, starting, tidying, traffic
+from teal.run import deploying, handover, healing, looking, making, once, perform, starting, tidying, traffic
 from teal.run.observing import observe
 from teal.run.ports import Ports
 from tests.simulation import promises, simulation
@@ -91,7 +91,7 @@ def plain_names_for_everybody(patch: Patch) -> None:
 
 
 def no_gate(patch: Patch) -> None:
-    async def start(scene: Any, side: Side, _: Any, names: Any) -> bool:
+    async def start(scene: Any, side: Side, _: Any, names: Any, **__: Any) -> bool:
         for container in await scene.containers(side, frozenset(names)):
             await scene.ports.engine.start(container.id)
         return False
@@ -107,10 +107,10 @@ def jobs_before_the_switch(patch: Patch) -> None:
 
 
 def two_singletons(patch: Patch) -> None:
-    async def hand_over(scene: Any, service: str, _: Any, to: Side, release: Any) -> bool:
-        return bool(await once.start(scene, to, release, (service,)))
+    async def stop_old(*_: Any) -> tuple[()]:
+        return ()
 
-    patch.setattr(once, "hand_over", hand_over)
+    patch.setattr(handover, "_stop_old", stop_old)
 
 
 def onto_the_active_color(patch: Patch) -> None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from teal.core.drain import Draining, Open, open_on
-from teal.core.gate import judge
-from teal.core.order import stop_waves
+from teal.core.gate import Probed, is_broken, judge, patience
+from teal.core.order import behind, stop_waves
 from teal.core.preflight import Room, check_room
 from teal.core.side import Side
-from teal.core.stack import Health, HttpProbe
+from teal.core.stack import Health, HttpProbe, Service
 from teal.core.traffic import Mode, Traffic, format_traffic, parse_traffic
 from teal.errors import Refused
 from tests.unit.worlds import API, CLOCK, QUEUE, WEB, container
@@ -66,6 +66,49 @@ def test_a_crash_loop_is_explained_with_the_status_only_where_there_is_one() -> 
         "restarts in a loop (status 1, 3 restarts)",
         "restarts in a loop (3 restarts)",
     ]
+
+
+def test_a_wait_that_ends_says_what_healthcheck_and_probe_said_last() -> None:
+    sick = container("web", Side.GREEN, 8, health="starting", unwell="status 22: error 500")
+    assert patience(WEB, sick, 25.0, Probed(passed=False, status=500, said="no such table")) == (
+        "does not pass its probe after 25 s: its healthcheck: status 22: error 500; "
+        "GET / on port 8000: status 500: no such table"
+    )
+    assert patience(CHECKED, sick, 25.0) == "is still starting after 25 s: its healthcheck: status 22: error 500"
+    silent = Probed(passed=False, said="connection refused")
+    nothing = container("web", Side.GREEN, 8)
+    assert patience(WEB, nothing, 9.0, silent) == (
+        "does not pass its probe after 9 s: GET / on port 8000: connection refused"
+    )
+    given_up = judge(CHECKED, replace(sick, health="unhealthy"), answers=False, now=9.0)
+    assert given_up.why == "is unhealthy: its healthcheck used up all its retries, at last with status 22: error 500"
+
+
+@pytest.mark.parametrize(
+    ("service", "status", "seconds", "broken"),
+    [
+        pytest.param(WEB, 500, 31.0, True, id="an error of its own, for long"),
+        pytest.param(WEB, 500, 29.0, False, id="not yet for long"),
+        pytest.param(WEB, 503, 300.0, False, id="it may be booting"),
+        pytest.param(WEB, 502, 300.0, False, id="what is behind it may be booting"),
+        pytest.param(WEB, 404, 300.0, False, id="no error of the server's"),
+        pytest.param(WEB, 0, 300.0, False, id="no answer at all"),
+        pytest.param(CHECKED, 500, 300.0, False, id="its own healthcheck decides"),
+    ],
+)
+def test_an_answer_that_is_steadily_an_error_ends_the_wait_and_one_of_booting_does_not(
+    service: Service, status: int, seconds: float, broken: bool
+) -> None:
+    assert is_broken(service, Probed(passed=False, status=status), seconds) is broken
+
+
+def test_behind_a_service_is_what_it_depends_on_and_behind_a_route_all_that_routes_need() -> None:
+    cache = replace(QUEUE, name="cache", after={"store": "service_started"})
+    jobs = replace(QUEUE, after={"cache": "service_healthy", "db": "service_healthy"})
+    every = {each.name: each for each in (WEB, API, jobs, cache)}
+    assert behind("queue", every) == ("cache", "db", "store")
+    assert behind("web", every) == ("api", "db")
+    assert behind("web", {**every, "web": replace(WEB, after={})}) == ("api",)
 
 
 def test_a_missing_row_is_an_error_and_not_a_zero() -> None:

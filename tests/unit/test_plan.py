@@ -40,6 +40,7 @@ from teal.core.steps import (
     RunHook,
     RunOnce,
     Settle,
+    Singleton,
     Start,
     StartShared,
     Step,
@@ -78,8 +79,7 @@ def test_a_deploy_fills_the_other_color_proves_it_and_then_switches() -> None:
 
 def test_workers_and_singletons_come_after_the_switch_and_the_old_color_goes_last() -> None:
     assert deploy(BLUE_7).after == (
-        Start(Side.GREEN, 8, ("queue",)),
-        HandOver("clock", Side.BLUE, Side.GREEN, 8),
+        HandOver(Side.GREEN, 8, ("queue",), (Singleton("clock", Side.BLUE),)),
         Drain(Side.BLUE),
         Retire(Side.BLUE, ALL),
         Settle(Side.GREEN),
@@ -139,6 +139,13 @@ def test_a_failed_deploy_leaves_the_active_color_untouched() -> None:
     assert not [step for step in undo if isinstance(step, (Clear, Retire)) and step.side is Side.BLUE]
 
 
+def test_where_nothing_serves_the_jobs_start_with_the_routes_which_may_wait_for_one() -> None:
+    assert Start(Side.BLUE, 1, ("web", "api"), ("queue", "clock")) in deploy(EMPTY).before
+    held = replace(EMPTY, containers=(container("clock", Side.PLAIN, None, state="restarting"),))
+    assert Start(Side.BLUE, 1, ("web", "api"), ("queue",)) in deploy(held).before  # two must never run
+    assert Start(Side.GREEN, 8, ("web", "api")) in deploy(BLUE_7).before
+
+
 def test_the_first_deploy_has_nothing_to_drain_or_retire() -> None:
     plan = deploy(EMPTY)
     assert plan.source is None
@@ -153,7 +160,7 @@ def test_a_first_deploy_never_fills_the_color_that_the_state_file_names_already(
 def test_a_plain_stack_is_adopted_apart_from_its_containers_which_are_removed_at_the_end() -> None:
     plan = deploy(PLAINLY)
     assert Create(Side.BLUE, 1, apart=True) in plan.before
-    assert HandOver("clock", Side.PLAIN, Side.BLUE, 1) in plan.after
+    assert HandOver(Side.BLUE, 1, ("queue",), (Singleton("clock", Side.PLAIN),)) in plan.after
     farewell = plan.after[plan.after.index(Drain(Side.PLAIN)) :]
     assert farewell[:4] == (Drain(Side.PLAIN), Retire(Side.PLAIN, ALL), Remove(ALL), Join(Side.BLUE, 1))
 

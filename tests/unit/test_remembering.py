@@ -75,4 +75,4 @@ def test_the_project_is_known_without_asking_compose(tmp_path: Path, text: str, 
 def test_what_option_and_environment_say_now_beats_what_was_kept() -> None:
     kept = Settings(health_timeout=60.0, drain_timeout=7.0, keep_releases=5, retire="keep")
     now = again(kept, Overrides(drain_timeout="1m"), {"HEALTH_CHECK_TIMEOUT": "5m"})
-    assert now == Settings(health_timeout=300.0, drain_timeout=60.0, keep_releases=5, retire="keep")
+    assert now == Settings(health_timeout=300.0, health_asked=True, drain_timeout=60.0, keep_releases=5, retire="keep")

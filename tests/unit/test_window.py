@@ -25,6 +25,7 @@ from teal.core.steps import (
     Retire,
     RunWindow,
     Settle,
+    Singleton,
     Start,
     Switch,
 )
@@ -86,7 +87,8 @@ def test_a_window_that_fails_before_anybody_is_held_holds_nobody_and_starts_noth
 
 def test_a_window_never_takes_a_job_of_the_old_release_back() -> None:
     """It would run on a database that was changed under it."""
-    assert HandOver("clock", None, Side.GREEN, 8) in plan_deploy(BLUE_7, MIGRATING, change()).after
+    jobs = HandOver(Side.GREEN, 8, ("queue",), (Singleton("clock", None),))
+    assert jobs in plan_deploy(BLUE_7, MIGRATING, change()).after
 
 
 def test_a_window_where_nothing_serves_holds_nobody() -> None:

@@ -25,13 +25,14 @@ class Overrides:
 def settings_of(overrides: Overrides, environment: Mapping[str, str], said: TealYml) -> Settings:
     """Return the settings in force; ConfigError names the option, variable or key that can't be understood."""
     times = said.timeouts
+    health = (
+        ("--health-timeout", overrides.health_timeout),
+        ("HEALTH_CHECK_TIMEOUT", environment.get("HEALTH_CHECK_TIMEOUT")),
+        ("timeouts.health in teal.yml", times.health),
+    )
     return Settings(
-        health_timeout=_first(
-            ("--health-timeout", overrides.health_timeout),
-            ("HEALTH_CHECK_TIMEOUT", environment.get("HEALTH_CHECK_TIMEOUT")),
-            ("timeouts.health in teal.yml", times.health),
-            default=_DEFAULTS.health_timeout,
-        ),
+        health_timeout=_first(*health, default=_DEFAULTS.health_timeout),
+        health_asked=any(written not in {None, ""} for _, written in health),
         health_interval=_first(
             ("--health-interval", overrides.health_interval),
             ("HEALTH_CHECK_INTERVAL", environment.get("HEALTH_CHECK_INTERVAL")),
@@ -54,8 +55,12 @@ def settings_of(overrides: Overrides, environment: Mapping[str, str], said: Teal
 
 def again(settings: Settings, overrides: Overrides, environment: Mapping[str, str]) -> Settings:
     """Return kept *settings* with what option and environment say now."""
+    asked = settings.health_asked or settings.health_timeout != _DEFAULTS.health_timeout
     times = Timeouts(
-        settings.health_timeout, settings.health_interval, settings.drain_timeout, settings.websocket_drain
+        settings.health_timeout if asked else None,
+        settings.health_interval,
+        settings.drain_timeout,
+        settings.websocket_drain,
     )
     said = TealYml(timeouts=times, retention=Retention(settings.keep_releases), retire=settings.retire)
     return settings_of(overrides, environment, said)

@@ -40,6 +40,7 @@ class Container:
     published: frozenset[tuple[str, int]] = frozenset()  # (ip, port) on this host of each TCP port that it holds
     binds: Mapping[str, str] = field(default_factory=dict)  # path inside -> file or directory of this host
     grace: float = 0.0  # seconds between SIGTERM and SIGKILL that its definition gives it; 0 where it gives none
+    unwell: str = ""  # what its healthcheck said when it was run last and failed: status and output
     pid: int = 0  # its first process, as this host counts; 0 where it doesn't run
 
     @property

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
+from teal.core.roles import Role
 from teal.core.stack import Service
 
 
 def waits_for(service: Service, among: Collection[str]) -> dict[str, str]:
     """Return what *service* waits for before it is started, of those *among*: name -> Compose's condition."""
     return {name: condition for name, condition in service.after.items() if name in among}
+
+
+def behind(name: str, services: Mapping[str, Service]) -> tuple[str, ...]:
+    """Return what may be to blame where the service *name* runs and is not well.
+
+    That is what it depends on, over any number of steps, and for a route all that routes need.
+    """
+    found: dict[str, None] = {}
+    ahead = [name]
+    while ahead:
+        service = services.get(ahead.pop(0))
+        new = [other for other in (service.after if service else ()) if other not in found and other != name]
+        found |= dict.fromkeys(new)
+        ahead += new
+    if services[name].role is Role.ROUTE:
+        found |= {each.name: None for each in services.values() if each.needed and each.name != name}
+    return tuple(found)
 
 
 def stop_waves(services: Iterable[Service]) -> tuple[tuple[Service, ...], ...]:

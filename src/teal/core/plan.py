@@ -39,6 +39,7 @@ from teal.core.steps import (
     RunOnce,
     RunWindow,
     Settle,
+    Singleton,
     Start,
     StartShared,
     Step,
@@ -69,6 +70,7 @@ class Change:
     held: bool = False  # users' requests are held or turned away, and are so again where it fails
     spared: tuple[str, ...] = ()  # jobs that still run plainly beside the source, since its own failed
     idle: Side | None = None  # a third side that stands there and serves nobody: its jobs must not run beside the new
+    beside: tuple[str, ...] = ()  # jobs that start with the routes, since nothing serves that they could disturb
     left: tuple[str, ...] = ()  # stopped plain containers, which nothing may revive
 
 
@@ -193,7 +195,7 @@ def _take_over(
 ) -> Plan:
     """Put the common body around *fill*: start, check, switch and what follows; *between* has the database alone."""
     opening = tuple(service.name for service in change.coming if service.opens)
-    start: tuple[Step, ...] = (*between, Start(change.target, change.release, opening))
+    start: tuple[Step, ...] = (*between, Start(change.target, change.release, opening, change.beside))
     if change.strategy == "recreate" and change.source is not None:
         leaving = tuple(service.name for service in change.leaving)
         limit = HELD if change.window and not change.page else 0.0
@@ -240,12 +242,7 @@ def _after(change: Change, prune: Step | None) -> tuple[Step, ...]:
         steps.append(RunHook("post-switch", target, release))
     if change.idle is not None:
         steps += [Drain(change.idle), Clear(change.idle)]
-    following = tuple(s.name for s in change.coming if s.role is Role.WORKER and not s.opens)
-    if following:
-        steps.append(Start(target, release, following))
-    giver = None if change.window else source  # old code doesn't come back onto a database that was changed under it
-    for each in (s.name for s in change.coming if s.role is Role.SINGLETON):
-        steps.append(HandOver(each, Side.PLAIN if each in change.spared else giver, target, release))
+    steps += _handing_over(change)
     steps += _leftovers(change)
     if source is not None:
         steps += _farewell(change, source)
@@ -255,6 +252,18 @@ def _after(change: Change, prune: Step | None) -> tuple[Step, ...]:
     if "post-deploy" in change.hooks:
         steps.append(RunHook("post-deploy", target, release))
     return tuple(steps)
+
+
+def _handing_over(change: Change) -> list[Step]:
+    """Return how the jobs come to run on the target."""
+    workers = tuple(s.name for s in change.coming if s.role is Role.WORKER and not s.opens)
+    giver = None if change.window else change.source  # old code doesn't come back onto a database that has changed
+    singletons = tuple(
+        Singleton(s.name, Side.PLAIN if s.name in change.spared else giver)
+        for s in change.coming
+        if s.role is Role.SINGLETON
+    )
+    return [HandOver(change.target, change.release, workers, singletons)] if workers or singletons else []
 
 
 def _leftovers(change: Change) -> list[Step]:

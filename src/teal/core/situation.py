@@ -8,6 +8,7 @@ from teal.core.choices import Strategy
 from teal.core.observed import Observed
 from teal.core.plan import Change
 from teal.core.release import Release
+from teal.core.roles import Role
 from teal.core.side import COLORS, Side
 from teal.core.stack import Service, Stack
 from teal.core.traffic import Mode
@@ -87,9 +88,20 @@ def change_to(
         hooks=frozenset(hook.when for hook in stack.hooks),
         spared=spared,
         idle=_idle(observed, stack, source, target),
+        beside=_free_jobs(observed, stack, release) if source is None else (),
         left=_left_plainly(observed, stack) if source is not Side.PLAIN else (),
         held=observed.traffic is not None and observed.traffic.side is None,
     )
+
+
+def _free_jobs(observed: Observed, stack: Stack, release: Release | None) -> tuple[str, ...]:
+    """Return the jobs that may start before the switch where nothing serves: a route may wait for one of them.
+
+    There is nothing to protect then, but of a singleton another one may still run somewhere.
+    """
+    alive = {container.service for container in observed.containers if container.alive}
+    services = release.rotating if release else stack.rotating
+    return tuple(s.name for s in services if not s.opens and (s.role is Role.WORKER or s.name not in alive))
 
 
 def _idle(observed: Observed, stack: Stack, source: Side | None, target: Side) -> Side | None:

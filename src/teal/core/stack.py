@@ -157,6 +157,7 @@ class Settings:
     """The knobs, in seconds and counts."""
 
     health_timeout: float = 180.0
+    health_asked: bool = False  # somebody has asked for that much patience: a service is given all of it
     health_interval: float = 3.0
     drain_timeout: float = 30.0
     websocket_drain: float = 10.0

@@ -127,12 +127,13 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """*services* on *side* run and have passed the gate."""
+    """*services* on *side* run and have passed the gate; *beside* were started with them, and are not waited for."""
 
     name: ClassVar[StepName] = StepName.START
     side: Side
     release: int | None
     services: tuple[str, ...]
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,14 +214,25 @@ class Confirm:
 
 
 @dataclass(frozen=True, slots=True)
-class HandOver:
-    """Singleton *service* runs on *to* and nowhere else."""
+class Singleton:
+    """A singleton that changes hands, and the side whose own goes on where the new one fails."""
 
-    name: ClassVar[StepName] = StepName.HAND_OVER
     service: str
     source: Side | None
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """The jobs run on *to*: *workers* beside the old ones, *singletons* there and nowhere else.
+
+    All are waited for at once. One that fails is stopped, and the old one goes on.
+    """
+
+    name: ClassVar[StepName] = StepName.HAND_OVER
     to: Side
     release: int | None
+    workers: tuple[str, ...]
+    singletons: tuple[Singleton, ...]
 
 
 @dataclass(frozen=True, slots=True)

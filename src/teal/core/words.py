@@ -40,8 +40,9 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
             return f"record the contracts that release {release} brings"
         case s.Create(side, release, apart):
             return f"create {_what(side, release)}" + (", apart from the plain containers" if apart else "")
-        case s.Start(side, _, services):
-            return f"start {_listed(services)} on {side} and wait until healthy"
+        case s.Start(side, _, services, beside):
+            more = f"; start {_listed(beside)}, too" if beside else ""
+            return f"start {_listed(services)} on {side} and wait until healthy{more}"
         case s.Check(side):
             return f"check {side} through the proxy"
         case s.RunHook(when):
@@ -58,8 +59,8 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
             return f"switch all routes to {_what(to, release)}"
         case s.Confirm(side):
             return f"ask through the proxy whether {side} answers"
-        case s.HandOver(service, source, to):
-            return f"hand {service} over" + (f" from {source}" if source else "") + f" to {to}"
+        case s.HandOver(to, _, workers, singletons):
+            return _hand_over(to, workers, tuple(each.service for each in singletons))
         case s.Drain(side):
             return f"drain {side}"
         case s.Retire(side, services):
@@ -94,6 +95,12 @@ def _of_contract(step: c.ContractStep) -> str:
             return f"bring back what {contract} had renamed"
         case _:
             assert_never(step)
+
+
+def _hand_over(to: Side, workers: Sequence[str], singletons: Sequence[str]) -> str:
+    parts = [f"start {_listed(workers)} on {to}"] if workers else []
+    parts += [f"hand {_listed(singletons)} over to {to}"] if singletons else []
+    return f"{', '.join(parts)}, and wait until healthy"
 
 
 def _hold(limit: float, *, page: bool) -> str:

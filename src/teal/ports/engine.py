@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from teal.core.gate import Probed
 from teal.core.observed import Container
 from teal.core.stack import HttpProbe, ImageFacts, TcpProbe
 
@@ -141,6 +142,6 @@ class Engine(Protocol):
         """Remove a tag, and the image when nothing else names it or uses it."""
         ...
 
-    async def listening(self, address: str, probe: HttpProbe | TcpProbe) -> bool:
-        """Tell whether *probe* passes at *address* within a second."""
+    async def probe(self, address: str, probe: HttpProbe | TcpProbe) -> Probed:
+        """Return what *probe* comes to at *address* within a second."""
         ...

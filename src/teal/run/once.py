@@ -7,15 +7,13 @@ from collections.abc import Iterable
 
 from teal.core.choices import BEFORE_SWITCH, Moment
 from teal.core.names import one_shot_name
-from teal.core.observed import Container
 from teal.core.side import Side, once_project
-from teal.core.stack import GRACE, Hook
-from teal.errors import CheckFailed, Failed, Refused, TealError, Unhealthy
-from teal.run import lives
+from teal.core.stack import Hook
+from teal.errors import CheckFailed, Failed, Refused, Unhealthy
+from teal.run.evidence import TAIL
 from teal.run.observing import observe
 from teal.run.outdated import outdated
 from teal.run.scene import Scene
-from teal.run.starting import TAIL, start
 
 
 class _Last:
@@ -100,59 +98,6 @@ async def run_once(scene: Scene, service: str, release: int) -> bool:
             hint="the active release was not touched",
         )
     return False
-
-
-async def hand_over(scene: Scene, service: str, source: Side | None, to: Side, release: int | None) -> bool:
-    """Stop singleton *service* wherever it runs but on *to*, start it there; undone where the new one isn't healthy.
-
-    It may run on a third side: where an earlier release's own failed, the one before it went on.
-    """
-    others = {side: await scene.containers(side, frozenset({service})) for side in Side if side is not to}
-    running = tuple(c for found in others.values() for c in found if c.alive)
-    old = running or (others.get(source, ()) if source else ())
-    for container in old:
-        await _stop_singleton(scene, container)
-    try:
-        return await start(scene, to, release, (service,))
-    except TealError as error:
-        await _take_back(scene, service, _one_of(old, source), to, error)
-        return False
-
-
-def _one_of(old: tuple[Container, ...], source: Side | None) -> tuple[Container, ...]:
-    """Return those of one side only, the source's if it can be: a hand may have started another one beside it."""
-    first = min(old, key=lambda c: (c.side is not source, not c.running), default=None)
-    return tuple(container for container in old if first is not None and container.side is first.side)
-
-
-async def _stop_singleton(scene: Scene, container: Container) -> None:
-    """Stop a singleton with the grace that its own release gives it."""
-    services = {s.name: s for s in (*scene.stack.rotating, *scene.services(container.release))}
-    await lives.end(scene, container, services[container.service], grace=services[container.service].grace)
-
-
-async def _take_back(scene: Scene, service: str, old: tuple[Container, ...], to: Side, error: TealError) -> None:
-    """Stop the new singleton, start the old one again, and leave the rest to a person."""
-    for container in await scene.containers(to, frozenset({service})):
-        await scene.ports.engine.stop(container.id, grace=GRACE)
-    for container in old:
-        await scene.ports.engine.start(container.id)
-    scene.spared.add(service)
-    scene.worries.append(f"{error.message}; the old {service} runs again")
-    scene.note(f"{error.message}\n{error.detail}".rstrip(), warning=True)
-
-
-async def follow(scene: Scene, side: Side, release: int | None, names: tuple[str, ...]) -> bool:
-    """Start the workers after the switch; one that fails is stopped, and the old ones go on."""
-    try:
-        return await start(scene, side, release, names)
-    except TealError as error:
-        for container in await scene.containers(side, frozenset(names)):
-            await scene.ports.engine.stop(container.id, grace=GRACE)
-        scene.spared.update(names)
-        scene.worries.append(f"{error.message}; the old {', '.join(names)} go on")
-        scene.note(f"{error.message}\n{error.detail}".rstrip(), warning=True)
-        return False
 
 
 async def run_hooks(scene: Scene, when: Moment, facts: dict[str, str]) -> bool:

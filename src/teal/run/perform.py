@@ -45,6 +45,7 @@ from teal.run import (
     changing,
     contracts,
     gate,
+    handover,
     judging,
     making,
     migrating,
@@ -84,8 +85,8 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
             return await migrating.record(scene, release)
         case Create(side, release, apart):
             return await changing.create(scene, side, release, apart=apart)
-        case Start(side, release, services):
-            return await _start(scene, plan, step)
+        case Start(side, release, services, beside):
+            return await starting.start(scene, side, release, services, beside=beside)
         case Check(side, release):
             await traffic.check(scene, side, release)
         case RunHook(when, _, _):
@@ -102,8 +103,8 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
             return await _switch(scene, plan, to, release)
         case Confirm(side):
             await traffic.confirm(scene, side, plan.release if side.is_color else None)
-        case HandOver(service, source, to, release):
-            return await once.hand_over(scene, service, source, to, release)
+        case HandOver():
+            return await handover.hand_over(scene, step)
         case Drain(side):
             await _drain(scene, side)
         case Retire(side, services):
@@ -155,13 +156,6 @@ async def _backfill(scene: Scene, plan: Plan, step: Backfill) -> bool:
         scene.worries.append(f"{error.message}; `teal migrate backfill` goes on")
         scene.note(f"{error.message}\n{error.detail}".rstrip(), warning=True)
         return False
-
-
-async def _start(scene: Scene, plan: Plan, step: Start) -> bool:
-    """Start before the switch, where a failure ends the deploy, or after it, where it worries a person."""
-    if step in plan.after:
-        return await once.follow(scene, step.side, step.release, step.services)
-    return await starting.start(scene, step.side, step.release, step.services)
 
 
 async def _switch(scene: Scene, plan: Plan, to: Side, release: int | None) -> bool:

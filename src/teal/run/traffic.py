@@ -12,7 +12,7 @@ from teal.core.side import Side, key_of
 from teal.core.stack import CommandCheck, HttpCheck, HttpProbe, Service
 from teal.core.traffic import Mode, Traffic, to
 from teal.errors import CheckFailed, Failed, Refused, TealError, Unavailable
-from teal.run import away, starting
+from teal.run import away, evidence
 from teal.run.door import any_entry, entry_of
 from teal.run.results import Drained
 from teal.run.scene import Scene
@@ -111,7 +111,7 @@ async def confirm(scene: Scene, side: Side, release: int | None) -> None:
     for route in scene.services(release):
         seen = await _answers_from(scene, side, route) if route.role is Role.ROUTE else ""
         if seen:
-            detail = await starting.last_words(scene, await scene.containers(side, frozenset({route.name})))
+            detail = await evidence.last_words(scene, await scene.containers(side, frozenset({route.name})))
             message = f"after the switch {side}/{route.name} did not answer: {seen}"
             raise Failed(message, hint="its last log lines are above", detail=detail)
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import cast, get_args
 
-from teal.adapters.engine.shapes import Bindings, Inspected, MemoryStats, NetworkSettings
+from teal.adapters.engine.shapes import Bindings, HealthState, Inspected, MemoryStats, NetworkSettings
+from teal.core.log import last_line
 from teal.core.observed import Container, Healthy, State
 from teal.core.side import Side, project_of
 
@@ -53,6 +54,7 @@ def container_in(side: Side, seen: Inspected) -> Container:
         image=seen.image,
         state=_state(state.status),
         health=_health(state.health.status if state.health else "none"),
+        unwell=_unwell(state.health) if running else "",
         started=epoch(state.started_at),
         finished=epoch(state.finished_at),
         exit_code=state.exit_code,
@@ -114,6 +116,17 @@ def used(memory: MemoryStats) -> int:
     """Return bytes in use without the page cache that the kernel can take back, for cgroup v1 and v2."""
     stats = memory.stats or {}
     return max(0, memory.usage - stats.get("total_inactive_file", stats.get("inactive_file", 0)))
+
+
+def _unwell(health: HealthState | None) -> str:
+    """Return what the last run of the healthcheck said, where it failed."""
+    last = health.log[-1] if health and health.log else None
+    if last is None or last.exit_code == 0:
+        return ""
+    said = last_line(last.output)
+    if last.exit_code < 0:  # the engine ended it, and says why
+        return said or "it was ended by the engine"
+    return f"status {last.exit_code}: {said}" if said else f"status {last.exit_code}"
 
 
 def _addresses(settings: NetworkSettings) -> dict[str, str]:

@@ -14,10 +14,18 @@ class Listed(Struct, rename="pascal"):
     labels: Labels | None = None
 
 
+class HealthRun(Struct, rename="pascal"):
+    """One run of a healthcheck."""
+
+    exit_code: int = 0
+    output: str = ""
+
+
 class HealthState(Struct, rename="pascal"):
-    """The healthcheck's state."""
+    """The healthcheck's state, and its last few runs."""
 
     status: str = ""
+    log: list[HealthRun] | None = None
 
 
 class ContainerState(Struct, rename="pascal"):

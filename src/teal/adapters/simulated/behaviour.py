@@ -11,6 +11,7 @@ class Behaviour:
 
     boot: float = 1.0  # until it answers
     healthy: bool = True  # False: it never answers
+    answers: int = 0  # the status of its answers until it is ready, 0 for none
     gives_up: float = 25.0  # when the engine calls it unhealthy, where it never answers
     exits_after: float | None = None  # seconds after each start
     exits_after_ready: float | None = None  # seconds after it first answered

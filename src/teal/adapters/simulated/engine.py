@@ -12,6 +12,7 @@ from teal.adapters.engine.trouble import EngineSaid
 from teal.adapters.simulated import life
 from teal.adapters.simulated.process import Process, acts, asks, passes
 from teal.adapters.simulated.world import Box, Net, World
+from teal.core.gate import Probed
 from teal.core.observed import Container
 from teal.core.stack import HttpProbe, TcpProbe
 from teal.errors import Failed, Unavailable
@@ -237,7 +238,10 @@ class SimulatedEngine(ports.Engine):
             del self.world.images[found.id]
 
     @passes
-    async def listening(self, address: str, probe: HttpProbe | TcpProbe) -> bool:
+    async def probe(self, address: str, probe: HttpProbe | TcpProbe) -> Probed:
         await self.world.loop.pause(self.process.latency)
         box = self.world.boxes.get(address.partition("@")[0])
-        return box is not None and box.up and box.ready
+        if box is None or not box.up:
+            return Probed(passed=False, said="connection refused")
+        status = self.world.behaviour(box).answers
+        return Probed(passed=True, status=200) if box.ready else Probed(passed=False, status=status)

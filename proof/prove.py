@@ -75,7 +75,7 @@ def adoption(tale: Managed, rate: float) -> Row:
 
 def leaving(tale: Managed, rate: float) -> Row:
     """Go back to the plain stack."""
-    return _under_load(tale, rate, "leave", [("leave",)])
+    return _under_load(tale, rate, "leave", [("leave", "--yes")])
 
 
 def deploys(tale: Managed, rate: float, name: str, count: int) -> Row:

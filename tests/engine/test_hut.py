@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,7 +41,8 @@ class Hut:
 
     def lives(self, side: str) -> set[tuple[str, str]]:
         """Return the containers of a color that run, with the time of their start."""
-        label = f"label=com.docker.compose.project={self.stack.project}-{side}"
+        project = f"{self.stack.project}-{side}" if side else self.stack.project
+        label = f"label=com.docker.compose.project={project}"
         ids = docker("ps", "--quiet", "--filter", label).split()
         return {(each, docker("inspect", "--format", "{{.State.StartedAt}}", each)) for each in ids}
 
@@ -137,6 +139,34 @@ def test_an_image_that_is_not_there_is_pulled_and_where_it_can_not_be_the_kept_s
     assert (standby["target"], hut.teal.status()["active"]) == (active, active)
     for image in images.values():
         docker("rmi", image)
+
+
+def test_leave_brings_the_images_of_the_active_release_and_asks_where_todays_files_say_otherwise(hut: Hut) -> None:
+    hut.deploy(SAYS=" kept")
+    had = hut.says()
+    (hut.stack.folder / "version").write_text("bad", encoding="utf-8")
+    hut.deploy(SAYS=" kept")
+    assert hut.says() == "bad kept"
+    hut.teal.run("rollback")
+    name = f"{hut.stack.project}:latest"
+    would = hut.teal.run("leave", "--dry-run").result
+    assert would["differs"] == ["brain: environment SAYS", "web: environment SAYS"]
+    assert f"give the names of the images back to those of release {would['previous']}: {name}" in would["steps"]
+    refused = hut.teal.run("leave", status=1).error
+    assert refused["message"].startswith("`leave` would change brain: environment SAYS; web: environment SAYS")
+    assert hut.says() == had
+    assert hut.teal.run("leave", SAYS=" kept").result["outcome"] == "done"
+    assert (hut.says(), hut.teal.status()["active"]) == (had, None)
+    before = hut.lives("")
+    subprocess.run(
+        ["docker", "compose", "up", "--detach", "--no-deps", "web", "brain", "worker"],
+        cwd=hut.stack.folder,
+        env=hut.teal.environment(SAYS=" kept"),
+        check=True,
+        capture_output=True,
+    )
+    assert hut.lives("") == before, "a plain up finds what it would make itself"
+    (hut.stack.folder / "version").write_text("one", encoding="utf-8")
 
 
 SIGN = """

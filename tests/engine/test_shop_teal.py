@@ -189,9 +189,12 @@ def test_a_release_that_never_gets_healthy_is_given_up_unnoticed(story: Story) -
 
 def test_it_is_left_and_plain_compose_finds_nothing_to_do(story: Story) -> None:
     rolled = story.rolled
+    images = rolled.images("blue", ROTATING)
+    assert "file settings.toml" in rolled.teal("leave", status=1)
     with under_load(rolled, "leave") as phase:
-        rolled.teal("leave")
+        rolled.teal("leave", "--yes")
     phase.demand_peace()
+    assert rolled.images("plain", ROTATING) == images, "those of the release that was active, whatever was built since"
     assert [side for _, side in phase.switches] == ["blue", "plain"]
     assert rolled.leftovers() == []
     story.demand_as_before("plain")

@@ -46,6 +46,7 @@ class Promises:
         )  # releases that users were taken from by the very run that had sent them there
         self.made: dict[tuple[int, str, float], object] = {}  # release, service -> image and configuration at first
         self.forgetful = False  # journal or kept releases were lost
+        self.images: dict[str, str] = {}  # service -> image that users had on the color before
         self.stopped: set[tuple[str, str]] = set()  # (process, container) that it has stopped: it may take it back
         self.commands: dict[str, str] = {}  # process -> command
         self.cut = 0
@@ -149,12 +150,22 @@ class Promises:
         if side is not self.side:
             if side.is_color:
                 self._gate(side, happening.by)
+            self._left(side, happening.by)
             self.left_sick = self.sick or (self.side is not None and self._fallen(self.side))
             self.before, self.side, self.sick = self.side, side, self._fallen(side)
             self.confirmer = happening.by
         elif traffic.asked is side and traffic.key:
             self.confirmer = happening.by
         self.served |= {(side, self.world.release(box)) for box in self.world.on(side, ROTATING)}
+
+    def _left(self, side: Side, by: str) -> None:
+        """Look whether a leave brings users what they had."""
+        if side is Side.PLAIN and self.commands.get(by) == "leave":
+            self.checked["left"] += 1
+            now = {self.world.service(box): box.image for box in self.world.on(side, OPENING)}
+            if now != self.images:
+                self.broken("left", f"{by} brought users to {now}, and they had {self.images}")
+        self.images = {self.world.service(box): box.image for box in self.world.on(side, OPENING)}
 
     def _judge_switch(self, traffic: Traffic | None, by: str) -> None:
         """Note which release has served once this state is written, and which was taken back before it had."""

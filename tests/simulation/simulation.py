@@ -203,7 +203,7 @@ _COMMANDS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
     "deploy": _deploy,
     "rollback": _rollback,
     "cleanup": lambda ports, stack, watch: commands.cleanup(ports, stack, watch, dry_run=False),
-    "leave": lambda ports, stack, watch: commands.leave(ports, stack, watch),
+    "leave": lambda ports, stack, watch, **how: commands.leave(ports, stack, watch, **{"agreed": True, **how}),
     "status": lambda ports, stack, watch: commands.status(ports, stack),
     "restart": lambda ports, stack, watch, **how: commands.restart(ports, stack, watch=watch, **how),
     "stop": lambda ports, stack, watch, **how: commands.stop(ports, stack, watch=watch, **how),

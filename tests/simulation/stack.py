@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
+from teal.core.leaving import definitions
 from teal.core.roles import Role
 from teal.core.services import services_of
 from teal.core.side import Side
@@ -65,7 +67,7 @@ def stack_of(setting: str = "a", settings: Settings = SETTINGS) -> Stack:
     tree = model(setting)
     evidence = Evidence(declared=ROLES, proxy="proxy", routes=ROUTES, needs={"web": ("api",)})
     models = dict.fromkeys(Side, tree)
-    return Stack(
+    stack = Stack(
         project="shop",
         directory="/srv/shop",
         files=(),
@@ -76,3 +78,4 @@ def stack_of(setting: str = "a", settings: Settings = SETTINGS) -> Stack:
         fingerprint=f"fingerprint of {setting}",
         evidence=evidence,
     )
+    return replace(stack, definitions=definitions(stack, {}))

@@ -10,7 +10,7 @@ from teal.adapters.simulated import Behaviour, Trouble, life
 from teal.adapters.simulated.process import Kind
 from teal.core.side import Side
 from teal.core.traffic import to
-from teal.errors import NeedsPerson, Unavailable, Unhealthy
+from teal.errors import NeedsPerson, Refused, Unavailable, Unhealthy
 from teal.run import traffic
 from teal.run.results import Outcome
 from teal.run.scene import Scene
@@ -29,6 +29,17 @@ def test_after_leave_plain_is_published_and_status_has_no_complaint(world: Simul
     assert world.run("leave").ok
     assert world.world.disk.published == "plain"
     assert world.run("status").value.problems == ()
+
+
+def test_leave_names_what_todays_files_change_and_does_it_only_where_that_is_agreed_to(world: Simulation) -> None:
+    world.new_source("edited")
+    would = world.run("leave", dry_run=True).value
+    assert would.differs == tuple(f"{name}: environment SETTING" for name in ROTATING)
+    error = world.run("leave", agreed=False).error
+    assert isinstance(error, Refused)
+    assert "web: environment SETTING" in error.message
+    assert world.users.traffic() == to(Side.BLUE)
+    assert world.run("leave").ok
 
 
 def test_cleanup_removes_the_networks_that_a_killed_cleanup_left(world: Simulation) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from teal.adapters.simulated import Behaviour, Trouble, life
-from teal.adapters.simulated.compose import build_image
 from teal.core.side import Side
 from teal.core.steps import Confirm
 from teal.core.traffic import Mode, to
@@ -279,8 +278,7 @@ def test_cleanup_leaves_a_color_whose_clock_goes_on(world: Simulation) -> None:
 
 
 def test_leave_leaves_the_clock_of_the_color_where_the_plain_one_fails(world: Simulation) -> None:
-    world.world.behaviours["clock", world.new_source()] = Behaviour(exits_after=2.0)
-    build_image(world.world, world.stack.models[Side.PLAIN], "api")  # as somebody may by hand
+    world.world.behaviours["clock", world.world.source] = Behaviour(exits_after=2.0)  # from its next start on
     error = world.run("leave").error
     assert isinstance(error, NeedsPerson)
     assert "the old clock runs again" in error.message

@@ -67,6 +67,12 @@ def never_healthy(world: Simulation) -> None:
     world.run("deploy")
 
 
+def leaves(world: Simulation) -> None:
+    deploys(world)
+    world.run("rollback")
+    assert world.run("leave").ok
+
+
 def taken_back(world: Simulation) -> None:
     version = world.new_source()
     world.world.behaviours["web", version] = Behaviour(mute_for_users=True)
@@ -169,6 +175,13 @@ def every_switch_counts(patch: Patch) -> None:
     patch.setattr(past.Turn, "serving", property(lambda self: self.switched is not None))
 
 
+def tags_as_they_stand(patch: Patch) -> None:
+    async def put_back(*_: Any) -> bool:
+        return True
+
+    patch.setattr(making, "put_back", put_back)
+
+
 def no_healing(patch: Patch) -> None:
     async def heal(ports: Ports, stack: Stack, *_: Any, **__: Any) -> tuple[str, Observed]:
         return "", await observe(ports, stack)
@@ -214,6 +227,7 @@ MUTATIONS: list[tuple[Callable[[Patch], None], Play, str]] = [
     (status_by_memory, deploys, "status"),
     (talkative, deploys, "secret"),
     (every_switch_counts, taken_back, "offered"),
+    (tags_as_they_stand, leaves, "left"),
     (no_healing, killed, "settled"),
     (a_bug, deploys, "traceback"),
     (both_names, deploys, "early"),

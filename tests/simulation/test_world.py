@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from teal.adapters.simulated import Trouble
 from teal.core.side import Side
+from teal.core.steps import Confirm
 from teal.errors import NeedsPerson, Unavailable
 from tests.simulation.faults import kill_active, plain_copy, restart_engine, restart_proxy, stop_engine, take_down
 from tests.simulation.simulation import Simulation
@@ -41,8 +42,9 @@ def test_status_is_held_to_what_was_so_when_it_was_asked(world: Simulation) -> N
 
 def test_two_clocks_are_the_doing_of_who_started_the_second(world: Simulation) -> None:
     task = world.begin("leave")
-    while world.users.traffic().side is Side.BLUE:  # type: ignore[union-attr]
-        world.sleep(0.01)
+    plain = Confirm(Side.PLAIN)
+    while not any(row["step"] == plain and row["ended"] for row in world.world.disk.steps):
+        world.sleep(0.001)
     take_down(world)
     assert isinstance(world.finish(task).error, NeedsPerson)  # blue's jobs go on
     plain_copy(world)

@@ -224,6 +224,31 @@ def test_a_plan_is_a_numbered_list_and_nothing_else(capsys, arguments):
     )
 
 
+LEFT = Outcome("leave", "tale", "planned", None, 8, Side.BLUE, Side.PLAIN, steps=("drain blue",))
+EDITED = replace(LEFT, differs=("web: environment SAYS, command",))
+
+
+def test_a_leave_that_changes_nothing_for_users_asks_nothing(capsys):
+    library = FakeLibrary(leave=LEFT)
+    assert run(["leave"], session(library)) == 0
+    assert [call[2] for call in library.calls] == [{"dry_run": True}, {"agreed": False}]
+
+
+def test_a_leave_that_would_change_what_users_get_says_what_and_asks(capsys):
+    library = FakeLibrary(leave=EDITED)
+    assert run(["leave"], session(library)) == 1
+    assert [call[2] for call in library.calls] == [{"dry_run": True}]
+    said = capsys.readouterr().err
+    assert "today's files would change what users get:\n  web: environment SAYS, command\n" in said
+    assert "`leave` would change web: environment SAYS, command, and nobody is here to be asked\n  add --yes" in said
+    assert run(["leave", "--yes"], session(library)) == 0
+    assert library.calls[-1][2] == {"agreed": True}
+    assert run(["leave", "--dry-run"], session(library)) == 0
+    assert capsys.readouterr().out.endswith(
+        "in 1 steps:\n  1  drain blue\ntoday's files would change what users get:\n  web: environment SAYS, command\n"
+    )
+
+
 def test_in_a_pipe_a_deploy_is_lines_with_times_and_ends_in_a_summary(capsys):
     assert run(["deploy"], session(FakeLibrary(deploy=lively))) == 0
     shown = capsys.readouterr()

@@ -33,6 +33,7 @@ from teal.core.steps import (
     Plan,
     Preflight,
     Prune,
+    PutBack,
     Recheck,
     RecordContracts,
     Remove,
@@ -178,6 +179,13 @@ def test_leave_goes_plain_and_removes_both_colors_at_its_end() -> None:
     assert Switch(Side.PLAIN, None) in plan.before
     assert plan.after[-2:] == (Clear(Side.BLUE), Clear(Side.GREEN))
     assert plan.undo == (Settle(Side.BLUE), Drain(Side.PLAIN), Clear(Side.PLAIN), Settle(Side.BLUE))
+
+
+def test_a_leave_puts_the_images_of_the_active_release_back_before_anything_is_created() -> None:
+    images = (Build((), absent=("new",)), PutBack(7, ("shop-api:latest",)))
+    plan = plan_leave(leaving_change(BLUE_7, STACK), images)
+    assert plan.before[:3] == (*images, Create(Side.PLAIN, None))
+    assert plan.undo_of(images, untouched=True) == (Settle(Side.BLUE), Settle(Side.BLUE))
 
 
 def test_rollback_to_a_stopped_color_is_a_start_and_a_switch() -> None:

@@ -51,11 +51,14 @@ class DockerCompose(ports.Compose):
         await self._alone(argv, told, Failed(f"Compose can't create the containers of {project}", hint=_ABOVE))
 
     async def create_plain(self, services: Sequence[str], *, told: Told) -> None:
-        """Create the owner's plain containers of *services* that don't run and no others, started none."""
+        """Create the owner's plain containers of *services* that don't run and no others, started none.
+
+        Of the images that are there: what Compose would build or pull now is not what was asked for.
+        """
         running = await self._owners("ps", "--services", "--status", "running")
         wanted = [service for service in services if service not in running.lines]
         if wanted:
-            argv = ("up", "--no-start", "--no-deps", *wanted)
+            argv = ("up", "--no-start", "--no-deps", "--no-build", "--pull", "never", *wanted)
             await self._owners(
                 *argv, told=self._once(told), failure=Failed(f"Compose can't create {', '.join(wanted)}", hint=_ABOVE)
             )

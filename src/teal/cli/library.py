@@ -26,7 +26,9 @@ class Library(Protocol):
         """Bring a kept release back."""
         ...
 
-    async def leave(self, ports: Ports, stack: Stack, watch: Watch) -> Outcome:
+    async def leave(
+        self, ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False, agreed: bool = False
+    ) -> Outcome:
         """Go back to the plain stack."""
         ...
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from teal.cli.answer import answer, confirm
+from teal.cli.answer import answer, confirm, consent
 from teal.cli.asked import Purpose
 from teal.cli.group import Command
 from teal.cli.running import look, nobody, perform
 from teal.cli.session import Session
 from teal.cli.times import TIMES, with_options
 from teal.core.choices import Strategy
+from teal.errors import Refused
 from teal.run.options import DeployOptions
+
+if TYPE_CHECKING:
+    from teal.run.results import Outcome
 
 _BUILDS = (
     click.option("--pull", "build", flag_value="pull", help="Pull images that are not built; build the others."),
@@ -93,15 +97,41 @@ def rollback(session: Session, /, *, release: int | None, dry_run: bool, keep: b
     answer(session, result, outcome)
 
 
-@click.command(cls=Command, example="teal leave")
-@with_options(*TIMES)
+@click.command(cls=Command, example="teal leave --dry-run\nteal leave")
+@with_options(_DRY, *TIMES)
+@click.option("-y", "--yes", is_flag=True, help="Don't ask, though today's files change what users get.")
 @click.pass_obj
-def leave(session: Session, /) -> None:
-    """Go back to the plain stack, as `docker compose up` runs it, by the same switch and drain."""
-    from teal.cli.show.outcome import outcome
+def leave(session: Session, /, *, dry_run: bool, yes: bool) -> None:
+    """Go back to the plain stack, as `docker compose up` runs it, by the same switch and drain.
 
-    result = perform(session, lambda library, ports, stack, watch: library.leave(ports, stack, watch))
+    Takes the images of the active release. Where today's files would change what users get, it says what, and asks.
+    """
+    from teal.cli.show.outcome import differing, outcome
+
+    agreed = yes
+    if dry_run or not yes:
+        would = _would_leave(session, dry_run=dry_run)
+        if dry_run and would:
+            answer(session, would, outcome)
+            return
+        if would and would.differs:
+            click.echo(differing(would.differs), err=True)
+            consent(session, "Leave all the same?", refusal=f"`leave` would change {'; '.join(would.differs)}")
+            agreed = True
+    result = perform(session, lambda library, ports, stack, watch: library.leave(ports, stack, watch, agreed=agreed))
     answer(session, result, outcome)
+
+
+def _would_leave(session: Session, *, dry_run: bool) -> Outcome | None:
+    """Return what a leave would do; None where that shows only after an interrupted command has been put right."""
+    try:
+        return look(
+            session, Purpose.JUDGE, lambda library, ports, stack: library.leave(ports, stack, nobody, dry_run=True)
+        )
+    except Refused:
+        if dry_run:
+            raise
+        return None
 
 
 @click.command(cls=Command, example="teal cleanup --dry-run")

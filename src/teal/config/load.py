@@ -20,7 +20,8 @@ from teal.config.settings import Overrides, settings_of
 from teal.config.sources import own_sources
 from teal.config.teal_yml import TealYml
 from teal.core.dialled import Adapted
-from teal.core.render import render_both, render_once
+from teal.core.leaving import definitions
+from teal.core.render import render, render_both, render_once
 from teal.core.rendered import Making
 from teal.core.roles import Role
 from teal.core.services import services_of, with_images
@@ -90,7 +91,10 @@ async def load(
     if not only_plain:
         ours = [each.name for each in (*stack.rotating, *stack.having(Role.ONE_SHOT))]
         sources = own_sources(models[Side.BLUE], ours, found.directory)
-        stack = replace(stack, fingerprint=_fingerprint(stack), sources=sources)
+        digests = {path: sha256(_content(path, "")).hexdigest()[:16] for path in _given_files(stack)}
+        stack = replace(
+            stack, fingerprint=_fingerprint(stack), sources=sources, definitions=definitions(stack, digests)
+        )
     return with_images(stack, await _facts(stack, look)) if look else stack
 
 
@@ -214,6 +218,12 @@ def _fingerprint(stack: Stack) -> str:
     digest.update(repr([(each.name, each.role, each.port, each.needed) for each in ours]).encode())
     digest.update(digest_of(stack.migrations))
     return digest.hexdigest()
+
+
+def _given_files(stack: Stack) -> frozenset[str]:
+    """Return the host files that become part of a release."""
+    making = Making(number=0, images={each.name: each.image for each in stack.services}, folder="/")
+    return frozenset(file.source for file in render(stack, Side.BLUE, making).files if file.source)
 
 
 def _content(source: str, content: str) -> bytes:

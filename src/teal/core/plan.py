@@ -17,6 +17,7 @@ from teal.core.stack import Service, Stack
 from teal.core.steps import (
     Backfill,
     BringBack,
+    Build,
     Check,
     Clear,
     CloseWindow,
@@ -31,6 +32,7 @@ from teal.core.steps import (
     Keep,
     Plan,
     Preflight,
+    PutBack,
     Recheck,
     RecordContracts,
     Remove,
@@ -160,10 +162,14 @@ def emptied(observed: Observed, side: Side) -> tuple[Step, ...]:
     return (*drain, Clear(side))
 
 
-def plan_leave(change: Change) -> Plan:
-    """Return the plan that goes back to the plain stack; the colors are removed at its end."""
+def plan_leave(change: Change, images: tuple[Build | PutBack, ...] = ()) -> Plan:
+    """Return the plan that goes back to the plain stack; the colors are removed at its end.
+
+    *images*: how those come about that the plain stack lacks, and those of the active release come back to their names.
+    """
     staying, change = change.spared, replace(change, spared=(), left=())  # they are of the side that comes
-    plan = _take_over(change, (Create(Side.PLAIN, None),), undo=emptied_plainly(change.coming, staying), prune=None)
+    fill = (*images, Create(Side.PLAIN, None))
+    plan = _take_over(change, fill, undo=emptied_plainly(change.coming, staying), prune=None)
     return replace(plan, after=(*plan.after, *(Clear(color) for color in COLORS)))
 
 

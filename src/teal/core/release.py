@@ -75,6 +75,8 @@ class Release:
     mounted: Mapping[str, str] = field(default_factory=dict)  # image that is mounted as a volume -> its id
     variables: tuple[str, ...] = ()  # that its files named and somebody had set, or that had a default
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # service -> keys of its networks in the files
+    definitions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # ^ service -> {key of its plain definition, or file that it is given: digest}; empty where an older Teal kept it
 
     @property
     def rotating(self) -> tuple[Service, ...]:

@@ -181,6 +181,8 @@ class Stack:
     migrations: Migrations | None = None
     safe_volumes: frozenset[str] = frozenset()
     fingerprint: str = ""  # changes when anything that a release is made of changes, builds excepted
+    definitions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # ^ rotating service -> {key of its plain definition, or file that it is given: digest}
     evidence: Evidence = field(default=Evidence())
     copies: frozenset[str] = frozenset()  # host files whose read-only mounts become copies in a release
     folders: frozenset[str] = frozenset()  # host folders that are secrets or configs: mounted as they are

@@ -22,6 +22,7 @@ class StepName(StrEnum):
     RECHECK = "recheck"
     BACKFILL = "backfill"
     RECORD_CONTRACTS = "record-contracts"
+    PUT_BACK = "put-back"
     CREATE = "create"
     START = "start"
     CHECK = "check"

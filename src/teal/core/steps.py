@@ -116,6 +116,15 @@ class RecordContracts:
 
 
 @dataclass(frozen=True, slots=True)
+class PutBack:
+    """*images*, by their names in the files, are those of *release*: whoever has built or pulled since moved them."""
+
+    name: ClassVar[StepName] = StepName.PUT_BACK
+    release: int
+    images: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Create:
     """The containers of *release* exist on *side*, not started; *apart*: on no network with plain containers."""
 
@@ -297,6 +306,7 @@ Step = (
     | Recheck
     | Backfill
     | RecordContracts
+    | PutBack
     | Create
     | Start
     | Check

@@ -38,6 +38,8 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
             return f"backfill: {how}"
         case s.RecordContracts(release):
             return f"record the contracts that release {release} brings"
+        case s.PutBack(release, images):
+            return f"give the names of the images back to those of release {release}: {_listed(images)}"
         case s.Create(side, release, apart):
             return f"create {_what(side, release)}" + (", apart from the plain containers" if apart else "")
         case s.Start(side, _, services, beside):

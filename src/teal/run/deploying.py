@@ -8,6 +8,8 @@ from typing import Literal
 
 from teal.core.floor import is_below
 from teal.core.host_ports import changing_hands
+from teal.core.images import services_due
+from teal.core.leaving import changed_by_leaving, named, own_names
 from teal.core.observed import Observed
 from teal.core.plan import WINDOW, Change, plan_deploy, plan_leave, plan_prepare, plan_rollback
 from teal.core.problem import Problem
@@ -17,9 +19,9 @@ from teal.core.roles import Role
 from teal.core.situation import change_to, jobs_going_on, last_release, leaving_change
 from teal.core.stack import Stack
 from teal.core.standing import same_release
-from teal.core.steps import Clear, Plan, Step
+from teal.core.steps import Build, Clear, Plan, PutBack, Step
 from teal.core.words import say
-from teal.errors import NeedsPerson, Refused, TealError
+from teal.errors import Failed, NeedsPerson, Refused, TealError
 from teal.run import making, window
 from teal.run.checking import refuse
 from teal.run.execute import execute, prepare
@@ -155,15 +157,51 @@ def _rollback_plan(
     return plan_rollback(observed, stack, change, kept.release), change, kept.remark
 
 
-async def leave(ports: Ports, stack: Stack, watch: Watch) -> Outcome:
-    """Go back to the plain stack by the same switch and drain."""
+async def leave(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False, agreed: bool = False) -> Outcome:
+    """Go back to the plain stack by the same switch and drain, with the images of the active release.
+
+    Raises ``Refused`` where users would get anything else than now, unless that was *agreed* to.
+    """
+    if dry_run:
+        observed = await observe(ports, stack)
+        plan, change, differs = await _leave_plan(ports, stack, observed)
+        return replace(_planned(stack, change, plan.steps), differs=differs)
     with ports.lock.hold("leave"):
         began = ports.clock.monotonic()
         healed, observed = await heal(ports, stack, watch)
-        change = leaving_change(observed, stack)
+        plan, change, differs = await _leave_plan(ports, stack, observed)
+        if differs and not agreed:
+            raise Refused(
+                f"the plain stack is not what users have now: {'; '.join(differs)}",
+                hint="deploy, or take the edits back; `teal leave --yes` goes all the same",
+            )
         run = _Run(ports, stack, watch, change, began, healed)
-        await run.through(plan_leave(change))
+        for each in differs:
+            run.scene.note(f"changed by today's files: {each}", warning=True)
+        try:
+            await run.through(plan)
+        except Failed as error:
+            back = (
+                "mend what fails there, then `teal leave` again; `teal leave --dry-run` names what today's files change"
+            )
+            error.hint = f"{error.hint}; {back}"
+            raise
         return await run.outcome("done", None)
+
+
+async def _leave_plan(ports: Ports, stack: Stack, observed: Observed) -> tuple[Plan, Change, tuple[str, ...]]:
+    """Return the plan, what it changes, and what users would get otherwise than now."""
+    change = leaving_change(observed, stack)
+    number = observed.active_release
+    release = observed.kept(number)
+    own = own_names(release, stack) if release else {}
+    absent = await making.absent(ports, stack)
+    others = [each for each in stack.rotating if named(each.image) not in own and each.image in absent]
+    images: tuple[Build | PutBack | None, ...] = (services_due(others, "build", absent),)
+    if release and (moved := await making.moved(ports, release, stack)):
+        images = (*images, PutBack(release.number, moved))
+    plan = plan_leave(change, tuple(each for each in images if each))
+    return plan, change, changed_by_leaving(release, number, stack)
 
 
 def _bare(change: Change) -> Plan:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from teal.core.images import references, way_to_get
+from teal.core.leaving import own_names
 from teal.core.names import MOUNTED, mounted_tag, repository
 from teal.core.preflight import Room, check_room
 from teal.core.release import Release, remember
@@ -125,6 +126,7 @@ async def keep(scene: Scene, number: int, side: Side) -> bool:
         images=ids,
         services=stack.rotating,
         fingerprint=stack.fingerprint,
+        definitions=stack.definitions,
         meets=rendered.meets,
         own=networks_by_service(stack, side),
         volumes=tuple({each.name: each for each in (*rendered.volumes, *once.volumes)}.values()),
@@ -147,6 +149,28 @@ async def _tag(scene: Scene, release: Release) -> None:
         for at, id_ in enumerate(release.mounted.values())
     )
     await asyncio.gather(*services, *mounts)
+
+
+async def moved(ports: Ports, release: Release, stack: Stack) -> tuple[str, ...]:
+    """Return the names of images that mean another one by now than *release* runs, though the files say them alike."""
+    names = own_names(release, stack)
+    found = await asyncio.gather(*(ports.engine.image(each) for each in (*names, *names.values())))
+    now = dict(zip(names, found[: len(names)], strict=True))
+    there = {id_ for id_, image in zip(names.values(), found[len(names) :], strict=True) if image is not None}
+    return tuple(
+        name for name, id_ in names.items() if id_ in there and ((image := now[name]) is None or image.id != id_)
+    )
+
+
+async def put_back(scene: Scene, release: int, images: tuple[str, ...]) -> bool:
+    """Give each name of *images* to the image that *release* runs; tell whether all were its own already."""
+    kept = scene.release(release)
+    names = own_names(kept, scene.stack)
+    due = [name for name in await moved(scene.ports, kept, scene.stack) if name in images]
+    for name in due:
+        place, _, tag = name.rpartition(":")
+        await scene.ports.engine.tag(names[name], place, tag)
+    return not due
 
 
 async def require(scene: Scene, release: Release) -> None:

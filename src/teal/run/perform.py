@@ -25,6 +25,7 @@ from teal.core.steps import (
     Plan,
     Preflight,
     Prune,
+    PutBack,
     Recheck,
     RecordContracts,
     Remove,
@@ -83,6 +84,8 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
             return await _backfill(scene, plan, step)
         case RecordContracts(release):
             return await migrating.record(scene, release)
+        case PutBack(release, images):
+            return await making.put_back(scene, release, images)
         case Create(side, release, apart):
             return await changing.create(scene, side, release, apart=apart)
         case Start(side, release, services, beside):

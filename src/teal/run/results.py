@@ -122,6 +122,7 @@ class Outcome:
     phases: Mapping[str, float] = field(default_factory=dict)  # step name -> seconds
     drained: Drained | None = None
     steps: tuple[str, ...] = ()  # in words; what a dry run prints
+    differs: tuple[str, ...] = ()  # what users would get otherwise than now from a leave; a dry run's
     healed: str = ""  # what of an earlier, interrupted command was put right first
     notes: tuple[str, ...] = ()
     open: tuple[OpenRow, ...] = ()  # changes of the schema whose contract has not been run

@@ -126,12 +126,16 @@ async def _answers_from(scene: Scene, side: Side, route: Service) -> str:
     began, asked = scene.ports.clock.monotonic(), 0
     while scene.ports.clock.monotonic() < began + PATIENCE:
         asked, seen = asked + 1, f"no answer within {ANSWER:.0f} s"
-        with suppress(Unavailable, TimeoutError):
+        try:
             async with asyncio.timeout(ANSWER):
                 answer = await scene.ports.proxy.ask(proxy, place, scene.key, _probe_path(route))
             if answer.upstream == wanted and answer.status not in GATEWAY_ERRORS:
                 return ""
             seen = f"status {answer.status}, from {answer.upstream or 'the proxy itself'}"
+        except Unavailable as error:
+            seen = error.message
+        except TimeoutError:
+            pass
         await scene.ports.clock.sleep(POLL)
     return f"asked {asked} times in {scene.ports.clock.monotonic() - began:.0f} s, at last {seen}"
 

@@ -12,7 +12,8 @@ from teal.run.results import Cleaned, Drained, Gap, Outcome, Upped
 def outcome(result: Outcome) -> str:
     """Return the closing lines of *result*."""
     if result.outcome == "planned":
-        return planned(_title(result), result.steps, result.notes)
+        plan = planned(_title(result), result.steps, result.notes)
+        return _lines(plan, *([differing(result.differs)] if result.differs else []))
     if result.outcome == "unchanged":
         return _lines(
             *_healed(result.healed),
@@ -34,6 +35,11 @@ def _open(rows: Sequence[OpenRow]) -> tuple[str, ...]:
     said = [f"{each.name}{goes(each.removes)}, since release {each.release}" for each in rows]
     ways = [f"; later: teal migrate contract {each.name}" for each in rows]
     return tuple(f"  open: {line}{way}" for line, way in zip(said, ways, strict=True))
+
+
+def differing(differs: Sequence[str]) -> str:
+    """Return what today's files would change for users."""
+    return _lines(paint("today's files would change what users get:", "yellow"), *(f"  {each}" for each in differs))
 
 
 def planned(title: str, steps: Sequence[str], notes: Sequence[str] = ()) -> str:

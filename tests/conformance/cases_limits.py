@@ -104,6 +104,7 @@ CASES = (
                 "restart_policy": {"condition": "on-failure", "delay": "5s", "max_attempts": 4, "window": "10s"},
             }
         },
+        apart=frozenset({"restart"}),
     ),
     Case("deploy restart any", {"deploy": {"restart_policy": {"condition": "any"}}}, apart=frozenset({"restart"})),
     Case("deploy restart none", {"deploy": {"restart_policy": {"condition": "none"}}}, apart=frozenset({"restart"})),

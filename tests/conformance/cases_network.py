@@ -63,6 +63,13 @@ CASES = (
         asks=("{service}", "peer"),
     ),
     Case(
+        "network without a way out, beside another",
+        {"networks": {"default": None, "closed": None}},
+        {"networks": {"closed": {"internal": True, "attachable": True}}},
+        roles=(ROUTE,),
+        asks=("peer",),
+    ),
+    Case(
         "network of its own",
         {"networks": {"own-{role}": {"aliases": ["own-alias"]}}},
         {"networks": {"own-{role}": None}},
@@ -219,8 +226,11 @@ CASES = (
                 }
             ]
         },
-        roles=RELEASED,
         teal={"ports": {"{service}": "drop"}},
+    ),
+    Case(
+        "depends_on what is shared",
+        {"depends_on": {"peer": {"condition": "service_healthy", "restart": True, "required": True}}},
     ),
     Case(
         "depends_on",

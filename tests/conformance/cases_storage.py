@@ -110,7 +110,7 @@ CASES = (
             ]
         },
     ),
-    Case("api socket", {"use_api_socket": True}),
+    Case("api socket", {"use_api_socket": True}, alone=True),
     Case(
         "secrets",
         {"secrets": ["file-secret", "value-secret"]},

@@ -129,7 +129,7 @@ STORED = (
         keys="services.volumes.[].source",
     ),
     *_bound(
-        "inside.files./run/secrets/docker*",
+        "inside.files./run/secrets*",
         "what registries are told to whoever deploys is no part of a release",
         COLORED,
         "api socket",

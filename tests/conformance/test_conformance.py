@@ -9,6 +9,7 @@ from tests.conformance.compare import Difference, Rule, Verdict, judge
 from tests.conformance.differences import RULES
 from tests.conformance.generate import One
 from tests.conformance.left_out import LEFT_OUT
+from tests.conformance.report import table
 from tests.conformance.run import Found, keys_of, run
 from tests.conformance.spec import installed, keys
 from tests.conformance.table import CASES
@@ -33,6 +34,14 @@ def test_what_is_refused_is_refused_with_the_words_of_the_table_and_nothing_is_b
     assert [(each.one.name, each.wanted, each.said) for each in found.wrong] == []
     assert len(found.refusals) == sum(len(case.refused) for case in CASES)
     assert all(remedy for each in found.refusals for remedy in each.remedies)
+
+
+@pytest.mark.engine
+def test_every_key_is_tried_on_each_kind_of_service_or_refused_there_or_left_out_for_a_reason(found):
+    rows = table(found, CASES, keys(installed()))
+    assert [(key, role) for key, row in rows.items() for role, cell in row.items() if not cell.notes] == []
+    reasons = [cell.notes["left out"] for row in rows.values() for cell in row.values() if cell.kind == "left out"]
+    assert all(reasons)
 
 
 @pytest.mark.engine

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from teal.core.observed import Container
 from teal.core.side import Side
-from teal.core.stack import GRACE
+from teal.core.stack import GRACE, Service
 from teal.core.steps import HandOver
 from teal.errors import Unhealthy
 from teal.run import lives
@@ -55,8 +55,13 @@ def _one_of(old: Old, source: Side | None) -> Old:
 
 async def _stop_singleton(scene: Scene, container: Container) -> None:
     """Stop a singleton with the grace that its own release gives it."""
-    services = {s.name: s for s in (*scene.stack.rotating, *scene.services(container.release))}
-    await lives.end(scene, container, services[container.service], grace=services[container.service].grace)
+    service = _service(scene, container)
+    await lives.end(scene, container, service, grace=service.grace)
+
+
+def _service(scene: Scene, container: Container) -> Service:
+    """Return the service of *container* as its own release describes it."""
+    return {s.name: s for s in (*scene.stack.rotating, *scene.services(container.release))}[container.service]
 
 
 async def _take_back(scene: Scene, service: str, old: Old, to: Side, error: Unhealthy) -> None:
@@ -64,7 +69,10 @@ async def _take_back(scene: Scene, service: str, old: Old, to: Side, error: Unhe
     for container in await scene.containers(to, frozenset({service})):
         await scene.ports.engine.stop(container.id, grace=GRACE)
     for container in old:
-        await scene.ports.engine.start(container.id)
+        try:
+            await lives.begin(scene, container, _service(scene, container))
+        except Unhealthy as again:  # a hook of its own: it runs all the same
+            scene.worries.append(again.message)
     scene.spared.add(service)
     goes_on = (
         f"the old {service} runs again"

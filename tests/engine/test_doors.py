@@ -143,6 +143,33 @@ def test_a_service_that_becomes_a_route_is_drained_though_its_import_is_put_toge
     assert roles["api"] == "route"
 
 
+def test_a_release_is_not_undone_for_a_proxy_that_answers_nobody_for_a_while(doors: Doors) -> None:
+    """The proxy is frozen from the switch on, for longer than a release has to answer: blue would not answer either."""
+    doors.write(site(API, WEB))
+    doors.reload()
+    proxy = f"{doors.stack.project}-proxy-1"
+    frozen = f"docker pause {proxy}; (sleep 22; docker unpause {proxy}) >/dev/null 2>&1 &"
+    (doors.stack.folder / "teal.yml").write_text(f'hooks: {{pre-switch: ["{frozen}"]}}', encoding="utf-8")
+    before = doors.teal.status()["active"]
+    ended = doors.deploy()
+    (note,) = (each for each in ended.result["notes"] if "gets more time" in each)
+    assert f"and {before} " in note  # gave no answer either, or one after seconds
+    assert doors.teal.status()["active"] != before
+
+
+def test_a_release_that_answers_nobody_after_the_switch_is_undone_as_soon_as_the_other_one_answers(
+    doors: Doors,
+) -> None:
+    silent = f"docker exec {doors.stack.project}-$TEAL_COLOR-web-$TEAL_COLOR-1 touch /tmp/silent"
+    (doors.stack.folder / "teal.yml").write_text(f'hooks: {{pre-switch: ["{silent}"]}}', encoding="utf-8")
+    before = doors.teal.status()["active"]
+    ended = doors.deploy(status=1, CONFIRM_TIMEOUT="3")
+    (doors.stack.folder / "teal.yml").unlink()
+    assert f"while {before} answered within" in ended.error["message"]
+    assert doors.teal.status()["active"] == before
+    assert doors.stack.get("/").text.strip() == before
+
+
 def test_without_an_admin_endpoint_a_deploy_waits_as_check_says(doors: Doors) -> None:
     doors.write(site(API, WEB), options=f"{GLOBAL}\tadmin off\n")
     doors.reload()

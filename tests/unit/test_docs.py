@@ -219,7 +219,7 @@ def test_the_defaults_that_are_told_are_the_defaults(tmp_path: Path) -> None:
     told = dict(re.findall(r"^  (\w+): .*\((\w+)\)$", text, re.MULTILINE))
     timeouts = {key: value for key, value in told.items() if key != "releases"}
     path.write_text("timeouts: {" + ", ".join(f"{key}: {value}" for key, value in timeouts.items()) + "}\n")
-    assert set(timeouts) == {"health", "interval", "drain", "websocket_drain"}
+    assert set(timeouts) == {"health", "interval", "confirm", "drain", "websocket_drain"}
     assert settings_of(Overrides(), {}, decode(path, TealYml)) == Settings(health_asked=True)
     assert int(told["releases"]) == Settings().keep_releases
 

@@ -39,6 +39,11 @@ def settings_of(overrides: Overrides, environment: Mapping[str, str], said: Teal
             ("timeouts.interval in teal.yml", times.interval),
             default=_DEFAULTS.health_interval,
         ),
+        confirm_timeout=_first(
+            ("CONFIRM_TIMEOUT", environment.get("CONFIRM_TIMEOUT")),
+            ("timeouts.confirm in teal.yml", times.confirm),
+            default=_DEFAULTS.confirm_timeout,
+        ),
         drain_timeout=_first(
             ("--drain-timeout", overrides.drain_timeout),
             ("DRAIN_TIMEOUT", environment.get("DRAIN_TIMEOUT")),
@@ -57,10 +62,11 @@ def again(settings: Settings, overrides: Overrides, environment: Mapping[str, st
     """Return kept *settings* with what option and environment say now."""
     asked = settings.health_asked or settings.health_timeout != _DEFAULTS.health_timeout
     times = Timeouts(
-        settings.health_timeout if asked else None,
-        settings.health_interval,
-        settings.drain_timeout,
-        settings.websocket_drain,
+        health=settings.health_timeout if asked else None,
+        interval=settings.health_interval,
+        confirm=settings.confirm_timeout,
+        drain=settings.drain_timeout,
+        websocket_drain=settings.websocket_drain,
     )
     said = TealYml(timeouts=times, retention=Retention(settings.keep_releases), retire=settings.retire)
     return settings_of(overrides, environment, said)

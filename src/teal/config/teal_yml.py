@@ -39,6 +39,7 @@ class Timeouts(Struct, forbid_unknown_fields=True, frozen=True):
 
     health: Duration | None = None
     interval: Duration | None = None
+    confirm: Duration | None = None
     drain: Duration | None = None
     websocket_drain: Duration | None = None
 

@@ -159,6 +159,7 @@ class Settings:
     health_timeout: float = 180.0
     health_asked: bool = False  # somebody has asked for that much patience: a service is given all of it
     health_interval: float = 3.0
+    confirm_timeout: float = 15.0  # for a route to answer through the proxy, before and after the switch
     drain_timeout: float = 30.0
     websocket_drain: float = 10.0
     keep_releases: int = 2  # previous releases kept beside the active one

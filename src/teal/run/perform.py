@@ -105,7 +105,7 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
         case Switch(to, release):
             return await _switch(scene, plan, to, release)
         case Confirm(side):
-            await traffic.confirm(scene, side, plan.release if side.is_color else None)
+            await traffic.confirm(scene, side, plan.release if side.is_color else None, plan.source)
         case HandOver():
             return await handover.hand_over(scene, step)
         case Drain(side):

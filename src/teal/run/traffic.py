@@ -9,19 +9,17 @@ from teal.core.drain import Draining, Open, open_on
 from teal.core.events import InFlight
 from teal.core.roles import Role
 from teal.core.side import Side, key_of
-from teal.core.stack import CommandCheck, HttpCheck, HttpProbe, Service
+from teal.core.stack import CommandCheck, HttpCheck, Service
 from teal.core.traffic import Mode, Traffic, to
 from teal.errors import CheckFailed, Failed, Refused, TealError, Unavailable
 from teal.run import away, evidence
+from teal.run.answering import answers_from
 from teal.run.door import any_entry, entry_of
 from teal.run.results import Drained
 from teal.run.scene import Scene
 
 SETTLED_IN = 0.5  # seconds after the rename before counts mean anything
 POLL = 0.1
-PATIENCE = 15.0  # seconds within which a route must have answered from the side that is asked
-ANSWER = 5.0  # seconds for one answer
-GATEWAY_ERRORS = {502, 503, 504}  # the proxy's own, or an application's that is not ready
 
 
 def keep_users(scene: Scene) -> None:
@@ -56,7 +54,8 @@ def unkey(scene: Scene) -> None:
 
 async def _reach(scene: Scene, side: Side, route: Service) -> None:
     """Prove that the proxy reaches *route* on *side*, and that its answer comes from there."""
-    seen = await _answers_from(scene, side, route)
+    serving = scene.traffic().side
+    seen = await answers_from(scene, side, route, other=serving if serving is not side else None)
     if seen:
         raise CheckFailed(
             f"{side}/{route.name} does not answer through the proxy: {seen}",
@@ -104,46 +103,20 @@ async def switch(scene: Scene, side: Side) -> bool:
     return passed
 
 
-async def confirm(scene: Scene, side: Side, release: int | None) -> None:
-    """Ask through the proxy until every route answers from *side*; raise ``Failed`` where one doesn't in time."""
+async def confirm(scene: Scene, side: Side, release: int | None, source: Side | None) -> None:
+    """Ask through the proxy until every route answers from *side*; raise ``Failed`` where one doesn't in time.
+
+    Users were on *source* before: what is slow there, too, is not the release's fault.
+    """
     if scene.traffic() != to(side).keyed(side, scene.key):  # a run that heals begins here
         scene.ports.proxy.write(to(side).keyed(side, scene.key))
     for route in scene.services(release):
-        seen = await _answers_from(scene, side, route) if route.role is Role.ROUTE else ""
+        asked = route.role is Role.ROUTE
+        seen = await answers_from(scene, side, route, other=source if source is not side else None) if asked else ""
         if seen:
             detail = await evidence.last_words(scene, await scene.containers(side, frozenset({route.name})))
             message = f"after the switch {side}/{route.name} did not answer: {seen}"
             raise Failed(message, hint="its last log lines are above", detail=detail)
-
-
-async def _answers_from(scene: Scene, side: Side, route: Service) -> str:
-    """Wait until *route* answers from *side*, and return "", or when the time is over how often what came instead.
-
-    One answer that is late, lost or the proxy's own error proves nothing: it is asked again.
-    """
-    proxy, _ = await scene.door()
-    place, wanted = await entry_of(scene, route.name), f"{key_of(route.name, side)}:{route.port}"
-    began, asked = scene.ports.clock.monotonic(), 0
-    while scene.ports.clock.monotonic() < began + PATIENCE:
-        asked, seen = asked + 1, f"no answer within {ANSWER:.0f} s"
-        try:
-            async with asyncio.timeout(ANSWER):
-                answer = await scene.ports.proxy.ask(proxy, place, scene.key, _probe_path(route))
-            if answer.upstream == wanted and answer.status not in GATEWAY_ERRORS:
-                return ""
-            seen = f"status {answer.status}, from {answer.upstream or 'the proxy itself'}"
-        except Unavailable as error:
-            seen = error.message
-        except TimeoutError:
-            pass
-        await scene.ports.clock.sleep(POLL)
-    return f"asked {asked} times in {scene.ports.clock.monotonic() - began:.0f} s, at last {seen}"
-
-
-def _probe_path(route: Service) -> str:
-    """Return the path that is cheapest to ask *route* for: its health, where that is known."""
-    probe = route.health.probe
-    return probe.path if isinstance(probe, HttpProbe) and probe.port == route.port else "/"
 
 
 async def drain(scene: Scene, side: Side, names: frozenset[str]) -> None:

@@ -1,0 +1,18 @@
+"""Decides: how long a release may take to answer through the proxy, by how the one that it replaces answers now.
+
+A machine that is busy, or a proxy that is, makes any release late: only one that is worse than the last is to blame.
+"""
+
+from __future__ import annotations
+
+MOST = 4.0  # times the patience that may be had in all
+SLOWER = 10.0  # times as long as the other release took
+
+
+def allowed(patience: float, took: float | None) -> float:
+    """Return for how many seconds the new release may be asked in all.
+
+    *took*: seconds in which the other one has answered just now; None where it didn't answer either.
+    """
+    most = patience * MOST
+    return most if took is None else min(most, max(patience, took * SLOWER))

@@ -1,0 +1,18 @@
+"""How long a release may take to answer goes by how the one before it answers at that moment."""
+
+import pytest
+
+from teal.core.confirming import allowed
+
+
+@pytest.mark.parametrize(
+    ("took", "seconds"),
+    [
+        pytest.param(0.01, 15.0, id="the other one is quick: the patience is all"),
+        pytest.param(3.0, 30.0, id="it is slow, too: ten times as long"),
+        pytest.param(9.0, 60.0, id="at most four times the patience"),
+        pytest.param(None, 60.0, id="nobody answers"),
+    ],
+)
+def test_a_release_gets_as_much_time_as_the_other_one_needs(took: float | None, seconds: float) -> None:
+    assert allowed(15.0, took) == seconds

@@ -150,7 +150,7 @@ def test_an_upstream_that_each_request_decides_is_a_warning() -> None:
         ),
         (
             {"routes": {"web": 3000, "db": 5432}, "declared": {"db": Role.SHARED}},
-            "the Caddyfile says `import teal db 5432`, and db is a shared",
+            "the Caddyfile says `import teal db 5432`, and db is shared",
             "write `reverse_proxy db:5432`: no color has it",
         ),
         (

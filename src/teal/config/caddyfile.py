@@ -30,6 +30,7 @@ class Named:
     bare: Mapping[str, int]
     dials: tuple[Dial, ...] = ()
     strange: tuple[tuple[str, int], ...] = ()  # imports of the snippet for what is no service
+    places: Mapping[str, str] = field(default_factory=dict)  # of the imports, by name
     adapted: Adapted = field(default=Adapted())
 
 
@@ -62,6 +63,7 @@ def named_by_proxy(models: Mapping[Side, Node], proxy: str, adapted: Adapted | N
         bare,
         tuple(replace(dial, place=dial.place or _place(dial, texts)) for dial in told.dials),
         tuple((name, port) for name, port in told.routes if name not in services),
+        {name: place for name, _ in told.routes if (place := _import_place(name, texts))},
         told,
     )
 
@@ -85,6 +87,13 @@ def _place(dial: Dial, texts: Iterable[Written]) -> str:
             if code and code[:2] != ["import", "teal"] and spelt.search(" ".join(code)):
                 return f"{name}:{count}"
     return ""
+
+
+def _import_place(name: str, texts: Iterable[Written]) -> str:
+    """Return the first line that imports the snippet for *name*, "" where another snippet's arguments make it up."""
+    spelt = re.compile(rf"^[ \t]*import[ \t]+teal[ \t]+[\"`]?{re.escape(name)}[\"`]?[ \t]")
+    lines = ((file, count, line) for file, written in texts for count, line in enumerate(written.splitlines(), 1))
+    return next((f"{file}:{count}" for file, count, line in lines if spelt.match(line)), "")
 
 
 def _texts(model: Node, proxy: Node) -> Iterator[Written]:

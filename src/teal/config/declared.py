@@ -22,6 +22,7 @@ def evidence_of(said: TealYml, *, overlaid: frozenset[str], proxy: str, named: N
         bare=named.bare,
         dials=named.dials,
         strange=named.strange,
+        imported_at=named.places,
         listens=named.adapted.listens,
         trusts=named.adapted.trusts,
         broken=named.adapted.broken,

@@ -108,13 +108,18 @@ def _imported(stack: Stack) -> Iterator[Problem]:
         meant = names.meant(f"{name}:{port}")[0] or next(iter(difflib.get_close_matches(name, services, n=1)), "")
         remedy = f"write the service's name: `import teal {meant} {port}`" if meant else "take that line out"
         message = f"the Caddyfile says `import teal {name} {port}`, and the stack has no service {name}"
-        yield error(stack.proxy, message, remedy)
+        yield _at_import(stack, name, error(stack.proxy, message, remedy))
     for each in stack.services:
         if each.name not in stack.evidence.routes or each.role is Role.ROUTE:
             continue
         port = stack.evidence.routes[each.name]
-        message = f"the Caddyfile says `import teal {each.name} {port}`, and {each.name} is a {each.role}"
+        kind = "shared" if each.role is Role.SHARED else f"a {each.role}"
+        message = f"the Caddyfile says `import teal {each.name} {port}`, and {each.name} is {kind}"
+        remedy = f"write `reverse_proxy {each.name}:{port}`: no color has it"
         if each.role.rotates:
-            yield error(each.name, message, f"take {each.name} out of `services` in teal.yml: it is a route")
-        else:
-            yield error(each.name, message, f"write `reverse_proxy {each.name}:{port}`: no color has it")
+            remedy = f"take {each.name} out of `services` in teal.yml: it is a route"
+        yield _at_import(stack, each.name, error(each.name, message, remedy))
+
+
+def _at_import(stack: Stack, name: str, problem: Problem) -> Problem:
+    return replace(problem, place=stack.evidence.imported_at.get(name, "Caddyfile"))

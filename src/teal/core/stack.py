@@ -117,6 +117,7 @@ class Evidence:
     bare: Mapping[str, int] = field(default_factory=dict)  # services that it dials without the snippet, with the port
     dials: tuple[Dial, ...] = ()  # all that it dials without the snippet
     strange: tuple[tuple[str, int], ...] = ()  # imports of the snippet for a NAME that is no service
+    imported_at: Mapping[str, str] = field(default_factory=dict)  # NAME -> "Caddyfile:4", as far as it was found
     listens: frozenset[int] = frozenset()  # the ports that it listens at, as far as Caddy said so
     trusts: bool = False  # it believes the headers of a proxy in front of it
     broken: str = ""  # why Caddy does not accept that configuration

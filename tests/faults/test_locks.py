@@ -49,7 +49,7 @@ def test_whatever_else_is_begun_during_a_deploy_is_refused(tale: World) -> None:
     before = tale.active
     with tale.teal.running(*QUICK, BOOT_SECONDS="2") as run:
         run.until_service("starting")
-        for words in (("rollback",), ("cleanup", "--yes"), ("leave",), ("up", "--yes")):
+        for words in (("rollback",), ("cleanup", "--yes"), ("leave", "--yes"), ("up", "--yes")):
             refused(tale, run, *words)
         ended = run.end()
     assert ended.status == 0, ended.told

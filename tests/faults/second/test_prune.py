@@ -44,7 +44,7 @@ def test_a_release_whose_image_is_gone_is_refused_with_the_reason(pair: Pair) ->
     prune(pair)
     with pair.world.untouched():
         status = pair.world.teal.status()["rollback"]
-        assert (status["how"], status["reason"]) == ("gone", "the image of back, web was removed")
+        assert (status["how"], status["reason"]) == ("gone", "the image of back, web was removed from the engine")
         ended = pair.world.teal.run("rollback", status=1)
         assert "the image of back, web was removed from the engine" in ended.error["message"]
         assert "prune -a" in ended.error["hint"]

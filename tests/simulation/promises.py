@@ -159,7 +159,7 @@ class Promises:
         self.served |= {(side, self.world.release(box)) for box in self.world.on(side, ROTATING)}
 
     def _left(self, side: Side, by: str) -> None:
-        """Look whether a leave brings users what they had; of a release that is kept no more nobody knows the images."""
+        """Look whether a leave brings users what they had; the images of a release kept no more are unknown."""
         if side is Side.PLAIN and self.commands.get(by) == "leave":
             self.checked["left"] += 1
             now = {self.world.service(box): box.image for box in self.world.on(side, OPENING)}

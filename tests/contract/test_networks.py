@@ -124,3 +124,30 @@ async def test_of_several_networks_the_one_of_highest_priority_answers_first(gro
     assert await ground.resolve(asking, "rag") == {right}
     await ground.engine.stop(right, grace=10)
     assert await ground.resolve(asking, "rag") == {wrong}
+
+
+async def test_a_hidden_name_means_whom_another_network_knows_and_nobody_where_none_does(ground: Ground) -> None:
+    net, own = ground.network("net"), ground.network("own")
+    plain = ground.container("rag", network=net, aliases=["rag"])
+    db = ground.container("db", network=net, aliases=["db"])
+    colored = ground.container("rag", side=Side.BLUE, network=own, aliases=["rag"])
+    asking = ground.container("web", side=Side.BLUE, network=own)
+    await ground.engine.connect(net, asking, ["web-blue"])
+    for _ in range(2):
+        await ground.engine.hide(net, asking, ["rag", "search"])
+    for each in (plain, db, asking):
+        await ground.engine.start(each)
+    assert await ground.resolve(asking, "rag") == set()
+    assert await ground.resolve(asking, "db") == {db}
+    assert await ground.resolve(plain, "web-blue") == {asking}
+    await ground.engine.start(colored)
+    assert await ground.resolve(asking, "rag") == {colored}
+    for each in (colored, asking):
+        await ground.engine.stop(each, grace=10)
+    await ground.engine.start(asking)  # hidden for as long as it lives
+    assert await ground.resolve(asking, "rag") == set()
+
+
+async def test_nothing_is_hidden_on_a_network_that_the_container_is_not_on(ground: Ground) -> None:
+    with pytest.raises(Failed, match="is not on the network"):
+        await ground.engine.hide(ground.network("net"), ground.container(network=ground.network("home")), ["rag"])

@@ -15,7 +15,7 @@ import pytest
 
 from tests.engine.registry import registry
 from tests.engine.sandbox import docker, remove
-from tests.engine.stack import Stack, copy_stack
+from tests.engine.stack import Stack, copy_stack, wait_until
 from tests.engine.teal import Ended, Teal
 
 pytestmark = pytest.mark.engine
@@ -70,6 +70,45 @@ def hut(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hut]:
         tags = docker("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference=teal/{stack.project}/*")
         remove(tags, "rmi")
         stack.remove()
+
+
+def cache(hut: Hut, show: str) -> str:
+    """Return what the engine shows of the shared service whose healthcheck goes by ``hostname -i``."""
+    return docker("inspect", "--format", show, f"{hut.stack.project}-cache-1")
+
+
+def gets(hut: Hut, health: str) -> None:
+    """Wait until the shared cache is of that *health*."""
+    wait_until(lambda: cache(hut, "{{.State.Health.Status}}") == health, f"the cache is {health}")
+
+
+def test_an_adoption_gives_no_shared_service_another_address(hut: Hut) -> None:
+    assert set(json.loads(cache(hut, "{{json .NetworkSettings.Networks}}"))) == {f"{hut.stack.project}_default"}
+    assert len(hut.stack.compose("exec", "cache", "hostname", "-i").split()) == 1
+    assert cache(hut, "{{.State.Health.FailingStreak}} {{.State.Health.Status}}") == "0 healthy"
+    assert hut.teal.status()["problems"] == []
+
+
+def test_an_unhealthy_shared_service_is_named_and_refuses_a_deploy_of_what_waits_for_it(hut: Hut) -> None:
+    other, before = f"{hut.stack.project}_other", hut.lives("blue")
+    docker("network", "create", other)
+    docker("network", "connect", other, f"{hut.stack.project}-cache-1")
+    try:
+        gets(hut, "unhealthy")
+        said = "cache is unhealthy: its healthcheck says status 1: Could not connect to Redis"
+        (problem,) = hut.teal.status()["problems"]
+        assert problem.startswith(said)
+        assert hut.teal.status()["shared"]["cache"]["health"] == "unhealthy"
+        (finding,) = [each for each in hut.teal.run("check", status=1).result["findings"] if each["level"] == "error"]
+        assert finding["message"].startswith(said)
+        assert finding["message"].endswith("and web waits for it to be healthy (depends_on)")
+        refused = hut.deploy(status=1, SAYS=" in vain")
+        assert refused.error["message"] == finding["message"]
+        assert (hut.lives("blue"), hut.lives("green")) == (before, set())
+    finally:
+        docker("network", "disconnect", other, f"{hut.stack.project}-cache-1")
+        docker("network", "rm", other)
+    gets(hut, "healthy")
 
 
 def test_a_release_that_never_gets_healthy_is_told_early_explained_and_offered_by_no_hint(hut: Hut) -> None:
@@ -208,3 +247,22 @@ def test_a_route_that_waits_for_a_worker_comes_up_on_an_empty_server_and_elsewhe
     assert "no worker yet  (" in error["detail"]
     (hut.stack.folder / "teal.yml").write_text("routes: {web: {needs: [worker]}}\n", encoding="utf-8")
     assert hut.deploy(SIGN="two").result["outcome"] == "done"
+
+
+def test_what_an_older_teal_put_on_a_colors_networks_is_taken_off_by_the_deploy_that_retires_it(hut: Hut) -> None:
+    names = [f"{hut.stack.project}-cache-1", f"{hut.stack.project}-proxy-1"]
+    before = [docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", each) for each in names]
+    active = hut.teal.status()["active"]
+    for each in names:
+        docker("network", "connect", f"{hut.stack.project}-{active}_default", each)
+    gets(hut, "unhealthy")
+    warnings = [each for each in hut.teal.run("check").result["findings"] if each["level"] == "warning"]
+    assert f"an older Teal put it on {active}'s networks" in "".join(each["remedy"] for each in warnings)
+    done = hut.deploy("--force", SIGN="two").result
+    assert "cache is unhealthy" in "".join(done["notes"])
+    gets(hut, "healthy")
+    test_an_adoption_gives_no_shared_service_another_address(hut)
+    assert [docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", each) for each in names] == before
+    hut.teal.run("rollback")
+    hut.flag("switching", up=False)
+    assert hut.teal.status()["active"] == active

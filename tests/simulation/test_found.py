@@ -6,12 +6,15 @@ import asyncio
 
 import pytest
 
+from teal.adapters.engine.networks import KEY
+from teal.adapters.engine.reading import PROJECT
 from teal.adapters.simulated import Behaviour, Trouble, life
 from teal.adapters.simulated.process import Kind
+from teal.adapters.simulated.world import Net
 from teal.core.side import Side
 from teal.core.traffic import to
 from teal.errors import NeedsPerson, Refused, Unavailable, Unhealthy
-from teal.run import traffic
+from teal.run import changing, traffic
 from teal.run.results import Outcome
 from teal.run.scene import Scene
 from tests.simulation.simulation import Simulation
@@ -156,17 +159,97 @@ def test_a_plain_container_that_an_adoption_could_not_remove_is_removed_by_the_n
     world.close()
 
 
-def test_a_color_that_its_adoption_left_apart_is_made_anew_when_it_comes_back() -> None:
-    world = Simulation()
-    world.plain_up()
-    world.users.flow()
-    joining = max(n for n, each in enumerate(effects_of_an_adoption(), 1) if each == "engine.connect")
-    assert isinstance(world.run("deploy", Trouble(joining - 2, "fail-before")).error, NeedsPerson)
+def adopted_by_an_older_teal(world: Simulation) -> None:
+    """Put the shared services on networks of blue's own, as adoptions once did, to keep the color apart."""
+    for service, key in (("db", "default"), ("proxy", "edge")):
+        name = f"shop-blue_{key}"
+        labels = {PROJECT: "shop-blue", KEY: key}
+        net = world.world.nets.setdefault(name, Net(world.world.id("net"), name, labels))
+        for box in world.world.on(Side.PLAIN, (service,)):
+            world.world.attach(box, net, (service,), -1)
+
+
+def visits(world: Simulation) -> list[str]:
+    """Return the networks of a color that shared services are on."""
+    return [name for box in world.world.on(Side.PLAIN) for name in box.aliases if name.startswith("shop-blue_")]
+
+
+def test_a_deploy_takes_the_shared_services_off_the_color_that_an_older_teal_had_adopted(world: Simulation) -> None:
+    adopted_by_an_older_teal(world)
+    world.new_source()
+    assert "take the shared services off blue's own networks" in world.run("deploy", dry_run=True).value.steps
+    assert len(visits(world)) == 2  # what runs on blue needs them
+    assert world.run("deploy").ok
+    assert visits(world) == []
+    assert {box.state for box in world.world.on(Side.BLUE)} == {"exited"}  # it stands for a rollback
+    assert world.run("rollback").ok
+    assert world.users.traffic() == to(Side.BLUE)
+
+
+@pytest.mark.parametrize("command", ["deploy", "cleanup", "rollback"])
+def test_any_command_takes_the_shared_services_off_a_color_on_which_nothing_runs(
+    world: Simulation, command: str
+) -> None:
     world.new_source()
     assert world.run("deploy").ok
-    assert world.run("rollback").ok
-    world.promises.settled("rollback")
+    adopted_by_an_older_teal(world)
+    assert "db, proxy" in world.run("status").value.interrupted
+    assert world.run(command).ok
+    assert visits(world) == []
+
+
+@pytest.mark.parametrize("kind", ["kill-before", "kill-after", "fail-before"])
+def test_parting_that_was_cut_short_is_finished_by_the_next_command(world: Simulation, kind: Kind) -> None:
+    adopted_by_an_older_teal(world)
+    world.new_source()
+    clean = Simulation()
+    clean.plain_up()
+    assert clean.run("deploy").ok
+    adopted_by_an_older_teal(clean)
+    clean.new_source()
+    effects = clean.run("deploy").process.effects
+    last = max(n for n, each in enumerate(effects, 1) if each == "engine.disconnect")
+    world.run("deploy", Trouble(last, kind))
+    assert world.run("cleanup").ok
+    assert visits(world) == []
+    assert world.users.traffic() == to(Side.GREEN)
+
+
+def test_no_shared_service_gets_another_address_from_an_adoption() -> None:
+    world = Simulation()
+    world.plain_up()
+    before = {box.name: set(box.aliases) for box in world.world.on(Side.PLAIN, ("db", "proxy"))}
+    seen: set[str] = set()
+    world.world.watchers.append(lambda happening: seen.add(happening.kind))
+    assert world.run("deploy").ok
+    assert "connected" not in seen
+    assert {box.name: set(box.aliases) for box in world.world.on(Side.PLAIN, ("db", "proxy"))} == before
+    world.close()
+
+
+def adopted_with_an_api_that_dies() -> Simulation:
+    """Let the plain stack be adopted by a release whose api dies while the plain one still runs."""
+    world = Simulation(every=0.05)
+    world.plain_up()
+    world.users.flow()
+    world.world.behaviours["api", world.new_source()] = Behaviour(exits_after=4.0)
+    world.run("deploy")
+    return world
+
+
+def test_a_service_that_dies_during_an_adoption_is_not_answered_for_by_the_plain_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = adopted_with_an_api_that_dies()
+    assert world.users.counts["mixed"] == 0
     assert world.promises.violations == []
+    world.close()
+
+    async def not_apart(*_: object) -> None: ...
+
+    monkeypatch.setattr(changing, "_set_apart", not_apart)
+    world = adopted_with_an_api_that_dies()
+    assert world.users.counts["mixed"]
     world.close()
 
 

@@ -105,6 +105,7 @@ def test_a_service_that_dies_during_leave_is_the_one_exception_to_one_release_fo
     world = Simulation(every=0.05)
     world.plain_up()
     world.users.flow()
+    assert world.run("deploy").ok
     world.world.behaviours["api", world.new_source()] = Behaviour(exits_after=4.0)
     world.run("deploy")
     world.run("leave")
@@ -254,7 +255,7 @@ def test_users_go_back_to_a_release_that_had_failed_before_its_successor_could(w
     world.world.behaviours["web", world.new_source()] = Behaviour(exits_after_ready=0.4)
     assert isinstance(world.run("deploy").error, NeedsPerson)
     world.new_source()
-    assert not world.run("deploy", Trouble(57, "fail-after")).ok
+    assert not world.run("deploy", Trouble(54, "fail-after")).ok
     assert world.users.traffic() == to(Side.GREEN)
 
 

@@ -27,7 +27,6 @@ from teal.core.steps import (
     Expand,
     HandOver,
     Hold,
-    Join,
     Judge,
     Keep,
     Plan,
@@ -151,7 +150,7 @@ def test_the_first_deploy_has_nothing_to_drain_or_retire() -> None:
     plan = deploy(EMPTY)
     assert plan.source is None
     assert plan.target is Side.BLUE
-    assert {"Drain", "Retire", "Remove", "Join"}.isdisjoint(kinds(plan.steps))
+    assert {"Drain", "Retire", "Remove", "Part"}.isdisjoint(kinds(plan.steps))
 
 
 def test_a_first_deploy_never_fills_the_color_that_the_state_file_names_already() -> None:
@@ -163,7 +162,7 @@ def test_a_plain_stack_is_adopted_apart_from_its_containers_which_are_removed_at
     assert Create(Side.BLUE, 1, apart=True) in plan.before
     assert HandOver(Side.BLUE, 1, ("queue",), (Singleton("clock", Side.PLAIN),)) in plan.after
     farewell = plan.after[plan.after.index(Drain(Side.PLAIN)) :]
-    assert farewell[:4] == (Drain(Side.PLAIN), Retire(Side.PLAIN, ALL), Remove(ALL), Join(Side.BLUE, 1))
+    assert farewell[:4] == (Drain(Side.PLAIN), Retire(Side.PLAIN, ALL), Remove(ALL), Settle(Side.BLUE))
 
 
 def test_plain_containers_that_were_stopped_by_hand_are_removed_by_the_first_deploy() -> None:

@@ -13,6 +13,7 @@ from teal.core.standing import Return, coming_back, misread, same_release, stand
 from tests.unit.worlds import BLUE_7, EMPTY, IMAGES, PLAIN_APP, PLAINLY, SHARED, STACK, color, container, release
 
 MEASURED = ({"build": 9.0}, {"create": 0.5, "start": 2.0}, {"start": 70.0})
+SICK = replace(SHARED[0], health="unhealthy", unwell="status 1: no answer")
 NO_CONTAINERS = replace(BLUE_7, containers=(*SHARED, *color(Side.BLUE, 7)))
 
 
@@ -88,6 +89,11 @@ def test_a_color_is_active_standby_or_empty() -> None:
             replace(BLUE_7, containers=color(Side.BLUE, 7)),
             ["of the shared services db, proxy do not run"],
             id="database and proxy are away",
+        ),
+        pytest.param(
+            replace(PLAINLY, containers=(SICK, SHARED[1])),
+            ["db is unhealthy: its healthcheck says status 1: no answer"],
+            id="a shared service is unhealthy",
         ),
     ],
 )

@@ -28,11 +28,12 @@ ORDINARY = (
     StepName.DRAIN,
     StepName.RETIRE,
     StepName.REMOVE,
-    StepName.JOIN,
+    StepName.PART,
     StepName.PRUNE,
 )
 MOVES = (StepName.SWITCH, StepName.CONFIRM, StepName.SETTLE, StepName.HOLD)
-_NAMES = ", ".join(f"'{name}'" for name in ORDINARY)
+GONE = ("join",)  # of older versions, ordinary too
+_NAMES = ", ".join(f"'{name}'" for name in (*ORDINARY, *GONE))
 _MOVES = ", ".join(f"'{name}'" for name in MOVES)
 _STEPS = f"""
 DELETE FROM step WHERE run IN (SELECT id FROM run WHERE id <= :old AND ended IS NOT NULL) AND (

@@ -110,6 +110,11 @@ class Observed:
         own = f"{project_of(project, side)}_"
         return tuple(name for name in self.networks if name.startswith(own))
 
+    def guests_of(self, side: Side, project: str) -> tuple[Container, ...]:
+        """Return the containers outside of the color *side* that are on networks of its own; *project*, the stack's."""
+        own = frozenset(self.networks_of(side, project)) if side in COLORS else frozenset()
+        return tuple(c for c in self.containers if c.side is Side.PLAIN and not own.isdisjoint(c.networks))
+
 
 def active_of(traffic: Traffic | None, containers: Iterable[Container]) -> Side | None:
     """Return the color that *traffic* sends users to, where any of *containers* stands there."""

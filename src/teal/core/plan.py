@@ -27,9 +27,9 @@ from teal.core.steps import (
     Expand,
     HandOver,
     Hold,
-    Join,
     Judge,
     Keep,
+    Part,
     Plan,
     Preflight,
     PutBack,
@@ -74,6 +74,7 @@ class Change:
     idle: Side | None = None  # a third side that stands there and serves nobody: its jobs must not run beside the new
     beside: tuple[str, ...] = ()  # jobs that start with the routes, since nothing serves that they could disturb
     left: tuple[str, ...] = ()  # stopped plain containers, which nothing may revive
+    guests: bool = False  # shared services are on networks of the source's own: an older Teal has put them there
 
 
 def plan_prepare(
@@ -286,14 +287,14 @@ def _farewell(change: Change, source: Side) -> list[Step]:
     names = tuple(service.name for service in leaving)
     steps: list[Step] = [Drain(source), *([Retire(source, names)] if names else [])]
     if source is Side.PLAIN and change.release is not None:
-        steps += [Remove(names), Join(change.target, change.release)]
-    return steps
+        steps.append(Remove(names))
+    return [*steps, Part(source)] if change.guests else steps
 
 
 def reusable(observed: Observed, side: Side, release: Release) -> bool:
     """Tell whether every container of *release* still stands on *side*, on all its networks, still the same ones.
 
-    An adoption whose last steps failed leaves a color apart from the stack's own networks.
+    An adoption by an older Teal whose last steps failed has left a color apart from the stack's own networks.
     """
     containers = observed.on(side)
     for service in release.rotating:

@@ -69,7 +69,7 @@ class Release:
     services: tuple[Service, ...]  # as they were: a rollback asks these, never today's files
     fingerprint: str = ""
     meets: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
-    # ^ service -> {the stack's network on which shared services meet it: aliases there}, for joining later
+    # ^ service -> {the stack's network on which shared services meet it: aliases there}
     volumes: tuple[Required, ...] = ()  # those that it mounts
     remembered: Remembered | None = None  # the stack around it
     mounted: Mapping[str, str] = field(default_factory=dict)  # image that is mounted as a volume -> its id

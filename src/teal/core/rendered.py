@@ -63,7 +63,7 @@ class Rendered:
     files: tuple[ReleaseFile, ...]
     volumes: tuple[Required, ...]
     meets: Mapping[str, Mapping[str, tuple[str, ...]]]
-    # ^ service -> {name of a stack's network that it joins: aliases there}; in adoption it must not be on these
+    # ^ service -> {name of a stack's network that it joins: aliases there}
 
     @property
     def text(self) -> str:

@@ -11,7 +11,7 @@ from teal.core.plan import WINDOW, Change, emptied_plainly, plan_forward, starte
 from teal.core.side import COLORS, Side
 from teal.core.situation import lost_traffic, services_on, spared_plainly
 from teal.core.stack import Service, Stack
-from teal.core.steps import BringBack, Clear, Drain, Plan, Remove, Retire, Settle, Step
+from teal.core.steps import BringBack, Clear, Drain, Part, Plan, Remove, Retire, Settle, Step
 from teal.core.traffic import Mode
 
 
@@ -54,6 +54,17 @@ def _due(observed: Observed, stack: Stack) -> Repair | None:
     if observed.closed and observed.traffic is not None and observed.traffic.side is not None:
         text = "the proxy's state file was closed to the proxy's user: opened again"
         return Repair("restore", text, _only("heal", observed.traffic.side, Settle(observed.traffic.side)))
+    return _visited(observed, stack)
+
+
+def _visited(observed: Observed, stack: Stack) -> Repair | None:
+    """Take shared services off the networks of a color on which nothing runs: an older Teal has put them there."""
+    for color in COLORS:
+        guests = observed.guests_of(color, stack.project)
+        if guests and not any(container.alive for container in observed.on(color)):
+            names = ", ".join(sorted({container.service for container in guests}))
+            text = f"{names} had still an address on {color}'s own networks, where nothing runs: taken off"
+            return Repair("settle", text, _only("heal", observed.active, Part(color)))
     return None
 
 
@@ -122,6 +133,7 @@ def _change_again(observed: Observed, stack: Stack, unfinished: Unfinished, targ
         keep=stack.settings.retire == "keep",
         # A deploy beside the release that serves makes no change of a window, and needs no database to be finished.
         window=stack.migrations is not None and unfinished.held and unfinished.command in {"deploy", WINDOW},
+        guests=unfinished.source is not None and bool(observed.guests_of(unfinished.source, stack.project)),
         spared=_plain_jobs(observed, stack) if unfinished.source in COLORS and target in COLORS else (),
     )
 

@@ -91,6 +91,7 @@ def change_to(
         beside=_free_jobs(observed, stack, release) if source is None else (),
         left=_left_plainly(observed, stack) if source is not Side.PLAIN else (),
         held=observed.traffic is not None and observed.traffic.side is None,
+        guests=source is not None and bool(observed.guests_of(source, stack.project)),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from teal.core.ailing import ailing
 from teal.core.observed import Container, Observed
 from teal.core.plan import reusable
 from teal.core.release import Release
@@ -72,6 +73,7 @@ def troubles(observed: Observed, stack: Stack) -> Iterator[str]:
     """Yield what a person should know of what was seen."""
     if observed.traffic is None and observed.past.switched is not None:
         yield "the proxy's state file is missing or unreadable: it sends users to the plain names"
+    yield from (each.text for each in ailing(observed, stack))
     if observed.active is None:
         return
     stray = plainly_running(observed, stack)

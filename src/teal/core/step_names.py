@@ -37,7 +37,7 @@ class StepName(StrEnum):
     DRAIN = "drain"
     RETIRE = "retire"
     REMOVE = "remove"
-    JOIN = "join"
+    PART = "part"
     SETTLE = "settle"
     PRUNE = "prune"
     OPEN_GATE = "open-gate"

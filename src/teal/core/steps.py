@@ -126,7 +126,7 @@ class PutBack:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """The containers of *release* exist on *side*, not started; *apart*: on no network with plain containers."""
+    """The containers of *release* exist on *side*, not started; *apart*: plain names mean no plain container."""
 
     name: ClassVar[StepName] = StepName.CREATE
     side: Side
@@ -270,12 +270,11 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
-class Join:
-    """The containers on *side* are on the stack's own networks too, as after any later deploy."""
+class Part:
+    """No shared service is on a network of *side*'s own any more, unless something runs there."""
 
-    name: ClassVar[StepName] = StepName.JOIN
+    name: ClassVar[StepName] = StepName.PART
     side: Side
-    release: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +320,7 @@ Step = (
     | Drain
     | Retire
     | Remove
-    | Join
+    | Part
     | Settle
     | Prune
     | ContractStep

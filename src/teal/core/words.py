@@ -69,8 +69,8 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
             return f"retire {side}: stop {_listed(services)}"
         case s.Remove(services):
             return f"remove the retired plain containers: {_listed(services)}"
-        case s.Join(side):
-            return f"join {side} to the stack's own networks"
+        case s.Part(side):
+            return f"take the shared services off {side}'s own networks"
         case s.Settle(side):
             return f"record {side} as the active color" if side in COLORS else "record that no color is active"
         case s.Prune(releases):

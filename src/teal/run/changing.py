@@ -1,4 +1,4 @@
-"""Does: creates, clears, retires and joins the containers of a side."""
+"""Does: creates, clears and retires the containers of a side, and keeps them apart from others."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from teal.core.names import MOUNTED, image_tag, mounted_tag, one_shot_name, repo
 from teal.core.observed import Container
 from teal.core.order import stop_waves
 from teal.core.release import Release
-from teal.core.roles import Role
-from teal.core.side import Side, key_of, project_of
+from teal.core.side import Side, project_of
 from teal.core.stack import GRACE, Service
 from teal.errors import TealError
 from teal.ports import Network
@@ -18,8 +17,6 @@ from teal.run import lives, making
 from teal.run.once import refuse_outdated
 from teal.run.scene import Scene
 
-GUEST = -1  # a lower priority than any network of the stack: else the engine moves published ports over, with a gap
-EDGE = "edge"  # the network on which only the proxy and the routes of a color meet, while plain containers run
 APART = 0.2, 1.0  # seconds between two stops of a wave, and at most in all: each keeps a processor busy for a while
 LAST_LINES = 2000  # log lines kept of a service that is removed after a failure
 
@@ -43,62 +40,37 @@ async def create(scene: Scene, side: Side, release: int | None, *, apart: bool) 
 
 
 async def _set_apart(scene: Scene, side: Side, release: int) -> None:
-    """Take the new containers off every network that plain containers are on.
+    """Let no new container find a plain one by name.
 
-    There ``rag`` would mean the plain rag until the color's own has started, and after it died. So the shared
-    services come to the color's own networks meanwhile, and the proxy to one of its own with the routes.
+    On the stack's own networks ``rag`` would mean the plain rag until the color's own has started, and after it died.
     """
-    engine, project = scene.ports.engine, scene.stack.project
-    kept = scene.release(release)
-    every = await engine.containers(project)
-    mine = [container for container in every if container.side is side]
-    networks = {network.name: network for network in await engine.networks(project)}
-    for container in mine:
-        for name in container.networks.keys() & kept.meets.get(container.service, {}).keys():
-            await engine.disconnect(name, container.id)
-    shared = [c for c in every if c.side is Side.PLAIN and c.service in scene.shared()]
-    await _bring_shared(scene, side, networks, shared)
-    await _make_edge(scene, side, mine, [c for c in shared if c.service == scene.stack.proxy])
+    kept, shared = scene.release(release), scene.shared()
+    every = await scene.ports.engine.containers(scene.stack.project)
+    plain = [container for container in every if container.side is Side.PLAIN]
+    rotating = {service.name for service in kept.rotating}
+    for container in (each for each in every if each.side is side):
+        for network in container.networks.keys() & kept.meets.get(container.service, {}).keys():
+            theirs = rotating.union(*(_names(each, network) for each in plain if each.service not in shared))
+            common = frozenset[str]().union(*(_names(each, network) for each in plain if each.service in shared))
+            await scene.ports.engine.hide(network, container.id, theirs - common)
 
 
-async def _bring_shared(scene: Scene, side: Side, networks: dict[str, Network], shared: Iterable[Container]) -> None:
-    """Connect each shared service but the proxy to the color's counterpart of every network that it is on."""
-    twins = {n.label: n for n in networks.values() if n.project == project_of(scene.stack.project, side)}
-    for container in shared:
-        if container.service == scene.stack.proxy:
-            continue
-        for name in container.networks:
-            label = networks[name].label if name in networks else ""
-            if label in twins:
-                aliases = (container.service, container.name)
-                await scene.ports.engine.connect(twins[label].name, container.id, aliases, priority=GUEST)
+def _names(container: Container, network: str) -> frozenset[str]:
+    """Return the names by which *container* is found on *network*."""
+    return frozenset({*container.aliases[network], container.name}) if network in container.aliases else frozenset()
 
 
-async def _make_edge(scene: Scene, side: Side, mine: Iterable[Container], proxies: Iterable[Container]) -> None:
-    """Let the proxy and the routes meet on a network of their own, where only suffixed names are known."""
-    engine, project = scene.ports.engine, project_of(scene.stack.project, side)
-    name = f"{project}_{EDGE}"
-    labels = {"com.docker.compose.project": project, "com.docker.compose.network": EDGE}
-    if name not in {network.name for network in await engine.networks(scene.stack.project)}:
-        await engine.create_network(name, labels=labels)
-    routes = {service.name for service in scene.stack.having(Role.ROUTE)}
-    for container in mine:
-        if container.service in routes:
-            await engine.connect(name, container.id, (key_of(container.service, side),))
-    for proxy in proxies:
-        await engine.connect(name, proxy.id, (), priority=GUEST)
-
-
-async def join(scene: Scene, side: Side, release: int) -> bool:
-    """Connect the containers on *side* to the stack's own networks, under their suffixed names."""
-    passed = True
-    networks = scene.release(release).meets
-    for container in await scene.containers(side):
-        for name, aliases in networks.get(container.service, {}).items():
-            if name not in container.networks:
-                await scene.ports.engine.connect(name, container.id, aliases)
-                passed = False
-    return passed
+async def part(scene: Scene, side: Side) -> bool:
+    """Take the shared services off the networks of *side*'s own, unless something runs there that may need them."""
+    project = scene.stack.project
+    if any(container.alive for container in await scene.containers(side)):
+        return False
+    own = [network.name for network in await scene.ports.engine.networks(project) if _is_of(network, scene, side)]
+    every = await scene.ports.engine.containers(project)
+    visits = [(name, c.id) for c in every if c.side is Side.PLAIN for name in own if name in c.networks]
+    for name, visitor in visits:
+        await scene.ports.engine.disconnect(name, visitor)
+    return not visits
 
 
 async def clear(scene: Scene, side: Side, *, logs: bool) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from teal.core.ailing import ailing
 from teal.core.host_ports import changing_hands
 from teal.core.observed import Observed
 from teal.core.outside import External
@@ -40,7 +41,7 @@ async def check(ports: Ports, stack: Stack) -> Checked:
     observed, holder = await observe_beside(ports, stack)
     found += [finding(problem) for problem in lost(stack, last_release(observed))]
     found += _working(holder) if holder else _standing(observed, stack)
-    found += map(finding, changing_hands(observed, stack))
+    found += map(finding, (*changing_hands(observed, stack), *ailing(observed, stack)))
     found += await _external(ports, stack)
     differing, said = await _outdated(ports, stack, observed)
     found += said

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
+from teal.core.ailing import ailing
 from teal.core.floor import is_below
 from teal.core.host_ports import changing_hands
 from teal.core.images import services_due
@@ -47,12 +49,12 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watc
         if options.window:
             await window.refuse_idle(Scene(ports, stack, watch, key=""))
         _refuse_lost(observed, stack)
-        hands = _changing_hands(observed, stack)
+        told = _in_the_way(observed, stack)
         change = _deploy_change(observed, stack, options)
         run = _Run(ports, stack, watch, change, began, healed)
         if options.window and not options.page:
             window.warn_long(run.scene)
-        for problem in (*warnings, *hands):
+        for problem in (*warnings, *told):
             run.scene.note(problem.text, warning=True)
         absent = await making.absent(ports, stack)
         forced = options.force_memory or _needs_no_room(change)
@@ -64,14 +66,18 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watc
         plan = plan_deploy(observed, stack, change)
         run.say_what_ends(observed, plan)
         await run.through(plan)
-        await _tell_shared_changes(run.scene)
+        await _tell_of_shared(run.scene, told)
         return await run.outcome("done", change.release)
 
 
-async def _tell_shared_changes(scene: Scene) -> None:
-    """Say where shared services differ from today's files, the proxy's too: a deploy never touches them."""
+async def _tell_of_shared(scene: Scene, told: Iterable[Problem]) -> None:
+    """Say which shared services are unhealthy by now, and where they differ from today's files: none is touched."""
     names = tuple(service.name for service in scene.stack.having(Role.SHARED))
     observed = await observe(scene.ports, scene.stack)
+    known = {problem.service for problem in told}
+    for problem in ailing(observed, scene.stack):
+        if problem.service not in known:
+            scene.note(problem.text, warning=True)
     try:
         found = await outdated(scene.ports, scene.stack, observed, names)
     except TealError as error:  # the deploy is done, whatever Compose says of the shared services
@@ -83,9 +89,12 @@ async def _tell_shared_changes(scene: Scene) -> None:
         scene.note(problem.text, warning=True)
 
 
-def _changing_hands(observed: Observed, stack: Stack) -> tuple[Problem, ...]:
-    """Return what is to be known of the machine's ports; raise ``Refused`` where one would have two owners, or none."""
-    found = tuple(changing_hands(observed, stack))
+def _in_the_way(observed: Observed, stack: Stack) -> tuple[Problem, ...]:
+    """Return what is to be known of the machine's ports, and of shared services that are unhealthy.
+
+    Raises ``Refused`` where a port would have two owners, or none, or something waits for what is unhealthy.
+    """
+    found = (*changing_hands(observed, stack), *ailing(observed, stack))
     for problem in found:
         if problem.level == "error":
             raise Refused(problem.message, hint=problem.remedy)
@@ -113,7 +122,7 @@ async def _planned_deploy(ports: Ports, stack: Stack, options: DeployOptions) ->
     """Return what a deploy would do; nothing is changed."""
     observed = await observe(ports, stack)
     _refuse_lost(observed, stack)
-    _changing_hands(observed, stack)
+    _in_the_way(observed, stack)
     change = _deploy_change(observed, stack, options)
     absent = await making.absent(ports, stack)
     first = plan_prepare(stack, build=options.build, absent=absent, force_memory=options.force_memory)

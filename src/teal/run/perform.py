@@ -19,9 +19,9 @@ from teal.core.steps import (
     Expand,
     HandOver,
     Hold,
-    Join,
     Judge,
     Keep,
+    Part,
     Plan,
     Preflight,
     Prune,
@@ -114,8 +114,8 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
             return await changing.retire(scene, side, services)
         case Remove(services):
             return await changing.remove(scene, services)
-        case Join(side, release):
-            return await changing.join(scene, side, release)
+        case Part(side):
+            return await changing.part(scene, side)
         case Settle(side):
             return await traffic.settle(scene, side)
         case Prune(releases):

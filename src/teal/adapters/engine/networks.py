@@ -15,6 +15,7 @@ from teal.ports import Network
 
 KEY = "com.docker.compose.network"
 STOPPED = ["created", "exited", "dead"]
+NOBODY = "nobody.invalid"  # no container's name
 OWN_INTERFACE = "com.docker.network.bridge.name"  # two networks can't have one interface
 
 
@@ -83,6 +84,29 @@ class Networks(Speaker):
         except EngineSaid as said:
             if "is not connected to" not in said.message:
                 raise
+
+    async def hide(self, network: str, id: str, names: Iterable[str]) -> None:
+        """Let a container that does not run find nobody on *network* by any of *names*, whoever bears them there.
+
+        A link gives a name a meaning of its container's own, and the engine doesn't ask the network for it then: one
+        to nobody hides the name. Links that the container has are kept.
+        """
+        seen = await self._api.get(f"/containers/{id}/json", Inspected)
+        place = (seen.network_settings.networks or {}).get(network)
+        if place is None:
+            raise Failed(f"{seen.name.removeprefix('/')} is not on the network {network}", hint="`teal status`")
+        links = list(place.links or ())
+        known = {link.rpartition(":")[2] for link in links}
+        wanted = sorted(frozenset(names) - known)
+        if not wanted:
+            return
+        endpoint = {
+            "Aliases": list(place.aliases or ()),
+            "GwPriority": place.gw_priority,
+            "Links": [*links, *(f"{NOBODY}:{name}" for name in wanted)],
+        }
+        await self.disconnect(network, id)
+        await self._api.post(f"/networks/{network}/connect", {"Container": id, "EndpointConfig": endpoint})
 
     async def _network(self, name: str) -> InspectedNetwork | None:
         return await self._api.find(f"/networks/{name}", InspectedNetwork)

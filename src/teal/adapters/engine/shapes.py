@@ -47,6 +47,8 @@ class Endpoint(Struct, rename="pascal"):
     ip_address: str = field(default="", name="IPAddress")
     global_ipv6_address: str = field(default="", name="GlobalIPv6Address")
     aliases: list[str] | None = None
+    links: list[str] | None = None
+    gw_priority: int = 0
 
 
 class Binding(Struct, rename="pascal"):

@@ -194,7 +194,16 @@ class SimulatedEngine(ports.Engine):
         self._up()
         box = self.world.called(id)
         if box is not None and box.aliases.pop(network, None) is not None:
+            box.hidden.pop(network, None)
             self.world.tell("disconnected", f"{box.name} {network}", by=self.process.name)
+
+    @acts
+    async def hide(self, network: str, id: str, names: Iterable[str]) -> None:
+        box = self._box(id)
+        if network not in box.aliases:
+            raise Failed(f"{box.name} is not on the network {network}")
+        box.hidden[network] = box.hidden.get(network, frozenset()) | frozenset(names)
+        self.world.stir(box)
 
     @asks
     async def volumes(self, names: Iterable[str]) -> frozenset[str]:

@@ -51,6 +51,7 @@ class Box:
     checked: bool  # it has a healthcheck
     restart: str
     aliases: dict[str, tuple[str, tuple[str, ...], int]]  # network -> (its id when attached, names there, gw priority)
+    hidden: dict[str, frozenset[str]] = field(default_factory=dict)  # network -> names that mean nobody there
     state: State = "created"
     health: Healthy = "none"
     ready: bool = False  # its process answers
@@ -234,6 +235,8 @@ class World:
     def _resolve(self, asking: Box, name: str) -> list[Box]:
         order = sorted(asking.aliases, key=lambda net: (-asking.aliases[net][2], net))
         for net in order:
+            if name in asking.hidden.get(net, ()):
+                continue
             found = [box for box in self.boxes.values() if box.up and _is(box, net, asking.aliases[net][0], name)]
             if found:
                 return found

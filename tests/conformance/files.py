@@ -14,7 +14,7 @@ DOTENV = "FROM_ENV='from .env'\nCOMPOSE_PROFILES=conform\n"
 INLINE = """
 FROM {image}
 RUN touch /conform-inline
-HEALTHCHECK --interval=2s CMD true
+HEALTHCHECK --interval=500ms CMD true
 VOLUME /conform/kept
 USER 33
 ENTRYPOINT ["python", "-u"]

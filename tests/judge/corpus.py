@@ -17,7 +17,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from teal.core.judge import Catalog, Finding, Lint, Phase, Script, judge
+from teal.core.judge import Catalog, Finding, Lint, Phase, Script
+from teal.core.judge.judging import judge
 from tests.judge.catalog import WORLD
 
 HERE = Path(__file__).parent / "corpus"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from teal.core.judge import Phase, Script
-from teal.core.judge.parsing import parse
+from teal.core.syntax import parse
 from tests.engine.server import Server
 
 ROWS = 1_500

@@ -66,6 +66,11 @@ def test_what_a_contract_removes_and_what_a_file_excuses_is_told() -> None:
         ("0001_a.expand.sql", "-- teal: transaction=never\nSELECT 1", "transaction=never is neither yes nor no"),
         (
             "0001_a.expand.sql",
+            "DO $$ BEGIN COMMIT; END $$",
+            "0001_a.expand.sql:1: DO $$ BEGIN COMMIT; END $$ … can't run",
+        ),
+        (
+            "0001_a.expand.sql",
             "\nCREATE INDEX CONCURRENTLY i ON t (x)",
             "0001_a.expand.sql:2: CREATE INDEX CONCURRENTLY",
         ),

@@ -12,37 +12,25 @@ import re
 from dataclasses import dataclass, replace
 
 from teal.core.scripts import TABLE, ScriptFile
-from teal.core.sql import Statement
+from teal.core.syntax import Node, Statement, quoted, words
 from teal.errors import Refused
 
 TOMBSTONE = "teal_gone_"
 _LONGEST = 63  # bytes of a name in PostgreSQL
-_NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
-_TABLE = rf"{_NAME}(?:\s*\.\s*{_NAME})?"
-_DROP = rf"DROP\s+(?:COLUMN\s+)?(?:IF\s+EXISTS\s+)?(?P<column>{_NAME})(?:\s+(?:CASCADE|RESTRICT))?"
-_ALTER = re.compile(
-    rf"ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?(?P<table>{_TABLE})\s+(?P<drops>DROP\b.*)",
-    re.IGNORECASE | re.DOTALL,
-)
-_ONE = re.compile(rf"\s*{_DROP}\s*(?:,|\Z)", re.IGNORECASE)
-_TRIGGER = re.compile(
-    rf"DROP\s+TRIGGER\s+(?:IF\s+EXISTS\s+)?(?P<trigger>{_NAME})\s+ON\s+(?P<table>{_TABLE})(?:\s+(?:CASCADE|RESTRICT))?",
-    re.IGNORECASE,
-)
-_MIXED = re.compile(r"\bDROP\s+COLUMN\b", re.IGNORECASE)
+_DROPS_COLUMN = re.compile(r"\bDROP\s+COLUMN\b", re.IGNORECASE)  # in a body, say
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column that a contract drops, written as in its file."""
+    """A column that a contract drops."""
 
-    table: str
+    table: str  # quoted: ``"shop"."review"``
     name: str
 
     @property
     def tombstone(self) -> str:
         """Return what it is called meanwhile."""
-        return f"{TOMBSTONE}{_plain(self.name)}".encode()[:_LONGEST].decode(errors="ignore")
+        return f"{TOMBSTONE}{self.name}".encode()[:_LONGEST].decode(errors="ignore")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +38,7 @@ class Soft:
     """What a contract takes away, as far as that can be brought back."""
 
     columns: tuple[Column, ...]
-    triggers: tuple[tuple[str, str], ...]  # name, table
+    triggers: tuple[tuple[str, str], ...]  # name, table: quoted
     later: tuple[str, ...] = ()  # statements that wait for the contract itself
 
 
@@ -60,11 +48,13 @@ def soft_of(file: ScriptFile) -> Soft:
     triggers: list[tuple[str, str]] = []
     later: list[str] = []
     for statement in file.statements:
-        if found := _TRIGGER.fullmatch(statement.sql.strip()):
-            triggers.append((found["trigger"], found["table"]))
-        elif dropped := _columns(statement):
-            columns += dropped
-        elif _MIXED.search(statement.sql):
+        commands = [each["AlterTableCmd"] for each in statement.node.get("AlterTableStmt", {}).get("cmds", [])]
+        drops = [each["name"] for each in commands if each["subtype"] == "AT_DropColumn"]
+        if found := _triggers(statement):
+            triggers += found
+        elif drops and len(drops) == len(commands):
+            columns += [Column(_table(statement.node["AlterTableStmt"]["relation"]), each) for each in drops]
+        elif drops or _DROPS_COLUMN.search(statement.sql):
             raise _refused(file, statement)
         else:
             later.append(" ".join(statement.sql.split()))
@@ -73,19 +63,17 @@ def soft_of(file: ScriptFile) -> Soft:
     return Soft(tuple(columns), tuple(triggers), tuple(later))
 
 
-def _columns(statement: Statement) -> list[Column]:
-    """Return the columns that *statement* drops; none where it does anything else as well."""
-    found = _ALTER.fullmatch(statement.sql.strip())
-    if found is None:
+def _triggers(statement: Statement) -> list[tuple[str, str]]:
+    """Return name and table of the triggers that *statement* drops."""
+    node = statement.node.get("DropStmt", {})
+    if node.get("removeType") != "OBJECT_TRIGGER":
         return []
-    columns, at = [], 0
-    while at < len(found["drops"]):
-        one = _ONE.match(found["drops"], at)
-        if one is None or one["column"].upper() in {"CONSTRAINT", "COLUMN"}:
-            return []
-        columns.append(Column(found["table"], one["column"]))
-        at = one.end()
-    return columns
+    names = [words(each["List"]["items"]) for each in node["objects"]]
+    return [(trigger, ".".join(map(quoted, table))) for *table, trigger in names]
+
+
+def _table(relation: Node) -> str:
+    return ".".join(quoted(relation[part]) for part in ("schemaname", "relname") if relation.get(part))
 
 
 def _refused(file: ScriptFile, statement: Statement) -> Refused:
@@ -131,8 +119,8 @@ def _forget(file: ScriptFile) -> str:
 def soft_sql(soft: Soft, contract: str, now: float) -> str:
     """Return the SQL that makes tombstones of the columns, at *now* (seconds since the epoch)."""
     first = soft.columns[0]
-    takes_off = "".join(f"DROP TRIGGER {name} ON {table};\n" for name, table in soft.triggers)
-    renames = "".join(_rename(each, each.name, _quoted(each.tombstone)) + _free(each) for each in soft.columns)
+    takes_off = "".join(f"DROP TRIGGER {quoted(name)} ON {table};\n" for name, table in soft.triggers)
+    renames = "".join(_rename(each, each.name, each.tombstone) + _free(each) for each in soft.columns)
     marks = "".join(_mark(each, contract, now, soft.triggers if each is first else ()) for each in soft.columns)
     return f"{marks}{takes_off}{renames}"
 
@@ -141,29 +129,29 @@ def undo_sql(soft: Soft) -> str:
     """Return the SQL that brings columns and triggers back as they were."""
     first = soft.columns[0]
     back = "".join(_unmark(each, triggers=each is first) for each in soft.columns)
-    return "".join(_rename(each, _quoted(each.tombstone), each.name) for each in soft.columns) + back
+    return "".join(_rename(each, each.tombstone, each.name) for each in soft.columns) + back
 
 
 def _rename(column: Column, old: str, new: str) -> str:
-    return f"ALTER TABLE {column.table} RENAME COLUMN {old} TO {new};\n"
+    return f"ALTER TABLE {column.table} RENAME COLUMN {quoted(old)} TO {quoted(new)};\n"
 
 
 def _free(column: Column) -> str:
     """Return the SQL that lets rows be written without the column: nobody fills it any more."""
-    return f"ALTER TABLE {column.table} ALTER COLUMN {_quoted(column.tombstone)} DROP NOT NULL;\n"
+    return f"ALTER TABLE {column.table} ALTER COLUMN {quoted(column.tombstone)} DROP NOT NULL;\n"
 
 
 def _mark(column: Column, contract: str, now: float, triggers: tuple[tuple[str, str], ...]) -> str:
     """Return the SQL that writes into the column's comment what the undo needs."""
-    table, name = _text(column.table), _text(_plain(column.name))
-    wanted = ", ".join(f"({_text(_plain(trigger))}, {_text(on)}::regclass)" for trigger, on in triggers)
+    table, name = _text(column.table), _text(column.name)
+    wanted = ", ".join(f"({_text(trigger)}, {_text(on)}::regclass)" for trigger, on in triggers)
     made = (
         "(SELECT json_agg(pg_get_triggerdef(oid) ORDER BY tgname) FROM pg_trigger"
         f" WHERE (tgname::text, tgrelid) IN ({wanted}))"
         if wanted
         else "NULL"
     )
-    comment = f"COMMENT ON COLUMN {_escaped(column.table)}.{_escaped(column.name)} IS %L"
+    comment = f"COMMENT ON COLUMN {_escaped(column.table)}.{_escaped(quoted(column.name))} IS %L"
     return f"""DO $teal$ BEGIN EXECUTE format('{comment}',
     json_build_object('contract', {_text(contract)}, 'at', {now:.0f}, 'triggers', {made}, 'comment',
         (SELECT col_description(attrelid, attnum) FROM pg_attribute
@@ -173,7 +161,8 @@ def _mark(column: Column, contract: str, now: float, triggers: tuple[tuple[str, 
 
 def _unmark(column: Column, *, triggers: bool) -> str:
     """Return the SQL that puts the comment back, and the triggers that it names."""
-    table, name = _text(column.table), _text(_plain(column.name))
+    table, name = _text(column.table), _text(column.name)
+    place = f"{_escaped(column.table)}.{_escaped(quoted(column.name))}"
     again = (
         "FOR made IN SELECT json_array_elements_text(CASE json_typeof(kept->'triggers') WHEN 'array' THEN"
         " kept->'triggers' ELSE '[]' END) LOOP EXECUTE made; END LOOP;"
@@ -184,18 +173,9 @@ def _unmark(column: Column, *, triggers: bool) -> str:
     SELECT col_description(attrelid, attnum)::json INTO kept FROM pg_attribute
         WHERE attrelid = {table}::regclass AND attname = {name};
     {again}
-    EXECUTE format('COMMENT ON COLUMN {_escaped(column.table)}.{_escaped(column.name)} IS %L', kept->>'comment');
+    EXECUTE format('COMMENT ON COLUMN {place} IS %L', kept->>'comment');
 END $teal$;
 """
-
-
-def _plain(name: str) -> str:
-    """Return a name as the server keeps it."""
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(value: str) -> str:

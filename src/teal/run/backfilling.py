@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from teal.core.phase import Phase
 from teal.core.scripts import ScriptFile, pending, refuse_early, refuse_edited
-from teal.core.sql import Statement
+from teal.core.syntax import Statement
 from teal.errors import Unavailable
 from teal.ports import Database
 from teal.run.database import exclusive

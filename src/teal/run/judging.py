@@ -79,7 +79,7 @@ async def judged(scene: Scene, release: int, *, offline: bool = False) -> Judged
 def _judge(scripts: Sequence[Script], catalog: Catalog, lint: Lint) -> tuple[Finding, ...]:
     if not scripts:
         return ()
-    from teal.core.judge import judge as find  # the grammar is slow to load, and mostly nothing is pending
+    from teal.core.judge.judging import judge as find  # the grammar is slow to load, and mostly nothing is pending
 
     return find(scripts, catalog, lint)
 

@@ -17,7 +17,7 @@ from teal.adapters.postgres.wire import Connection
 from teal.core.judge.values import Catalog
 from teal.core.scripts import Applied, ScriptFile
 from teal.core.sessions import Session
-from teal.core.sql import Statement
+from teal.core.syntax import Statement
 from teal.errors import Failed, Locked, TealError
 from teal.ports import Login, Told
 
@@ -98,7 +98,7 @@ class PostgresDatabase:
 
     async def batch(self, sql: str, *, told: Told) -> int:
         """Run one statement in a transaction of its own; return how many rows it has changed."""
-        statement = Statement(1, sql, ())
+        statement = Statement({}, "", sql, 1)
 
         async def once() -> int:
             async with self._connection.transaction():
@@ -148,7 +148,7 @@ class PostgresDatabase:
 
     async def _whole(self, file: ScriptFile, told: Told) -> None:
         """Apply all statements and the record in one transaction, again as a whole where a lock was not to be had."""
-        at = file.statements[0] if file.statements else Statement(1, "", ())
+        at = file.statements[0] if file.statements else Statement({}, "", "", 1)
 
         async def once() -> None:
             nonlocal at

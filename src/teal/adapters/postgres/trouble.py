@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from teal.adapters.postgres.wire import library
-from teal.core.sql import Statement
+from teal.core.syntax import Statement
 from teal.errors import Failed, TealError, Unavailable
 
 LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"

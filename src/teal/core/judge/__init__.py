@@ -1,11 +1,10 @@
 """Decides: whether SQL is safe in its phase while two releases share the database.
 
 Pure: it is given scripts and what the database says, and returns findings. It knows nothing of the rest of Teal but
-the phases and the errors.
+the phases, SQL's syntax, the ``-- teal:`` comments and the errors. Here are the values; ``judging`` loads all rules.
 """
 
-from teal.core.judge.judging import judge
 from teal.core.judge.values import Catalog, Column, Finding, Lint, Script, Trigger
 from teal.core.phase import Phase
 
-__all__ = ["Catalog", "Column", "Finding", "Lint", "Phase", "Script", "Trigger", "judge"]
+__all__ = ["Catalog", "Column", "Finding", "Lint", "Phase", "Script", "Trigger"]

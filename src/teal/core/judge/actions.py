@@ -9,11 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from teal.core.judge.notes import NONE, Notes, read_notes
-from teal.core.judge.parsing import Statement, Unreadable, parse
+from teal.core.header import NONE, Notes, read_notes
 from teal.core.judge.routines import Embedded, Routine, read_routine
-from teal.core.judge.tree import Node, find, function_names, inside, joined, kind_of, table_of, type_of, words
 from teal.core.judge.values import Script
+from teal.core.syntax import (
+    Node,
+    Statement,
+    Unreadable,
+    find,
+    function_names,
+    inside,
+    joined,
+    kind_of,
+    parse,
+    table_of,
+    type_of,
+    words,
+)
 
 _OPENS = ("TRANS_STMT_BEGIN", "TRANS_STMT_START")
 _ENDS = ("TRANS_STMT_COMMIT", "TRANS_STMT_ROLLBACK")

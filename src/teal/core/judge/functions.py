@@ -6,7 +6,7 @@ from typing import Any
 
 from teal.core.judge.actions import Action
 from teal.core.judge.known import Known
-from teal.core.judge.tree import function_names
+from teal.core.syntax import function_names
 
 _STABLE = """
 now transaction_timestamp statement_timestamp current_setting current_database current_schema current_user

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from teal.core.judge.parsing import Unreadable, parse_plpgsql
-from teal.core.judge.tree import Node, find, inside, kind_of, option, words
+from teal.core.syntax import Node, Unreadable, find, inside, kind_of, option, parse_plpgsql, words
 
 _ASSIGNMENT = re.compile(r'\s*([\w."\[\]]+)\s*:?=(.*)', re.S)
 _LOOPS = ("loop", "while", "fori", "fors", "dynfors", "forc", "foreach_a")

@@ -6,8 +6,8 @@ from teal.core.judge.actions import Action
 from teal.core.judge.functions import volatile
 from teal.core.judge.known import Known, is_required
 from teal.core.judge.rule import ALWAYS, BESIDE_TRAFFIC, CONTRACT, EXPAND, WINDOW, Nature, always, rule
-from teal.core.judge.tree import Node, constraints, find, table_of, type_of
 from teal.core.phase import Phase
+from teal.core.syntax import Node, constraints, find, table_of, type_of
 
 _PHASE, _LOCK, _LOSS = Nature.PHASE, Nature.LOCK, Nature.LOSS
 _ADDS = "AT_AddColumn"

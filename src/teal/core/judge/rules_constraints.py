@@ -6,7 +6,7 @@ from teal.core.judge.actions import Action
 from teal.core.judge.functions import plain
 from teal.core.judge.known import Known
 from teal.core.judge.rule import ALWAYS, BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
-from teal.core.judge.tree import column_names, constraints, find, function_names, option, table_of, type_of
+from teal.core.syntax import column_names, constraints, find, function_names, option, per_chunk, table_of, type_of
 
 _PHASE, _LOCK, _LOSS = Nature.PHASE, Nature.LOCK, Nature.LOSS
 _ADD = "AT_AddConstraint"
@@ -15,11 +15,6 @@ _UNIQUE = ("CONSTR_UNIQUE", "CONSTR_PRIMARY")
 
 def _is(action: Action, *kinds: str) -> bool:
     return action.node.get("def", {}).get("contype") in kinds
-
-
-def per_chunk(action: Action) -> bool:
-    """Return whether an index of a hypertable is built chunk by chunk, each in its own transaction."""
-    return option(action.node.get("options", []), "transaction_per_chunk", "timescaledb") is not None
 
 
 @rule(
@@ -174,7 +169,7 @@ def _index_columns(action: Action, known: Known) -> list[str]:
     remedy="CREATE INDEX CONCURRENTLY, outside a transaction (a hypertable: WITH (timescaledb.transaction_per_chunk))",
 )
 def _(action: Action, known: Known) -> bool | str:
-    patient = action.node.get("concurrent") or per_chunk(action)
+    patient = action.node.get("concurrent") or per_chunk(action.node)
     only = known.catalog.partitioned and action.node["relation"].get("inh") is not True  # ON ONLY: nothing to build
     return not patient and not only and (action.name or "the index")
 

@@ -7,7 +7,7 @@ from typing import Any
 from teal.core.judge.actions import Action
 from teal.core.judge.known import Known, assigned_columns, limits
 from teal.core.judge.rule import BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
-from teal.core.judge.tree import Node, column_names, find, kind_of, number, table_of, words
+from teal.core.syntax import Node, column_names, find, kind_of, number, table_of, words
 
 _PHASE, _LOCK, _LOSS = Nature.PHASE, Nature.LOCK, Nature.LOSS
 _WRITES = ("UpdateStmt", "InsertStmt", "DeleteStmt", "MergeStmt", "CopyStmt")

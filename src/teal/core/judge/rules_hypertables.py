@@ -6,8 +6,7 @@ from teal.core.judge.actions import Action
 from teal.core.judge.functions import calls
 from teal.core.judge.known import Known, is_required
 from teal.core.judge.rule import ALWAYS, BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, rule
-from teal.core.judge.rules_constraints import per_chunk
-from teal.core.judge.tree import Node, constraints, find, option, spelled, text, type_of
+from teal.core.syntax import Node, constraints, find, option, per_chunk, spelled, text, type_of
 
 _PHASE, _LOCK, _LOSS = Nature.PHASE, Nature.LOCK, Nature.LOSS
 
@@ -33,7 +32,7 @@ def _(action: Action, known: Known) -> bool:
     remedy="CREATE INDEX CONCURRENTLY, outside a transaction",
 )
 def _(action: Action, known: Known) -> bool:
-    return known.catalog.asked and per_chunk(action) and not known.hypertable(action.table)
+    return known.catalog.asked and per_chunk(action.node) and not known.hypertable(action.table)
 
 
 @rule(

@@ -6,7 +6,7 @@ from teal.core.judge import kinds
 from teal.core.judge.actions import Action
 from teal.core.judge.known import Known
 from teal.core.judge.rule import ALWAYS, BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
-from teal.core.judge.tree import table_of
+from teal.core.syntax import table_of
 
 _PHASE, _LOSS = Nature.PHASE, Nature.LOSS
 

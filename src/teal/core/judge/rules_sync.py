@@ -5,10 +5,9 @@ from __future__ import annotations
 from teal.core.judge.actions import Action
 from teal.core.judge.functions import unlisted
 from teal.core.judge.known import BEFORE, MAKES_TABLE, Known, Sync, assigned_columns
-from teal.core.judge.parsing import parse
 from teal.core.judge.rule import BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, WINDOW, Nature, rule
-from teal.core.judge.tree import column_names, inside, joined, kind_of, table_of, words
 from teal.core.phase import Phase
+from teal.core.syntax import column_names, inside, joined, kind_of, parse, table_of, words
 
 _PHASE, _LOSS, _UNKNOWN = Nature.PHASE, Nature.LOSS, Nature.UNKNOWN
 

@@ -8,8 +8,7 @@ from teal.core.judge.actions import Action
 from teal.core.judge.functions import calls
 from teal.core.judge.known import MAKES_TABLE, Known
 from teal.core.judge.rule import ALWAYS, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, rule
-from teal.core.judge.rules_constraints import per_chunk
-from teal.core.judge.tree import Node, find, number, option, table_of, text
+from teal.core.syntax import Node, find, number, outside_transaction, table_of, text
 
 _LOCK, _LOSS = Nature.LOCK, Nature.LOSS
 _PATIENT = frozenset({"AT_ValidateConstraint", "AT_SetStatistics", "AT_AttachPartition", "AT_SetOptions"})
@@ -33,15 +32,11 @@ def _(action: Action, known: Known) -> bool | str:
 
 def _needs_none(action: Action) -> str:
     """Return what of *action* needs to be outside a transaction; "" where nothing does."""
-    if action.kind == "VacuumStmt":
-        return "VACUUM" if action.node.get("is_vacuumcmd") else ""
-    if action.kind == "DoStmt":
-        return "a DO block with COMMIT" if action.routine and action.routine.commits else ""
-    if action.kind == "IndexStmt" and per_chunk(action):
-        return "transaction_per_chunk"
-    concurrent = action.node.get("concurrent") or option(action.node.get("params", []), "concurrently")
-    detached = action.node.get("def", {}).get("concurrent")
-    return "CONCURRENTLY" if concurrent or detached else ""
+    kind = _PARSED.get(action.kind, action.kind)
+    return outside_transaction(kind, action.node, commits=bool(action.routine and action.routine.commits))
+
+
+_PARSED = {"DROP_INDEX": "DropStmt", "AT_DetachPartition": "AlterTableCmd"}  # what the parser calls it
 
 
 def locked(action: Action, known: Known) -> set[str]:

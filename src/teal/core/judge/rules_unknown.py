@@ -7,7 +7,7 @@ from teal.core.judge.actions import Action
 from teal.core.judge.functions import unlisted
 from teal.core.judge.known import Known
 from teal.core.judge.rule import ALWAYS, Nature, always, rule
-from teal.core.judge.tree import function_names
+from teal.core.syntax import function_names
 
 _UNKNOWN, _LOSS = Nature.UNKNOWN, Nature.LOSS
 _SAY = "write it as plain statements, or say what it is: -- teal: phase={phase} reason=…"

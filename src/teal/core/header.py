@@ -38,5 +38,11 @@ def read_notes(text: str) -> Notes:
 
 
 def pairs_of(text: str) -> dict[str, str]:
+    """Return each ``key=value`` of the ``-- teal:`` lines in *text*, the last of each key."""
+    return dict(said_in(text))
+
+
+def said_in(text: str) -> list[tuple[str, str]]:
     """Return all ``key=value`` of the ``-- teal:`` lines in *text*; a reason without quotes goes to the line's end."""
-    return {key: quoted or bare for line in _NOTE.findall(text) for key, quoted, bare in _PAIR.findall(line)}
+    pairs = (pair for line in _NOTE.findall(text) for pair in _PAIR.findall(line))
+    return [(key, (quoted or bare).replace('\\"', '"')) for key, quoted, bare in pairs]

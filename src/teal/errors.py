@@ -1,7 +1,7 @@
 """Everything that Teal raises on purpose; each error says what, then what to do, and carries its exit status.
 
 TealError (1)
-├── Failed (1)            the deploy failed; the active release was not touched
+├── Failed (1)            the command failed; its last line says what that cost users
 │   ├── BuildFailed       a build or pull failed
 │   ├── Unhealthy         a service failed the gate
 │   ├── CheckFailed       a check or hook stopped the deploy
@@ -34,7 +34,7 @@ class TealError(Exception):
 
 
 class Failed(TealError):
-    """The command failed and the active release was not touched."""
+    """The command failed; what that cost users is said by whoever carried it out."""
 
 
 class BuildFailed(Failed):

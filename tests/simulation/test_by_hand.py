@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from teal.adapters.simulated import Trouble
+from teal.adapters.simulated import Behaviour, Trouble
 from teal.core.side import COLORS, Side
-from teal.errors import ConfigError, Refused
+from teal.errors import ConfigError, Refused, Unhealthy
 from tests.simulation.simulation import Simulation
 
 
@@ -87,6 +87,33 @@ def test_an_unknown_service_is_named(world: Simulation) -> None:
     assert isinstance(result.error, ConfigError)
     assert "wbe" in result.error.message
     assert "web" in result.error.hint
+
+
+def test_a_restart_that_fails_says_what_users_notice(world: Simulation) -> None:
+    """It was said to have touched nothing, where it had just stopped what serves."""
+    world.world.behaviours[("web", world.world.source)] = Behaviour(exits_after=0.3, boot=5)
+    error = world.run("restart", side=Side.GREEN, names=("web",), cut=True).error
+    assert isinstance(error, Unhealthy)
+    assert error.hint == "web was stopped for this, and users on green miss it; `teal logs web`"
+
+
+def test_a_failed_recreate_says_that_users_waited_and_a_failed_deploy_that_nothing_happened(world: Simulation) -> None:
+    world.new_source()
+    world.world.behaviours[("web", world.world.source)] = Behaviour(exits_after=0.3, boot=5)
+    assert world.run("deploy").error.hint == "green still serves, untouched"
+    world.users.flowing = False
+    world.sleep(1)
+    hint = world.run("deploy", strategy="recreate").error.hint
+    assert hint == "green was stopped, and serves again: users waited meanwhile, or were turned away"
+
+
+def test_a_failed_deploy_does_not_call_serving_what_somebody_else_has_stopped(world: Simulation) -> None:
+    world.users.flowing = False
+    world.sleep(1)
+    assert world.run("stop", side=Side.GREEN, names=("api",), cut=True).ok
+    world.new_source()
+    world.world.behaviours[("web", world.world.source)] = Behaviour(exits_after=0.3, boot=5)
+    assert world.run("deploy").error.hint == "green was not touched; api does not run there"
 
 
 def gone(world: Simulation) -> bool:

@@ -202,7 +202,7 @@ def test_an_interrupted_deploy_does_not_say_that_a_side_serves_from_which_users_
     task = plain.begin("deploy")
     plain.sleep(2)
     plain.interrupt(task)
-    assert plain.finish(task).error.hint == "nothing serves yet"  # type: ignore[union-attr]
+    assert plain.finish(task).error.hint == "users are kept away from plain: see `teal status`"  # type: ignore[union-attr]
     plain.close()
 
 

@@ -99,7 +99,7 @@ class DockerCompose(ports.Compose):
 
     async def build(self, services: Sequence[str], *, told: Told) -> None:
         """Build the images of *services* and no others."""
-        failure = BuildFailed(f"the build of {', '.join(services)} failed", hint="the active release was not touched")
+        failure = BuildFailed(f"the build of {', '.join(services)} failed")
         try:
             await self._owners("--progress", "plain", "build", *services, told=self._once(told), failure=failure)
         except BuildFailed as error:

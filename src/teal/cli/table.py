@@ -52,7 +52,7 @@ ENTRIES: dict[str, Entry] = {name: entry for section in COMMANDS.values() for na
 
 EXITS: tuple[tuple[int, str], ...] = (
     (0, "done, or nothing to do"),
-    (1, "failed or refused; the active release was not touched"),
+    (1, "failed or refused; the last line says what users noticed"),
     (2, "the command line, teal.yml or a Compose file is wrong"),
     (3, "another command works on this stack"),
     (4, "a person must look; users are served, or see the maintenance page"),

@@ -28,7 +28,7 @@ async def failure(
     detail = await last_words(scene, (container,))
     if services:
         detail = "\n".join([detail, *[said async for said in _words_behind(scene, side, container.service, services)]])
-    return Unhealthy(f"{side}/{container.service} {why}", detail=detail, hint="the active release was not touched")
+    return Unhealthy(f"{side}/{container.service} {why}", detail=detail)
 
 
 async def last_words(scene: Scene, containers: Iterable[Container]) -> str:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from teal.core.events import StepBegan, StepEnded
 from teal.core.side import Side
-from teal.core.steps import BringBack, Plan, RunHook, Start, Step, Switch
+from teal.core.steps import BringBack, Hold, Plan, Retire, RunHook, Start, Step, Switch
 from teal.core.traffic import AWAY, Mode
 from teal.errors import Interrupted, NeedsPerson, TealError, Unavailable
 from teal.run.perform import perform
@@ -33,12 +33,13 @@ async def execute(plan: Plan, scene: Scene, run: int) -> None:
         await _until_confirmed(plan, scene, run, begun)
     except asyncio.CancelledError:
         left = await to_the_end(_undo(plan, scene, run, begun, "interrupted"), scene)
-        raise Interrupted("interrupted before the switch", hint=left or scene.back or _untouched(plan, scene)) from None
+        hint = left or scene.back or await _cost(plan, scene, begun)
+        raise Interrupted("interrupted before the switch", hint=hint) from None
     except Exception as error:  # a bug of Teal's undoes, too: whatever it is, the active release goes on
         message = error.message if isinstance(error, TealError) else f"a bug in Teal: {type(error).__name__}"
         left = await to_the_end(_undo(plan, scene, run, begun, "aborted", message), scene)
-        if scene.left_at is not None and isinstance(error, TealError):
-            error.hint = f"{_taken_back(plan, scene)}; {error.hint}"
+        if isinstance(error, TealError):
+            error.hint = "; ".join(filter(None, (await _cost(plan, scene, begun), error.hint)))
         if scene.back:
             _end_window(scene, error, message)
         if isinstance(error, TealError) and left:
@@ -83,7 +84,7 @@ def _end_window(scene: Scene, error: Exception, message: str) -> None:
     if scene.users in AWAY:
         raise NeedsPerson(message, hint=scene.back, detail=getattr(error, "detail", "")) from error
     if isinstance(error, TealError):
-        error.hint = scene.back  # its own would say that nothing was touched
+        error.hint = scene.back
 
 
 async def _until_confirmed(plan: Plan, scene: Scene, run: int, begun: list[Step]) -> None:
@@ -105,9 +106,11 @@ async def prepare(steps: Sequence[Step], plan: Plan, scene: Scene, run: int) -> 
             await _one(step, plan, scene, run, phases)
     except asyncio.CancelledError:
         scene.ports.journal.end(run, "interrupted")
-        raise Interrupted("interrupted before anything was started", hint=_untouched(plan, scene)) from None
+        hint = await _cost(plan, scene, ())
+        raise Interrupted("interrupted before anything was started", hint=hint) from None
     except TealError as error:
         scene.ports.journal.end(run, "aborted", error.message)
+        error.hint = "; ".join(filter(None, (error.hint, await _cost(plan, scene, ()))))
         raise
 
 
@@ -206,17 +209,37 @@ async def to_the_end(work: Awaitable[T], scene: Scene) -> T:
             scene.note("interrupted: what must be finished is finished first", warning=True)
 
 
-def _taken_back(plan: Plan, scene: Scene) -> str:
-    """Return for how long users were on what was switched to, and where they are now."""
-    assert scene.left_at is not None, "users were taken back"
-    what = f"release {plan.release}" if plan.release is not None else "the plain stack"
-    seconds = scene.left_at - (scene.live_at or scene.left_at)
-    back = plan.source is not None and scene.users is Mode(plan.source)
-    now = f", and are on {plan.source} again" if back else ", and nothing serves them now"
-    return f"users were on {what} for {seconds:.0f} s{now}"
+async def _cost(plan: Plan, scene: Scene, begun: Sequence[Step]) -> str:
+    """Return what *plan* has cost users once it was undone, by the steps *begun*, the state file and the containers.
+
+    "" for a healing, which does not know what the run that it mends has cost.
+    """
+    if plan.command == "heal":
+        return ""
+    if plan.source is None:
+        return "nothing serves yet"
+    now = scene.traffic()
+    if now.users in AWAY:
+        return f"users are kept away from {plan.source}: see `teal status`"
+    if scene.left_at is not None:
+        what = f"release {plan.release}" if plan.release is not None else "the plain stack"
+        seconds = scene.left_at - (scene.live_at or scene.left_at)
+        where = f"on {plan.source} again" if now.side is plan.source else f"on {now.side}"
+        return f"users were on {what} for {seconds:.0f} s, and are {where}"
+    if any(isinstance(step, Retire) and step.side is plan.source for step in begun):
+        return f"{plan.source} was stopped, and serves again: users waited meanwhile, or were turned away"
+    if any(isinstance(step, Hold) for step in begun):
+        return f"users waited for a moment; {plan.source} serves them, and was not stopped"
+    return await _standing(scene, plan.source)
 
 
-def _untouched(plan: Plan, scene: Scene) -> str:
-    """Return what an interruption before the switch has cost."""
-    serves = plan.source is not None and scene.traffic().users not in AWAY
-    return f"{plan.source} still serves, untouched" if serves else "nothing serves yet"
+async def _standing(scene: Scene, side: Side) -> str:
+    """Return how *side* stands, which Teal has not touched: somebody else may have stopped a service of it."""
+    opening = frozenset(each.name for each in scene.stack.rotating if each.opens)
+    try:
+        still = sorted({each.service for each in await scene.containers(side, opening) if not each.running})
+    except TealError:
+        return f"{side} was not touched"
+    if still:
+        return f"{side} was not touched; {', '.join(still)} does not run there"
+    return f"{side} still serves, untouched"

@@ -8,7 +8,7 @@ from teal.core.observed import Container
 from teal.core.side import COLORS, Side
 from teal.core.stack import Service, Stack
 from teal.core.tidying import plan_down
-from teal.errors import ConfigError, Refused
+from teal.errors import ConfigError, Refused, TealError
 from teal.run import changing, lives, starting
 from teal.run.execute import execute
 from teal.run.observing import observe
@@ -25,14 +25,20 @@ async def restart(ports: Ports, stack: Stack, side: Side, names: Sequence[str], 
     with ports.lock.hold("restart"):
         scene = _scene(ports, stack, watch)
         found, services = await _meant(scene, side, names)
-        lone = _lone(found, services) if await _serves(scene, side) else ()
+        serves = await _serves(scene, side)
+        lone = _lone(found, services) if serves else ()
         if lone and not cut:
             raise Refused(
                 f"{', '.join(lone)} on {side} serve{'s' * (len(lone) == 1)} users and would be away meanwhile",
                 hint="`teal deploy --force` replaces it without a gap; `--yes` restarts it all the same",
             )
         for container in found:
-            await _again(scene, side, container, services[container.service])
+            try:
+                await _again(scene, side, container, services[container.service])
+            except TealError as error:
+                noticed = f"users on {side} miss it" if serves else f"no users are on {side}"
+                error.hint = f"{container.service} was stopped for this, and {noticed}; `teal logs {container.service}`"
+                raise
         return ByHand(stack.project, "restart", side, tuple(dict.fromkeys(c.service for c in found)))
 
 

@@ -36,7 +36,7 @@ async def run_phase(scene: Scene, phase: Phase, release: int, service: str = "")
     raise Failed(
         f"the {phase} phase ended with status {status}",
         detail="\n".join(lines[-SHOWN:]),
-        hint="what it has applied stays; the active release was not touched, and can live with it",
+        hint="what it has applied stays, and the active release can live with it",
     )
 
 

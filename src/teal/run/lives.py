@@ -10,8 +10,6 @@ from teal.errors import Failed, Unhealthy
 from teal.ports import Ran
 from teal.run.scene import Scene
 
-_UNTOUCHED = "the active release was not touched"
-
 
 async def begin(scene: Scene, container: Container, service: Service) -> None:
     """Start *container* of *service*, then run its post_start hooks; ``Unhealthy`` where one of them fails.
@@ -25,7 +23,7 @@ async def begin(scene: Scene, container: Container, service: Service) -> None:
             if ran.status != 0:
                 scene.tell(container.side, service.name, "failed")
                 why = f"its post_start hook `{hook.shown}` ended with status {ran.status}"
-                raise Unhealthy(f"{container.side}/{service.name}: {why}", detail=ran.output.rstrip(), hint=_UNTOUCHED)
+                raise Unhealthy(f"{container.side}/{service.name}: {why}", detail=ran.output.rstrip())
 
 
 async def end(scene: Scene, container: Container, service: Service | None, *, grace: float) -> None:

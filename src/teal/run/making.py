@@ -89,7 +89,7 @@ async def images(scene: Scene, services: Iterable[Service]) -> dict[str, ImageIn
         if image is None:
             raise Refused(
                 f"the image of {service.name} ({service.image}) is not there",
-                hint=f"{way_to_get(service)}; the active release was not touched",
+                hint=way_to_get(service),
             )
         there[service.name] = image
     return there
@@ -103,7 +103,7 @@ async def mounted(scene: Scene) -> dict[str, str]:
         if image is None:
             raise Refused(
                 f"the image {reference}, which a service mounts, is not there",
-                hint=f"get it: docker pull {reference}; the active release was not touched",
+                hint=f"get it: docker pull {reference}",
             )
     return {reference: image.id for reference, image in zip(references, found, strict=True) if image}
 

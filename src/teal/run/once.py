@@ -95,7 +95,6 @@ async def run_once(scene: Scene, service: str, release: int) -> bool:
         raise Failed(
             f"one-shot {service} ended with status {status}",
             detail=last.text,
-            hint="the active release was not touched",
         )
     return False
 
@@ -115,6 +114,6 @@ async def _run_hook(scene: Scene, hook: Hook, facts: dict[str, str]) -> None:
         return
     message = f"hook {hook.when} `{' '.join(hook.command)}` ended with status {status}"
     if hook.when in BEFORE_SWITCH:
-        raise CheckFailed(message, detail=last.text, hint="the active release was not touched")
+        raise CheckFailed(message, detail=last.text)
     scene.worries.append(message)
     scene.note(message, warning=True)

@@ -334,9 +334,7 @@ async def fallen(scene: Scene, side: Side, release: int | None, names: Iterable[
 def _missing(side: Side, service: Service, there: int) -> Unhealthy:
     """Return the error for a service whose containers somebody has removed: nobody makes them again."""
     what = f"only {there} of its {service.replicas} containers" if there else "no container"
-    return Unhealthy(
-        f"{side}/{service.name} has {what}: somebody removed it", hint="the active release was not touched"
-    )
+    return Unhealthy(f"{side}/{service.name} has {what}: somebody removed it")
 
 
 async def _end_patience(gate: _Gate, end: float) -> None:

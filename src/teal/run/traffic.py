@@ -59,7 +59,7 @@ async def _reach(scene: Scene, side: Side, route: Service) -> None:
     if seen:
         raise CheckFailed(
             f"{side}/{route.name} does not answer through the proxy: {seen}",
-            hint=f"the proxy must reach {key_of(route.name, side)}:{route.port}; the active release was not touched",
+            hint=f"the proxy must reach {key_of(route.name, side)}:{route.port}",
         )
 
 
@@ -70,12 +70,10 @@ async def _check_http(scene: Scene, side: Side, wanted: HttpCheck) -> None:
     if answer.status != wanted.status:
         raise CheckFailed(
             f"check {wanted.path} on {side}/{wanted.route}: status {answer.status}, not {wanted.status}",
-            hint="the active release was not touched",
         )
     if wanted.contains and wanted.contains not in answer.body:
         raise CheckFailed(
             f"check {wanted.path} on {side}/{wanted.route}: the answer does not contain {wanted.contains!r}",
-            hint="the active release was not touched",
         )
 
 
@@ -90,7 +88,6 @@ async def _check_command(scene: Scene, side: Side, wanted: CommandCheck) -> None
         raise CheckFailed(
             f"check `{' '.join(wanted.command)}` in {side}/{wanted.service} ended with status {ran.status}",
             detail=ran.output.rstrip(),
-            hint="the active release was not touched",
         )
 
 

@@ -10,7 +10,7 @@ LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
 QUERY_CANCELED = "57014"
 NOT_ALLOWED = "42501"
 _GONE = frozenset({"57P01", "57P02", "57P03", "08000", "08003", "08006", "53300"})
-_STANDS = "what was applied before stays; the active release was not touched"
+_STANDS = "what was applied before stays"
 
 
 def state_of(error: BaseException) -> str:

@@ -156,7 +156,7 @@ class Chaos(RuleBasedStateMachine):
         self.sim.promises.stray = False
         for command in ("deploy", "rollback", *(["leave"] if self.sim.pids % 3 == 0 else [])):
             result = self.sim.run(command)
-            if "run plainly beside" in str(result.error) and self.sim.promises.forgetful:
+            if "run beside the active" in str(result.error) and self.sim.promises.forgetful:
                 self.sim.promises.excuse(1.0)  # nobody knows any more that an adoption left them: as the hint says
                 remove_plainly(self.sim)
                 result = self.sim.run(command)

@@ -10,6 +10,7 @@ from teal.core.drain import Draining, Open, open_on
 from teal.core.gate import Probed, is_broken, judge, patience
 from teal.core.order import behind, stop_waves
 from teal.core.preflight import Room, check_room
+from teal.core.problem import demand
 from teal.core.side import Side
 from teal.core.stack import Health, HttpProbe, Service
 from teal.core.traffic import Mode, Traffic, format_traffic, parse_traffic
@@ -148,11 +149,13 @@ def test_dependants_stop_before_what_they_need_and_mere_workers_last() -> None:
 def test_a_second_color_that_does_not_fit_is_refused_with_both_numbers_and_the_ways_out() -> None:
     gib = 1024**3
     with pytest.raises(Refused, match=r"needs about 6.0 GB of memory, 5.0 GB are available") as refused:
-        check_room(Room(16 * gib, 5 * gib, 5 * gib, 50 * gib), force_memory=False)
+        demand(check_room(Room(16 * gib, 5 * gib, 5 * gib, 50 * gib)))
     assert "--strategy recreate" in refused.value.hint
     assert "--force-memory" in refused.value.hint
-    assert check_room(Room(16 * gib, 5 * gib, 5 * gib, 50 * gib), force_memory=True) == ()
-    assert "12 GB" in check_room(Room(8 * gib, 5 * gib, gib, 50 * gib), force_memory=False)[0]
+    assert list(check_room(Room(16 * gib, 5 * gib, 5 * gib, 50 * gib), force_memory=True)) == []
+    (small,) = check_room(Room(8 * gib, 5 * gib, gib, 50 * gib))
+    assert (small.level, small.service) == ("warning", "memory")
+    assert "12 GB" in small.message
 
 
 @pytest.mark.parametrize(

@@ -272,7 +272,7 @@ def test_recreate_holds_and_drains_before_the_old_color_stops_and_brings_it_back
 
 def test_a_plain_copy_beside_an_active_color_is_refused_by_name() -> None:
     observed = replace(BLUE_7, containers=(*BLUE_7.containers, container("web", Side.PLAIN, None)))
-    with pytest.raises(Refused, match="web run plainly beside the active blue"):
+    with pytest.raises(Refused, match="plain containers of web run beside the active blue"):
         deploy(observed)
 
 

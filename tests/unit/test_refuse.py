@@ -7,7 +7,8 @@ import pytest
 from teal.core.dialled import Dial
 from teal.core.migrations import Migrations
 from teal.core.phase import Phase
-from teal.core.refuse import demand, lost, problems
+from teal.core.problem import demand
+from teal.core.refuse import lost, problems
 from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.stack import Evidence, ImageFacts, Stack, Tree
@@ -331,20 +332,20 @@ def test_an_engine_that_goes_by_names_needs_names_in_that_order(
 def test_an_error_refuses_with_its_place_and_its_remedy() -> None:
     stack = replace(with_web(ports=[{"target": 1, "published": "1"}]), places={"web": "compose.yml:3"})
     with pytest.raises(Refused) as refused:
-        demand(stack)
+        demand(problems(stack))
     assert refused.value.message == "compose.yml:3: web publishes port 1, which two colors can't both have"
     assert refused.value.hint.startswith("the proxy serves it anyway? Say so in teal.yml: `ports: {web: drop}`")
 
 
 def test_several_errors_are_all_listed_at_once() -> None:
     with pytest.raises(Refused) as refused:
-        demand(with_web(ports=[{"target": 1}], volumes=[volume("media")]))
+        demand(problems(with_web(ports=[{"target": 1}], volumes=[volume("media")])))
     assert refused.value.message.endswith("(and 1 more, above)")
     assert len(refused.value.detail.splitlines()) == 2
 
 
 def test_warnings_alone_refuse_nothing() -> None:
-    assert [problem.level for problem in demand(with_web(restart="no"))] == ["warning"]
+    assert [problem.level for problem in demand(problems(with_web(restart="no")))] == ["warning"]
 
 
 def test_every_problem_says_what_to_do() -> None:

@@ -78,7 +78,9 @@ def test_a_color_is_active_standby_or_empty() -> None:
         pytest.param(PLAINLY, [], id="a plain stack is no trouble"),
         pytest.param(replace(BLUE_7, traffic=None), ["state file is missing"], id="the state file is lost"),
         pytest.param(
-            replace(BLUE_7, containers=(*BLUE_7.containers, PLAIN_APP[0])), ["web also run plainly"], id="a third copy"
+            replace(BLUE_7, containers=(*BLUE_7.containers, PLAIN_APP[0])),
+            ["plain containers of web run beside the active blue"],
+            id="a third copy",
         ),
         pytest.param(
             replace(BLUE_7, containers=(*SHARED, *color(Side.BLUE, 7, state="exited")[:2])),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from teal.errors import Refused
+from teal.core.problem import Problem, error, warning
 
 MARGIN = 1.2
 SMALL = 12 * 1024**3  # below this much memory in all a warning is due
@@ -26,19 +27,21 @@ def gib(amount: float) -> str:
     return f"{amount / 1024**3:.1f} GB" if amount >= 1024**3 / 10 else f"{amount / 1024**2:.0f} MB"
 
 
-def check_room(room: Room, *, force_memory: bool) -> tuple[str, ...]:
-    """Return warnings, or raise ``Refused`` where a second color will not fit."""
+def check_room(room: Room, *, force_memory: bool = False) -> Iterator[Problem]:
+    """Say where a second color will not fit, or hardly."""
     needed = room.used * MARGIN
     if needed > room.available and not force_memory:
-        raise Refused(
+        yield error(
+            "memory",
             f"a second color needs about {gib(needed)} of memory, {gib(room.available)} are available",
-            hint="--strategy recreate needs room for one color only (brief downtime); --force-memory tries it anyway",
+            "--strategy recreate needs room for one color only (brief downtime); --force-memory tries it anyway",
         )
     if room.disk < DISK:
-        raise Refused(
+        yield error(
+            "disk",
             f"only {gib(room.disk)} of disk are free where Teal keeps its state",
-            hint="make room (`teal cleanup` removes what the retention policy no longer keeps), then deploy again",
+            "make room (`teal cleanup` removes what the retention policy no longer keeps), then deploy again",
         )
     if room.total < SMALL:
-        return (f"this machine has {gib(room.total)} of memory; 12 GB and more are recommended for two colors",)
-    return ()
+        message = f"this machine has {gib(room.total)} of memory; 12 GB and more are recommended for two colors"
+        yield warning("memory", message, "")

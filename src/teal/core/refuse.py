@@ -16,7 +16,6 @@ from teal.core.release import Release
 from teal.core.roles import Role
 from teal.core.stack import Stack
 from teal.core.tree import services_in
-from teal.errors import Refused
 
 
 def problems(stack: Stack, engine: tuple[int, int] = (28, 0)) -> tuple[Problem, ...]:
@@ -43,17 +42,6 @@ def problems(stack: Stack, engine: tuple[int, int] = (28, 0)) -> tuple[Problem, 
     found += names_decide(stack, engine)
     placed = (replace(each, place=each.place or stack.places.get(each.service, "")) for each in found)
     return tuple(sorted(dict.fromkeys(placed), key=lambda problem: problem.level))
-
-
-def demand(stack: Stack, engine: tuple[int, int] = (28, 0)) -> tuple[Problem, ...]:
-    """Return the warnings; raise ``Refused``, which lists every error with its remedy, where there are any."""
-    found = problems(stack, engine)
-    errors = [problem for problem in found if problem.level == "error"]
-    if not errors:
-        return found
-    others = f" (and {len(errors) - 1} more, above)" if len(errors) > 1 else ""
-    detail = "\n".join(problem.text for problem in errors) if len(errors) > 1 else ""
-    raise Refused(f"{errors[0].where}{errors[0].message}{others}", hint=errors[0].remedy, detail=detail)
 
 
 def whole(stack: Stack) -> Iterator[Problem]:

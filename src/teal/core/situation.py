@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from teal.core.choices import Strategy
 from teal.core.observed import Observed
 from teal.core.plan import Change
+from teal.core.problem import Problem, demand, error
 from teal.core.release import Release
 from teal.core.roles import Role
 from teal.core.side import COLORS, Side
@@ -70,7 +72,7 @@ def change_to(
     """
     source = source_of(observed, stack)
     spared = spared_plainly(observed, stack, source)
-    _refuse_strays(observed, stack, source, spared)
+    demand(strays(observed, stack))
     number = release.number if release else observed.next_release
     target = target_of(observed, source)
     return Change(
@@ -112,14 +114,18 @@ def _idle(observed: Observed, stack: Stack, source: Side | None, target: Side) -
     return third if source not in COLORS and left else None
 
 
-def _refuse_strays(observed: Observed, stack: Stack, source: Side | None, spared: tuple[str, ...]) -> None:
-    """Refuse while plain containers run beside an active color, those of *spared* excepted."""
-    stray = tuple(name for name in plainly_running(observed, stack) if name not in spared)
-    if stray and source is not Side.PLAIN:
-        raise Refused(
-            f"{', '.join(stray)} run plainly beside the active {source or 'stack'}: a third copy with the plain names",
-            hint=f"end them: docker compose -p {stack.project} rm -sf {' '.join(stray)}",
-        )
+def strays(observed: Observed, stack: Stack) -> Iterator[Problem]:
+    """Say which plain containers run beside an active color; the jobs that go on there since its own failed may."""
+    source = source_of(observed, stack)
+    if source is Side.PLAIN:
+        return
+    spared = spared_plainly(observed, stack, source)
+    if stray := tuple(name for name in plainly_running(observed, stack) if name not in spared):
+        message = f"plain containers of {', '.join(stray)} run beside the active {source or 'stack'}, a third copy"
+        yield error("", message, f"end them: docker compose -p {stack.project} rm -sf {' '.join(stray)}")
+    if spared:
+        message = f"{', '.join(spared)} goes on as a plain container, since that of {source} does not run"
+        yield Problem("note", "", message, "the next deploy takes it over")
 
 
 def spared_plainly(observed: Observed, stack: Stack, source: Side | None) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from teal.core.release import Release
 from teal.core.returning import Kept
 from teal.core.roles import Role
 from teal.core.side import Side
-from teal.core.situation import plainly_running, services_on
+from teal.core.situation import plainly_running, services_on, strays
 from teal.core.stack import Stack
 
 Way = Literal["kept", "stopped", "re-created", "gone", "failed"]  # by which a release comes back
@@ -76,9 +76,7 @@ def troubles(observed: Observed, stack: Stack) -> Iterator[str]:
     yield from (each.text for each in ailing(observed, stack))
     if observed.active is None:
         return
-    stray = plainly_running(observed, stack)
-    if stray:
-        yield f"{', '.join(stray)} also run plainly, outside of any color"
+    yield from (each.message for each in strays(observed, stack))
     yield from _down(observed, stack, observed.active)
 
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from teal.core.ailing import ailing
-from teal.core.host_ports import changing_hands
+from teal.core.admission import by_files, by_sight
 from teal.core.observed import Observed
 from teal.core.outside import External
 from teal.core.preflight import check_room
-from teal.core.preparing import preparation
-from teal.core.problem import Problem
-from teal.core.refuse import demand, lost, problems
+from teal.core.problem import Problem, demand
+from teal.core.refuse import problems
 from teal.core.render_files import live_mounts
 from teal.core.repair import diagnose
 from teal.core.roles import Role
-from teal.core.side import Side
-from teal.core.situation import last_release, plainly_running, source_of
+from teal.core.situation import source_of
 from teal.core.stack import Service, Stack
 from teal.core.versions import engine_version
 from teal.core.words import ready_by
-from teal.errors import Refused, TealError
+from teal.errors import TealError
 from teal.ports import Holder
 from teal.run.making import room
 from teal.run.observing import observe_beside
@@ -34,14 +31,13 @@ from teal.run.schema_check import schema_problems
 async def check(ports: Ports, stack: Stack) -> Checked:
     """Return the roles with their reasons, and everything that would stop or trouble a deploy."""
     engine = engine_version((await ports.engine.info()).version)
-    found = [finding(problem) for problem in (*problems(stack, engine), *preparation(stack, ports.proxy.folder))]
+    found = [finding(problem) for problem in by_files(stack, engine, ports.proxy.folder)]
     found += [finding(problem) for problem in schema_problems(ports, stack)]
     found += _home(ports)
     found += _mounts(stack)
     observed, holder = await observe_beside(ports, stack)
-    found += [finding(problem) for problem in lost(stack, last_release(observed))]
-    found += _working(holder) if holder else _standing(observed, stack)
-    found += map(finding, (*changing_hands(observed, stack), *ailing(observed, stack)))
+    found += [finding(problem) for problem in by_sight(observed, stack, busy=holder is not None)]
+    found += _working(holder) if holder else _unfinished(observed, stack)
     found += await _external(ports, stack)
     differing, said = await _outdated(ports, stack, observed)
     found += said
@@ -56,11 +52,10 @@ async def check(ports: Ports, stack: Stack) -> Checked:
 
 async def refuse(ports: Ports, stack: Stack) -> tuple[Problem, ...]:
     """Return the warnings about the files of *stack*; raise ``Refused`` for what can't be rotated or switched."""
-    found = demand(stack, engine_version((await ports.engine.info()).version))
+    engine = engine_version((await ports.engine.info()).version)
     wrong = (each for each in schema_problems(ports, stack) if each.level == "error")
-    for problem in (*preparation(stack, ports.proxy.folder), *wrong):
-        raise Refused(f"{problem.message}", hint=problem.remedy)
-    return found
+    demand(problems(stack, engine))  # first: what the proxy's files lack mostly follows from it
+    return demand((*by_files(stack, engine, ports.proxy.folder), *wrong))
 
 
 def _row(service: Service) -> RoleRow:
@@ -85,11 +80,7 @@ def _working(holder: Holder) -> Iterable[Finding]:
     yield Finding("note", "lock", message, "`teal status` shows how far it is; check again when it has ended")
 
 
-def _standing(observed: Observed, stack: Stack) -> Iterable[Finding]:
-    stray = plainly_running(observed, stack)
-    if stray and source_of(observed, stack) is not Side.PLAIN:
-        remedy = f"docker compose -p {stack.project} rm -sf {' '.join(stray)}"
-        yield Finding("error", ", ".join(stray), "a plain copy runs beside the active color", remedy)
+def _unfinished(observed: Observed, stack: Stack) -> Iterable[Finding]:
     repair = diagnose(observed, stack)
     if repair is not None:
         remedy = "the next deploy, rollback or cleanup sees to it"
@@ -138,11 +129,7 @@ async def _external(ports: Ports, stack: Stack) -> list[Finding]:
 async def _room(ports: Ports, stack: Stack, observed: Observed) -> list[Finding]:
     source = source_of(observed, stack)
     running = [c.id for c in observed.on(source) if c.running and c.service in _rotating(stack)] if source else []
-    try:
-        warnings = check_room(await room(ports, running), force_memory=False)
-    except Refused as refused:
-        return [Finding("error", "memory" if "memory" in refused.message else "disk", refused.message, refused.hint)]
-    return [Finding("warning", "memory", warning) for warning in warnings]
+    return [finding(problem) for problem in check_room(await room(ports, running))]
 
 
 def _rotating(stack: Stack) -> frozenset[str]:

@@ -7,18 +7,17 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
+from teal.core.admission import by_sight
 from teal.core.ailing import ailing
 from teal.core.floor import is_below
-from teal.core.host_ports import changing_hands
 from teal.core.images import services_due
 from teal.core.leaving import changed_by_leaving, named, own_names
 from teal.core.observed import Observed
 from teal.core.plan import WINDOW, Change, plan_deploy, plan_leave, plan_prepare, plan_rollback
-from teal.core.problem import Problem
-from teal.core.refuse import lost
+from teal.core.problem import Problem, demand
 from teal.core.returning import rollback_release, way_back
 from teal.core.roles import Role
-from teal.core.situation import change_to, jobs_going_on, last_release, leaving_change
+from teal.core.situation import change_to, jobs_going_on, leaving_change
 from teal.core.stack import Stack
 from teal.core.standing import same_release
 from teal.core.steps import Build, Clear, Plan, PutBack, Step
@@ -48,14 +47,13 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watc
         healed, observed = await heal(ports, stack, watch, go_on=True)
         if options.window:
             await window.refuse_idle(Scene(ports, stack, watch, key=""))
-        _refuse_lost(observed, stack)
-        told = _in_the_way(observed, stack)
+        told = demand(by_sight(observed, stack))
         change = _deploy_change(observed, stack, options)
         run = _Run(ports, stack, watch, change, began, healed)
         if options.window and not options.page:
             window.warn_long(run.scene)
         for problem in (*warnings, *told):
-            run.scene.note(problem.text, warning=True)
+            run.scene.note(problem.text, warning=problem.level == "warning")
         absent = await making.absent(ports, stack)
         forced = options.force_memory or _needs_no_room(change)
         first = plan_prepare(stack, build=options.build, absent=absent, force_memory=forced)
@@ -89,24 +87,6 @@ async def _tell_of_shared(scene: Scene, told: Iterable[Problem]) -> None:
         scene.note(problem.text, warning=True)
 
 
-def _in_the_way(observed: Observed, stack: Stack) -> tuple[Problem, ...]:
-    """Return what is to be known of the machine's ports, and of shared services that are unhealthy.
-
-    Raises ``Refused`` where a port would have two owners, or none, or something waits for what is unhealthy.
-    """
-    found = (*changing_hands(observed, stack), *ailing(observed, stack))
-    for problem in found:
-        if problem.level == "error":
-            raise Refused(problem.message, hint=problem.remedy)
-    return found
-
-
-def _refuse_lost(observed: Observed, stack: Stack) -> None:
-    """Raise ``Refused`` where a variable that the last release had is empty now."""
-    for problem in lost(stack, last_release(observed)):
-        raise Refused(problem.message, hint=problem.remedy)
-
-
 def _needs_no_room(change: Change) -> bool:
     """Tell whether only one color runs at a time, or nothing serves yet."""
     return change.strategy == "recreate" or change.source is None
@@ -121,8 +101,7 @@ def _deploy_change(observed: Observed, stack: Stack, options: DeployOptions) -> 
 async def _planned_deploy(ports: Ports, stack: Stack, options: DeployOptions) -> Outcome:
     """Return what a deploy would do; nothing is changed."""
     observed = await observe(ports, stack)
-    _refuse_lost(observed, stack)
-    _in_the_way(observed, stack)
+    demand(by_sight(observed, stack))
     change = _deploy_change(observed, stack, options)
     absent = await making.absent(ports, stack)
     first = plan_prepare(stack, build=options.build, absent=absent, force_memory=options.force_memory)

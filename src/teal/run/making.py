@@ -9,6 +9,7 @@ from teal.core.images import references, way_to_get
 from teal.core.leaving import own_names
 from teal.core.names import MOUNTED, mounted_tag, repository
 from teal.core.preflight import Room, check_room
+from teal.core.problem import demand
 from teal.core.release import Release, remember
 from teal.core.render import render_both, render_once
 from teal.core.render_files import mounted_images
@@ -29,8 +30,8 @@ from teal.run.scene import Scene
 async def preflight(scene: Scene, source: Side | None, *, force_memory: bool) -> bool:
     """Refuse what can't end well: no room for a second color, a proxy that doesn't read the state file."""
     running = [c.id for c in await scene.containers(source) if c.running] if source else []
-    for warning in check_room(await room(scene.ports, running), force_memory=force_memory):
-        scene.note(warning, warning=True)
+    for problem in demand(check_room(await room(scene.ports, running), force_memory=force_memory)):
+        scene.note(problem.message, warning=True)
     if not scene.stack.proxy:
         raise Refused(
             "the stack has no proxy that Teal could switch", hint="`teal check` prints a Caddy service to add"

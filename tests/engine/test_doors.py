@@ -179,3 +179,26 @@ def test_without_an_admin_endpoint_a_deploy_waits_as_check_says(doors: Doors) ->
     ended = doors.teal.run("deploy", "--force", DRAIN_TIMEOUT="2")
     assert ended.result["drained"]["counted"] is False
     assert 2 <= ended.result["drained"]["seconds"] < 4
+
+    doors.write(site(API, WEB))  # what no reload brings to the proxy
+    (found,) = (each for each in doors.check(0) if each["level"] == "warning")
+    assert found["message"] == "it does not say what is in flight: each drain takes its whole timeout"
+    assert found["remedy"].startswith("`teal restart proxy`")
+    doors.teal.run("restart", "proxy", "--yes")
+    wait_until(lambda: doors.stack.answers("/"), "the proxy answers")
+    assert [each for each in doors.check(0) if each["level"] == "warning"] == []
+
+
+def test_a_caddyfile_with_an_import_of_nobody_is_refused_and_not_to_be_loaded(doors: Doors) -> None:
+    doors.write(site(API.replace("api", "apii"), WEB))
+    findings = doors.check(1)
+    (refused,) = (each for each in findings if each["level"] == "error")
+    assert refused["message"].endswith("`import teal apii 8000`, and the stack has no service apii")
+    assert refused["remedy"] == "write the service's name: `import teal api 8000`"
+    remedies = [
+        each["remedy"] for each in findings if any(word in each["remedy"] for word in ("`teal exec", "`teal re"))
+    ]
+    assert [each.startswith("mend the Caddyfile, then ") for each in remedies] == [True], remedies
+    assert "no service apii" in doors.deploy(status=1).error["message"]
+    doors.write(site(API, WEB))
+    assert doors.check(0)

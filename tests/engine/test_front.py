@@ -166,6 +166,8 @@ def test_a_port_that_nobody_would_publish_any_more_is_told(front: Front) -> None
     (found,) = front.findings("error", status=1)
     assert found["message"].startswith(f"nobody will publish 127.0.0.1:{front.held} once web stands in a color")
     assert f"`127.0.0.1:{front.held}:80`" in found["remedy"]
+    (reminded,) = (each for each in front.findings("note", status=1) if "trusted_proxies" in each["remedy"])
+    assert reminded["message"].startswith("only this machine reaches it")
     assert refused(front.teal.run("deploy", status=1)) == (found["message"], found["remedy"])
     front.write("teal.yml", "ports: {web: drop}\n")
     (warned,) = (each for each in front.findings("warning") if each["where"] == "web")

@@ -10,7 +10,7 @@ import pytest
 from teal.core.addresses import Names, host_and_port
 from teal.core.dialled import Dial
 from teal.core.refuse import problems
-from teal.core.refuse_proxy import running
+from teal.core.refuse_proxy import is_refused, running
 from teal.core.roles import Role
 from teal.core.side import Side
 from teal.core.stack import Evidence, Stack, Tree
@@ -182,3 +182,14 @@ def test_what_only_the_running_proxy_does_is_told_with_the_way_to_todays_files()
             "its files of today don't, or could not be read: `reload`",
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"strange": (("apii", 8000),)}, {"dials": (Dial("api:8000", place="Caddyfile:9"),)}],
+    ids=["misspelt", "past the snippet"],
+)
+def test_a_caddyfile_that_is_refused_is_not_what_the_running_proxy_should_load(more: Mapping[str, object]) -> None:
+    assert list(running(stack(**more), (("web", 3000), ("api", 8000)), (), "`reload`")) == []
+    assert is_refused(stack(**more))
+    assert not is_refused(stack())

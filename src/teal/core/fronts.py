@@ -18,6 +18,10 @@ BELIEVE = (
     "  {\n  \tservers {\n  \t\ttrusted_proxies static private_ranges\n  \t}\n  }\n"
     "see docs/proxy.md#nginx-or-traefik-in-front"
 )
+BELIEVE_HERE = (
+    "else the application is told http: write `trusted_proxies static private_ranges` into a block `servers` of the "
+    "Caddyfile's global options, see docs/proxy.md#nginx-or-traefik-in-front"
+)
 
 
 def front(stack: Stack) -> str:

@@ -54,11 +54,25 @@ def running(stack: Stack, routes: Iterable[tuple[str, int]], dials: Iterable[Dia
             imported = each.name in stack.evidence.routes
             remedy = f"its Caddyfile of today does: {way}" if imported else f"write {line} in the Caddyfile, then {way}"
             yield error(each.name, f"the running proxy does not switch {each.name}", remedy)
-        elif each.role is not Role.ROUTE and each.name in switched:
+        elif each.role is not Role.ROUTE and each.name in switched and not _mended_first(stack, each.name):
             message = (
                 f"the running proxy passes requests to {each.name} through Teal's snippet, and it is a {each.role}"
             )
             yield error(each.name, message, f"its files of today don't, or could not be read: {way}")
+
+
+def is_refused(stack: Stack) -> bool:
+    """Tell whether the Caddyfile of today leads users where no color answers: it should not be loaded as it is."""
+    if not stack.models:
+        return False  # a kept release: nobody has read the files of today
+    past = past_snippet(stack, stack.evidence.dials)
+    return bool(stack.evidence.strange) or any(each.level == "error" for each in past)
+
+
+def _mended_first(stack: Stack, name: str) -> bool:
+    """Tell whether today's files lead to *name* all the same, by a line that is refused: they must not be loaded."""
+    imported = (meant for _, _, meant in _strange(stack))
+    return name in imported or any(each.service == name for each in past_snippet(stack, stack.evidence.dials))
 
 
 def past_snippet(stack: Stack, dials: Iterable[Dial], *, proxy: str = "the proxy") -> Iterator[Problem]:
@@ -103,9 +117,7 @@ def site(listen: int, name: str, port: int) -> str:
 
 def _imported(stack: Stack) -> Iterator[Problem]:
     """Say which imports of the snippet lead to nothing that a color has."""
-    names, services = Names(stack.models, stack.proxy), services_in(stack.models[Side.PLAIN])
-    for name, port in stack.evidence.strange:
-        meant = names.meant(f"{name}:{port}")[0] or next(iter(difflib.get_close_matches(name, services, n=1)), "")
+    for name, port, meant in _strange(stack):
         remedy = f"write the service's name: `import teal {meant} {port}`" if meant else "take that line out"
         message = f"the Caddyfile says `import teal {name} {port}`, and the stack has no service {name}"
         yield _at_import(stack, name, error(stack.proxy, message, remedy))
@@ -119,6 +131,14 @@ def _imported(stack: Stack) -> Iterator[Problem]:
         if each.role.rotates:
             remedy = f"take {each.name} out of `services` in teal.yml: it is a route"
         yield _at_import(stack, each.name, error(each.name, message, remedy))
+
+
+def _strange(stack: Stack) -> Iterator[tuple[str, int, str]]:
+    """Yield each import of a service that is not there, with the one that is meant, "" where none is like it."""
+    names, services = Names(stack.models, stack.proxy), services_in(stack.models[Side.PLAIN])
+    for name, port in stack.evidence.strange:
+        like = difflib.get_close_matches(name, services, n=1)
+        yield name, port, names.meant(f"{name}:{port}")[0] or next(iter(like), "")
 
 
 def _at_import(stack: Stack, name: str, problem: Problem) -> Problem:

@@ -47,13 +47,25 @@ async def prove_reading(scene: Scene) -> None:
         scene.ports.proxy.write(before.settled)
 
 
-async def prove_entries(scene: Scene) -> None:
-    """Prove the same, and that Teal's requests reach each route of the stack; raise ``Failed`` where they don't."""
+async def prove_entries(scene: Scene) -> bool:
+    """Prove the same, and that Teal's requests reach each route of the stack; raise ``Failed`` where they don't.
+
+    Returns whether the proxy says what is in flight: that alone needs its admin endpoint.
+    """
     before = await _before(scene)
     try:
         await _prove(scene, tuple(route.name for route in scene.stack.having(Role.ROUTE)))
+        return await _counts(scene)
     finally:
         scene.ports.proxy.write(before.settled)
+
+
+async def _counts(scene: Scene) -> bool:
+    try:
+        await scene.ports.proxy.in_flight(await scene.proxy(), await any_entry(scene), scene.key)
+    except Unavailable:
+        return False
+    return True
 
 
 async def _before(scene: Scene) -> Traffic:
@@ -175,6 +187,8 @@ def _failure(scene: Scene, loaded: Loaded, refused: dict[str, list[_Refusal]]) -
     ports = {entry.route: entry.port for entry in loaded.entries}
     sites = "\n".join(site(next(free), name, ports.get(name, 0)) for name in refused)
     reload = f"`teal exec {scene.stack.proxy} {scene.ports.proxy.reload}`"
+    if not loaded.admin:  # which a reload needs
+        reload = f"`teal restart {scene.stack.proxy}`"
     way = f"give Teal a site that nobody else reaches, at a port that is not published; add to the Caddyfile:\n{sites}"
     if kinds == {"silent"}:
         hint = f"see `teal logs {scene.stack.proxy}`; or {way}\nthen {reload}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from teal.core.observed import Observed
 from teal.core.problem import Problem, error, warning
+from teal.core.refuse_proxy import is_refused
 from teal.core.side import Side
 from teal.core.stack import Stack
 from teal.errors import TealError
@@ -29,7 +30,9 @@ def way(stack: Stack, grasp: Grasp, reload: str, *, changed: str) -> str:
 
     *changed* names what differs from its container, definition or image: only a new container has the new mounts.
     """
-    first = f"mend the Caddyfile ({stack.evidence.broken}), then " if stack.evidence.broken else ""
+    first = "mend the Caddyfile, then " if is_refused(stack) else ""
+    if stack.evidence.broken:
+        first = f"mend the Caddyfile ({stack.evidence.broken}), then "
     if changed:
         return f"{first}`teal up {stack.proxy}`"
     replaced = grasp.blind or grasp.older

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from teal.core.fronts import BELIEVE, front, on_loopback
+from teal.core.fronts import BELIEVE, BELIEVE_HERE, front, on_loopback
 from teal.core.observed import Observed
 from teal.core.preparing import preparation
 from teal.core.problem import Problem, error, warning
@@ -50,7 +50,9 @@ async def proxy_findings(ports: Ports, stack: Stack, observed: Observed, *, chan
     unswitched = any(each.level == "error" for each in problems)
     differs = changed or grasp.older or grasp.stale
     can_be_asked = not unswitched and not grasp.blind and diagnose(observed, stack) is None
-    asked = await _asked(ports, stack, applied if differs else "") if can_be_asked else []
+    again = f"`teal up {stack.proxy}`" if changed else f"`teal restart {stack.proxy}`"
+    silent = [Finding("warning", stack.proxy, *_uncounted(loaded.admin, again))] if loaded.admin else []
+    asked = await _asked(ports, stack, applied if differs else "", silent) if can_be_asked else []
     known = not stack.evidence.unseen and not stack.evidence.broken
     behind = _front(stack, trusts=stack.evidence.trusts if known else loaded.trusts)
     return [*found, *map(finding, problems), *asked, *behind]
@@ -64,8 +66,8 @@ def _front(stack: Stack, *, trusts: bool) -> list[Finding]:
         message = f"something else stands in front of it ({shows}), and it does not believe what that says of users"
         return [Finding("warning", stack.proxy, message, BELIEVE)]
     if on_loopback(stack):
-        message = "only this machine reaches it: where something on it is in front, the proxy does not believe that"
-        return [Finding("note", stack.proxy, message, BELIEVE.splitlines()[-1])]
+        message = "only this machine reaches it: where users come to an nginx there first, say, it must believe that"
+        return [Finding("note", stack.proxy, message, BELIEVE_HERE)]
     return []
 
 
@@ -87,26 +89,35 @@ def _settings(loaded: Loaded, stack: Stack) -> Iterable[Problem]:
     """Yield what the configuration that the proxy runs with costs."""
     if not loaded.admin:
         message = "its admin endpoint is off: what is in flight can't be counted, each drain takes its whole timeout"
-        yield warning(stack.proxy, message, "take `admin off` out of the Caddyfile")
+        remedy = f"take `admin off` out of the Caddyfile, then `teal restart {stack.proxy}`: without it none reloads"
+        yield warning(stack.proxy, message, remedy)
     for name in loaded.unfit:
         remedy = "take `health_uri`, `fail_duration` and the like out of its import: Teal's own gate watches health"
         yield warning(name, "after one color failed, Caddy may refuse the other for a while", remedy)
 
 
-async def _asked(ports: Ports, stack: Stack, applied: str) -> list[Finding]:
+def _uncounted(listens: str, again: str) -> tuple[str, str]:
+    """Return what it means that the admin endpoint, at *listens* in today's files, does not answer, and the remedy."""
+    message = "it does not say what is in flight: each drain takes its whole timeout"
+    if listens.endswith(":2019"):
+        return message, f"{again} gives it the admin endpoint that its Caddyfile of now has"
+    return message, f"its admin endpoint listens at {listens}: say so in its environment, `TEAL_ADMIN: HOST:PORT`"
+
+
+async def _asked(ports: Ports, stack: Stack, applied: str, silent: list[Finding]) -> list[Finding]:
     """Ask through the proxy as a deploy will; the state file is lent for that, and is as it was afterwards.
 
-    *applied* is the command that gives the proxy its files of today, where it has others.
+    *applied* is the command that gives the proxy its files of today, where it has others; *silent* is what to say of
+    one that does not count.
     """
     if ports.machine.unprepared() or any(preparation(stack, ports.proxy.folder)):
         return []  # said elsewhere, with what mends it
     scene = Scene(ports, stack, lambda _: None, key=ports.machine.secret())
     try:
         with ports.lock.hold("check"), ports.proxy.lent():
-            await prove_entries(scene)
+            return [] if await prove_entries(scene) else silent
     except Locked as busy:
         return [Finding("note", stack.proxy, f"nothing was asked through it: {busy.message}")]
     except TealError as failed:
         hint = f"it runs with other files than today's: {applied}, then look again" if applied else failed.hint
         return [Finding("error", stack.proxy, failed.message, hint)]
-    return []

@@ -21,7 +21,21 @@ from teal.core.rendered import Rendered
 from teal.core.roles import Assigned, Role
 from teal.core.side import COLORS, Side
 from teal.core.stack import Service
-from teal.core.steps import BringBack, Confirm, Drain, Hold, Keep, RunOnce, Settle, Start, Step, Switch
+from teal.core.steps import (
+    Backfill,
+    BringBack,
+    Confirm,
+    Drain,
+    Expand,
+    Hold,
+    Keep,
+    Recheck,
+    RunOnce,
+    Settle,
+    Start,
+    Step,
+    Switch,
+)
 from teal.errors import Locked
 from teal.ports import Journal, Lock, Releases
 
@@ -51,6 +65,9 @@ _STEPS: st.SearchStrategy[Step] = st.one_of(
     st.builds(Settle, _SIDES),
     st.builds(BringBack, st.sampled_from(Side), _RELEASES, st.just(("web",))),
     st.builds(Keep, st.integers(1, 4), st.sampled_from(Side)),
+    st.builds(Expand, st.integers(1, 4), st.just("2 files")),
+    st.just(Recheck(Side.BLUE, 1)),
+    st.builds(Backfill, st.integers(1, 4), st.just("2 files")),
 )
 _WRITES = st.one_of(
     st.tuples(st.just("begin"), st.sampled_from(["deploy", "rollback", "heal"]), _SIDES, _SIDES, _RELEASES),
@@ -58,7 +75,7 @@ _WRITES = st.one_of(
     st.tuples(st.just("finished"), st.integers(0, 8), st.booleans()),
     st.tuples(st.just("open"), st.sampled_from(["0007_writer", "contract"]), st.integers(1, 4)),
     st.tuples(st.just("close"), st.sampled_from(["0007_writer", "contract"]), st.sampled_from(["", "by hand"])),
-    st.tuples(st.just("end"), st.integers(0, 3), st.sampled_from(["done", "failed"]), st.sampled_from(["", "why"])),
+    st.tuples(st.just("end"), st.integers(0, 3), st.sampled_from(["done", "aborted"]), st.sampled_from(["", "why"])),
 )
 
 
@@ -79,7 +96,7 @@ def _write(journal: Journal, write: tuple[Any, ...], runs: list[int], entries: l
             journal.end(runs[at % len(runs)], outcome, message)
 
 
-def _answers(journal: Journal) -> tuple[object, ...]:
+def _answers(journal: Journal, later: float) -> tuple[object, ...]:
     once = {(name, n): journal.ran_once(name, n) for name in ("migrate", 'se"ed', "other") for n in range(1, 4)}
     return (
         journal.unfinished(),
@@ -88,11 +105,15 @@ def _answers(journal: Journal) -> tuple[object, ...]:
         journal.history(100),
         journal.history(1),
         journal.contracts(),
+        journal.expanded_unchecked(),
+        journal.blamed_schema(),
+        journal.last_transition(),
+        [journal.backfilled_since(when) for when in (0.0, later)],
         once,
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(_WRITES, max_size=12))
 def test_both_journals_give_the_same_answers_to_every_question(writes: list[tuple[Any, ...]]) -> None:
     loop = VirtualLoop()
@@ -107,9 +128,9 @@ def test_both_journals_give_the_same_answers_to_every_question(writes: list[tupl
             loop.run_until_complete(asyncio.sleep(1))
             _write(memory, write, *kept)
             _write(disk, write, *also)
-            assert _answers(disk) == _answers(memory)
+            assert _answers(disk, world.now - 2) == _answers(memory, world.now - 2)
         disk.close()
-        assert _answers(SqliteJournal(path)) == _answers(memory)
+        assert _answers(SqliteJournal(path), world.now) == _answers(memory, world.now)
     loop.close()
 
 
@@ -185,3 +206,23 @@ def test_what_belongs_to_a_release_lies_in_its_folder(releases: Releases) -> Non
 def test_a_log_alone_is_no_release(releases: Releases) -> None:
     releases.keep_log(4, "web", "last words")
     assert releases.all() == ()
+
+
+def test_the_journal_answers_what_the_schema_and_the_next_change_of_hands_want_to_know(world: World) -> None:
+    journal, expand, recheck = MemoryJournal(world, process(world)), Expand(1, "2 files"), Recheck(Side.BLUE, 1)
+    first = journal.begin("deploy", Side.BLUE, Side.GREEN, 1)
+    journal.finished(journal.started(first, expand))
+    journal.started(first, recheck)
+    assert (journal.expanded_unchecked(), journal.blamed_schema()) == (True, False)  # it may still pass
+    journal.end(first, "aborted", "web, which serves, does not work")
+    assert journal.blamed_schema()
+    second = journal.begin("deploy", Side.BLUE, Side.GREEN, 2)
+    journal.finished(journal.started(second, expand))
+    assert not journal.blamed_schema()  # the schema is another one
+    journal.finished(journal.started(second, recheck))
+    journal.finished(journal.started(second, Start(Side.GREEN, 2, ("web",))))
+    assert (journal.expanded_unchecked(), journal.last_transition()) == (False, None)
+    journal.end(second, "done")
+    transition = journal.last_transition()
+    assert transition is not None
+    assert (transition.id, "start" in transition.phases) == (second, True)

@@ -58,6 +58,17 @@ _RAN_ONCE = """
 SELECT 1 FROM step WHERE name = ? AND ended IS NOT NULL AND CASE WHEN json_valid(payload) THEN
     json_extract(payload, '$.service') = ? AND json_extract(payload, '$.release') = ? END LIMIT 1"""
 _RUN = "id, command, source, target, release, started, ended, outcome, message"
+_PERFORMED = "AND ended IS NOT NULL AND NOT passed"
+_SECONDS = "SELECT name, sum(ended - started) FROM step"
+_LAST_DONE = f"SELECT name FROM step WHERE name IN (?, ?) {_PERFORMED} ORDER BY id DESC LIMIT 1"  # noqa: S608
+_BLAMED = f"""
+SELECT 1 FROM step WHERE name = ? AND ended IS NULL AND run IN (SELECT id FROM run WHERE outcome = 'aborted')
+    AND id > (SELECT coalesce(max(id), 0) FROM step WHERE name = ? {_PERFORMED}) LIMIT 1"""  # noqa: S608
+_IN_RUN_SINCE = f"""
+SELECT 1 FROM step WHERE name = ? {_PERFORMED} AND run IN (SELECT id FROM run WHERE coalesce(ended, 0) >= ?)"""  # noqa: S608
+_TRANSITION = f"""
+SELECT {_RUN} FROM run WHERE outcome = 'done' AND id IN (SELECT run FROM step WHERE name = ? {_PERFORMED})
+    ORDER BY id DESC LIMIT 1"""  # noqa: S608
 Row = tuple[Any, ...]
 T = TypeVar("T")
 
@@ -211,6 +222,26 @@ class SqliteJournal:
             RunRecord(**msgspec.structs.asdict(run), phases=self._seconds(phases.get(run.id, [])))
             for run in self._runs(rows)
         )
+
+    def expanded_unchecked(self) -> bool:
+        """Tell whether the schema was expanded, and the release that serves has not passed its checks since."""
+        rows = self._read(_LAST_DONE, (StepName.EXPAND, StepName.RECHECK))
+        return bool(rows) and rows[0][0] == StepName.EXPAND
+
+    def blamed_schema(self) -> bool:
+        """Tell whether a run was aborted in that check, with the schema as it is now."""
+        return bool(self._read(_BLAMED, (StepName.RECHECK, StepName.EXPAND)))
+
+    def backfilled_since(self, when: float) -> bool:
+        """Tell whether a backfill ended in a run that ended after *when* (seconds since the epoch)."""
+        return bool(self._read(_IN_RUN_SINCE, (StepName.BACKFILL, when)))
+
+    def last_transition(self) -> RunRecord | None:
+        """Return the latest run that was done and had started containers."""
+        for run in self._runs(self._read(_TRANSITION, (StepName.START,))):
+            rows = self._read(f"{_SECONDS} WHERE run = ? {_PERFORMED} GROUP BY name", (run.id,))
+            return RunRecord(**msgspec.structs.asdict(run), phases=self._seconds(rows))
+        return None
 
     def open_contract(self, name: str, release: int) -> None:
         """Record that contract *name* is open since *release*; one that is so already moves to a later release only."""

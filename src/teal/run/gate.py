@@ -25,7 +25,6 @@ from teal.run.scene import Scene
 
 LINGERS = 5.0  # seconds within which the server has noticed that a client was removed
 LOOKS = 0.5  # seconds between two looks meanwhile
-_RUNS = 200  # of the past that are looked at for a backfill
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +123,7 @@ def _unfinished(
 
 def _backfilled(scene: Scene, change: OpenChange) -> bool:
     """Tell whether the owner's backfill command has ended well since the contract came."""
-    runs = scene.ports.journal.history(_RUNS)
-    return any("backfill" in run.phases and (run.ended or 0.0) >= change.opened - _HOUR for run in runs)
+    return scene.ports.journal.backfilled_since(change.opened - _HOUR)
 
 
 _HOUR = 3600.0  # a backfill comes before the switch of the release that brings its contract

@@ -19,9 +19,6 @@ from teal.run.jobs import ask_pending, run_exclusively, still_runs
 from teal.run.ports import Ports
 from teal.run.scene import Scene
 
-_BLAMED = "does not work with the expanded schema"
-_RUNS = 20  # of the past that are looked at for an expansion that was not followed by a check
-
 
 def migrations_here(stack: Stack) -> Migrations:
     """Return what the owner says of schema changes; ``Refused`` where nothing is said."""
@@ -99,14 +96,14 @@ async def recheck(scene: Scene, step: Recheck) -> bool:
     """Check the release that serves once more, where the schema was expanded since it was last checked."""
     if scene.sick:
         return False  # it can't be told apart what the schema has to do with it
-    if not _is_due(scene.ports):
+    if not scene.ports.journal.expanded_unchecked():
         return True
     try:
         await _check(scene, step)
     except CheckFailed as error:
         which = f"release {step.release}" if step.release is not None else "the plain stack"
-        error.message = f"{which}, which serves, {_BLAMED}: {error.message}"
-        if _was_blamed(scene.ports):  # whoever deploys again after that means to
+        error.message = f"{which}, which serves, does not work with the expanded schema: {error.message}"
+        if scene.ports.journal.blamed_schema():  # whoever deploys again after that means to
             scene.note(error.message, warning=True)
             return False
         error.hint = (
@@ -123,26 +120,6 @@ async def _check(scene: Scene, step: Recheck) -> None:
         await traffic.check(scene, step.side, step.release, kept.checks if kept else scene.stack.checks)
     finally:
         traffic.unkey(scene)
-
-
-def _is_due(ports: Ports) -> bool:
-    """Tell whether the schema was expanded since it was last checked; a kill may have come between the two."""
-    for run in ports.journal.history(_RUNS):
-        if "recheck" in run.phases:
-            return False
-        if "expand" in run.phases:
-            return True
-    return False
-
-
-def _was_blamed(ports: Ports) -> bool:
-    """Tell whether an earlier deploy has stopped for this reason, with the schema as it is now."""
-    for run in ports.journal.history(_RUNS):
-        if _BLAMED in run.message:
-            return True
-        if "expand" in run.phases:
-            return False
-    return False
 
 
 # --- what is owed

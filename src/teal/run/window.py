@@ -6,6 +6,7 @@ from teal.core.migrations import Migrations
 from teal.core.phase import Phase
 from teal.core.scripts import ScriptFile, pending
 from teal.core.side import Side
+from teal.core.step_names import StepName
 from teal.core.steps import Plan, RunWindow, Switch
 from teal.core.traffic import HELD
 from teal.errors import Refused, TealError, Unavailable
@@ -14,8 +15,6 @@ from teal.run.database import opened
 from teal.run.jobs import run_exclusively
 from teal.run.migrating import apply_all, files_of, migrations_here, migrations_of
 from teal.run.scene import Scene
-
-_RUNS = 10  # of the past in which a killed one is looked for
 
 
 async def run(scene: Scene, release: int) -> bool:
@@ -89,13 +88,11 @@ async def refuse_idle(scene: Scene) -> None:
 
 def warn_long(scene: Scene) -> None:
     """Say beforehand where a window will probably last longer than the proxy holds a request."""
-    for run in scene.ports.journal.history(_RUNS):
-        took = sum(run.phases.get(name, 0.0) for name in ("drain", "retire", "start"))
-        if run.outcome == "done" and "start" in run.phases:
-            if took > HELD:
-                said = f"users may wait longer than {HELD:.0f} s, since the last change of hands took {took:.0f} s"
-                scene.note(f"{said}: --maintenance shows them a page instead", warning=True)
-            return
+    run = scene.ports.journal.last_transition()
+    took = sum(run.phases.get(name, 0.0) for name in (StepName.DRAIN, StepName.RETIRE, StepName.START)) if run else 0.0
+    if took > HELD:
+        said = f"users may wait longer than {HELD:.0f} s, since the last change of hands took {took:.0f} s"
+        scene.note(f"{said}: --maintenance shows them a page instead", warning=True)
 
 
 async def _is_due(scene: Scene, migrations: Migrations) -> bool:
@@ -137,9 +134,8 @@ async def bring_back(scene: Scene, side: Side, release: int | None, names: tuple
 
 async def _changed_before(scene: Scene) -> tuple[str, ...]:
     """Return what a run that was killed has changed, as the database's own record tells it."""
-    killed = next((r for r in scene.ports.journal.history(_RUNS) if r.ended is None and r.command != "heal"), None)
-    migrations = scene.stack.migrations
-    if killed is None or migrations is None:
+    killed, migrations = scene.ports.journal.unfinished(), scene.stack.migrations
+    if killed is None or killed.command == "heal" or migrations is None:
         return ()
     if not migrations.files:
         how = migrations.how(Phase.WINDOW)

@@ -12,7 +12,7 @@ from teal.core.migrations import OpenChange
 from teal.core.observed import Unfinished
 from teal.core.past import Turn, turn_of
 from teal.core.side import Side
-from teal.core.steps import Hold, Keep, RunOnce, Step
+from teal.core.steps import Backfill, Expand, Hold, Keep, Recheck, RunOnce, Start, Step
 from teal.errors import Unavailable
 from teal.ports import RunRecord
 
@@ -84,6 +84,33 @@ class MemoryJournal(ports.Journal):
     @reads
     def history(self, limit: int) -> tuple[RunRecord, ...]:
         return tuple(self._record(run) for run in reversed(self.world.disk.runs))[:limit]
+
+    @reads
+    def expanded_unchecked(self) -> bool:
+        done = [row["step"].name for row in self._performed() if isinstance(row["step"], Expand | Recheck)]
+        return done[-1:] == ["expand"]
+
+    @reads
+    def blamed_schema(self) -> bool:
+        expanded = max((row["at"] for row in self._performed() if isinstance(row["step"], Expand)), default=-1)
+        aborted = {run["id"] for run in self.world.disk.runs if run["outcome"] == "aborted"}
+        rows = self.world.disk.steps[expanded + 1 :]
+        return any(isinstance(r["step"], Recheck) and r["ended"] is None and r["run"] in aborted for r in rows)
+
+    @reads
+    def backfilled_since(self, when: float) -> bool:
+        runs = {run["id"] for run in self.world.disk.runs if (run["ended"] or 0.0) >= when}
+        return any(isinstance(row["step"], Backfill) and row["run"] in runs for row in self._performed())
+
+    @reads
+    def last_transition(self) -> RunRecord | None:
+        started = {row["run"] for row in self._performed() if isinstance(row["step"], Start)}
+        runs = (run for run in reversed(self.world.disk.runs) if run["outcome"] == "done" and run["id"] in started)
+        return next((self._record(run) for run in runs), None)
+
+    def _performed(self) -> list[dict[str, Any]]:
+        rows = ({**row, "at": at} for at, row in enumerate(self.world.disk.steps))
+        return [row for row in rows if row["ended"] is not None and not row["passed"]]
 
     @writes
     def open_contract(self, name: str, release: int) -> None:

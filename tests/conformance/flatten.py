@@ -60,7 +60,8 @@ def names_of(plan: Plan, folder: Path, home: Path, looks: Looks, defined: Mappin
     ids = {seen.id: service for service, seen in every}
     addresses: dict[str, str] = {}
     spaces: dict[str, dict[str, str]] = {}
-    for service, seen in every:
+    ended_first = sorted(every, key=lambda each: each[1].inspected["State"]["Running"])  # their numbers are used again
+    for service, seen in ended_first:
         for network in seen.inspected["NetworkSettings"]["Networks"].values():
             for key in ("IPAddress", "GlobalIPv6Address"):
                 if network.get(key):

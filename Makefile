@@ -5,7 +5,7 @@ BIN := .venv/bin
 WITH_ENGINE := scripts/with-engine.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove prove-migrations bench conformance clean
+.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove prove-migrations exam exam-verify bench conformance clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -41,6 +41,12 @@ demo-migrations: venv ## Play five releases that change the schema, each rolled 
 
 prove-migrations: venv ## The four changes of a column while writers never stop, also with faults
 	@$(WITH_ENGINE) $(BIN)/python -m proof.migrations
+
+exam: venv ## The judge of SQL against its corpus and its exam: precision and recall (FOLDER=… for other questions)
+	@$(WITH_ENGINE) $(BIN)/python -m tests.judge.exam $(FOLDER)
+
+exam-verify: venv ## Play each question of the exam on a real server: each harm and each harmlessness is seen (FOLDER=…)
+	@$(WITH_ENGINE) $(BIN)/python -m tests.judge.exam --verify $(FOLDER)
 
 fuzz: venv ## Feed 10,000 odd examples to each reader of Teal, print the table (N=… for another number)
 	@$(BIN)/python -m tests.fuzz $(or $(N),10000)

@@ -1,0 +1,1 @@
+"""An exam for the judge of SQL, written apart from its rules: README.md says how."""

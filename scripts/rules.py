@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from teal.core.judge.judging import RULES
+from teal.core.judge.evaluate import RULES
 from teal.core.judge.rule import ALWAYS, Nature, Rule
 
 PAGE = Path(__file__).parent.parent / "docs" / "judge-rules.md"

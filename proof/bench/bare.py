@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from proof.managed import Managed, ProofFailed
-from teal.adapters.compose import clean, rendered
+from teal.adapters.compose.cli import clean, rendered
 
 
 @dataclass(frozen=True, slots=True)

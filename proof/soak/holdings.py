@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from proof.managed import Managed
 from proof.soak.library import Library, held_by
-from teal.adapters.engine.where import socket_path
+from teal.adapters.engine.context import socket_path
 
 PROJECT = "com.docker.compose.project"
 ESTABLISHED = "01"  # as the kernel's table has it

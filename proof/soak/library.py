@@ -16,11 +16,11 @@ from typing import Self
 import msgspec
 
 from proof.managed import Managed, ProofFailed
-from teal.cli.asked import Asked, Purpose, Times
-from teal.cli.build import opened
-from teal.cli.discretion import Discretion
-from teal.cli.running import nobody
-from teal.run.commands import DeployOptions, deploy, history, status
+from teal.cli.options import Asked, Purpose, Times
+from teal.cli.redaction import Discretion
+from teal.cli.runner import nobody
+from teal.cli.wiring import opened
+from teal.run.library import DeployOptions, deploy, history, status
 
 
 class Held(msgspec.Struct, frozen=True):

@@ -5,9 +5,9 @@ from typing import cast
 
 import pytest
 
+from teal.adapters.caddy.config import admin, entries
 from teal.adapters.caddy.dials import dials
-from teal.adapters.caddy.sites import admin, entries
-from teal.core.tree import Node
+from teal.core.model.compose import Node
 from teal.ports import Entry
 from tests.caddy.world import KEY, World
 

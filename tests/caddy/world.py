@@ -8,9 +8,9 @@ import httpx
 
 from proof.local import caddy, free_port
 from proof.names import Names
-from teal.adapters.caddy.probe import Probe
-from teal.adapters.caddy.state import StateFile
-from teal.core.traffic import Traffic, parse_traffic
+from teal.adapters.caddy.client import Probe
+from teal.adapters.caddy.state_file import StateFile
+from teal.core.model.traffic import Traffic, parse_traffic
 from teal.ports import Entry
 from tests.caddy.backend import Backend
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 from ruamel.yaml import YAML
 
-from teal.adapters.home import user_name
-from teal.adapters.lock import FileLock
+from teal.adapters.state.directory import user_name
+from teal.adapters.state.lock import FileLock
 from tests.catalogue.relay import relayed
 
 FOLDER = Path(__file__).parent

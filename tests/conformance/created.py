@@ -7,12 +7,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from teal.adapters.releases import ReleaseFolders
+from teal.adapters.state.releases import ReleaseFolders
 from teal.config import Options, load
-from teal.core.release import Release
-from teal.core.render import render_both, render_once
+from teal.core.model.release import Release
+from teal.core.model.side import Side
 from teal.core.rendered import Making
-from teal.core.side import Side
+from teal.core.rendering.project import render_both, render_once
 from tests.conformance.case import ONCE, SHARED, Case, Tree
 from tests.conformance.flatten import Flat, flat, names_of
 from tests.conformance.generate import One

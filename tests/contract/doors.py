@@ -7,16 +7,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from teal.adapters.caddy.probe import Probe
+from teal.adapters.caddy.client import Probe
 from teal.adapters.caddy.proxy import CaddyProxy
-from teal.adapters.simulated import SimulatedProxy, Users
-from teal.core.observed import Container
-from teal.core.side import Side, key_of
+from teal.core.model.observed import Container
+from teal.core.model.side import Side, key_of
 from teal.ports import Engine, Proxy
 from tests.contract.ground import IMAGE, PORT, Ground
 from tests.contract.real import RealGround
 from tests.contract.simulated import SimulatedGround
 from tests.engine.sandbox import docker
+from tests.simulated import SimulatedProxy, Users
 
 SNIPPET = Path(__file__).parents[2] / "src" / "teal" / "adapters" / "caddy" / "teal.caddy"
 SITES = "import teal.caddy\nhttp://:8080 {\n\timport teal web 8000\n}\n"

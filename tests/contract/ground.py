@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from teal.core.side import Side
+from teal.core.model.side import Side
 from teal.ports import Clock, Compose, Engine
 
 IMAGE = "python:3.13-slim"

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from teal.adapters.clock import SystemClock
-from teal.adapters.compose import DockerCompose
+from teal.adapters.compose.cli import DockerCompose
 from teal.adapters.engine import DockerEngine
-from teal.core.side import Side
+from teal.core.model.side import Side
 from tests.contract.ground import IMAGE, PORT, Does, Tree
 from tests.engine.sandbox import Sandbox, docker
 

@@ -7,7 +7,10 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from teal.adapters.engine.reading import ONE_OFF, PROJECT, SERVICE
-from teal.adapters.simulated import (
+from teal.core.model.side import Side, key_of, project_of
+from teal.core.model.stack import Stack
+from tests.contract.ground import IMAGE, Does, Tree
+from tests.simulated import (
     Behaviour,
     Box,
     Picture,
@@ -18,10 +21,7 @@ from teal.adapters.simulated import (
     VirtualLoop,
     World,
 )
-from teal.adapters.simulated.world import Net
-from teal.core.side import Side, key_of, project_of
-from teal.core.stack import Stack
-from tests.contract.ground import IMAGE, Does, Tree
+from tests.simulated.world import Net
 
 DOES: dict[Does, Behaviour] = {
     "idles": Behaviour(),

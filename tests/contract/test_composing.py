@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from teal.core.side import Side
+from teal.core.model.side import Side
 from teal.errors import BuildFailed, Failed
 from teal.ports import Due
 from tests.contract.ground import Ground, Tree, ended, owners, state

@@ -7,8 +7,8 @@ from contextlib import aclosing
 
 import pytest
 
-from teal.core.side import Side
-from teal.core.stack import HttpProbe, TcpProbe
+from teal.core.model.side import Side
+from teal.core.model.stack import HttpProbe, TcpProbe
 from teal.errors import Failed
 from tests.contract.ground import GONE, IMAGE, PORT, Ground, ended, state, until
 

@@ -9,11 +9,11 @@ from typing import Protocol
 import pytest
 
 from teal.adapters.postgres import PostgresDatabases
-from teal.adapters.simulated import Process, SimulatedDatabases, VirtualLoop, World
 from teal.errors import Locked
 from teal.ports import Database, Databases, Login
 from tests.engine.sandbox import Sandbox
 from tests.engine.server import Server, file
+from tests.simulated import Process, SimulatedDatabases, VirtualLoop, World
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 ROWS = 2500

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from teal.adapters.clock import SystemClock
-from teal.adapters.home import Home
-from teal.adapters.lock import FileLock
-from teal.adapters.machine import Host
-from teal.adapters.simulated import MemoryLock, Process, SimulatedClock, SimulatedMachine, VirtualLoop, World
+from teal.adapters.host import Host
+from teal.adapters.state.directory import Home
+from teal.adapters.state.lock import FileLock
 from teal.errors import Locked
 from teal.ports import Clock, Lock, Machine
+from tests.simulated import MemoryLock, Process, SimulatedClock, SimulatedMachine, VirtualLoop, World
 
 
 @pytest.fixture

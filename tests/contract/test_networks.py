@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from teal.core.side import Side
+from teal.core.model.side import Side
 from teal.errors import Failed
 from tests.contract.ground import GONE, Ground, state
 

@@ -12,16 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teal.adapters.journal import SqliteJournal
-from teal.adapters.lock import FileLock
-from teal.adapters.releases import ReleaseFolders
-from teal.adapters.simulated import MemoryJournal, MemoryLock, MemoryReleases, Process, VirtualLoop, World
-from teal.core.release import Release
-from teal.core.rendered import Rendered
-from teal.core.roles import Assigned, Role
-from teal.core.side import COLORS, Side
-from teal.core.stack import Service
-from teal.core.steps import (
+from teal.adapters.state.journal import SqliteJournal
+from teal.adapters.state.lock import FileLock
+from teal.adapters.state.releases import ReleaseFolders
+from teal.core.model.release import Release
+from teal.core.model.side import COLORS, Side
+from teal.core.model.stack import Service
+from teal.core.planning.steps import (
     Backfill,
     BringBack,
     Confirm,
@@ -36,8 +33,11 @@ from teal.core.steps import (
     Step,
     Switch,
 )
+from teal.core.rendered import Rendered
+from teal.core.roles import Assigned, Role
 from teal.errors import Locked
 from teal.ports import Journal, Lock, Releases
+from tests.simulated import MemoryJournal, MemoryLock, MemoryReleases, Process, VirtualLoop, World
 
 
 @pytest.fixture

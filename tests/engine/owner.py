@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from teal.adapters.compose import DockerCompose
-from teal.core.side import Side
+from teal.adapters.compose.cli import DockerCompose
+from teal.core.model.side import Side
 from tests.engine.sandbox import IDLE, IMAGE, docker
 
 OWNERS = f"""

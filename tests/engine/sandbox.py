@@ -7,7 +7,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from teal.core.side import Side
+from teal.core.model.side import Side
 
 IMAGE = "python:3.13-slim"
 IDLE = ("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done")

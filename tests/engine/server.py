@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from teal.adapters.postgres import PostgresDatabases
-from teal.core.scripts import ScriptFile, read_files
+from teal.core.migrations.files import ScriptFile, read_files
 from teal.errors import Unavailable
 from teal.ports import Database, Login
 from tests.engine.sandbox import Sandbox, docker

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from teal.adapters.caddy.adapting import Adapting, adapt_words
-from teal.core.dialled import Adapted
+from teal.adapters.caddy.adapt import Adapting, adapt_words
+from teal.core.model.proxy_config import Adapted
 from tests.engine.sandbox import docker
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio, pytest.mark.timeout(120)]

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from teal.core.side import Side
+from teal.core.model.side import Side
 from teal.errors import BuildFailed, Failed, Unavailable
 from teal.ports import Due
 from tests.engine.owner import OWNERS, said, service
@@ -183,7 +183,7 @@ async def test_no_docker_no_compose_and_no_engine_are_told_apart(owner, tmp_path
 def test_compose_dies_with_teal(owner):
     (owner.folder / "Dockerfile").write_text(f"FROM {IMAGE}\nRUN echo begun {owner.sandbox.stack}; sleep 62\n")
     code = (
-        "import asyncio, os, sys\nfrom teal.adapters.compose import DockerCompose\n"
+        "import asyncio, os, sys\nfrom teal.adapters.compose.cli import DockerCompose\n"
         "compose = DockerCompose(['-p', sys.argv[1]], cwd=sys.argv[2], environ=os.environ)\n"
         "asyncio.run(compose.build(['app'], told=lambda line: print(line, flush=True)))"
     )

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from teal.config import Options, find, load
 from teal.config.dotenv import plain
-from teal.config.options import HEEDED
-from teal.core.side import Side
-from teal.core.tree import environment_of, services_in
+from teal.config.files import HEEDED
+from teal.core.model.compose import environment_of, services_in
+from teal.core.model.side import Side
 from teal.errors import ConfigError
 
 pytestmark = pytest.mark.engine

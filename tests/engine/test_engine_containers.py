@@ -7,7 +7,7 @@ import time
 import pytest
 
 from teal.adapters.engine.trouble import EngineSaid
-from teal.core.side import Side
+from teal.core.model.side import Side
 from teal.errors import Failed
 from tests.engine.sandbox import GONE, IMAGE, STUBBORN, docker
 

@@ -10,7 +10,7 @@ import pytest
 
 from teal.adapters.engine import DockerEngine, api
 from teal.adapters.engine.api import Api
-from teal.adapters.engine.where import socket_path
+from teal.adapters.engine.context import socket_path
 from teal.errors import Unavailable
 from tests.engine.sandbox import IMAGE, STUBBORN, Relay, docker
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from teal.core.gate import Probed
-from teal.core.stack import HttpProbe, TcpProbe
+from teal.core.model.stack import HttpProbe, TcpProbe
+from teal.core.services.health import Probed
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio, pytest.mark.timeout(120)]
 

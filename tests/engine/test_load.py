@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from teal.config import Options, load
-from teal.core.refuse import problems
-from teal.core.render import render_both, render_once
+from teal.core.checks.stack import problems
+from teal.core.model.compose import mapping, services_in
+from teal.core.model.side import COLORS, Side
+from teal.core.model.stack import HttpProbe, Stack
 from teal.core.rendered import Making
+from teal.core.rendering.project import render_both, render_once
 from teal.core.roles import Role
-from teal.core.side import COLORS, Side
-from teal.core.stack import HttpProbe, Stack
-from teal.core.tree import mapping, services_in
 from teal.errors import ConfigError
 
 pytestmark = pytest.mark.engine

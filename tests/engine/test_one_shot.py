@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from teal.core.side import Side
+from teal.core.model.side import Side
 from teal.errors import Failed
 from tests.engine.owner import said, service
 from tests.engine.sandbox import docker
@@ -51,7 +51,7 @@ async def test_a_one_shot_that_fails_is_kept_until_the_next_attempt(owner):
 
 KILLED = """
 import asyncio, os, sys
-from teal.adapters.compose import DockerCompose
+from teal.adapters.compose.cli import DockerCompose
 project, file, name = sys.argv[1:]
 compose = DockerCompose([], cwd="/", environ=os.environ)
 told = lambda line: print(line, flush=True)

@@ -2,9 +2,9 @@
 
 import pytest
 
+from teal.core.migrations.draft import ColumnChange, assertion, read_sentence, series
+from teal.core.migrations.files import read_files
 from teal.core.phase import Phase
-from teal.core.scripts import read_files
-from teal.core.series import ColumnChange, assertion, read_sentence, series
 from tests.engine.server import Place
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio, pytest.mark.timeout(120)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from teal.core.soft import hard_form, hard_name, soft_form, soft_name, undo_form
+from teal.core.migrations.tombstones import hard_form, hard_name, soft_form, soft_name, undo_form
 from teal.errors import Failed
 from tests.engine.server import Place, file
 

@@ -18,9 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from teal.adapters.caddy import state
-from teal.adapters.journal import SqliteJournal
-from teal.adapters.releases import ReleaseFolders
+from teal.adapters.caddy import state_file
+from teal.adapters.state.journal import SqliteJournal
+from teal.adapters.state.releases import ReleaseFolders
 from teal.cli.main import main
 
 POINT, SIGNAL = sys.argv[1], None if sys.argv[2] == "RUN" else signal.Signals[sys.argv[2]]
@@ -65,7 +65,7 @@ SqliteJournal.finished = wrapped(  # type: ignore[method-assign]
     SqliteJournal.finished, lambda *_: f"done:{_step}", lambda *_: f"after:{_step}"
 )
 ReleaseFolders.keep = wrapped(ReleaseFolders.keep, lambda *_: "tagged", _nowhere)  # type: ignore[method-assign]
-state._write = wrapped(state._write, _nowhere, lambda *_: "beside" if _step == "switch" else "")
+state_file._write = wrapped(state_file._write, _nowhere, lambda *_: "beside" if _step == "switch" else "")
 
 if __name__ == "__main__":
     sys.argv = ["teal", *sys.argv[4:]]

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 
 from hypothesis import strategies as st
 
-from teal.cli.asked import Opened, Purpose
-from teal.cli.compose_words import Place, split, take_apart, unknown
+from teal.cli.commands.compose_args import Place, split, take_apart, unknown
 from teal.cli.main import plugin_arguments, run
+from teal.cli.options import Opened, Purpose
 from teal.cli.session import Session
 from teal.cli.table import ENTRIES
 from teal.errors import Refused

@@ -13,8 +13,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from teal.cli.discretion import Discretion
-from teal.cli.failing import explain, masked
+from teal.cli.errors import explain, masked
+from teal.cli.redaction import Discretion
 from teal.cli.table import EXITS
 from teal.errors import TealError
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from teal.config import Options
 from teal.config.load import load
-from teal.core.refuse import problems
+from teal.core.checks.stack import problems
 from tests.fuzz import files
 from tests.fuzz.judging import Target, unchanged
 from tests.fuzz.text import damaged, words

@@ -13,22 +13,22 @@ from pathlib import Path
 import msgspec
 from hypothesis import strategies as st
 
-from teal.adapters import lock
-from teal.adapters.caddy.state import StateFile
-from teal.adapters.journal import SqliteJournal
-from teal.adapters.lock import FileLock
-from teal.adapters.releases import ReleaseFolders
-from teal.cli.discretion import tame
-from teal.cli.show.looks import history as show_history
-from teal.core.past import past_of
-from teal.core.release import Release
+from teal.adapters.caddy.state_file import StateFile
+from teal.adapters.state import lock
+from teal.adapters.state.journal import SqliteJournal
+from teal.adapters.state.lock import FileLock
+from teal.adapters.state.releases import ReleaseFolders
+from teal.cli.redaction import tame
+from teal.cli.show.status import history as show_history
+from teal.core.model.release import Release
+from teal.core.model.side import Side
+from teal.core.model.stack import Health, HttpProbe, Service
+from teal.core.model.traffic import format_traffic
+from teal.core.planning.past import past_of
+from teal.core.planning.steps import Start, Switch
 from teal.core.roles import Assigned, Role
-from teal.core.side import Side
-from teal.core.stack import Health, HttpProbe, Service
-from teal.core.steps import Start, Switch
-from teal.core.traffic import format_traffic
-from teal.run.looking import history
-from teal.run.results import History
+from teal.run.api import History
+from teal.run.commands.status import history
 from tests.fuzz.judging import CONTROL, Target, unchanged
 from tests.fuzz.text import damaged, mapping_of, scalars, services, values, words
 

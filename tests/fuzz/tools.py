@@ -11,22 +11,22 @@ from contextlib import aclosing, suppress
 import httpx
 from hypothesis import strategies as st
 
-from teal.adapters import one_shot
+from teal.adapters.caddy.client import Row, counts
+from teal.adapters.caddy.config import admin, entries, routes, trusts, unfit
 from teal.adapters.caddy.dials import dials
-from teal.adapters.caddy.probe import Row, counts
 from teal.adapters.caddy.proxy import CaddyProxy
-from teal.adapters.caddy.sites import admin, entries, routes, trusts, unfit
-from teal.adapters.child import Ended, Output
-from teal.adapters.compose import culprits, read_version, told_why
+from teal.adapters.compose import one_shot
+from teal.adapters.compose.cli import culprits, read_version, told_why
 from teal.adapters.engine import DockerEngine
 from teal.adapters.engine.api import Api
 from teal.adapters.engine.streams import Frames
-from teal.adapters.machine import read_memory
-from teal.config.resolve import understood
-from teal.core.addresses import host_and_port
-from teal.core.observed import Container
-from teal.core.side import Side
-from teal.core.versions import engine_version, is_old_caddy
+from teal.adapters.host import read_memory
+from teal.adapters.process import Ended, Output
+from teal.config.compose_model import understood
+from teal.core.model.observed import Container
+from teal.core.model.side import Side
+from teal.core.model.versions import engine_version, is_old_caddy
+from teal.core.services.addresses import host_and_port
 from teal.errors import Failed
 from teal.ports import Ran
 from tests.fuzz.files import ROOT

@@ -18,7 +18,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from teal.core.judge import Catalog, Finding, Lint, Phase, Script
-from teal.core.judge.judging import judge
+from teal.core.judge.evaluate import judge
 from tests.judge.catalog import WORLD
 
 HERE = Path(__file__).parent / "corpus"

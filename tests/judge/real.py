@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from teal.core.judge import Phase, Script
-from teal.core.syntax import parse
+from teal.core.migrations.sql import parse
 from tests.engine.server import Server
 
 ROWS = 1_500

@@ -7,7 +7,7 @@ import pytest
 
 from teal.adapters.postgres.catalog import read_catalog
 from teal.core.judge import Catalog, Lint, Phase, Script
-from teal.core.judge.judging import judge
+from teal.core.judge.evaluate import judge
 from tests.engine.server import Server
 from tests.judge.catalog import WORLD
 from tests.judge.corpus import load

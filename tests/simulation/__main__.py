@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.errors import HypothesisException
 from hypothesis.stateful import run_state_machine_as_test
 
-from teal.adapters.simulated import Trouble
+from tests.simulated import Trouble
 from tests.simulation.chaos import COUNTS, Chaos
 from tests.simulation.test_crash_points import VICTIMS, killed, points
 from tests.simulation.test_healing import boundaries, healing, killed_healing

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from teal.adapters.simulated import Behaviour, Trouble
 from teal.errors import Locked
+from tests.simulated import Behaviour, Trouble
 from tests.simulation.faults import FAULTS, make_good, remove_plainly, strike
 from tests.simulation.simulation import Result, Simulation
 from tests.simulation.stack import ROTATING

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from teal.adapters.simulated import Box, Picture, life
-from teal.adapters.simulated.compose import build_image, make
-from teal.core.side import COLORS, Side
-from teal.core.traffic import PLAIN, Mode
+from teal.core.model.side import COLORS, Side
+from teal.core.model.traffic import PLAIN, Mode
+from tests.simulated import Box, Picture, life
+from tests.simulated.compose import build_image, make
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import OPENING, ROTATING, SETTINGS
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from teal.adapters.simulated import Behaviour, Box, Happening, Killed, Process, Request, Users, World
-from teal.core.side import COLORS, Side
-from teal.core.traffic import Mode, Traffic, parse_traffic
+from teal.core.model.side import COLORS, Side
+from teal.core.model.traffic import Mode, Traffic, parse_traffic
 from teal.errors import TealError
-from teal.run.results import Status
+from teal.run.api import Status
+from tests.simulated import Behaviour, Box, Happening, Killed, Process, Request, Users, World
 from tests.simulation.said import untrue
 from tests.simulation.settled import amiss
 from tests.simulation.stack import CHAIN, JOBS, OPENING, ROTATING, SECRET, SETTINGS, SHARED

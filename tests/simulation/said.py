@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from teal.adapters.simulated import World
-from teal.core.side import COLORS, Side
-from teal.run.results import Status
+from teal.core.model.side import COLORS, Side
+from teal.run.api import Status
+from tests.simulated import World
 
 
 def untrue(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from teal.adapters.simulated import World
-from teal.core.side import COLORS, Side, project_of
-from teal.core.traffic import Mode, parse_traffic
+from teal.core.model.side import COLORS, Side, project_of
+from teal.core.model.traffic import Mode, parse_traffic
+from tests.simulated import World
 from tests.simulation.stack import ROTATING, SHARED
 
 

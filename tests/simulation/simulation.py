@@ -7,7 +7,14 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from teal.adapters.simulated import (
+from teal.core.model.side import Side
+from teal.core.model.stack import Stack
+from teal.errors import Interrupted, TealError
+from teal.run import library
+from teal.run.api import Status
+from teal.run.options import ContractOptions, DeployOptions
+from teal.run.ports import Ports
+from tests.simulated import (
     Killed,
     MemoryJournal,
     MemoryLock,
@@ -25,15 +32,8 @@ from teal.adapters.simulated import (
     World,
     life,
 )
-from teal.adapters.simulated.compose import build_image, make
-from teal.adapters.simulated.process import CURRENT, adopt
-from teal.core.side import Side
-from teal.core.stack import Stack
-from teal.errors import Interrupted, TealError
-from teal.run import commands
-from teal.run.options import ContractOptions, DeployOptions
-from teal.run.ports import Ports
-from teal.run.results import Status
+from tests.simulated.compose import build_image, make
+from tests.simulated.process import CURRENT, adopt
 from tests.simulation.promises import Promises
 from tests.simulation.stack import CHAIN, ROTATING, ROUTES, SHARED, stack_of
 
@@ -192,28 +192,28 @@ class Simulation:
 
 
 def _deploy(ports: Ports, stack: Stack, watch: Callable[[Any], None], **options: Any) -> Coroutine[Any, Any, Any]:
-    return commands.deploy(ports, stack, DeployOptions(**options), watch)
+    return library.deploy(ports, stack, DeployOptions(**options), watch)
 
 
 def _rollback(ports: Ports, stack: Stack, watch: Callable[[Any], None], **options: Any) -> Coroutine[Any, Any, Any]:
-    return commands.rollback(ports, stack, options.pop("to", None), watch, **options)
+    return library.rollback(ports, stack, options.pop("to", None), watch, **options)
 
 
 _COMMANDS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
     "deploy": _deploy,
     "rollback": _rollback,
-    "cleanup": lambda ports, stack, watch: commands.cleanup(ports, stack, watch, dry_run=False),
-    "leave": lambda ports, stack, watch, **how: commands.leave(ports, stack, watch, **{"agreed": True, **how}),
-    "status": lambda ports, stack, watch: commands.status(ports, stack),
-    "restart": lambda ports, stack, watch, **how: commands.restart(ports, stack, watch=watch, **how),
-    "stop": lambda ports, stack, watch, **how: commands.stop(ports, stack, watch=watch, **how),
-    "down": lambda ports, stack, watch: commands.down(ports, stack, watch),
-    "contract": lambda ports, stack, watch, **how: commands.migrate_contract(
+    "cleanup": lambda ports, stack, watch: library.cleanup(ports, stack, watch, dry_run=False),
+    "leave": lambda ports, stack, watch, **how: library.leave(ports, stack, watch, **{"agreed": True, **how}),
+    "status": lambda ports, stack, watch: library.status(ports, stack),
+    "restart": lambda ports, stack, watch, **how: library.restart(ports, stack, watch=watch, **how),
+    "stop": lambda ports, stack, watch, **how: library.stop(ports, stack, watch=watch, **how),
+    "down": lambda ports, stack, watch: library.down(ports, stack, watch),
+    "contract": lambda ports, stack, watch, **how: library.migrate_contract(
         ports, stack, "", ContractOptions(**how), watch
     ),
-    "undo": lambda ports, stack, watch, **how: commands.migrate_undo(ports, stack, watch=watch, **how),
-    "window": lambda ports, stack, watch, **how: commands.deploy(
+    "undo": lambda ports, stack, watch, **how: library.migrate_undo(ports, stack, watch=watch, **how),
+    "window": lambda ports, stack, watch, **how: library.deploy(
         ports, stack, DeployOptions(strategy="recreate", window=True, force=True, **how), watch
     ),
-    "up": lambda ports, stack, watch: commands.up(ports, stack, (), watch),
+    "up": lambda ports, stack, watch: library.up(ports, stack, (), watch),
 }

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from teal.core.leaving import definitions
+from teal.core.model.side import Side
+from teal.core.model.stack import Evidence, Settings, Stack, Tree
+from teal.core.planning.leave import definitions
 from teal.core.roles import Role
-from teal.core.services import services_of
-from teal.core.side import Side
-from teal.core.stack import Evidence, Settings, Stack, Tree
+from teal.core.services.classify import services_of
 
 SECRET = "pl4nted-Marker"  # must appear in nothing that Teal says
 ROUTES = {"web": 8000, "admin": 9000}

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from teal.adapters.simulated import Behaviour, Trouble
-from teal.core.side import COLORS, Side
+from teal.core.model.side import COLORS, Side
 from teal.errors import ConfigError, Refused, Unhealthy
+from tests.simulated import Behaviour, Trouble
 from tests.simulation.simulation import Simulation
 
 

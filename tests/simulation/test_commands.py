@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from teal.adapters.simulated.behaviour import Behaviour
-from teal.adapters.simulated.world import Happening
-from teal.core.side import COLORS, Side
+from teal.core.model.side import COLORS, Side
 from teal.errors import NeedsPerson, Refused, Unhealthy
+from tests.simulated.behaviour import Behaviour
+from tests.simulated.world import Happening
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import JOBS, OPENING, ROTATING, SETTINGS, stack_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from teal.adapters.simulated import Trouble
+from tests.simulated import Trouble
 from tests.simulation.simulation import Simulation
 
 

@@ -8,15 +8,15 @@ import pytest
 
 from teal.adapters.engine.networks import KEY
 from teal.adapters.engine.reading import PROJECT
-from teal.adapters.simulated import Behaviour, Trouble, life
-from teal.adapters.simulated.process import Kind
-from teal.adapters.simulated.world import Net
-from teal.core.side import Side
-from teal.core.traffic import to
+from teal.core.model.side import Side
+from teal.core.model.traffic import to
 from teal.errors import NeedsPerson, Refused, Unavailable, Unhealthy
-from teal.run import changing, traffic
-from teal.run.results import Outcome
-from teal.run.scene import Scene
+from teal.run.api import Outcome
+from teal.run.context import Scene
+from teal.run.steps import containers, traffic
+from tests.simulated import Behaviour, Trouble, life
+from tests.simulated.process import Kind
+from tests.simulated.world import Net
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import JOBS, ROTATING
 
@@ -247,7 +247,7 @@ def test_a_service_that_dies_during_an_adoption_is_not_answered_for_by_the_plain
 
     async def not_apart(*_: object) -> None: ...
 
-    monkeypatch.setattr(changing, "_set_apart", not_apart)
+    monkeypatch.setattr(containers, "_set_apart", not_apart)
     world = adopted_with_an_api_that_dies()
     assert world.users.counts["mixed"]
     world.close()

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from teal.adapters.simulated import Trouble
+from tests.simulated import Trouble
 from tests.simulation.simulation import Simulation
 from tests.simulation.test_crash_points import NEXT, VICTIMS, WORLDS, next_command
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from teal.adapters.simulated import Behaviour, Trouble
-from teal.core.side import Side
-from teal.core.traffic import to
+from teal.core.model.side import Side
+from teal.core.model.traffic import to
+from tests.simulated import Behaviour, Trouble
 from tests.simulation.simulation import Simulation
 
 

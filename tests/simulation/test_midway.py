@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from teal.adapters.simulated import Behaviour, Trouble, life
-from teal.core.side import Side
-from teal.core.steps import Confirm
-from teal.core.traffic import Mode, to
+from teal.core.model.side import Side
+from teal.core.model.traffic import Mode, to
+from teal.core.planning.steps import Confirm
 from teal.errors import Interrupted, NeedsPerson, Unavailable, Unhealthy
+from tests.simulated import Behaviour, Trouble, life
 from tests.simulation.faults import fill_disk, lose_releases, plain_copy, remove_active, stop_engine, take_down
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import JOBS, OPENING, ROTATING

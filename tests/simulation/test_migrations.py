@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from teal.adapters.simulated import Trouble
-from teal.core.migrations import DatabaseAt, Migrations
-from teal.core.stack import Stack
+from teal.core.model.migrations import DatabaseAt, Migrations
+from teal.core.model.stack import Stack
+from tests.simulated import Trouble
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import stack_of
 

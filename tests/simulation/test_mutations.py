@@ -12,18 +12,22 @@ from typing import Any
 
 import pytest
 
-from teal.adapters.simulated import Behaviour, MemoryLock
-from teal.core import past, plan, render_service, situation
-from teal.core.observed import Observed
-from teal.core.render_networks import joined
+from teal.core.model.observed import Observed
+from teal.core.model.side import COLORS, Side, key_of
+from teal.core.model.stack import Service, Stack
+from teal.core.model.traffic import to
+from teal.core.planning import past, plan, transition
+from teal.core.planning.steps import Retire
+from teal.core.rendering import service
+from teal.core.rendering.networks import joined
 from teal.core.roles import Role
-from teal.core.side import COLORS, Side, key_of
-from teal.core.stack import Service, Stack
-from teal.core.steps import Retire
-from teal.core.traffic import to
-from teal.run import deploying, handover, healing, looking, making, once, perform, starting, tidying, traffic
+from teal.run import perform, recovery
+from teal.run.commands import cleanup, deploy, status
 from teal.run.observing import observe
 from teal.run.ports import Ports
+from teal.run.steps import handover, one_shots, start, traffic
+from teal.run.steps import release as release_steps
+from tests.simulated import Behaviour, MemoryLock
 from tests.simulation import promises, simulation
 from tests.simulation.simulation import Simulation
 
@@ -93,7 +97,7 @@ def plain_names_for_everybody(patch: Patch) -> None:
     def attached(name: str, *rest: Any) -> Any:
         return {joined("default"): {"aliases": [name]}}
 
-    patch.setattr(render_service, "attached", attached)
+    patch.setattr(service, "attached", attached)
 
 
 def no_gate(patch: Patch) -> None:
@@ -104,7 +108,7 @@ def no_gate(patch: Patch) -> None:
 
     async def check(*_: Any) -> None: ...
 
-    patch.setattr(perform.starting, "start", start)
+    patch.setattr(perform.start, "start", start)
     patch.setattr(traffic, "check", check)
 
 
@@ -120,17 +124,17 @@ def two_singletons(patch: Patch) -> None:
 
 
 def onto_the_active_color(patch: Patch) -> None:
-    patch.setattr(situation, "target_of", lambda _, source: source if source in COLORS else Side.BLUE)
+    patch.setattr(transition, "target_of", lambda _, source: source if source in COLORS else Side.BLUE)
 
 
 def images_by_name(patch: Patch) -> None:
-    pinned = making.images
+    pinned = release_steps.images
 
     async def images(scene: Any, services: Any) -> Any:
         names = {service.name: service.image for service in services}
         return {name: replace(image, id=names[name]) for name, image in (await pinned(scene, services)).items()}
 
-    patch.setattr(making, "images", images)
+    patch.setattr(release_steps, "images", images)
 
 
 def database_restarted(patch: Patch) -> None:
@@ -140,7 +144,7 @@ def database_restarted(patch: Patch) -> None:
             await scene.ports.engine.start(container.id)
         return False
 
-    patch.setattr(once, "start_shared", start_shared)
+    patch.setattr(one_shots, "start_shared", start_shared)
 
 
 def no_lock(patch: Patch) -> None:
@@ -152,23 +156,23 @@ def no_lock(patch: Patch) -> None:
 
 
 def status_by_memory(patch: Patch) -> None:
-    look = looking.observe_beside
+    look = status.observe_beside
 
     async def observe(ports: Any, stack: Any) -> Any:
         observed, holder = await look(ports, stack)
         return replace(observed, traffic=to(Side.BLUE)), holder
 
-    patch.setattr(looking, "observe_beside", observe)
+    patch.setattr(status, "observe_beside", observe)
 
 
 def talkative(patch: Patch) -> None:
-    build = making.build
+    build = release_steps.build
 
     async def told(scene: Any, *rest: Any) -> bool:
         scene.note(str(scene.stack.models[Side.PLAIN]))
         return await build(scene, *rest)
 
-    patch.setattr(making, "build", told)
+    patch.setattr(release_steps, "build", told)
 
 
 def every_switch_counts(patch: Patch) -> None:
@@ -179,32 +183,32 @@ def tags_as_they_stand(patch: Patch) -> None:
     async def put_back(*_: Any) -> bool:
         return True
 
-    patch.setattr(making, "put_back", put_back)
+    patch.setattr(release_steps, "put_back", put_back)
 
 
 def no_healing(patch: Patch) -> None:
     async def heal(ports: Ports, stack: Stack, *_: Any, **__: Any) -> tuple[str, Observed]:
         return "", await observe(ports, stack)
 
-    for module in (healing, deploying, tidying):
+    for module in (recovery, deploy, cleanup):
         patch.setattr(module, "heal", heal)
 
 
 def both_names(patch: Patch) -> None:
-    real = render_service.attached
+    real = service.attached
 
     def attached(name: str, *rest: Any) -> Any:
         both = {"aliases": [key_of(name, color) for color in COLORS]}
         return real(name, *rest) | {joined("default"): both}
 
-    patch.setattr(render_service, "attached", attached)
+    patch.setattr(service, "attached", attached)
 
 
 def endless_patience(patch: Patch) -> None:
     async def wait(*_: Any) -> None:
         await asyncio.Event().wait()
 
-    patch.setattr(starting, "_out_of_patience", wait)
+    patch.setattr(start, "_out_of_patience", wait)
 
 
 def a_bug(patch: Patch) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from teal.adapters.simulated import Behaviour, SimulatedProxy, Trouble
-from teal.core.floor import floor_of
-from teal.core.migrations import DatabaseAt, Migrations
+from teal.core.model.migrations import DatabaseAt, Migrations
+from teal.core.model.stack import Stack
 from teal.core.phase import Phase
-from teal.core.stack import Stack
-from teal.core.steps import RunWindow
+from teal.core.planning.rollback_floor import floor_of
+from teal.core.planning.steps import RunWindow
 from teal.errors import TealError
 from teal.ports import Answer, Entry
+from tests.simulated import Behaviour, SimulatedProxy, Trouble
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import stack_of
 

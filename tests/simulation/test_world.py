@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from teal.adapters.simulated import Trouble
-from teal.core.side import Side
-from teal.core.steps import Confirm
+from teal.core.model.side import Side
+from teal.core.planning.steps import Confirm
 from teal.errors import NeedsPerson, Unavailable
+from tests.simulated import Trouble
 from tests.simulation.faults import kill_active, plain_copy, restart_engine, restart_proxy, stop_engine, take_down
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import OPENING, ROTATING

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from proof.local import caddy_binary
-from teal.core.tree import Node
+from teal.core.model.compose import Node
 from tests.caddy.world import SNIPPET
 
 

@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, cast
 
-from teal.cli.asked import Opened, Purpose
 from teal.cli.library import Library
+from teal.cli.options import Opened, Purpose
 from teal.cli.session import Session
+from teal.core.model.side import Side
+from teal.core.model.stack import Service, Stack
 from teal.core.roles import Assigned, Role
-from teal.core.side import Side
-from teal.core.stack import Service, Stack
 from teal.run.ports import Ports, Watch
 
 STACK = Stack(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from teal.core.model.side import Side
+from teal.core.model.stack import Evidence, Stack, Tree
 from teal.core.rendered import Making
-from teal.core.services import services_of
-from teal.core.side import Side
-from teal.core.stack import Evidence, Stack, Tree
+from teal.core.services.classify import services_of
 
 NETWORKS: Tree = {"default": {"name": "shop_default", "ipam": {}}}
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from teal.core.admission import by_sight
-from teal.core.observed import Observed
-from teal.core.side import Side
-from teal.core.situation import change_to
+from teal.core.checks.admission import by_sight
+from teal.core.model.observed import Observed
+from teal.core.model.side import Side
+from teal.core.planning.transition import change_to
 from teal.errors import Refused
 from tests.unit.worlds import BLUE_7, PLAIN_APP, STACK
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from teal.core.ailing import ailing
-from teal.core.observed import Container, Observed
-from teal.core.side import Side
-from teal.core.stack import Stack, Tree
+from teal.core.model.observed import Container, Observed
+from teal.core.model.side import Side
+from teal.core.model.stack import Stack, Tree
+from teal.core.services.unhealthy import ailing
 from tests.unit.worlds import API, BLUE_7, DB, MIGRATE, PROXY, QUEUE, SHARED, STACK, WEB, color
 
 DATABASE, CADDY = SHARED

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from teal.adapters.caddy.dials import dials
-from teal.core.dialled import Dial
-from teal.core.tree import Node
+from teal.core.model.compose import Node
+from teal.core.model.proxy_config import Dial
 from tests.unit.adapted import adapted
 
 NOTHING: Mapping[str, str] = {}

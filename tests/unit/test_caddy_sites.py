@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from teal.adapters.caddy.config import admin, entries, routes, unfit
 from teal.adapters.caddy.dials import dials
-from teal.adapters.caddy.sites import admin, entries, routes, unfit
-from teal.core.tree import Node
+from teal.core.model.compose import Node
 from teal.ports import Entry
 from tests.unit.adapted import adapted
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from teal.adapters.caddy.state import StateFile
-from teal.core.side import Side
-from teal.core.traffic import PLAIN, Mode, Traffic, to
+from teal.adapters.caddy.state_file import StateFile
+from teal.core.model.side import Side
+from teal.core.model.traffic import PLAIN, Mode, Traffic, to
 from teal.errors import Unavailable
 
 KEYED = to(Side.BLUE).keyed(Side.GREEN, "k3y")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from teal.adapters import child
-from teal.adapters.child import Output
+from teal.adapters import process
+from teal.adapters.process import Output
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 ENV = {"PATH": os.environ["PATH"]}
@@ -23,7 +23,7 @@ def anyio_backend():
 
 
 def sh(script, **options):
-    return child.run(["sh", "-c", script], cwd="/", env=ENV, **options)
+    return process.run(["sh", "-c", script], cwd="/", env=ENV, **options)
 
 
 async def test_lines_are_told_and_the_status_returned():
@@ -42,7 +42,7 @@ async def test_lines_are_told_as_they_come():
 async def test_only_the_last_lines_are_kept():
     ended = await sh("seq 1000; printf unfinished")
     assert ended.lines[-2:] == ("1000", "unfinished")
-    assert len(ended.lines) == child.KEPT
+    assert len(ended.lines) == process.KEPT
 
 
 def test_lines_survive_any_cut_and_endless_ones_are_cut():
@@ -55,7 +55,7 @@ def test_lines_survive_any_cut_and_endless_ones_are_cut():
 
 
 async def test_a_command_gets_no_input_and_only_the_given_environment():
-    ended = await child.run(["sh", "-c", "cat; env"], cwd="/", env={**ENV, "TEAL_COLOR": "blue"})
+    ended = await process.run(["sh", "-c", "cat; env"], cwd="/", env={**ENV, "TEAL_COLOR": "blue"})
     assert "TEAL_COLOR=blue" in ended.lines
     assert not [line for line in ended.lines if line.startswith("HOME=")]
 
@@ -76,7 +76,7 @@ async def test_a_missing_command_is_an_os_error_and_leaks_no_descriptor():
     before = descriptors()
     for _ in range(5):
         with pytest.raises(FileNotFoundError):
-            await child.run(["no-such-command"], cwd="/", env=ENV)
+            await process.run(["no-such-command"], cwd="/", env=ENV)
     assert descriptors() <= before + 2  # the event loop's own
 
 
@@ -112,7 +112,7 @@ async def test_where_teal_itself_ignores_interrupts_it_is_interrupted_all_the_sa
 
 
 async def test_what_heeds_no_signal_is_killed(monkeypatch):
-    monkeypatch.setattr(child, "ENDINGS", tuple((which, 0.2) for which, _ in child.ENDINGS))
+    monkeypatch.setattr(process, "ENDINGS", tuple((which, 0.2) for which, _ in process.ENDINGS))
     told = []
     task = await begun("trap '' INT TERM; echo $$; while :; do sleep 0.05; done", told)
     task.cancel()
@@ -143,7 +143,7 @@ def gone(pid: int) -> bool:
 
 def test_it_dies_with_teal():
     code = (
-        "import asyncio\nfrom teal.adapters import child\n"
+        "import asyncio\nfrom teal.adapters import process as child\n"
         "asyncio.run(child.run(['sh', '-c', 'echo $$; exec sleep 60'], cwd='/', env={'PATH': '/usr/bin:/bin'}, "
         "told=lambda line: print(line, flush=True)))"
     )

@@ -2,10 +2,10 @@
 
 import pytest
 
-from teal.core.choosing import propose
+from teal.core.model.compose import Node
+from teal.core.model.stack import Evidence
 from teal.core.roles import Role
-from teal.core.stack import Evidence
-from teal.core.tree import Node
+from teal.core.services.roles import propose
 
 APP: Node = {"image": "shop-app"}
 NONE = Evidence()

@@ -18,12 +18,11 @@ from teal import errors
 from teal.cli.main import plugin_arguments, run
 from teal.cli.show.schemas import schemas
 from teal.cli.table import ENTRIES, EXITS
-from teal.core.events import InFlight, Said, ServiceNow, StepBegan, StepEnded
-from teal.core.side import Side
-from teal.core.steps import Drain, Start, Switch
+from teal.core.model.side import Side
+from teal.core.planning.events import InFlight, Said, ServiceNow, StepBegan, StepEnded
+from teal.core.planning.steps import Drain, Start, Switch
 from teal.errors import Interrupted, Locked, NeedsPerson, Unavailable, Unhealthy
-from teal.run.options import DeployOptions
-from teal.run.results import (
+from teal.run.api import (
     Checked,
     Cleaned,
     ColorStatus,
@@ -40,6 +39,7 @@ from teal.run.results import (
     Upped,
     UpPlan,
 )
+from teal.run.options import DeployOptions
 from tests.unit.library import FakeLibrary, session
 
 DONE = Outcome(
@@ -561,7 +561,7 @@ def test_a_reader_that_has_gone_breaks_no_deploy():
 def test_a_reader_that_stalls_holds_no_deploy_up(kind, other):
     line = f"Said('{kind}', str(number) * 1000)"
     flood = SLOW.format(undo="pass").replace("await lively(watch)", f"[watch({line}) for number in range(1000)]")
-    flood = f"from teal.core.events import Said\n{flood}".replace("sys.stderr", f"sys.{other}")
+    flood = f"from teal.core.planning.events import Said\n{flood}".replace("sys.stderr", f"sys.{other}")
     argv = [sys.executable, "-c", flood, "deploy"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
         reading = getattr(process, other)
@@ -585,7 +585,7 @@ def test_help_imports_neither_asyncio_nor_the_engine():
 
 
 def test_status_and_deploy_load_no_judge_before_there_is_sql():
-    script = "import sys, teal.cli.build, teal.run.looking, teal.run.deploying;"
+    script = "import sys, teal.cli.wiring, teal.run.commands.status, teal.run.commands.deploy;"
     script += "print([name for name in sys.modules if 'judge.rules' in name or name == 'pgparse'])"
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"

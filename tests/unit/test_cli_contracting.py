@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from teal.cli import contracting
+from teal.cli.commands import migrate
 from teal.cli.main import run
-from teal.core.contract_gate import Condition
-from teal.run.results import Contracted, FloorStatus, Outcome
+from teal.core.migrations.gate import Condition
+from teal.run.api import Contracted, FloorStatus, Outcome
 from tests.unit.library import FakeLibrary, session
 from tests.unit.test_cli import STATUS
 
@@ -56,8 +56,8 @@ def test_without_yes_nothing_is_run_where_nobody_can_answer(capsys) -> None:
 def test_on_a_terminal_the_rollback_is_asked_for_and_then_the_contract(monkeypatch, answers, give_up) -> None:
     said = list(answers)
     library = FakeLibrary(migrate_contract=SEEN)
-    monkeypatch.setattr(contracting, "interactive", lambda: True)
-    monkeypatch.setattr("teal.cli.answer.interactive", lambda: True)
+    monkeypatch.setattr(migrate, "interactive", lambda: True)
+    monkeypatch.setattr("teal.cli.results.interactive", lambda: True)
     monkeypatch.setattr("click.confirm", lambda *_, **__: said.pop(0))
     assert run(["migrate", "contract"], session(library)) == 0
     assert options(library) == [(True, False, False), (False, give_up, True)]

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from teal.cli.compose_words import Place, Words, split, take_apart
+from teal.cli.commands.compose_args import Place, Words, split, take_apart
 from teal.cli.main import run
-from teal.core.observed import Container
-from teal.core.side import Side
-from teal.core.traffic import Traffic, to
-from teal.run.results import ByHand
+from teal.core.model.observed import Container
+from teal.core.model.side import Side
+from teal.core.model.traffic import Traffic, to
+from teal.run.api import ByHand
 from tests.unit.library import Became, FakeLibrary, session
 
 

@@ -14,9 +14,9 @@ import pytest
 from rich.console import Console
 
 from teal.cli.show.live import Picture
-from teal.core.events import InFlight, Said, ServiceNow, StepBegan, StepEnded
-from teal.core.side import Side
-from teal.core.steps import Build, Drain, Start, Switch
+from teal.core.model.side import Side
+from teal.core.planning.events import InFlight, Said, ServiceNow, StepBegan, StepEnded
+from teal.core.planning.steps import Build, Drain, Start, Switch
 from tests.unit.test_cli import ROOT, SLOW
 
 START = Start(Side.GREEN, 8, ("web", "rag"))

@@ -7,7 +7,7 @@ import sys
 
 _COMMAND = """
 import asyncio, os, signal, time
-from teal.cli.running import run
+from teal.cli.runner import run
 
 async def work() -> None:
     os.kill(os.getpid(), signal.SIGINT)

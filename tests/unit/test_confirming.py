@@ -2,7 +2,7 @@
 
 import pytest
 
-from teal.core.confirming import allowed
+from teal.core.services.answer_time import allowed
 
 
 @pytest.mark.parametrize(

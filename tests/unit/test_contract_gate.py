@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from teal.core import contract_gate
-from teal.core.contract_gate import Condition, Seen, given_up, is_open, judge, once_given_up
-from teal.core.contracting import strictest, taken_along
-from teal.core.migrations import OpenChange
-from teal.core.observed import Container
+from teal.core.migrations import gate
+from teal.core.migrations.contracts import strictest, taken_along
+from teal.core.migrations.gate import Condition, Seen, given_up, is_open, judge, once_given_up
+from teal.core.model.migrations import OpenChange
+from teal.core.model.observed import Container
+from teal.core.model.side import Side
 from teal.core.sessions import Session
-from teal.core.side import Side
 from tests.unit.worlds import SHARED, color, container
 
 CHANGE = OpenChange("0007_writer", release=7, opened=1000.0)
@@ -108,9 +108,9 @@ def caught(rules: tuple[Callable[[Seen], Condition], ...]) -> list[str]:
     return [what for what, (seen, _, _) in VIOLATED.items() if all(rule(seen).met for rule in rules)]
 
 
-@pytest.mark.parametrize("place", range(len(contract_gate.RULES)))
+@pytest.mark.parametrize("place", range(len(gate.RULES)))
 def test_each_condition_that_is_disabled_is_missed(place: int) -> None:
-    rules = contract_gate.RULES
+    rules = gate.RULES
     assert caught(rules) == []
     assert caught((*rules[:place], *rules[place + 1 :])) != []
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from teal.cli.discretion import Discretion, is_secret, message, tame
+from teal.cli.redaction import Discretion, is_secret, message, tame
+from teal.core.model.side import Side
+from teal.core.model.stack import Service, Stack
 from teal.core.roles import Assigned, Role
-from teal.core.side import Side
-from teal.core.stack import Service, Stack
 
 
 def stack(**model: object) -> Stack:

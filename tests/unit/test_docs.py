@@ -18,9 +18,9 @@ from teal.cli.session import Session
 from teal.cli.table import ENTRIES, EXITS
 from teal.config.declared import checks_of, evidence_of, hooks_of
 from teal.config.settings import Overrides, settings_of
-from teal.config.strict import decode
+from teal.config.strict_yaml import decode
 from teal.config.teal_yml import TealYml
-from teal.core.stack import Settings
+from teal.core.model.stack import Settings
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "teal"

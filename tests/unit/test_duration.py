@@ -1,6 +1,6 @@
 import pytest
 
-from teal.core.duration import compose_seconds, seconds
+from teal.core.model.duration import compose_seconds, seconds
 
 
 @pytest.mark.parametrize(

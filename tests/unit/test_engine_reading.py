@@ -8,11 +8,11 @@ import sys
 import pytest
 
 from teal.adapters.engine.api import _spoken
+from teal.adapters.engine.context import DEFAULT_SOCKET, socket_path
+from teal.adapters.engine.decode import Binding, MemoryStats
 from teal.adapters.engine.reading import base_name, epoch, published, side_in, side_of, used
-from teal.adapters.engine.shapes import Binding, MemoryStats
 from teal.adapters.engine.streams import Frames, text, unframed
-from teal.adapters.engine.where import DEFAULT_SOCKET, socket_path
-from teal.core.side import Side
+from teal.core.model.side import Side
 from teal.errors import ConfigError, Refused, Unavailable
 
 
@@ -150,6 +150,6 @@ def test_a_broken_docker_configuration_is_said(tmp_path):
 
 
 def test_nothing_imports_a_whole_http_library():
-    code = "import sys, teal.adapters.engine, teal.adapters.caddy.proxy, teal.run.commands;"
+    code = "import sys, teal.adapters.engine, teal.adapters.caddy.proxy, teal.run.library;"
     code += "sys.exit(bool({'httpx', 'aiohttp', 'urllib.request', 'http.client'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from teal.core.floor import floor_of, freed
-from teal.core.migrations import OpenChange
-from teal.core.observed import Observed
-from teal.core.repair import diagnose
-from teal.core.returning import rollback_release
-from teal.core.side import Side
-from teal.core.steps import Settle, Start
-from teal.core.traffic import Mode, Traffic
+from teal.core.model.migrations import OpenChange
+from teal.core.model.observed import Observed
+from teal.core.model.side import Side
+from teal.core.model.traffic import Mode, Traffic
+from teal.core.planning.recovery import diagnose
+from teal.core.planning.rollback import rollback_release
+from teal.core.planning.rollback_floor import floor_of, freed
+from teal.core.planning.steps import Settle, Start
 from teal.errors import Refused
 from tests.unit.worlds import BLUE_7, SHARED, STACK, color, past, release
 

@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 
 from teal.adapters import forgetting
-from teal.adapters.caddy.state import StateFile
-from teal.adapters.journal import SqliteJournal
-from teal.adapters.releases import ReleaseFolders
-from teal.core.floor import floor_of
-from teal.core.observed import Observed
-from teal.core.past import past_of
-from teal.core.plan import plan_rollback
-from teal.core.returning import rollback_release
-from teal.core.side import Side
-from teal.core.situation import change_to
-from teal.core.stack import CommandCheck, HttpCheck, HttpProbe, TcpProbe
-from teal.core.step_names import StepName
-from teal.core.steps import Create, RunOnce, Switch
-from teal.core.traffic import Mode, Traffic, format_traffic
+from teal.adapters.caddy.state_file import StateFile
+from teal.adapters.state.journal import SqliteJournal
+from teal.adapters.state.releases import ReleaseFolders
+from teal.core.model.observed import Observed
+from teal.core.model.side import Side
+from teal.core.model.stack import CommandCheck, HttpCheck, HttpProbe, TcpProbe
+from teal.core.model.traffic import Mode, Traffic, format_traffic
+from teal.core.planning.past import past_of
+from teal.core.planning.plan import plan_rollback
+from teal.core.planning.rollback import rollback_release
+from teal.core.planning.rollback_floor import floor_of
+from teal.core.planning.step_names import StepName
+from teal.core.planning.steps import Create, RunOnce, Switch
+from teal.core.planning.transition import change_to
 from teal.errors import NewerFormat
 
 GOLDEN = Path(__file__).parents[1] / "golden"

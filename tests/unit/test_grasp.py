@@ -10,11 +10,11 @@ from typing import Any, cast
 
 import pytest
 
-from teal.adapters.caddy import grasp as module
-from teal.adapters.caddy.grasp import ADAPT, Identity, grasp
-from teal.core.observed import Container
-from teal.core.side import Side
-from teal.core.tree import Node
+from teal.adapters.caddy import drift as module
+from teal.adapters.caddy.drift import ADAPT, Identity, grasp
+from teal.core.model.compose import Node
+from teal.core.model.observed import Container
+from teal.core.model.side import Side
 from teal.ports import Engine, Grasp, Ran
 
 LATER, EARLIER = 4e9, 1.0  # when the container was started

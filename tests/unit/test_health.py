@@ -3,10 +3,10 @@
 import pytest
 
 from teal.core.health import health_of, patience, recognised
+from teal.core.model.compose import Node
+from teal.core.model.stack import Health, HttpProbe, ImageFacts, Service, TcpProbe
 from teal.core.render_health import healthcheck
 from teal.core.roles import Assigned, Role
-from teal.core.stack import Health, HttpProbe, ImageFacts, Service, TcpProbe
-from teal.core.tree import Node
 
 NOTHING = ImageFacts()
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from teal.adapters.child import Ended
-from teal.adapters.compose import told_why
+from teal.adapters.compose.cli import told_why
 from teal.adapters.engine.trouble import EngineSaid
+from teal.adapters.process import Ended
 from teal.errors import Failed
 
 POOLS = "all predefined address pools have been fully subnetted"

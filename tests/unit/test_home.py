@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from teal.adapters.home import Home
+from teal.adapters.state.directory import Home
 from teal.errors import Refused
 
 
@@ -51,7 +51,7 @@ def test_a_file_in_the_way_is_refused(tmp_path):
 CLOSED = """
 import os, sys
 from pathlib import Path
-from teal.adapters.home import Home
+from teal.adapters.state.directory import Home
 from teal.errors import Refused
 if os.getuid() == 0:
     os.setgid(65534); os.setuid(65534)

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from teal.adapters.engine.decode import Binding
 from teal.adapters.engine.reading import held
-from teal.adapters.engine.shapes import Binding
-from teal.core.fronts import front, on_loopback
-from teal.core.host_ports import changing_hands, host_port, refuse_held
-from teal.core.observed import Observed
-from teal.core.side import Side
-from teal.core.stack import Evidence, Stack, Tree
+from teal.core.checks.front import front, on_loopback
+from teal.core.checks.host_ports import changing_hands, host_port, refuse_held
+from teal.core.model.observed import Observed
+from teal.core.model.side import Side
+from teal.core.model.stack import Evidence, Stack, Tree
 from teal.errors import Refused
 from tests.unit import worlds
 from tests.unit.stacks import stack_of

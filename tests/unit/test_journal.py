@@ -15,10 +15,22 @@ from typing import get_args
 import pytest
 
 from teal.adapters import forgetting
-from teal.adapters.journal import SqliteJournal
-from teal.core.past import past_of
-from teal.core.side import Side
-from teal.core.steps import Build, Confirm, Drain, Hold, Keep, RunOnce, Settle, Start, StartShared, Step, Switch
+from teal.adapters.state.journal import SqliteJournal
+from teal.core.model.side import Side
+from teal.core.planning.past import past_of
+from teal.core.planning.steps import (
+    Build,
+    Confirm,
+    Drain,
+    Hold,
+    Keep,
+    RunOnce,
+    Settle,
+    Start,
+    StartShared,
+    Step,
+    Switch,
+)
 from teal.errors import Unavailable
 
 
@@ -257,10 +269,10 @@ def test_a_killed_run_is_unfinished_and_tells_whether_it_kept_users_away(path):
     script = f"""
 import os, signal
 from pathlib import Path
-from teal.adapters.journal import SqliteJournal
-from teal.core.past import past_of
-from teal.core.side import Side
-from teal.core.steps import Hold, Switch
+from teal.adapters.state.journal import SqliteJournal
+from teal.core.planning.past import past_of
+from teal.core.model.side import Side
+from teal.core.planning.steps import Hold, Switch
 journal = SqliteJournal(Path({str(path)!r}))
 run = journal.begin("deploy", Side.BLUE, Side.GREEN, 7)
 assert not journal.unfinished().held
@@ -356,11 +368,11 @@ def test_a_folder_that_is_gone_is_unavailable_not_a_crash(tmp_path):
 READ = """
 import os, sys
 from pathlib import Path
-from teal.adapters.journal import SqliteJournal
+from teal.adapters.state.journal import SqliteJournal
 if os.getuid() == 0:
     os.setgid(65534); os.setuid(65534)
 journal = SqliteJournal(Path(sys.argv[1]))
-from teal.core.past import past_of
+from teal.core.planning.past import past_of
 print(past_of(journal.turns()).switched, journal.notes)
 """
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from teal.core.checks.machine import Room, check_room
 from teal.core.drain import Draining, Open, open_on
-from teal.core.gate import Probed, is_broken, judge, patience
+from teal.core.model.problem import demand
+from teal.core.model.side import Side
+from teal.core.model.stack import Health, HttpProbe, Service
+from teal.core.model.traffic import Mode, Traffic, format_traffic, parse_traffic
 from teal.core.order import behind, stop_waves
-from teal.core.preflight import Room, check_room
-from teal.core.problem import demand
-from teal.core.side import Side
-from teal.core.stack import Health, HttpProbe, Service
-from teal.core.traffic import Mode, Traffic, format_traffic, parse_traffic
+from teal.core.services.health import Probed, is_broken, judge, patience
 from teal.errors import Refused
 from tests.unit.worlds import API, CLOCK, QUEUE, WEB, container
 

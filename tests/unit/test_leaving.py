@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from teal.core.leaving import changed_by_leaving, definitions, named, own_names
-from teal.core.release import Release, remember
+from teal.core.model.release import Release, remember
+from teal.core.model.side import Side
+from teal.core.model.stack import Service, Stack, Tree
+from teal.core.planning.leave import changed_by_leaving, definitions, named, own_names
 from teal.core.roles import Assigned, Role
-from teal.core.side import Side
-from teal.core.stack import Service, Stack, Tree
 
 WEB: Tree = {
     "image": "shop-web",

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from teal.adapters.lock import FileLock
+from teal.adapters.state.lock import FileLock
 from teal.errors import Locked, Refused
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from teal.adapters.lock import FileLock
+from teal.adapters.state.lock import FileLock
 with FileLock(Path(sys.argv[1])).hold("deploy"):
     print("held", flush=True)
     sys.stdin.read()
@@ -132,7 +132,7 @@ def test_looking_never_refuses_a_command(path):
     watch = """
 import sys
 from pathlib import Path
-from teal.adapters.lock import FileLock
+from teal.adapters.state.lock import FileLock
 print("held", flush=True)
 while True:
     FileLock(Path(sys.argv[1])).holder()

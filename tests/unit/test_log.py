@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from teal.core.log import LONGEST, condensed, first_words, last_line, troubled
+from teal.core.model.log_text import LONGEST, condensed, first_words, last_line, troubled
 
 TRACE = """Traceback (most recent call last):
   File "/app/db.py", line 7, in ask

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from teal.core.logins import credentials
-from teal.core.migrations import DatabaseAt
-from teal.core.stack import Tree
+from teal.core.migrations.connection import credentials
+from teal.core.model.migrations import DatabaseAt
+from teal.core.model.stack import Tree
 from teal.errors import ConfigError
 
 

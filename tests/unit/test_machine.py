@@ -5,8 +5,8 @@ import stat
 
 import pytest
 
-from teal.adapters.home import Home
-from teal.adapters.machine import Host, read_memory
+from teal.adapters.host import Host, read_memory
+from teal.adapters.state.directory import Home
 from teal.errors import CheckFailed
 
 pytestmark = pytest.mark.anyio

@@ -2,8 +2,8 @@
 
 import pytest
 
-from teal.core.stack import Evidence
-from teal.core.tree import Node
+from teal.core.model.compose import Node
+from teal.core.model.stack import Evidence
 from tests.unit.stacks import stack_of
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from teal.core.migrations import OpenChange
+from teal.core.model.migrations import OpenChange
 from teal.core.owing import UNNAMED, owed
 
 OPEN = OpenChange("0007_writer", 3, 100.0)

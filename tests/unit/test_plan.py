@@ -6,17 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from teal.core.images import images_due
-from teal.core.migrations import Migrations
-from teal.core.observed import Observed
+from teal.core.model.migrations import Migrations
+from teal.core.model.observed import Observed
+from teal.core.model.side import Side
+from teal.core.model.stack import Evidence, Hook, Stack
 from teal.core.phase import Phase
-from teal.core.plan import Change, plan_deploy, plan_forward, plan_leave, plan_prepare, plan_rollback
-from teal.core.returning import rollback_release
-from teal.core.services import services_of
-from teal.core.side import Side
-from teal.core.situation import change_to, leaving_change
-from teal.core.stack import Evidence, Hook, Stack
-from teal.core.steps import (
+from teal.core.planning.images import images_due
+from teal.core.planning.plan import Change, plan_deploy, plan_forward, plan_leave, plan_prepare, plan_rollback
+from teal.core.planning.rollback import rollback_release
+from teal.core.planning.steps import (
     Backfill,
     Build,
     Check,
@@ -46,7 +44,9 @@ from teal.core.steps import (
     Step,
     Switch,
 )
-from teal.core.words import say
+from teal.core.planning.transition import change_to, leaving_change
+from teal.core.planning.wording import say
+from teal.core.services.classify import services_of
 from teal.errors import Refused
 from tests.unit.worlds import BLUE_7, EMPTY, PLAIN_APP, PLAINLY, SHARED, STACK, color, container, past
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from teal.config.caddyfile import find_proxy, named_by_proxy
-from teal.config.options import Options, overlay, owner_files
+from teal.config.files import Options, overlay, owner_files
 from teal.config.places import places
 from teal.config.settings import Overrides, settings_of
 from teal.config.teal_yml import Retention, TealYml, Timeouts
-from teal.core.dialled import Adapted, Dial
-from teal.core.side import Side
-from teal.core.stack import Tree
+from teal.core.model.proxy_config import Adapted, Dial
+from teal.core.model.side import Side
+from teal.core.model.stack import Tree
 from teal.errors import ConfigError
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from teal.core.addresses import Names, host_and_port
-from teal.core.dialled import Dial
-from teal.core.refuse import problems
-from teal.core.refuse_proxy import is_refused, running
+from teal.core.checks.proxy import is_refused, running
+from teal.core.checks.stack import problems
+from teal.core.model.proxy_config import Dial
+from teal.core.model.side import Side
+from teal.core.model.stack import Evidence, Stack, Tree
 from teal.core.roles import Role
-from teal.core.side import Side
-from teal.core.stack import Evidence, Stack, Tree
+from teal.core.services.addresses import Names, host_and_port
 from tests.unit.stacks import stack_of
 
 CHECKED = {"restart": "always", "healthcheck": {"test": ["CMD", "ready"]}}

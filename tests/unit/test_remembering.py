@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from teal.adapters.releases import ReleaseFolders
+from teal.adapters.state.releases import ReleaseFolders
 from teal.config import Options, Overrides, again, project_name
-from teal.core.migrations import DatabaseAt, Migrations
+from teal.core.model.migrations import DatabaseAt, Migrations
+from teal.core.model.release import remember
+from teal.core.model.side import Side
+from teal.core.model.stack import CommandCheck, Hook, HttpCheck, Settings
 from teal.core.phase import Phase
-from teal.core.release import remember
 from teal.core.rendered import Rendered
-from teal.core.side import Side
-from teal.core.stack import CommandCheck, Hook, HttpCheck, Settings
 from tests.unit.worlds import STACK, release
 
 

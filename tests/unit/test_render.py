@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from teal.adapters.compose import clean
-from teal.core.migrations import Migrations
+from teal.adapters.compose.cli import clean
+from teal.core.model.compose import mapping
+from teal.core.model.migrations import Migrations
+from teal.core.model.side import Side
+from teal.core.model.stack import Evidence, Stack, Tree
 from teal.core.phase import Phase
-from teal.core.render import render, render_both, render_once
-from teal.core.render_files import live_mounts, mounted_images
 from teal.core.rendered import Required, to_json
+from teal.core.rendering.files import live_mounts, mounted_images
+from teal.core.rendering.project import render, render_both, render_once
 from teal.core.roles import Role
-from teal.core.side import Side
-from teal.core.stack import Evidence, Stack, Tree
-from teal.core.tree import mapping
 from tests.unit.stacks import making, stack_of
 
 NASTY = json.loads((Path(__file__).parent / "nasty.json").read_text(encoding="utf-8"))

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from teal.core.migrations import OpenChange
-from teal.core.past import Past, Turn, past_of, turn_of
-from teal.core.returning import kept_releases, rollback_release, way_back
-from teal.core.side import Side
-from teal.core.steps import BringBack, Confirm, Drain, Hold, Settle, Step, Switch
+from teal.core.model.migrations import OpenChange
+from teal.core.model.side import Side
+from teal.core.planning.past import Past, Turn, past_of, turn_of
+from teal.core.planning.rollback import kept_releases, rollback_release, way_back
+from teal.core.planning.steps import BringBack, Confirm, Drain, Hold, Settle, Step, Switch
 from teal.errors import Refused
 from tests.unit.worlds import BLUE_7, SHARED, color, past, release
 

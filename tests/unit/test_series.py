@@ -2,8 +2,8 @@
 
 import pytest
 
+from teal.core.migrations.draft import ColumnChange, assertion, read_sentence, series
 from teal.core.phase import Phase
-from teal.core.series import ColumnChange, assertion, read_sentence, series
 from teal.errors import ConfigError
 
 SAID = {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from teal.core.observed import Observed, Unfinished
-from teal.core.repair import Repair, adopted_from, diagnose
-from teal.core.side import Side
-from teal.core.situation import source_of
-from teal.core.steps import Clear, Drain, Remove, Retire, Settle, Start, Switch
-from teal.core.traffic import Mode, Traffic, to
+from teal.core.model.observed import Observed, Unfinished
+from teal.core.model.side import Side
+from teal.core.model.traffic import Mode, Traffic, to
+from teal.core.planning.recovery import Repair, adopted_from, diagnose
+from teal.core.planning.steps import Clear, Drain, Remove, Retire, Settle, Start, Switch
+from teal.core.planning.transition import source_of
 from tests.unit.worlds import BLUE_7, EMPTY, PLAIN_APP, PLAINLY, SHARED, STACK, color, keyed, past
 
 AGAIN = (Start(Side.BLUE, 7, ("web", "api")), Settle(Side.BLUE), Start(Side.BLUE, 7, ("queue", "clock")))

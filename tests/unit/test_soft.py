@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from teal.core.migrations.files import ScriptFile
+from teal.core.migrations.sql import quoted
+from teal.core.migrations.tombstones import Column, soft_of, soft_sql, undo_sql
 from teal.core.phase import Phase
-from teal.core.scripts import ScriptFile
-from teal.core.soft import Column, soft_of, soft_sql, undo_sql
-from teal.core.syntax import quoted
 from teal.errors import Refused
 
 

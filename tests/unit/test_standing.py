@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from teal.core.observed import Observed
-from teal.core.returning import Kept, way_back
-from teal.core.side import Side
-from teal.core.standing import Return, coming_back, misread, same_release, standing_of, troubles, worst
+from teal.core.model.observed import Observed
+from teal.core.model.side import Side
+from teal.core.planning.rollback import Kept, way_back
+from teal.core.status import Return, coming_back, misread, same_release, standing_of, troubles, worst
 from tests.unit.worlds import BLUE_7, EMPTY, IMAGES, PLAIN_APP, PLAINLY, SHARED, STACK, color, container, release
 
 MEASURED = ({"build": 9.0}, {"create": 0.5, "start": 2.0}, {"start": 70.0})

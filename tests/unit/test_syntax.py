@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from teal.core.syntax import Unreadable, parse
+from teal.core.migrations.sql import Unreadable, parse
 
 
 def split(text: str) -> list[tuple[int, str]]:

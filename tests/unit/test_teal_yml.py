@@ -8,10 +8,10 @@ import pytest
 from teal.config import schema
 from teal.config.caddyfile import Named
 from teal.config.declared import checks_of, evidence_of, hooks_of
-from teal.config.strict import decode
+from teal.config.strict_yaml import decode
 from teal.config.teal_yml import TealYml
+from teal.core.model.stack import CommandCheck, Evidence, Hook, HttpCheck, HttpProbe, TcpProbe
 from teal.core.roles import Role
-from teal.core.stack import CommandCheck, Evidence, Hook, HttpCheck, HttpProbe, TcpProbe
 from teal.errors import ConfigError
 
 FULL = """
@@ -118,7 +118,7 @@ def test_a_probe_without_a_path_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_schema_accepts_what_the_types_accept_and_nothing_else(tmp_path: Path) -> None:
-    from teal.config.strict import plain, read_yaml
+    from teal.config.strict_yaml import plain, read_yaml
 
     path = tmp_path / "teal.yml"
     path.write_text(FULL, encoding="utf-8")

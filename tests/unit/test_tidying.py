@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from teal.core.observed import Observed
-from teal.core.side import Side
-from teal.core.steps import Clear, Prune, Settle, Step
-from teal.core.tidying import plan_cleanup, plan_down, refuse_unknown, removal
+from teal.core.model.observed import Observed
+from teal.core.model.side import Side
+from teal.core.planning.cleanup import plan_cleanup, plan_down, refuse_unknown, removal
+from teal.core.planning.steps import Clear, Prune, Settle, Step
 from teal.errors import Refused
 from tests.unit.worlds import BLUE_7, EMPTY, PLAINLY, SHARED, STACK, color, past
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from teal.core.versions import engine_version, is_old_caddy
+from teal.core.model.versions import engine_version, is_old_caddy
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from teal.core.migrations import Migrations
-from teal.core.observed import Unfinished
+from teal.core.model.migrations import Migrations
+from teal.core.model.observed import Unfinished
+from teal.core.model.side import Side
+from teal.core.model.traffic import Mode, Traffic
 from teal.core.phase import Phase
-from teal.core.plan import Change, plan_deploy
-from teal.core.repair import diagnose
-from teal.core.side import Side
-from teal.core.situation import change_to, source_of
-from teal.core.steps import (
+from teal.core.planning.plan import Change, plan_deploy
+from teal.core.planning.recovery import diagnose
+from teal.core.planning.steps import (
     Backfill,
     BringBack,
     Clear,
@@ -29,8 +29,8 @@ from teal.core.steps import (
     Start,
     Switch,
 )
-from teal.core.traffic import Mode, Traffic
-from teal.core.words import say
+from teal.core.planning.transition import change_to, source_of
+from teal.core.planning.wording import say
 from tests.unit.worlds import BLUE_7, PLAINLY, SHARED, STACK, color, past
 
 ALL = ("web", "api", "queue", "clock")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from teal.core.observed import Container, Observed
-from teal.core.past import Past
-from teal.core.release import Release
+from teal.core.model.observed import Container, Observed
+from teal.core.model.release import Release
+from teal.core.model.side import Side
+from teal.core.model.stack import Health, HttpProbe, Service, Settings, Stack
+from teal.core.model.traffic import Traffic, to
+from teal.core.planning.past import Past
 from teal.core.roles import Assigned, Role
-from teal.core.side import Side
-from teal.core.stack import Health, HttpProbe, Service, Settings, Stack
-from teal.core.traffic import Traffic, to
 
 
 def service(name: str, role: Role, **facts: object) -> Service:

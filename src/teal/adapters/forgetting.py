@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from teal.core.step_names import StepName
+from teal.core.planning.step_names import StepName
 
 WHOLE = 200  # runs that stay as they are
 SWITCHES = 100  # older runs that stay by their switch, the last one for each release and color

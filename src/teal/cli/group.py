@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import click
 
-from teal.cli.asked import Asked
+from teal.cli.options import Asked
 from teal.cli.session import Session
 from teal.cli.table import COMMANDS, ENTRIES, EXITS
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from teal.core.side import Side
-from teal.core.stack import Stack
+from teal.core.model.side import Side
+from teal.core.model.stack import Stack
+from teal.run.api import ByHand, Checked, Cleaned, Contracted, Gap, HistoryRow, Outcome, Status, Upped, UpPlan
 from teal.run.migrate_results import MigrateChecked, Migrated, MigrateStatus
 from teal.run.options import ContractOptions, DeployOptions
 from teal.run.ports import Ports, Watch
-from teal.run.results import ByHand, Checked, Cleaned, Contracted, Gap, HistoryRow, Outcome, Status, Upped, UpPlan
 
 
 class Library(Protocol):
-    """``teal.run.commands``, seen from here."""
+    """``teal.run.library``, seen from here."""
 
     async def deploy(self, ports: Ports, stack: Stack, options: DeployOptions, watch: Watch) -> Outcome:
         """Roll *stack* to a new release."""
@@ -111,6 +111,6 @@ class Library(Protocol):
 
 def the_library() -> Library:
     """Return the real one."""
-    from teal.run import commands
+    from teal.run import library
 
-    return commands
+    return library

@@ -45,7 +45,7 @@ def run(arguments: Sequence[str], session: Session | None = None) -> int:
     try:
         result = cli.main(list(arguments), prog_name="teal", standalone_mode=False, obj=session)
     except BaseException as error:
-        from teal.cli.failing import fail, is_usage
+        from teal.cli.errors import fail, is_usage
 
         json = session.json or (is_usage(error) and "--json" in arguments)
         return fail(error, json=json, discreet=session.discreet, said=session.shown)

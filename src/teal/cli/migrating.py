@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from teal.cli.answer import answer
-from teal.cli.asked import Purpose
-from teal.cli.contracting import contract, undo, window
+from teal.cli.commands.migrate import contract, undo, window
 from teal.cli.group import HELP, Command
+from teal.cli.options import Purpose
 from teal.cli.planning import plan
-from teal.cli.running import look, nobody, perform
+from teal.cli.results import answer
+from teal.cli.runner import look, nobody, perform
 from teal.cli.session import Session
 
 if TYPE_CHECKING:
     from teal.cli.library import Library
-    from teal.core.stack import Stack
+    from teal.core.model.stack import Stack
     from teal.run.migrate_results import Migrated
     from teal.run.ports import Ports, Watch
 
@@ -40,7 +40,7 @@ def migrate() -> None:
 @click.pass_obj
 def status(session: Session, /, *, exit_code: bool) -> int:
     """Say which files or revisions are pending, which changes are open and what their gate waits for."""
-    from teal.cli.show.migrating import status as show
+    from teal.cli.show.migrate import status as show
 
     result = look(session, Purpose.JUDGE, lambda library, ports, stack: library.migrate_status(ports, stack, nobody))
     answer(session, result, lambda found: show(found, now=time.time()))
@@ -55,7 +55,7 @@ def check(session: Session, /) -> int:
     Each finding names file and line, whom it would hurt, and the safe way. Without a database, as in CI, all files
     are judged by what they say.
     """
-    from teal.cli.show.migrating import checked
+    from teal.cli.show.migrate import checked
 
     result = look(session, Purpose.JUDGE, lambda library, ports, stack: library.migrate_check(ports, stack, nobody))
     answer(session, result, checked)
@@ -88,7 +88,7 @@ class _Phase(Protocol):
 
 
 def _alone(session: Session, phase: Callable[[Library], _Phase], *, dry_run: bool) -> None:
-    from teal.cli.show.migrating import migrated
+    from teal.cli.show.migrate import migrated
 
     if dry_run:
         result = look(

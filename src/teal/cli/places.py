@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from teal.cli.asked import Asked, Opened
-from teal.cli.compose_words import Place
+from teal.cli.commands.compose_args import Place
+from teal.cli.options import Asked, Opened
 from teal.cli.session import Session
-from teal.core.observed import Container, active_of
-from teal.core.side import Side, key_of, once_project, project_of
+from teal.core.model.observed import Container, active_of
+from teal.core.model.side import Side, key_of, once_project, project_of
 from teal.errors import Refused
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from teal.cli.answer import answer
 from teal.cli.group import Command
+from teal.cli.results import answer
 from teal.cli.session import Session
 from teal.cli.show.planning import planned
-from teal.core.series import Draft, Series, read_sentence, series
+from teal.core.migrations.draft import Draft, Series, read_sentence, series
 from teal.errors import ConfigError, Usage
 
 _NUMBER = re.compile(r"(\d{4,})_.*\.sql")

@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from teal.cli.asked import Asked, Opened, Purpose, Times
-from teal.cli.discretion import Discretion
+from teal.cli.options import Asked, Opened, Purpose, Times
+from teal.cli.redaction import Discretion
 
 if TYPE_CHECKING:
     from teal.cli.library import Library
@@ -17,7 +17,7 @@ Open = Callable[["Session", Purpose], AbstractAsyncContextManager[Opened]]
 
 
 def _open(session: Session, purpose: Purpose) -> AbstractAsyncContextManager[Opened]:
-    from teal.cli.build import opened
+    from teal.cli.wiring import opened
 
     return opened(session.asked, session.times, purpose, session.discreet)
 

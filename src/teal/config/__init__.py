@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from teal.config.options import Found, Options, find, project_name
+from teal.config.files import Found, Options, find, project_name
 from teal.config.settings import Overrides, again
 from teal.config.teal_yml import schema
 

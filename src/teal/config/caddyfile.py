@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from teal.core.addresses import Names, host_and_port
-from teal.core.dialled import Adapted, Dial
-from teal.core.side import Side
-from teal.core.tree import Node, last_part, mapping, sequence, services_in, text, unescaped
+from teal.core.model.compose import Node, last_part, mapping, sequence, services_in, text, unescaped
+from teal.core.model.proxy_config import Adapted, Dial
+from teal.core.model.side import Side
+from teal.core.services.addresses import Names, host_and_port
 
 _IMPORT = re.compile(r"^[ \t]*import[ \t]+teal[ \t]+([\w.-]+)[ \t]+(\d+)", re.MULTILINE)
 _UPSTREAM = re.compile(r"(?:^|[ \t])(?:h2c://|http://)?([A-Za-z0-9][\w.-]*):(\d+)(?=[ \t{]|$)", re.MULTILINE)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from teal.config.caddyfile import Named
 from teal.config.teal_yml import Check, Probe, TealYml
+from teal.core.model.stack import CommandCheck, Evidence, Hook, HttpCheck, HttpProbe, TcpProbe
 from teal.core.roles import Role
-from teal.core.stack import CommandCheck, Evidence, Hook, HttpCheck, HttpProbe, TcpProbe
 from teal.errors import ConfigError
 
 

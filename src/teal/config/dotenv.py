@@ -14,8 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from teal.config.refusals import refusal
-from teal.core.tree import mapping, services_in, text, unescaped
+from teal.config.compose_errors import refusal
+from teal.core.model.compose import mapping, services_in, text, unescaped
 from teal.errors import ConfigError, Unavailable
 
 ASKING = "teal-asks"  # project and service of a model that nothing is made of

@@ -11,23 +11,23 @@ from hashlib import sha256
 from pathlib import Path
 
 from teal.config.caddyfile import find_proxy, named_by_proxy
+from teal.config.compose_model import Resolved, mentioned, resolve, values
 from teal.config.declared import checks_of, evidence_of, hooks_of
-from teal.config.migrating import digest_of, migrations_of
-from teal.config.options import Options, find, overlay
+from teal.config.files import Options, find, overlay
+from teal.config.migrations import digest_of, migrations_of
+from teal.config.own_sources import own_sources
 from teal.config.places import named_in, places
-from teal.config.resolve import Resolved, mentioned, resolve, values
 from teal.config.settings import Overrides, settings_of
-from teal.config.sources import own_sources
 from teal.config.teal_yml import TealYml
-from teal.core.dialled import Adapted
-from teal.core.leaving import definitions
-from teal.core.render import render, render_both, render_once
+from teal.core.model.compose import escaped, mapping, sequence, services_in, text, unescaped
+from teal.core.model.proxy_config import Adapted
+from teal.core.model.side import COLORS, Side
+from teal.core.model.stack import ImageFacts, Stack, Tree
+from teal.core.planning.leave import definitions
 from teal.core.rendered import Making
+from teal.core.rendering.project import render, render_both, render_once
 from teal.core.roles import Role
-from teal.core.services import services_of, with_images
-from teal.core.side import COLORS, Side
-from teal.core.stack import ImageFacts, Stack, Tree
-from teal.core.tree import escaped, mapping, sequence, services_in, text, unescaped
+from teal.core.services.classify import services_of, with_images
 from teal.errors import ConfigError
 from teal.ports import ImageInfo
 
@@ -161,7 +161,7 @@ def _teal_yml(folder: Path) -> TealYml:
     path = next((folder / name for name in ("teal.yml", "teal.yaml") if (folder / name).is_file()), None)
     if path is None:
         return TealYml()
-    from teal.config.strict import decode  # the YAML reader is slow to import, and most stacks don't need it
+    from teal.config.strict_yaml import decode  # the YAML reader is slow to import, and most stacks don't need it
 
     return decode(path, TealYml)
 

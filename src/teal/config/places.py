@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from teal.core.tree import mapping, text
+from teal.core.model.compose import mapping, text
 
 _KEY = re.compile(r"(\s+)[\"']?([\w.-]+)[\"']?\s*:")
 
@@ -25,7 +25,7 @@ def named_in(file: Path) -> frozenset[str]:
     found = frozenset(name for _, name in _services(_lines(file)))
     if found:
         return found
-    from teal.config.strict import read_yaml
+    from teal.config.strict_yaml import read_yaml
 
     return frozenset(map(text, mapping(mapping(read_yaml(file)).get("services"))))
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from teal.config.teal_yml import Retention, TealYml, Timeouts
-from teal.core.duration import seconds
-from teal.core.stack import Settings
+from teal.core.model.duration import seconds
+from teal.core.model.stack import Settings
 from teal.errors import ConfigError
 
 _DEFAULTS = Settings()

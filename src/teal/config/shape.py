@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from teal.config.options import PROJECT
-from teal.core.stack import Tree
-from teal.core.tree import mapping, sequence, services_in, text
+from teal.config.files import PROJECT
+from teal.core.model.compose import mapping, sequence, services_in, text
+from teal.core.model.stack import Tree
 from teal.errors import ConfigError
 
 _Duration = Annotated[str, Meta(pattern=r"^((\d+(\.\d*)?(ns|us|µs|ms|s|m|h|d))+|\d+(\.\d+)?)?$")]

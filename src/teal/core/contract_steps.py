@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from teal.core.step_names import StepName
+from teal.core.planning.step_names import StepName
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from teal.core.side import Side, key_of
+from teal.core.model.side import Side, key_of
 
 QUIET = 3  # polls in a row that must see nothing
 

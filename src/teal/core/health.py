@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from teal.core.duration import compose_seconds
-from teal.core.stack import Evidence, Health, HttpProbe, ImageFacts, TcpProbe
-from teal.core.tree import Node, environment_of, mapping, number, sequence, unescaped
+from teal.core.model.compose import Node, environment_of, mapping, number, sequence, unescaped
+from teal.core.model.duration import compose_seconds
+from teal.core.model.stack import Evidence, Health, HttpProbe, ImageFacts, TcpProbe
 
 _URL = re.compile(
     r"http://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\])(?::(\d+|\$\w+|\$\{\w+(?::?-\d*)?\}))?(/[^\s\"'|;)&>]*)?"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+from teal.core.model.stack import Service
 from teal.core.roles import Role
-from teal.core.stack import Service
 
 
 def waits_for(service: Service, among: Collection[str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from teal.core.migrations import OpenChange
+from teal.core.model.migrations import OpenChange
 
 UNNAMED = "contract"  # of which there may be several at a time: nobody can tell
 

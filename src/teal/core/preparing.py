@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from teal.core.problem import Problem, error
-from teal.core.side import Side
-from teal.core.stack import Stack
-from teal.core.traffic import MOUNT
-from teal.core.tree import mapping, sequence, services_in, text, unescaped
+from teal.core.model.compose import mapping, sequence, services_in, text, unescaped
+from teal.core.model.problem import Problem, error
+from teal.core.model.side import Side
+from teal.core.model.stack import Stack
+from teal.core.model.traffic import MOUNT
 
 
 def preparation(stack: Stack, folder: str) -> Iterator[Problem]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from teal.core.problem import Problem, error, warning
-from teal.core.side import COLORS, Side, key_of
-from teal.core.stack import Stack
-from teal.core.tree import Node, mapping, sequence, services_in, text
+from teal.core.model.compose import Node, mapping, sequence, services_in, text
+from teal.core.model.problem import Problem, error, warning
+from teal.core.model.side import COLORS, Side, key_of
+from teal.core.model.stack import Stack
 
 
 def collisions(stack: Stack) -> Iterator[Problem]:

@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from teal.core.health import interval_of
-from teal.core.stack import ImageFacts, Service, Tree
-from teal.core.tree import Node, mapping
+from teal.core.model.compose import Node, mapping
+from teal.core.model.stack import ImageFacts, Service, Tree
 
 STARTS = (25, 0)  # the first engine that knows start_interval
 _PROBES_PER_SECOND = 5.0

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from teal.core.side import Side
-from teal.core.stack import Tree
+from teal.core.model.side import Side
+from teal.core.model.stack import Tree
 
 # YAML readers take these raw or not at all; as \uXXXX both JSON and YAML read them.
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from teal.core.observed import Container
+from teal.core.model.observed import Container
 
 SOCKET = "socket"  # what a session over the server's own socket is called
 

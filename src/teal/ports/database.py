@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from teal.core.scripts import Applied, ScriptFile
+from teal.core.migrations.files import Applied, ScriptFile
 from teal.core.sessions import Session
 from teal.ports.machine import Told
 

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from teal.core.gate import Probed
-from teal.core.observed import Container
-from teal.core.stack import HttpProbe, ImageFacts, TcpProbe
+from teal.core.model.observed import Container
+from teal.core.model.stack import HttpProbe, ImageFacts, TcpProbe
+from teal.core.services.health import Probed
 
 
 @dataclass(frozen=True, slots=True)

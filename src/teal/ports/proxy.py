@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from teal.core.dialled import Dial
-from teal.core.observed import Container
-from teal.core.traffic import Traffic
+from teal.core.model.observed import Container
+from teal.core.model.proxy_config import Dial
+from teal.core.model.traffic import Traffic
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from teal.core.migrations import OpenChange
-from teal.core.observed import Unfinished
-from teal.core.past import Turn
-from teal.core.release import Release
+from teal.core.model.migrations import OpenChange
+from teal.core.model.observed import Unfinished
+from teal.core.model.release import Release
+from teal.core.model.side import Side
+from teal.core.planning.past import Turn
+from teal.core.planning.steps import Step
 from teal.core.rendered import Rendered
-from teal.core.side import Side
-from teal.core.steps import Step
 
 
 class Releases(Protocol):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from teal.core.side import Side
-from teal.core.traffic import HELD, Mode, Traffic
-from teal.core.words import held
+from teal.core.model.side import Side
+from teal.core.model.traffic import HELD, Mode, Traffic
+from teal.core.planning.wording import held
 from teal.errors import Failed
-from teal.run.door import entry_of
-from teal.run.scene import Scene
+from teal.run.context import Scene
+from teal.run.steps.proxy import entry_of
 
 TURNED_AWAY = 503
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Literal
 
-from teal.core.contract_gate import Seen, given_up, is_open, judge, once_given_up
-from teal.core.contracting import known, plan_contract, plan_undo, refused
-from teal.core.observed import Observed
-from teal.core.soft import soft_of
-from teal.core.stack import Stack
-from teal.core.words import say
+from teal.core.migrations.contracts import known, plan_contract, plan_undo, refused
+from teal.core.migrations.gate import Seen, given_up, is_open, judge, once_given_up
+from teal.core.migrations.tombstones import soft_of
+from teal.core.model.observed import Observed
+from teal.core.model.stack import Stack
+from teal.core.planning.wording import say
 from teal.errors import Refused
+from teal.run.api import Contracted
+from teal.run.context import Scene
 from teal.run.execute import execute
-from teal.run.gate import contract_file, look
-from teal.run.healing import heal
+from teal.run.migrations.gate import contract_file, look
 from teal.run.observing import observe
 from teal.run.options import ContractOptions
 from teal.run.ports import Ports, Watch
-from teal.run.results import Contracted
-from teal.run.scene import Scene
+from teal.run.recovery import heal
 
 
 async def migrate_contract(ports: Ports, stack: Stack, name: str, options: ContractOptions, watch: Watch) -> Contracted:

@@ -7,15 +7,15 @@ from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
-from teal.core.events import StepBegan, StepEnded
-from teal.core.side import Side
-from teal.core.steps import BringBack, Hold, Plan, Retire, RunHook, Start, Step, Switch
-from teal.core.traffic import AWAY, Mode
+from teal.core.model.side import Side
+from teal.core.model.traffic import AWAY, Mode
+from teal.core.planning.events import StepBegan, StepEnded
+from teal.core.planning.steps import BringBack, Hold, Plan, Retire, RunHook, Start, Step, Switch
 from teal.errors import Interrupted, NeedsPerson, TealError, Unavailable
+from teal.run.context import Scene
 from teal.run.perform import perform
-from teal.run.scene import Scene
-from teal.run.starting import fallen
-from teal.run.traffic import keep_users
+from teal.run.steps.start import fallen
+from teal.run.steps.traffic import keep_users
 
 T = TypeVar("T")
 GLANCE = 1.0  # seconds between two looks at the state file while a step works

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from teal.core.observed import Observed
-from teal.core.problem import Problem, error, warning
-from teal.core.refuse_proxy import is_refused
-from teal.core.side import Side
-from teal.core.stack import Stack
+from teal.core.checks.proxy import is_refused
+from teal.core.model.observed import Observed
+from teal.core.model.problem import Problem, error, warning
+from teal.core.model.side import Side
+from teal.core.model.stack import Stack
 from teal.errors import TealError
 from teal.ports import Grasp
 from teal.run.ports import Ports

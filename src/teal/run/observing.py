@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from teal.core.observed import Observed
-from teal.core.past import past_of
-from teal.core.release import Release
-from teal.core.stack import Stack
+from teal.core.model.observed import Observed
+from teal.core.model.release import Release
+from teal.core.model.stack import Stack
+from teal.core.planning.past import past_of
 from teal.ports import Holder
 from teal.run.ports import Ports
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from teal.core.contract_gate import Seen, judge, rotating_containers
-from teal.core.migrations import Migrations, OpenChange
-from teal.core.observed import Observed
+from teal.core.migrations.files import read_files, removed
+from teal.core.migrations.gate import Seen, judge, rotating_containers
+from teal.core.model.migrations import Migrations, OpenChange
+from teal.core.model.observed import Observed
+from teal.core.model.stack import Stack
 from teal.core.phase import Phase
-from teal.core.scripts import read_files, removed
-from teal.core.stack import Stack
 from teal.errors import TealError
 from teal.run.migrate_results import OpenRow
 from teal.run.ports import Ports

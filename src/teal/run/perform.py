@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import assert_never
 
 from teal.core.contract_steps import ContractStep, OpenGate, RaiseFloor, RunContract, TakeBackFloor, UndoContract
-from teal.core.side import Side
-from teal.core.steps import (
+from teal.core.model.side import Side
+from teal.core.planning.steps import (
     Backfill,
     BringBack,
     Build,
@@ -40,60 +40,49 @@ from teal.core.steps import (
     Switch,
 )
 from teal.errors import TealError
-from teal.run import (
-    away,
-    backfilling,
-    changing,
-    contracts,
-    gate,
-    handover,
-    judging,
-    making,
-    migrating,
-    once,
-    starting,
-    traffic,
-    window,
-)
-from teal.run.scene import Scene
+from teal.run import away
+from teal.run.context import Scene
+from teal.run.migrations import backfill, contracts, expand, gate, judge, window
+from teal.run.steps import containers, handover, one_shots, start, traffic
+from teal.run.steps import release as release_steps
 
 
 async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 - one case a step
     """Perform *step*; return whether it was true already. Performing twice equals performing once."""
     match step:
         case StartShared(services):
-            return await once.start_shared(scene, services)
+            return await one_shots.start_shared(scene, services)
         case Preflight(force_memory):
-            return await making.preflight(scene, plan.source, force_memory=force_memory)
+            return await release_steps.preflight(scene, plan.source, force_memory=force_memory)
         case Build():
-            return await making.build(scene, plan.target or Side.PLAIN, step)
+            return await release_steps.build(scene, plan.target or Side.PLAIN, step)
         case Keep(release, side):
-            return await making.keep(scene, release, side)
+            return await release_steps.keep(scene, release, side)
         case Clear(side, logs):
-            return await changing.clear(scene, side, logs=logs)
+            return await containers.clear(scene, side, logs=logs)
         case RunOnce(service, release):
-            return await once.run_once(scene, service, release)
+            return await one_shots.run_once(scene, service, release)
         case Judge(release, phases, only):
             await window.refuse_due(scene, plan)
-            return await judging.judge(scene, release, phases or judging.NOW, only)
+            return await judge.judge(scene, release, phases or judge.NOW, only)
         case Expand(release, _):
-            return await migrating.expand(scene, release, _recheck_of(plan))
+            return await expand.expand(scene, release, _recheck_of(plan))
         case Recheck():
-            return await migrating.recheck(scene, step)
+            return await expand.recheck(scene, step)
         case Backfill():
             return await _backfill(scene, plan, step)
         case RecordContracts(release):
-            return await migrating.record(scene, release)
+            return await expand.record(scene, release)
         case PutBack(release, images):
-            return await making.put_back(scene, release, images)
+            return await release_steps.put_back(scene, release, images)
         case Create(side, release, apart):
-            return await changing.create(scene, side, release, apart=apart)
+            return await containers.create(scene, side, release, apart=apart)
         case Start(side, release, services, beside):
-            return await starting.start(scene, side, release, services, beside=beside)
+            return await start.start(scene, side, release, services, beside=beside)
         case Check(side, release):
             await traffic.check(scene, side, release)
         case RunHook(when, _, _):
-            return await once.run_hooks(scene, when, facts(scene, plan))
+            return await one_shots.run_hooks(scene, when, facts(scene, plan))
         case Hold(page, limit):
             return await away.hold(scene, page=page, limit=limit)
         case RunWindow(release):
@@ -111,15 +100,15 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
         case Drain(side):
             await _drain(scene, side)
         case Retire(side, services):
-            return await changing.retire(scene, side, services)
+            return await containers.retire(scene, side, services)
         case Remove(services):
-            return await changing.remove(scene, services)
+            return await containers.remove(scene, services)
         case Part(side):
-            return await changing.part(scene, side)
+            return await containers.part(scene, side)
         case Settle(side):
             return await traffic.settle(scene, side)
         case Prune(releases):
-            return await changing.prune(scene, releases)
+            return await containers.prune(scene, releases)
         case OpenGate() | RaiseFloor() | RunContract() | TakeBackFloor() | UndoContract():
             return await _contract(step, scene)
         case _:
@@ -152,7 +141,7 @@ async def _contract(step: ContractStep, scene: Scene) -> bool:
 async def _backfill(scene: Scene, plan: Plan, step: Backfill) -> bool:
     """Backfill before the switch, where a failure ends the deploy, or after it, where it can be run again any time."""
     try:
-        return await backfilling.backfill(scene, step.release)
+        return await backfill.backfill(scene, step.release)
     except TealError as error:
         if step not in plan.after:
             raise
@@ -164,10 +153,10 @@ async def _backfill(scene: Scene, plan: Plan, step: Backfill) -> bool:
 async def _switch(scene: Scene, plan: Plan, to: Side, release: int | None) -> bool:
     """Look once more whether all that passed the gate still stands, then switch; healing goes forward anyway."""
     if plan.command != "heal":
-        error = await starting.fallen(scene, to, release, scene.opening(release))
+        error = await start.fallen(scene, to, release, scene.opening(release))
         if error is not None:
             raise error
-        await starting.start(scene, to, release, scene.opening(release))  # all of them pass at one and the same time
+        await start.start(scene, to, release, scene.opening(release))  # all of them pass at one and the same time
     return await traffic.switch(scene, to)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from teal.core.events import Event
+from teal.core.planning.events import Event
 from teal.ports import Clock, Compose, Databases, Engine, Journal, Lock, Machine, Proxy, Releases
 
 Watch = Callable[[Event], None]  # is told what happens; must not raise or block

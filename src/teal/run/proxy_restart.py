@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from teal.core.observed import Container
-from teal.core.side import Side
-from teal.core.stack import Stack
+from teal.core.model.observed import Container
+from teal.core.model.side import Side
+from teal.core.model.stack import Stack
 from teal.errors import Refused, TealError
+from teal.run.api import Gap
 from teal.run.ports import Ports
-from teal.run.results import Gap
 
 STOP = 1  # seconds that open requests have to end: however long they take, Caddy lets nobody else in meanwhile
 

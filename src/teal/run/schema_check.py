@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from teal.core.migrations import Migrations
-from teal.core.problem import Problem
-from teal.core.stack import Stack
+from teal.core.model.migrations import Migrations
+from teal.core.model.problem import Problem
+from teal.core.model.stack import Stack
 from teal.errors import ConfigError
-from teal.run.migrating import files_of
+from teal.run.migrations.expand import files_of
 from teal.run.ports import Ports
 
 _PLACE = "teal.yml: migrations"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from teal.core.judge import Catalog
-from teal.core.judge.judging import judge
+from teal.core.judge.evaluate import judge
 from tests.engine.server import Server
 from tests.judge.corpus import Entry as Known
 from tests.judge.corpus import load as load_corpus

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from teal.core.judge import Catalog, Lint, Script
-from teal.core.judge.judging import judge
-from teal.core.scripts import pending, read_files
+from teal.core.judge.evaluate import judge
+from teal.core.migrations.files import pending, read_files
 from teal.errors import ConfigError
 from tests.engine.server import Server
 from tests.judge.exam.entries import Entry

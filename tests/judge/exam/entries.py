@@ -9,8 +9,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from teal.core.migrations.files import ScriptFile, read_files
 from teal.core.phase import Phase
-from teal.core.scripts import ScriptFile, read_files
 
 HERE = Path(__file__).parent
 OPEN = HERE / "open"

@@ -13,8 +13,8 @@ from itertools import count
 from time import monotonic
 from typing import Any
 
+from teal.core.migrations.files import ScriptFile
 from teal.core.phase import Phase
-from teal.core.scripts import ScriptFile
 from teal.errors import ConfigError, TealError
 from teal.ports import Database
 from tests.engine.server import Server

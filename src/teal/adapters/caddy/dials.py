@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from teal.adapters.caddy.sites import ROUTED, is_ask, texts_in
-from teal.core.dialled import Dial
-from teal.core.tree import Node, mapping, sequence, text
+from teal.adapters.caddy.config import ROUTED, is_ask, texts_in
+from teal.core.model.compose import Node, mapping, sequence, text
+from teal.core.model.proxy_config import Dial
 
 # Handlers and keys below which nothing is dialled: what stands there is said to users, or compared with.
 _SPEAKING = frozenset(

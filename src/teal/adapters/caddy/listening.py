@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from teal.core.tree import Node, mapping, number, sequence, text
+from teal.core.model.compose import Node, mapping, number, sequence, text
 
 
 @dataclass(frozen=True, slots=True)

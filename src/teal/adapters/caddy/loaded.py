@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from teal.core.observed import Container
-from teal.core.tree import Node, text
+from teal.core.model.compose import Node, text
+from teal.core.model.observed import Container
 from teal.errors import Unavailable
 from teal.ports import Engine
 

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from teal.adapters.caddy.client import Probe, rows_in
+from teal.adapters.caddy.config import admin, entries, routes, trusts, unfit
 from teal.adapters.caddy.dials import dials
-from teal.adapters.caddy.grasp import grasp
+from teal.adapters.caddy.drift import grasp
 from teal.adapters.caddy.listening import listeners
 from teal.adapters.caddy.loaded import ADAPT, WITHIN, asking, loaded
-from teal.adapters.caddy.probe import Probe, rows_in
-from teal.adapters.caddy.sites import admin, entries, routes, trusts, unfit
-from teal.adapters.caddy.state import StateFile
-from teal.core.observed import Container
-from teal.core.traffic import Traffic
-from teal.core.tree import Node
+from teal.adapters.caddy.state_file import StateFile
+from teal.core.model.compose import Node
+from teal.core.model.observed import Container
+from teal.core.model.traffic import Traffic
 from teal.errors import Unavailable
 from teal.ports import Answer, Engine, Entry, Grasp, Heard, Loaded
 

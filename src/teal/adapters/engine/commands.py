@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from teal.adapters.engine import cgroups
 from teal.adapters.engine.api import decoded
-from teal.adapters.engine.shapes import InspectedExec, Made
+from teal.adapters.engine.decode import InspectedExec, Made
 from teal.adapters.engine.speaker import Speaker
 from teal.adapters.engine.streams import Frames, Raw, text, unframed
 from teal.adapters.engine.trouble import EngineSaid

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 from teal.adapters.engine import cgroups
 from teal.adapters.engine.api import PATIENCE
+from teal.adapters.engine.decode import Info, Inspected, Listed, Stats
 from teal.adapters.engine.reading import PROJECT, container_in, side_in, side_of, used
-from teal.adapters.engine.shapes import Info, Inspected, Listed, Stats
 from teal.adapters.engine.speaker import Speaker, filters
 from teal.adapters.engine.trouble import EngineSaid
-from teal.core.observed import Container
-from teal.core.side import Side
+from teal.core.model.observed import Container
+from teal.core.model.side import Side
 from teal.ports import EngineInfo
 
 REST = 0.15  # seconds after a start in which no other one begins: requests that waited for a processor catch up

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from teal.adapters.engine.decode import HealthcheckConfig, ImageConfig, InspectedImage
 from teal.adapters.engine.reading import port_in
-from teal.adapters.engine.shapes import HealthcheckConfig, ImageConfig, InspectedImage
 from teal.adapters.engine.speaker import Speaker
 from teal.ports import ImageInfo
 

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from teal.adapters.engine.api import decoded
+from teal.adapters.engine.decode import Inspected, InspectedNetwork, Listed, ListedNetwork, Made
 from teal.adapters.engine.reading import PROJECT, side_in
-from teal.adapters.engine.shapes import Inspected, InspectedNetwork, Listed, ListedNetwork, Made
 from teal.adapters.engine.speaker import Speaker, filters
 from teal.adapters.engine.trouble import EngineSaid
 from teal.errors import Failed

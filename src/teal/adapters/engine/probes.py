@@ -8,9 +8,9 @@ import re
 from contextlib import suppress
 
 from teal.adapters.engine.speaker import Speaker
-from teal.core.gate import Probed
-from teal.core.log import first_words
-from teal.core.stack import HttpProbe, TcpProbe
+from teal.core.model.log_text import first_words
+from teal.core.model.stack import HttpProbe, TcpProbe
+from teal.core.services.health import Probed
 
 WITHIN = 1.0  # seconds
 READ = 1 << 14  # bytes of an answer that are looked through for what it says

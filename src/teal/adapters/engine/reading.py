@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import cast, get_args
 
-from teal.adapters.engine.shapes import Bindings, HealthState, Inspected, MemoryStats, NetworkSettings
-from teal.core.log import last_line
-from teal.core.observed import Container, Healthy, State
-from teal.core.side import Side, project_of
+from teal.adapters.engine.decode import Bindings, HealthState, Inspected, MemoryStats, NetworkSettings
+from teal.core.model.log_text import last_line
+from teal.core.model.observed import Container, Healthy, State
+from teal.core.model.side import Side, project_of
 
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from teal.adapters.hints import hint
+from teal.adapters.docker_hints import hint
 from teal.adapters.http import HttpError, Silent
 from teal.errors import Failed, Unavailable
 

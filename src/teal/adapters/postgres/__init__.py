@@ -1,5 +1,5 @@
 """Translates: the PostgreSQL database of a stack, over asyncpg, which the extra ``migrations`` installs."""
 
-from teal.adapters.postgres.opening import PostgresDatabases
+from teal.adapters.postgres.connection import PostgresDatabases
 
 __all__ = ["PostgresDatabases"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from teal.adapters.postgres.wire import Connection, Record
+from teal.adapters.postgres.driver import Connection, Record
 from teal.core.judge.values import Catalog, Column, Trigger
 
 # Names as the judge has them: without their schema in ``public``.

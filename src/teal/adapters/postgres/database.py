@@ -10,14 +10,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
-from teal.adapters.postgres import trouble
+from teal.adapters.postgres import errors
 from teal.adapters.postgres.catalog import read_catalog
+from teal.adapters.postgres.driver import Connection
 from teal.adapters.postgres.ledger import Ledger
-from teal.adapters.postgres.wire import Connection
 from teal.core.judge.values import Catalog
-from teal.core.scripts import Applied, ScriptFile
+from teal.core.migrations.files import Applied, ScriptFile
+from teal.core.migrations.sql import Statement
 from teal.core.sessions import Session
-from teal.core.syntax import Statement
 from teal.errors import Failed, Locked, TealError
 from teal.ports import Login, Told
 
@@ -194,11 +194,11 @@ class PostgresDatabase:
                 return await once()
             except Exception as error:
                 statement = at() if callable(at) else at
-                if not trouble.is_busy(error):
+                if not errors.is_busy(error):
                     raise self._translated(error, where, statement) from error
                 if tries == TRIES:
                     blockers = "; ".join(row["said"] for row in await self._connection.fetch(_BLOCKERS))
-                    raise trouble.explained(error, where, statement, tries=tries, blockers=blockers) from error
+                    raise errors.explained(error, where, statement, tries=tries, blockers=blockers) from error
                 told(f"{where}:{statement.line} did not get its lock within 1 s: try {tries + 1} of {TRIES}")
                 await asyncio.sleep(random.uniform(0.1, LONGEST_PAUSE))  # noqa: S311 (no secret)
         raise AssertionError("the last try returns or raises")
@@ -213,14 +213,14 @@ class PostgresDatabase:
         self, error: Exception, where: str = "", statement: Statement | None = None, assertion: str = ""
     ) -> Exception:
         """Return *error* in Teal's words; one that isn't the server's stays as it is."""
-        if not trouble.is_of_server(error):
+        if not errors.is_of_server(error):
             return error
-        gone = trouble.lost(error, self._name)
+        gone = errors.lost(error, self._name)
         if gone is not None:
             return gone
         if statement is not None:
-            return trouble.explained(error, where, statement)
-        return trouble.uncounted(error, assertion) if assertion else trouble.unasked(error, self._name)
+            return errors.explained(error, where, statement)
+        return errors.uncounted(error, assertion) if assertion else errors.unasked(error, self._name)
 
 
 def _rows(tag: str) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from teal.adapters.postgres.wire import Connection
-from teal.core.scripts import TABLE, Applied, ScriptFile
+from teal.adapters.postgres.driver import Connection
+from teal.core.migrations.files import TABLE, Applied, ScriptFile
 
 _MAKE = (
     "CREATE SCHEMA IF NOT EXISTS teal",

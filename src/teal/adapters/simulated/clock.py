@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from teal import ports
-from teal.adapters.simulated.process import Process, passes, reads
-from teal.adapters.simulated.world import World
+from tests.simulated.process import Process, passes, reads
+from tests.simulated.world import World
 
 
 class SimulatedClock(ports.Clock):

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from teal import ports
-from teal.adapters.simulated.process import Process, reads
-from teal.adapters.simulated.world import World
 from teal.errors import Locked
 from teal.ports import Holder
+from tests.simulated.process import Process, reads
+from tests.simulated.world import World
 
 
 class MemoryLock(ports.Lock):

@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 
 from teal import ports
-from teal.adapters.simulated.process import Process, reads, writes
-from teal.adapters.simulated.world import World
-from teal.core.release import Release
+from teal.core.model.release import Release
+from teal.core.model.side import Side
 from teal.core.rendered import Rendered
-from teal.core.side import Side
 from teal.errors import Unavailable
+from tests.simulated.process import Process, reads, writes
+from tests.simulated.world import World
 
 ROOT = "/var/lib/teal/releases"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from teal.cli.show.text import paint
-from teal.core.contract_gate import Condition
-from teal.run.results import Contracted
+from teal.core.migrations.gate import Condition
+from teal.run.api import Contracted
 
 
 def contracted(result: Contracted) -> str:

@@ -9,8 +9,8 @@ import msgspec
 
 from teal.cli.output import Outlet
 from teal.cli.show.text import seconds
-from teal.core.events import Event, InFlight, Said, ServiceNow, StepBegan, StepEnded
-from teal.core.words import say
+from teal.core.planning.events import Event, InFlight, Said, ServiceNow, StepBegan, StepEnded
+from teal.core.planning.wording import say
 
 _WORTH_SAYING = 1.0  # seconds: the end of a shorter step is seen by the next one's beginning
 _COUNT_EVERY = 1.0  # seconds between two counts of what is in flight

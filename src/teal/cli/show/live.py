@@ -17,10 +17,10 @@ from rich.text import Text
 
 from teal.cli.show.lines import Clock, in_flight
 from teal.cli.show.text import seconds
-from teal.core.events import Event, InFlight, Said, ServiceNow, StepBegan, StepEnded
-from teal.core.side import Side
-from teal.core.steps import Step, Switch
-from teal.core.words import say
+from teal.core.model.side import Side
+from teal.core.planning.events import Event, InFlight, Said, ServiceNow, StepBegan, StepEnded
+from teal.core.planning.steps import Step, Switch
+from teal.core.planning.wording import say
 
 _TAIL = 5  # lines of a tool's output that stay in sight
 _PER_SECOND = 8

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from teal.core.series import Draft, Series
+from teal.core.migrations.draft import Draft, Series
 
 
 def planned(result: Series) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from teal import config
-from teal.core.series import Series
+from teal.core.migrations.draft import Series
+from teal.run.api import ByHand, Checked, Cleaned, Contracted, History, Outcome, Status, Upped
 from teal.run.migrate_results import MigrateChecked, Migrated, MigrateStatus
-from teal.run.results import ByHand, Checked, Cleaned, Contracted, History, Outcome, Status, Upped
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _RESULTS: dict[str, tuple[Any, str]] = {

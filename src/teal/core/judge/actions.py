@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from teal.core.header import NONE, Notes, read_notes
 from teal.core.judge.routines import Embedded, Routine, read_routine
 from teal.core.judge.values import Script
-from teal.core.syntax import (
+from teal.core.migrations.header import NONE, Notes, read_notes
+from teal.core.migrations.sql import (
     Node,
     Statement,
     Unreadable,

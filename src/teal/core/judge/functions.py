@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from teal.core.judge.actions import Action
-from teal.core.judge.known import Known
-from teal.core.syntax import function_names
+from teal.core.judge.context import Known
+from teal.core.migrations.sql import function_names
 
 _STABLE = """
 now transaction_timestamp statement_timestamp current_setting current_database current_schema current_user

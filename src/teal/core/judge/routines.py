@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from teal.core.syntax import Node, Unreadable, find, inside, kind_of, option, parse_plpgsql, words
+from teal.core.migrations.sql import Node, Unreadable, find, inside, kind_of, option, parse_plpgsql, words
 
 _ASSIGNMENT = re.compile(r'\s*([\w."\[\]]+)\s*:?=(.*)', re.S)
 _LOOPS = ("loop", "while", "fori", "fors", "dynfors", "forc", "foreach_a")

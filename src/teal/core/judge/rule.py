@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from teal.core.judge.actions import Action
-from teal.core.judge.known import Known
+from teal.core.judge.context import Known
 from teal.core.phase import Phase
 
 EXPAND, BACKFILL, CONTRACT, WINDOW = Phase.EXPAND, Phase.BACKFILL, Phase.CONTRACT, Phase.WINDOW

@@ -1,0 +1,165 @@
+"""Translates: Caddy's JSON configuration into the places where users reach a route through the snippet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+
+from teal.adapters.caddy.listening import Listener, listeners
+from teal.core.model.compose import Node, mapping, sequence, text
+from teal.ports import Entry
+
+# The snippet's address as Caddy's configuration and its counts spell it.
+ROUTED = re.compile(r"(?P<route>[\w.-]+)\{teal\.suffix\}\{http\.vars\.teal_dot\}:(?P<port>\d{1,5})")
+_MAIN = frozenset({"host", "path"})  # matchers that a request of Teal's can be made to meet
+_DEEPEST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """What a request must look like to come this far."""
+
+    host: str = ""
+    path: str = ""
+    base: str = ""  # what was stripped from the path on the way
+    sure: bool = True  # False where something else decides too: a header, a method, an exact path, a login
+    exact: bool = False  # only that path leads further, and nothing below it
+    guarded: bool = False  # by a login
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One upstream of one ``reverse_proxy``, and how it is reached."""
+
+    where: _Where
+    dial: str
+    judged: bool  # Caddy watches the upstream's health
+
+
+def entries(config: Node) -> tuple[Entry, ...]:
+    """Return where users reach each route through the snippet, in the order of the file.
+
+    Places where something else decides too (a header, a method, a login) are left out, unless a route has no other.
+    """
+    found = [pair for listener in listeners(config) for pair in _entries(listener)]
+    plain = {entry.route for entry, sure in found if sure}
+    return tuple(dict.fromkeys(entry for entry, sure in found if sure or entry.route not in plain))
+
+
+def routes(config: Node) -> tuple[tuple[str, int], ...]:
+    """Return each NAME and PORT for which *config* imports the snippet, wherever that stands."""
+    named = filter(None, map(ROUTED.fullmatch, texts_in(config)))
+    return tuple(dict.fromkeys((each["route"], int(each["port"])) for each in named))
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Yield every text in a value, however deep."""
+    if isinstance(value, str):
+        yield value
+    children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    for child in children:
+        yield from texts_in(child)
+
+
+def admin(config: Node) -> str:
+    """Return where the admin endpoint listens, "" where it is off."""
+    settings = mapping(config.get("admin"))
+    return "" if settings.get("disabled") else text(settings.get("listen")) or "127.0.0.1:2019"
+
+
+def trusts(value: object) -> bool:
+    """Tell whether anything in a configuration believes what a proxy in front says of its users."""
+    if isinstance(value, Mapping):
+        return bool(value.get("trusted_proxies")) or any(map(trusts, value.values()))
+    return isinstance(value, list) and any(map(trusts, value))
+
+
+def unfit(config: Node) -> tuple[str, ...]:
+    """Return the routes whose health Caddy judges: its verdict on one color would hit the other too."""
+    found = (found for listener in listeners(config) for found in _walk(listener, listener.routes, _Where()))
+    routed = (ROUTED.fullmatch(each.dial) for each in found if each.judged)
+    return tuple(dict.fromkeys(named["route"] for named in routed if named))
+
+
+def _entries(listener: Listener) -> Iterator[tuple[Entry, bool]]:
+    for found in _walk(listener, listener.routes, _Where()):
+        if named := ROUTED.fullmatch(found.dial):
+            where = found.where
+            path = where.path.rstrip("/")
+            name, port = named["route"], int(named["port"])
+            entry = Entry(name, port, listener.port, listener.tls, where.host, path, where.exact, where.guarded)
+            yield entry, where.sure
+
+
+def _walk(server: Listener, routes: Iterable[object], where: _Where, depth: int = 0) -> Iterator[_Found]:
+    """Yield every upstream below *routes*; a handler may change where the ones after it stand."""
+    if depth > _DEEPEST:
+        return
+    for route in map(mapping, routes):
+        handlers = [mapping(handler) for handler in sequence(route.get("handle"))]
+        if not is_ask(route):
+            for here in _matched(where, sequence(route.get("match"))):
+                yield from _through(server, handlers, here, depth)
+        where = _after(where, handlers) if "match" not in route else where
+
+
+def _through(server: Listener, handlers: Iterable[Node], where: _Where, depth: int) -> Iterator[_Found]:
+    for handler in handlers:
+        match handler.get("handler"):
+            case "subroute":
+                yield from _walk(server, sequence(handler.get("routes")), where, depth + 1)
+            case "invoke":
+                named = mapping(server.named.get(text(handler.get("name"))))
+                yield from _walk(server, [named] if named else [], where, depth + 1)
+            case "reverse_proxy":
+                judged = "health_checks" in handler
+                dials = (text(mapping(upstream).get("dial")) for upstream in sequence(handler.get("upstreams")))
+                yield from (_Found(where, dial, judged) for dial in dials)
+        where = _after(where, [handler])
+
+
+def _after(where: _Where, handlers: Iterable[Node]) -> _Where:
+    """Return where a request stands that has passed *handlers*."""
+    for handler in handlers:
+        if prefix := text(handler.get("strip_path_prefix")):
+            where = replace(where, base=where.base + prefix, path=where.base + prefix)
+        if _is_guard(handler):
+            where = replace(where, sure=False, guarded=True)
+    return where
+
+
+def _is_guard(handler: Node) -> bool:
+    """Tell whether the handler lets only some requests pass: a password, or ``forward_auth``."""
+    asks = handler.get("handler") == "reverse_proxy" and bool(handler.get("handle_response"))
+    return handler.get("handler") == "authentication" or asks
+
+
+def is_ask(route: Node) -> bool:
+    """Tell whether this is the snippet's own way to the admin endpoint."""
+    return any("X-Teal-Ask" in mapping(mapping(one).get("header")) for one in sequence(route.get("match")))
+
+
+def _matched(where: _Where, sets: Iterable[object]) -> Iterator[_Where]:
+    """Yield where a request may stand behind matcher sets: one for each host and path that they name."""
+    alternatives = [mapping(one) for one in sets]
+    if not alternatives:
+        yield where
+    for one in alternatives:
+        hosts = [text(host) for host in sequence(one.get("host"))] or [where.host]
+        paths = [text(path) for path in sequence(one.get("path"))] or [""]
+        sure = where.sure and one.keys() <= _MAIN
+        for host, pattern in product(hosts, paths):
+            yield _narrowed(replace(where, host=host, sure=sure), pattern)
+
+
+def _narrowed(where: _Where, pattern: str) -> _Where:
+    """Return *where* behind a path pattern: ``/api/*`` and ``/api*`` are prefixes, of all others one path is taken."""
+    if not pattern or pattern in {"*", "/*"}:
+        return where
+    prefix = pattern.removesuffix("*")
+    if pattern.endswith("*") and "*" not in prefix:
+        return replace(where, path=where.base + prefix.rstrip("/"))
+    one = pattern.replace("*", "teal")
+    return replace(where, path=f"{where.base}/{one.removeprefix('/')}", sure=False, exact=True)

@@ -1,0 +1,1 @@
+"""Docker Compose, called as a command."""

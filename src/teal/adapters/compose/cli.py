@@ -1,0 +1,247 @@
+"""Translates: what Teal wants of Docker Compose into its command line, and its failures into errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from teal import ports
+from teal.adapters import process
+from teal.adapters.compose import one_shot
+from teal.adapters.docker_hints import hint
+from teal.core.rendering.service import NEEDED
+from teal.errors import BuildFailed, ConfigError, Failed, TealError, Unavailable
+from teal.ports import Due, Told
+
+OLDEST = (2, 24)
+SHOWN = 40  # last lines of a failed command that are shown
+_MADE_ANEW = re.compile(r"Container (\S+) +Recreate\b")
+_TAKEN_DOWN = re.compile(r"Network (\S+) +Remov(?:ed|ing)")
+_WARNED = re.compile(r'level=warning msg="((?:[^"\\]|\\.)*)"')
+_UNSET = re.compile(r'^The "\w+" variable is not set')  # said once, when the files are read
+_LEFT = re.compile(r'Volume "([^"]+)" exists but doesn')
+# What a dry run says, once it has seen to the networks, of a service that shares another's namespace or volumes: it
+# hasn't made that one.
+_ONLY_TRIED = re.compile(r"cannot share \w+(?: namespace)? with service \S+ container missing")
+_ABOVE = "its own words are above"
+_LOGIN = "is its name right, and does it need a `docker login`?"
+NO_COMPOSE = re.compile(r"is not a docker command|unknown command: docker|Usage:\s+docker \[OPTIONS\] COMMAND")
+NO_ENGINE = re.compile(r"Cannot connect to the Docker daemon|permission denied while trying to connect")
+
+
+class DockerCompose(ports.Compose):
+    """``docker compose``: the owner's own files as the owner would run them, rendered ones in isolation."""
+
+    def __init__(
+        self, options: Sequence[str], *, cwd: str, environ: Mapping[str, str], remarked: Iterable[str] = ()
+    ) -> None:
+        """Take the owner's global *options* (``-f``, ``-p``, …), working directory and environment.
+
+        What Compose has *remarked* about the files when they were read is not told again.
+        """
+        self._remarked = set(remarked)
+        self._options = tuple(options)
+        self._cwd = cwd
+        self._environ = {**environ, "PWD": cwd}
+        self._clean = clean(environ)
+        self._version: tuple[int, ...] = ()
+
+    async def create(self, project: str, file: str, *, told: Told) -> None:
+        """Create all containers of a rendered file, started none; images are there already."""
+        argv = (*rendered(project, file), "create", "--no-build", "--pull", "never")
+        await self._alone(argv, told, Failed(f"Compose can't create the containers of {project}", hint=_ABOVE))
+
+    async def create_plain(self, services: Sequence[str], *, told: Told) -> None:
+        """Create the owner's plain containers of *services* that don't run and no others, started none.
+
+        Of the images that are there: what Compose would build or pull now is not what was asked for.
+        """
+        running = await self._owners("ps", "--services", "--status", "running")
+        wanted = [service for service in services if service not in running.lines]
+        if wanted:
+            argv = ("up", "--no-start", "--no-deps", "--no-build", "--pull", "never", *wanted)
+            await self._owners(
+                *argv, told=self._once(told), failure=Failed(f"Compose can't create {', '.join(wanted)}", hint=_ABOVE)
+            )
+
+    async def up_shared(self, services: Sequence[str], *, update: bool, told: Told, grace: int = 0) -> None:
+        """Create and start the owner's *services* alone; leave existing ones as they are unless *update*.
+
+        What is replaced has *grace* seconds to end, where it is given; else what its definition or Docker gives it.
+        """
+        options = [*([] if update else ["--no-recreate"]), *(["--timeout", str(grace)] if grace else [])]
+        argv = ("up", "--detach", "--no-deps", *options, *services)
+        failure = Failed(f"Compose can't start the shared services {', '.join(services)}", hint=_ABOVE)
+        await self._owners(*argv, told=self._once(told), failure=failure)
+
+    async def due(self, services: Sequence[str]) -> Due:
+        """Return what ``up`` of *services* would do to what is there; nothing is changed, and no registry is asked.
+
+        Only Compose knows: its hash of a definition counts otherwise in ``config --hash`` than in ``up``, and it makes
+        a container anew for another image, network or volume, too.
+        """
+        if not services:
+            return Due()
+        lines: list[str] = []
+        # Not started, since a dry run can put no secret into a container that it has not made.
+        argv = ("--dry-run", "--progress", "plain", "up", "--no-start", "--no-deps", "--no-build", "--pull", "never")
+        failure = Failed(f"Compose can't say what a start of {', '.join(services)} would change", hint=_ABOVE)
+        try:
+            await self._owners(*argv, *services, told=lines.append, failure=failure)
+        except Failed:
+            if not any(_ONLY_TRIED.search(line) for line in lines):
+                raise
+        text = "\n".join(lines)
+        return Due(
+            frozenset(_MADE_ANEW.findall(text)),
+            tuple(dict.fromkeys(_TAKEN_DOWN.findall(text))),
+            tuple(dict.fromkeys(_LEFT.findall(text))),
+        )
+
+    async def build(self, services: Sequence[str], *, told: Told) -> None:
+        """Build the images of *services* and no others."""
+        failure = BuildFailed(f"the build of {', '.join(services)} failed")
+        try:
+            await self._owners("--progress", "plain", "build", *services, told=self._once(told), failure=failure)
+        except BuildFailed as error:
+            error.message = f"the build of {', '.join(culprits(error.detail, services))} failed"
+            raise
+
+    async def pull(self, services: Sequence[str], *, told: Told) -> None:
+        """Pull the images of *services* and no others."""
+        failure = BuildFailed(f"the images of {', '.join(services)} can't be pulled", hint=_LOGIN)
+        await self._owners("--progress", "plain", "pull", *services, told=self._once(told), failure=failure)
+
+    async def pull_images(self, references: Sequence[str], *, told: Told) -> None:
+        """Pull images by name, as the owner would."""
+        for reference in references:
+            failure = BuildFailed(f"the image {reference}, which a service mounts, can't be pulled", hint=_LOGIN)
+            argv = ("docker", "pull", reference)
+            await _run(argv, cwd=self._cwd, env=self._environ, told=told, failure=failure)
+
+    async def run_once(
+        self, project: str, file: str, service: str, *, name: str, told: Told, only_output: bool = False
+    ) -> int:
+        """Run a one-shot of a rendered file to its end in a container of its own; return its exit status.
+
+        The container *name* outlives Teal: one that a killed run left of the same definition is waited for, or
+        its success taken; any other is made anew, once it has ended. It is kept on failure, removed otherwise.
+        """
+        await self._checked()
+        whole, definition = rendered(project, file), one_shot.digest(file)
+        docker = self._output if only_output else self._docker
+        status = await one_shot.run(docker, whole, service, name=name, definition=definition, told=told)
+        if status != 0 and only_output:
+            await self._docker(("logs", "--tail", str(SHOWN), name), told=told)
+        return status
+
+    async def version(self) -> tuple[int, ...]:
+        """Return Compose's version; ``Unavailable`` where there is none, or one that is too old."""
+        ended = await self._docker(
+            ("compose", "version", "--short"),
+            failure=Unavailable("Compose does not answer", hint="see: docker compose version"),
+        )
+        return read_version(ended.text)
+
+    async def _checked(self) -> None:
+        self._version = self._version or await self.version()
+
+    async def _owners(self, *argv: str, told: Told | None = None, failure: TealError | None = None) -> process.Ended:
+        """Run a command on the owner's own files, as the owner would."""
+        await self._checked()
+        failure = failure or Failed("Compose does not accept the stack's files", hint=_ABOVE)
+        whole = ("docker", "compose", *self._options, *argv)
+        return await _run(whole, cwd=self._cwd, env=self._environ, told=told, failure=failure)
+
+    def _once(self, told: Told) -> Told:
+        """Return *told* for one more command on the same files; of what Compose warns again and again it hears once."""
+
+        def tell(line: str) -> None:
+            found = _WARNED.search(line)
+            said = found[1].replace('\\"', '"') if found else ""
+            if not found or not (said in self._remarked or _UNSET.search(said)):
+                self._remarked |= {said} if found else set()
+                told(line)
+
+        return tell
+
+    async def _alone(self, argv: Sequence[str], told: Told, failure: TealError) -> process.Ended:
+        """Run a command on a rendered file, away from the owner's environment."""
+        await self._checked()
+        return await self._docker(argv, told=told, failure=failure)
+
+    async def _docker(
+        self, argv: Sequence[str], *, told: Told | None = None, failure: TealError | None = None
+    ) -> process.Ended:
+        """Run a docker command away from the owner's environment; without *failure* its status is for the caller."""
+        return await _run(("docker", *argv), cwd="/", env=self._clean, told=told, failure=failure)
+
+    async def _output(
+        self, argv: Sequence[str], *, told: Told | None = None, failure: TealError | None = None
+    ) -> process.Ended:
+        """Run a docker command of whose streams only the standard output is told; the others keep both."""
+        errors = told is None
+        return await _run(("docker", *argv), cwd="/", env=self._clean, told=told, failure=failure, errors=errors)
+
+
+def read_version(text: str) -> tuple[int, ...]:
+    """Return the version in Compose's answer; ``Unavailable`` for one that is too old."""
+    found = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
+    version = tuple(int(part) for part in found.groups()) if found else ()
+    if version < OLDEST:
+        raise Unavailable(
+            f"Docker Compose {text.strip()} is too old",
+            hint=f"update its plugin to {OLDEST[0]}.{OLDEST[1]} or newer, better the newest",
+        )
+    return version
+
+
+def culprits(text: str, services: Sequence[str]) -> tuple[str, ...]:
+    """Return those of *services* whose build failed by what the builder said, all where it names none."""
+    named = set(re.findall(r"^target (\S+): failed to solve", text, re.M))
+    return tuple(service for service in services if service in named) or tuple(services)
+
+
+def rendered(project: str, file: str) -> tuple[str, ...]:
+    """Return ``compose`` with the options that read *file* and nothing else; its paths are absolute."""
+    return ("compose", "--project-name", project, "--file", file, "--env-file", "/dev/null")
+
+
+def clean(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what is left of *environ* for rendered files."""
+    return {name: value for name, value in environ.items() if NEEDED.fullmatch(name)}
+
+
+async def _run(
+    argv: Sequence[str],
+    *,
+    cwd: str,
+    env: Mapping[str, str],
+    told: Told | None,
+    failure: TealError | None,
+    errors: bool = True,
+) -> process.Ended:
+    """Run *argv*; where it fails, raise *failure* with its last lines, or what is behind it."""
+    try:
+        ended = await process.run(argv, cwd=cwd, env=env, told=told, errors=errors)
+    except FileNotFoundError as error:
+        if error.filename == cwd:
+            raise ConfigError(f"the directory {cwd} does not exist", hint="go to the stack's folder") from error
+        raise Unavailable(
+            "there is no docker command", hint="install the Docker Engine and its Compose plugin"
+        ) from error
+    if ended.status != 0 and failure is not None:
+        raise told_why(failure, ended)
+    return ended
+
+
+def told_why(failure: TealError, ended: process.Ended) -> TealError:
+    """Return *failure* with the command's last words, or the error that explains it better."""
+    if NO_COMPOSE.search(ended.text):
+        return Unavailable("docker has no Compose plugin", hint=f"install it, {OLDEST[0]}.{OLDEST[1]} or newer")
+    detail = "\n".join([line for line in ended.lines if line.strip()][-SHOWN:])
+    if NO_ENGINE.search(ended.text):
+        return Unavailable("Compose does not reach the Docker Engine", hint="see: docker info", detail=detail)
+    failure.hint = hint(ended.text) or failure.hint
+    failure.detail = detail or f"it ended with status {ended.status} and said nothing"
+    return failure

@@ -1,0 +1,103 @@
+"""Translates: a one-shot into a container that outlives Teal, so that a kill neither repeats nor doubles it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from teal.adapters.process import Ended
+from teal.errors import Failed, TealError
+from teal.ports import Told
+
+_FOUND = re.compile(r"([a-z]+) (-?\d{1,9}) ?(\w*)")
+DEFINITION = "teal.definition"  # digest of the file that a one-shot was made from
+
+
+class Docker(Protocol):
+    """A docker that runs commands."""
+
+    async def __call__(
+        self, argv: Sequence[str], *, told: Told | None = None, failure: TealError | None = None
+    ) -> Ended:
+        """Run ``docker`` *argv*; where it fails, *failure* is raised, if given."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The container of an earlier attempt; all empty for none."""
+
+    state: str = ""
+    status: int = 0
+    definition: str = ""
+
+    @property
+    def running(self) -> bool:
+        """Tell whether it runs now."""
+        return self.state == "running"
+
+    def serves(self, definition: str) -> bool:
+        """Tell whether it does, or has done, what *definition* asks for."""
+        return self.definition == definition and (self.running or (self.state == "exited" and self.status == 0))
+
+
+def digest(file: str) -> str:
+    """Return what tells the definition in *file* from others."""
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
+async def run(docker: Docker, compose: Sequence[str], service: str, *, name: str, definition: str, told: Told) -> int:
+    """Run *service* in container *name*, or find it there; return its exit status. Cancelled, it is stopped."""
+    found = await _found(docker, name)
+    if found.running:
+        told(f"{name} still runs since an earlier attempt: waiting for its end")
+    try:
+        if not found.serves(definition):
+            await _renew(docker, found, name)
+            await _start(docker, compose, service, name, definition)
+        await docker(("logs", "--follow", name), told=told)
+        status = await _ended(docker, name)
+    except asyncio.CancelledError:
+        await asyncio.shield(docker(("stop", name)))
+        raise
+    if status == 0:
+        await docker(("rm", "--volumes", name))
+    return status
+
+
+async def _found(docker: Docker, name: str) -> Found:
+    show = f'{{{{.State.Status}}}} {{{{.State.ExitCode}}}} {{{{index .Config.Labels "{DEFINITION}"}}}}'
+    ended = await docker(("container", "inspect", "--format", show, name))
+    found = _FOUND.fullmatch(ended.lines[-1]) if ended.status == 0 and ended.lines else None
+    return Found(found[1], int(found[2]), found[3]) if found else Found()
+
+
+async def _renew(docker: Docker, found: Found, name: str) -> None:
+    """Make room for a new one; what still runs was asked for by another definition, and is let finish."""
+    if found.running:
+        await _ended(docker, name)
+    await docker(("rm", "--force", "--volumes", name))
+
+
+async def _start(docker: Docker, compose: Sequence[str], service: str, name: str, definition: str) -> None:
+    options = ("--detach", "--no-deps", "--use-aliases", "--no-TTY", "--interactive=false", "--name", name)
+    label = ("--label", f"{DEFINITION}={definition}")
+    failure = Failed(f"the one-shot {service} can't be started", hint="Docker's own words are above")
+    await docker((*compose, "run", *options, *label, service), failure=failure)
+
+
+async def _ended(docker: Docker, name: str) -> int:
+    """Return the exit status once it has ended: its log may end before it, or not be readable at all."""
+    ended = await docker(("wait", name))
+    if ended.status == 0 and ended.lines and ended.lines[-1].isdecimal():
+        return int(ended.lines[-1])
+    raise Failed(
+        f"the one-shot {name} was removed while it ran: nobody knows how it ended",
+        hint="look whether its work is done, then deploy again",
+        detail=ended.text,
+    )

@@ -1,0 +1,1 @@
+"""What Teal keeps on disk: journal, releases, lock, backup of open contracts."""

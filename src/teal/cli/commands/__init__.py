@@ -1,0 +1,1 @@
+"""The commands, by topic; each module loads only when one of its commands is run."""

@@ -1,0 +1,146 @@
+"""The everyday words of Compose on the active color: ps, exec, run, logs, compose."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+
+import click
+
+from teal.cli.commands.compose_args import Place, Words, split, take_apart, unknown
+from teal.cli.group import Command, PassingCommand
+from teal.cli.options import Purpose
+from teal.cli.places import Places, find
+from teal.cli.runner import run
+from teal.cli.session import Session
+from teal.core.model.side import COLORS
+from teal.errors import ConfigError
+
+COLOR = click.option("--color", type=click.Choice([str(color) for color in COLORS]), help="Not the active one.")
+_ARGS = click.argument("args", nargs=-1, type=click.UNPROCESSED)
+
+
+def places(session: Session, color: str | None) -> Places:
+    """Return where the words go."""
+
+    async def found() -> Places:
+        async with session.open(Purpose.LOOK) as opened:
+            return await find(session, opened, color)
+
+    return run(found())
+
+
+def environment(place: Place) -> dict[str, str]:
+    """Return the environment for Compose; nothing of the shell's may change what a rendering means."""
+    if not place.file:
+        return dict(os.environ)
+    return {name: value for name, value in os.environ.items() if not name.startswith("COMPOSE_")}
+
+
+def told(words: Words, found: Places) -> list[tuple[Place, Words]]:
+    """Return which place is told what; ``ConfigError`` for a service that the stack hasn't."""
+    strange = unknown(words, found.every)
+    if strange:
+        names = sorted({name for place in found.every for name in place.keys})
+        raise ConfigError(f"the stack has no service {strange[0]}", hint=f"there are: {', '.join(names)}")
+    return split(words, found.every)
+
+
+def hand_on(session: Session, given: Sequence[tuple[Place, Words]]) -> int:
+    """Become Compose; where several projects are meant, run one for each side by side and return the worst status."""
+    if len(given) == 1:
+        place, words = given[0]
+        session.become(place.argv(words), environment(place))
+        return 0
+    running = [subprocess.Popen(place.argv(words), env=environment(place)) for place, words in given]
+    return max(abs(each.wait()) for each in running)
+
+
+@click.command("exec", cls=PassingCommand, example="teal exec web python manage.py shell")
+@COLOR
+@_ARGS
+@click.pass_obj
+def exec_(session: Session, /, *, color: str | None, args: tuple[str, ...]) -> int:
+    """Run a command in a running container: teal exec [OPTIONS of docker compose exec] SERVICE COMMAND …
+
+    SERVICE is the name in your own files; a shared service works, too.
+    """
+    return hand_on(session, told(take_apart(("exec", *args)), places(session, color)))
+
+
+@click.command("run", cls=PassingCommand, example="teal run --rm web python manage.py migrate --plan")
+@COLOR
+@_ARGS
+@click.pass_obj
+def run_(session: Session, /, *, color: str | None, args: tuple[str, ...]) -> int:
+    """Run a command in a new container of the active release: teal run [OPTIONS] SERVICE COMMAND …
+
+    The image and the configuration are those of the release, one-shots included.
+    """
+    return hand_on(session, told(take_apart(("run", *args)), places(session, color)))
+
+
+@click.command(cls=PassingCommand, example="teal compose --color green top web")
+@COLOR
+@_ARGS
+@click.pass_obj
+def compose(session: Session, /, *, color: str | None, args: tuple[str, ...]) -> int:
+    """Run any docker compose command on a color, with its own rendering; services go by the names in your files."""
+    return hand_on(session, split(take_apart(args), places(session, color).every))
+
+
+@click.command(cls=PassingCommand, example="teal ps\nteal ps --color green web")
+@COLOR
+@_ARGS
+@click.pass_obj
+def ps(session: Session, /, *, color: str | None, args: tuple[str, ...]) -> int:
+    """List the containers of the active color and the shared services, as docker compose ps does."""
+    found = places(session, color)
+    words = take_apart(("ps", *(["--format", "json"] if session.json else []), *args))
+    if words.services or len(found.every) == 1:
+        return hand_on(session, told(words, found))
+    statuses = [subprocess.run(p.argv(words), env=environment(p), check=False).returncode for p in _shown(found)]
+    return max(statuses)
+
+
+def _shown(found: Places) -> tuple[Place, ...]:
+    return (found.every[0], found.plain)
+
+
+@click.command(cls=Command, example="teal logs web --follow\nteal logs --color green --tail 50")
+@click.argument("services", nargs=-1)
+@COLOR
+@click.option("-f", "--follow", is_flag=True, help="Go on as new lines come.")
+@click.option("-n", "--tail", metavar="LINES", default="", help="Only the last lines of each.")
+@click.option("--since", metavar="TIME", default="", help="Only since then, like 10m.")
+@click.option("-t", "--timestamps", is_flag=True, help="With the time of each line.")
+@click.pass_obj
+def logs(
+    session: Session, /, *, services: tuple[str, ...], color: str | None, follow: bool, timestamps: bool, **named: str
+) -> int:
+    """Show the logs of a color's services, of the active one unless told; shared services by their name."""
+    words = ["logs", *(["--follow"] if follow else []), *(["--timestamps"] if timestamps else [])]
+    words += [part for name, value in named.items() if value for part in (f"--{name}", value)]
+    given = told(Words(tuple(words), services), places(session, color))
+    return _logs_as_json(given) if session.json else hand_on(session, given)
+
+
+def _logs_as_json(given: Sequence[tuple[Place, Words]]) -> int:
+    """Print each line as an object; Compose itself has no such format."""
+    import json
+
+    status = 0
+    for place, words in given:
+        argv = place.argv(Words((words.before[0], "--no-color", *words.before[1:]), words.services))
+        with subprocess.Popen(argv, env=environment(place), stdout=subprocess.PIPE, text=True, errors="replace") as log:
+            assert log.stdout is not None
+            for line in log.stdout:
+                container, bar, text = line.rstrip("\n").partition(" | ")
+                found = {"container": container.strip(), "line": text} if bar else {"container": "", "line": container}
+                click.echo(json.dumps(found, ensure_ascii=False))
+        status = max(status, abs(log.returncode))
+    return status
+
+
+COMMANDS = {"exec": exec_, "run": run_, "compose": compose, "ps": ps, "logs": logs}

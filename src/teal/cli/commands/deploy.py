@@ -1,0 +1,169 @@
+"""The commands that change which release serves: deploy, plan, rollback, leave, cleanup."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from teal.cli.group import Command
+from teal.cli.options import Purpose
+from teal.cli.results import answer, confirm, consent
+from teal.cli.runner import look, nobody, perform
+from teal.cli.session import Session
+from teal.cli.timeouts import TIMES, with_options
+from teal.core.choices import Strategy
+from teal.errors import Refused
+from teal.run.options import DeployOptions
+
+if TYPE_CHECKING:
+    from teal.run.api import Outcome
+
+_BUILDS = (
+    click.option("--pull", "build", flag_value="pull", help="Pull images that are not built; build the others."),
+    click.option("--no-build", "build", flag_value="none", help="Take the images that are there."),
+    click.option("--force", is_flag=True, help="Deploy although nothing changed."),
+    click.option("--force-memory", is_flag=True, help="Deploy although memory looks too small for two colors."),
+    click.option("--strategy", type=click.Choice(get_args(Strategy)), default="blue-green", show_default=True),
+)
+_KEEP = click.option("--keep", is_flag=True, help="Leave the old color running, for an instant rollback.")
+_DRY = click.option("--dry-run", is_flag=True, help="Print the steps and change nothing.")
+
+
+class _ReleaseNumber(click.IntRange):
+    """The number of a release, called so in errors."""
+
+    name = "release number"
+
+
+@click.command(cls=Command, example="teal deploy --health-timeout 5m")
+@with_options(*_BUILDS, _KEEP, _DRY, *TIMES)
+@click.pass_obj
+def deploy(
+    session: Session,
+    /,
+    *,
+    build: str | None,
+    **choices: Any,
+) -> None:
+    """Roll the stack to a new release.
+
+    Builds, starts the new color beside the old one, waits until it has proved itself, switches all routes at once,
+    drains and retires the old color. Before the switch any failure, or Ctrl-C, leaves the active color as it was.
+    """
+    _deploy(session, DeployOptions(build=build or "build", **choices))  # type: ignore[arg-type]
+
+
+@click.command(cls=Command, example="teal plan")
+@with_options(*_BUILDS, _KEEP, *TIMES)
+@click.pass_obj
+def plan(session: Session, /, *, build: str | None, **choices: Any) -> None:
+    """Print the steps that `teal deploy` would take, and change nothing."""
+    _deploy(session, DeployOptions(build=build or "build", dry_run=True, **choices))  # type: ignore[arg-type]
+
+
+def _deploy(session: Session, options: DeployOptions) -> None:
+    from teal.cli.show.deploy import outcome
+
+    if options.dry_run:
+        result = look(
+            session, Purpose.JUDGE, lambda library, ports, stack: library.deploy(ports, stack, options, nobody)
+        )
+    else:
+        result = perform(session, lambda library, ports, stack, watch: library.deploy(ports, stack, options, watch))
+    answer(session, result, outcome)
+
+
+@click.command(cls=Command, example="teal rollback\nteal rollback 12")
+@click.argument("release", type=_ReleaseNumber(min=1), required=False)
+@with_options(_KEEP, _DRY, *TIMES)
+@click.pass_obj
+def rollback(session: Session, /, *, release: int | None, dry_run: bool, keep: bool) -> None:
+    """Bring the previous release, or an older kept RELEASE, back with its own images and configuration."""
+    from teal.cli.show.deploy import outcome
+
+    if dry_run:
+        result = look(
+            session,
+            Purpose.LOOK,
+            lambda library, ports, stack: library.rollback(ports, stack, release, nobody, dry_run=True, keep=keep),
+        )
+    else:
+        result = perform(
+            session,
+            lambda library, ports, stack, watch: library.rollback(ports, stack, release, watch, keep=keep),
+            Purpose.RETURN,
+        )
+    answer(session, result, outcome)
+
+
+@click.command(cls=Command, example="teal leave --dry-run\nteal leave")
+@with_options(_DRY, *TIMES)
+@click.option("-y", "--yes", is_flag=True, help="Don't ask, though today's files change what users get.")
+@click.pass_obj
+def leave(session: Session, /, *, dry_run: bool, yes: bool) -> None:
+    """Go back to the plain stack, as `docker compose up` runs it, by the same switch and drain.
+
+    Takes the images of the active release. Where today's files would change what users get, it says what, and asks.
+    """
+    from teal.cli.show.deploy import differing, outcome
+
+    agreed = yes
+    if dry_run or not yes:
+        would = _would_leave(session, dry_run=dry_run)
+        if dry_run and would:
+            answer(session, would, outcome)
+            return
+        if would and would.differs:
+            click.echo(differing(would.differs), err=True)
+            consent(session, "Leave all the same?", refusal=f"`leave` would change {'; '.join(would.differs)}")
+            agreed = True
+    result = perform(session, lambda library, ports, stack, watch: library.leave(ports, stack, watch, agreed=agreed))
+    answer(session, result, outcome)
+
+
+def _would_leave(session: Session, *, dry_run: bool) -> Outcome | None:
+    """Return what a leave would do; None where that shows only after an interrupted command has been put right."""
+    try:
+        return look(
+            session, Purpose.JUDGE, lambda library, ports, stack: library.leave(ports, stack, nobody, dry_run=True)
+        )
+    except Refused:
+        if dry_run:
+            raise
+        return None
+
+
+@click.command(cls=Command, example="teal cleanup --dry-run")
+@_DRY
+@click.option("-y", "--yes", is_flag=True, help="Don't ask.")
+@click.pass_obj
+def cleanup(session: Session, /, *, dry_run: bool, yes: bool) -> None:
+    """Remove inactive containers, failed colors and releases that the policy no longer keeps.
+
+    What serves, what is shared and what isn't this stack's is never touched.
+    """
+    from teal.cli.show.deploy import cleaned
+
+    if dry_run or not (yes or session.json):
+        would = look(
+            session, Purpose.LOOK, lambda library, ports, stack: library.cleanup(ports, stack, nobody, dry_run=True)
+        )
+        if dry_run:
+            answer(session, would, cleaned)
+            return
+        if would.containers or would.releases or would.networks:
+            click.echo(cleaned(would), err=session.quiet)
+            confirm("Remove them?")
+    answer(
+        session,
+        perform(
+            session,
+            lambda library, ports, stack, watch: library.cleanup(ports, stack, watch, dry_run=False),
+            Purpose.RETURN,
+        ),
+        cleaned,
+    )
+
+
+COMMANDS = {"deploy": deploy, "plan": plan, "rollback": rollback, "leave": leave, "cleanup": cleanup}

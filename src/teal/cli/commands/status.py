@@ -1,0 +1,59 @@
+"""The commands that only look: status, history, check."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from teal.cli.group import Command
+from teal.cli.options import Purpose
+from teal.cli.results import answer
+from teal.cli.runner import look
+from teal.cli.session import Session
+
+if TYPE_CHECKING:
+    from teal.cli.library import Library
+    from teal.core.model.stack import Stack
+    from teal.run.api import History
+    from teal.run.ports import Ports
+
+
+@click.command(cls=Command, example="teal status --json")
+@click.pass_obj
+def status(session: Session, /) -> None:
+    """Say what the engine and the proxy show now: colors, releases, services, the lock, the way back."""
+    result = look(session, Purpose.LOOK, lambda library, ports, stack: library.status(ports, stack))
+    from teal.cli.show.status import status as show
+
+    answer(session, result, lambda found: show(found, now=time.time()))
+
+
+@click.command(cls=Command, example="teal history --limit 5")
+@click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many at most.")
+@click.pass_obj
+def history(session: Session, /, *, limit: int) -> None:
+    """List what has changed this stack: outcome and duration, the latest first."""
+    from teal.cli.show.status import history as show
+
+    async def rows(library: Library, ports: Ports, _: Stack) -> History:
+        from teal.run.api import History
+
+        return History(library.history(ports, limit))
+
+    answer(session, look(session, Purpose.LOOK, rows), show)
+
+
+@click.command(cls=Command, example="teal check")
+@click.pass_obj
+def check(session: Session, /) -> int:
+    """Judge configuration and machine without changing anything; exit status 1 where a deploy would be refused."""
+    from teal.cli.show.status import check as show
+
+    result = look(session, Purpose.JUDGE, lambda library, ports, stack: library.check(ports, stack))
+    answer(session, result, show)
+    return 0 if result.ready else 1
+
+
+COMMANDS = {"status": status, "history": history, "check": check}

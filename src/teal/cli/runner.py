@@ -1,0 +1,90 @@
+"""Runs a command of the library to its end: its events shown as they come, its signals passed on once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from teal.cli.options import Opened, Purpose
+from teal.cli.redaction import message
+from teal.cli.session import Session
+from teal.cli.signals import signals
+
+if TYPE_CHECKING:
+    from teal.cli.library import Library
+    from teal.core.model.stack import Stack
+    from teal.core.planning.events import Event
+    from teal.run.ports import Ports, Watch
+
+T = TypeVar("T")
+
+
+def perform(
+    session: Session,
+    action: Callable[[Library, Ports, Stack, Watch], Awaitable[T]],
+    purpose: Purpose = Purpose.CHANGE,
+) -> T:
+    """Open the stack for *purpose*, run *action* under a display of its events, return its result."""
+    from teal.cli.show.progress import display, is_living
+
+    watching: list[Watch] = []
+
+    async def whole() -> T:
+        async with session.open(purpose) as opened:
+            with _noted(opened, session), display(session) as watch:
+                watching.extend([watch] if is_living(session) else [])
+                return await action(session.library, opened.ports, opened.stack, watch)
+
+    return run(whole(), say=lambda text: _warn(watching, text))
+
+
+def _warn(watching: list[Watch], text: str) -> None:
+    """Say *text* within the picture, where there is one: a line beside it would tear it."""
+    from teal.core.planning.events import Said
+
+    if watching:
+        watching[0](Said("warning", text))
+    else:
+        click.echo(text, err=True)
+
+
+def look(session: Session, purpose: Purpose, action: Callable[[Library, Ports, Stack], Awaitable[T]]) -> T:
+    """Open the stack for *purpose*, run *action*, return its result."""
+
+    async def whole() -> T:
+        async with session.open(purpose) as opened:
+            with _noted(opened, session):
+                return await action(session.library, opened.ports, opened.stack)
+
+    return run(whole())
+
+
+@contextmanager
+def _noted(opened: Opened, session: Session) -> Iterator[None]:
+    """Say at the end what is to be known of the state directory."""
+    try:
+        yield
+    finally:
+        for note in opened.notes():
+            click.echo(f"note: {message(session.discreet(note))}", err=True)
+
+
+def nobody(_: Event) -> None:
+    """Watch without telling anyone."""
+
+
+def _print(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def run(work: Coroutine[Any, Any, T], *, say: Callable[[str], None] = _print) -> T:
+    """Run *work*; the first signal cancels it once, the second says that it is ending, the third leaves at once."""
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        task = loop.create_task(work)
+        with signals(loop, task, say):
+            return loop.run_until_complete(task)

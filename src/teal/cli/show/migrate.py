@@ -1,0 +1,87 @@
+"""Says how the schema stands, and what migrate did to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from teal.cli.show.deploy import planned
+from teal.cli.show.text import age, goes, paint, seconds, stamp
+from teal.run.migrate_results import FindingRow, MigrateChecked, Migrated, MigrateStatus, OpenRow, PendingRow
+
+_NEXT = {
+    "done": ("green", "all done"),
+    "broken": ("red", "broken"),
+    "expand": ("yellow", "expand is next: `teal deploy`, or `teal migrate expand`"),
+    "backfill": ("yellow", "a backfill is next: `teal migrate backfill`"),
+    "contract": ("yellow", "expanded; a contract is pending"),
+    "unknown": ("yellow", "unknown"),
+}
+
+
+def status(result: MigrateStatus, *, now: float) -> str:
+    """Return what is next, pending and open."""
+    ink, said = _NEXT[result.state]
+    said = f"{said}: {result.unknown}" if result.unknown else said
+    lines = [f"{paint(result.project, bold=True)}: {paint(said, ink)}"]
+    lines += [f"  pending: {_pending(result.pending)}"] if result.pending else []
+    if result.floor:
+        lines.append(f"  rollback floor: release {result.floor}")
+    lines += [f"  {line}" for each in result.open for line in opened(each, now)]
+    lines += [f"  excused: {each}" for each in result.excused]
+    return "\n".join([*lines, *(paint(f"! {problem}", "yellow") for problem in result.problems)])
+
+
+def _pending(rows: tuple[PendingRow, ...]) -> str:
+    return ", ".join(row.name if row.name.endswith(row.phase) else f"{row.name} ({row.phase})" for row in rows)
+
+
+def opened(row: OpenRow, now: float) -> Iterator[str]:
+    """Yield the lines of an open change."""
+    since = f"since release {row.release}, {stamp(row.opened)} ({age(row.opened, now)})"
+    yield f"open: {row.name}{goes(row.removes)}, {since}"
+    if row.due > now:
+        yield f"  waits for its contract_delay: {seconds(row.due - now)} more"
+    if not row.waits and row.due <= now:
+        yield f"  nothing stands in its way: teal migrate contract {row.name}"
+    for each in row.waits:
+        yield f"  waits for {each}"
+
+
+def checked(result: MigrateChecked) -> str:
+    """Return what would hurt, and the safe way."""
+    lines = [line for each in result.findings for line in _finding(each)]
+    count = f"{len(result.scripts)} script{'s' * (len(result.scripts) != 1)}"
+    safe = paint(f"✓ {count} judged, safe beside traffic", "green") if result.scripts else _nothing(result)
+    verdict = safe if result.safe else paint(f"✗ {count} judged: a deploy would refuse them", "red")
+    notes = [paint(f"  note: {note}", "yellow") for note in result.notes]
+    return "\n".join([*lines, f"{result.project}: {verdict}", *notes])
+
+
+def _nothing(result: MigrateChecked) -> str:
+    """Return what is true where nothing was judged."""
+    if result.unknown:
+        return paint(f"unknown: {result.unknown}", "yellow")
+    return "nothing was judged" if result.notes else "nothing is pending"
+
+
+def _finding(row: FindingRow) -> Iterator[str]:
+    place = f"{row.script}:{row.line}"
+    if row.excused is not None:
+        yield f"{paint('excused', dim=True)}: {place}: {row.why} ({row.rule}): {row.excused}"
+        return
+    yield f"{paint('error', 'red')}: {place}: {row.why} ({row.rule})"
+    yield f"  {row.remedy}"
+
+
+def migrated(result: Migrated) -> str:
+    """Return what was done, or would be."""
+    if result.outcome == "planned":
+        title = f"migrate {result.command} {result.project}"
+        due = f"\n  due: {_pending(result.pending)}" if result.pending else ""
+        return planned(title, result.steps) + due
+    said = {"done": "done", "unchanged": "nothing was due"}[result.outcome]
+    head = paint(f"✓ migrate {result.command} {result.project}: {said}", "green", bold=True)
+    took = "  ".join(f"{name} {seconds(each)}" for name, each in result.phases.items() if each >= 0.05)
+    healed = [f"put right first: {result.healed}"] if result.healed else []
+    notes = [paint(f"  note: {note}", "yellow") for note in result.notes]
+    return "\n".join([*healed, head, *([f"  {took}"] if took else []), *notes])

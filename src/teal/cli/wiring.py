@@ -1,0 +1,161 @@
+"""The only place that builds adapters: reads the stack, and puts everything that its commands touch in one bundle."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from teal import config
+from teal.adapters.engine import DockerEngine
+from teal.adapters.state.directory import DEFAULT, Home
+from teal.cli.options import Asked, Opened, Purpose, Times
+from teal.core.model.compose import environment_of, services_in
+from teal.core.model.side import Side
+from teal.core.model.stack import Stack, Tree
+from teal.errors import TealError
+
+if TYPE_CHECKING:
+    from teal.adapters.state.releases import ReleaseFolders
+    from teal.cli.redaction import Discretion
+
+
+@asynccontextmanager
+async def opened(asked: Asked, times: Times, purpose: Purpose, discreet: Discretion) -> AsyncIterator[Opened]:
+    """Yield the stack that is meant and its ports; where it is to be changed, its state directory is prepared."""
+    async with AsyncExitStack() as closing:
+        engine = DockerEngine.here(os.environ)
+        closing.push_async_callback(engine.close)
+        # Compose takes as long to read the files as Python to import the rest: they do it side by side.
+        stack, _ = await asyncio.gather(
+            _stack(asked, times, engine, purpose), asyncio.to_thread(_import_the_rest, purpose)
+        )
+        home = home_of(asked, stack.project)
+        if purpose in {Purpose.CHANGE, Purpose.RETURN}:
+            home.prepare()
+        yield _built(asked, stack, home, engine, discreet, closing)
+
+
+def home_of(asked: Asked, project: str) -> Home:
+    """Return where the state of *project* lies: as Compose finds the variable, in the environment or in ``.env``."""
+    return Home(Path(_found(asked).variables.get("TEAL_HOME") or DEFAULT).absolute(), project)
+
+
+def _found(asked: Asked) -> config.Found:
+    return config.find(_options(asked), os.environ)
+
+
+def _options(asked: Asked) -> config.Options:
+    return config.Options(asked.files, asked.project, asked.directory, asked.env_files, asked.profiles)
+
+
+async def _stack(asked: Asked, times: Times, engine: DockerEngine, purpose: Purpose) -> Stack:
+    overrides = config.Overrides(times.health_timeout, times.health_interval, times.drain_timeout)
+    kept = _kept(asked, overrides) if purpose in {Purpose.LOOK, Purpose.RETURN} else None
+    if kept is not None and purpose is Purpose.RETURN and _is_interrupted(asked, kept.project):
+        return await _with_models(kept, asked)
+    if kept is not None:
+        return kept
+    if purpose is Purpose.LOOK:
+        return await config.load(_options(asked), os.environ, only_plain=True)
+    from teal.adapters.caddy.adapt import Adapting
+
+    adapt = Adapting(engine, os.environ).adapted
+    return await config.load(_options(asked), os.environ, overrides=overrides, look=engine.image, adapt=adapt)
+
+
+def _kept(asked: Asked, overrides: config.Overrides) -> Stack | None:
+    """Return the stack as its latest kept release remembers it; None where there is none, or -f means other files."""
+    from teal.adapters.state.releases import ReleaseFolders
+
+    project = "" if asked.files else config.project_name(_options(asked), os.environ)
+    releases = ReleaseFolders(home_of(asked, project).releases).all() if project else ()
+    remembered = releases[-1].remembered if releases else None
+    if remembered is None:
+        return None
+    stack = remembered.stack
+    return replace(stack, settings=config.again(stack.settings, overrides, os.environ), directory=_directory(asked))
+
+
+def _is_interrupted(asked: Asked, project: str) -> bool:
+    """Tell whether a run of the stack did not end: the command that is asked for heals it first."""
+    from teal.adapters.state.journal import SqliteJournal
+
+    journal = SqliteJournal(home_of(asked, project).journal)
+    try:
+        return journal.unfinished() is not None
+    finally:
+        journal.close()
+
+
+async def _with_models(kept: Stack, asked: Asked) -> Stack:
+    """Return *kept* with the models of today's files, as far as they can be read: healing may need the database."""
+    try:
+        today = await config.load(_options(asked), os.environ, only_plain=True)
+    except TealError:
+        return kept
+    return replace(kept, models=today.models)
+
+
+def _kept_models(releases: ReleaseFolders) -> Iterator[Tree]:
+    """Yield the renderings of the kept releases: what they hold may show when one comes back."""
+    from teal.core.model.side import COLORS
+
+    for number in releases.numbers():
+        for file in (*(releases.rendering(number, side) for side in COLORS), releases.once(number)):
+            with suppress(OSError, ValueError):
+                yield json.loads(Path(file).read_bytes())
+
+
+def _directory(asked: Asked) -> str:
+    """Return the checkout in which the command was given: the color is published there."""
+    return str(_found(asked).directory)
+
+
+def _import_the_rest(purpose: Purpose) -> None:
+    import teal.adapters.caddy.proxy
+    import teal.adapters.compose.cli
+    import teal.run.commands.status
+
+    if purpose is not Purpose.LOOK:
+        import teal.run.commands.deploy  # noqa: F401
+
+
+def _built(
+    asked: Asked, stack: Stack, home: Home, engine: DockerEngine, discreet: Discretion, closing: AsyncExitStack
+) -> Opened:
+    from teal.adapters.caddy.adapt import adapt_words
+    from teal.adapters.caddy.proxy import CaddyProxy
+    from teal.adapters.clock import SystemClock
+    from teal.adapters.compose.cli import DockerCompose
+    from teal.adapters.host import Host
+    from teal.adapters.postgres import PostgresDatabases
+    from teal.adapters.state.journal import SqliteJournal
+    from teal.adapters.state.lock import FileLock
+    from teal.adapters.state.releases import ReleaseFolders
+    from teal.run.ports import Ports
+
+    where = os.getcwd()  # noqa: PTH109 (no disk asked)
+    service = services_in(stack.models.get(Side.PLAIN, {})).get(stack.proxy, {})
+    proxy = CaddyProxy(home.proxy, engine, adapt=adapt_words(service), environment=environment_of(service))
+    journal = SqliteJournal(home.journal, discreet=discreet)
+    closing.callback(journal.close)
+    releases = ReleaseFolders(home.releases)
+    discreet.learn(stack, *_kept_models(releases))
+    ports = Ports(
+        engine=engine,
+        compose=DockerCompose(asked.words(), cwd=where, environ=os.environ, remarked=stack.notes),
+        proxy=proxy,
+        releases=releases,
+        journal=journal,
+        lock=FileLock(home.lock),
+        clock=SystemClock(),
+        machine=Host(stack.directory, home, os.environ),
+        databases=PostgresDatabases(),
+    )
+    return Opened(ports, stack, lambda: (*journal.notes, *releases.notes))

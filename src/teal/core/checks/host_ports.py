@@ -1,0 +1,105 @@
+"""Decides: which ports of this machine change hands when a stack is adopted: who holds them, who wants them, who won't.
+
+A container that publishes a port keeps it for as long as it runs; a color publishes none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from teal.core.model.compose import mapping, number, sequence, services_in, text
+from teal.core.model.observed import Observed
+from teal.core.model.problem import Problem, error, warning
+from teal.core.model.side import Side
+from teal.core.model.stack import Stack
+from teal.errors import Refused
+
+_EVERYWHERE = {"", "0.0.0.0", "::", "[::]"}  # noqa: S104 (what Docker means by it)
+_HOW = "see docs/proxy.md#my-stack-has-no-caddy"
+
+
+class HostPort(NamedTuple):
+    """A TCP port at an address of this machine, "" for every address."""
+
+    address: str
+    port: int
+
+    def meets(self, other: HostPort) -> bool:
+        """Tell whether the two can't have two owners."""
+        return self.port == other.port and (not self.address or not other.address or self.address == other.address)
+
+    def __str__(self) -> str:
+        return f"{self.address}:{self.port}" if self.address else str(self.port)
+
+
+def host_port(address: str, port: int) -> HostPort:
+    """Return the place as one value, whatever spelling says "everywhere"."""
+    return HostPort("" if address in _EVERYWHERE else address, port)
+
+
+def changing_hands(observed: Observed, stack: Stack) -> Iterator[Problem]:
+    """Say which ports a running plain service holds that the proxy wants, and which nobody will publish any more."""
+    wanted, runs = _wanted(stack), _proxy_runs(observed, stack)
+    for name, held in _held(observed, stack):
+        if any(held.meets(each) for each in wanted):
+            yield _in_turn(stack, name, held) if runs else _in_the_way(stack, name, held)
+        elif stack.evidence.published.get(name) == "route":
+            message = f"nobody will publish {held} once {name} stands in a color: users come there now"
+            yield error(name, message, f"add to the ports of {stack.proxy}: `{_line(stack, held)}`; {_HOW}")
+        else:
+            message = f"nobody will publish {held} once {name} stands in a color: the proxy does not, in today's files"
+            yield warning(name, message, f"is it users' port, let {stack.proxy} publish it, too: {_HOW}")
+
+
+def refuse_held(observed: Observed, stack: Stack) -> None:
+    """Raise ``Refused`` where the proxy, started or made anew now, would find its port held by a plain service."""
+    for name, held in _held(observed, stack):
+        if any(held.meets(each) for each in _wanted(stack)):
+            problem = _in_the_way(stack, name, held)
+            raise Refused(problem.message, hint=problem.remedy)
+
+
+def _held(observed: Observed, stack: Stack) -> Iterator[tuple[str, HostPort]]:
+    names = frozenset(service.name for service in stack.rotating)
+    for container in observed.on(Side.PLAIN, names):
+        if container.running:
+            for address, port in sorted(container.published):
+                yield container.service, host_port(address, port)
+
+
+def _wanted(stack: Stack) -> dict[HostPort, int]:
+    """Return what the proxy publishes in today's files, with the port inside its container."""
+    proxy = services_in(stack.models[Side.PLAIN]).get(stack.proxy, {})
+    ports = (port for port in map(mapping, sequence(proxy.get("ports"))) if text(port.get("protocol")) != "udp")
+    found = ((text(p.get("host_ip")), number(p.get("published")), number(p.get("target"))) for p in ports)
+    return {host_port(address, port): inside for address, port, inside in found if port}
+
+
+def _proxy_runs(observed: Observed, stack: Stack) -> bool:
+    return any(c.service == stack.proxy and c.running for c in observed.on(Side.PLAIN))
+
+
+def _in_the_way(stack: Stack, name: str, held: HostPort) -> Problem:
+    message = f"the plain {name} holds {held}, which {stack.proxy} shall publish: one port, two owners"
+    other = _line(stack, held).replace(f"{held.port}:", f"${{PROXY_PORT:-{held.port}}}:")
+    free = held.port + 1 if held.port < 65535 else held.port - 1
+    remedy = (
+        f"let {stack.proxy} begin at another port: write `{other}` in its ports, then\n"
+        f"  PROXY_PORT={free} teal up {stack.proxy}\n"
+        f"  teal deploy && teal up {stack.proxy} --yes\n"
+        f"the port changes hands in the second line, with a gap of some seconds: {_HOW}"
+    )
+    return error(name, message, remedy)
+
+
+def _in_turn(stack: Stack, name: str, held: HostPort) -> Problem:
+    message = f"the plain {name} holds {held}, and lets go of it when its color serves"
+    return warning(name, message, f"`teal up {stack.proxy}`, right after the deploy, gives it to the proxy: {_HOW}")
+
+
+def _line(stack: Stack, held: HostPort) -> str:
+    """Return how the proxy publishes *held*, or would: at the port that it listens at."""
+    listens = stack.evidence.listens
+    known = next((inside for each, inside in _wanted(stack).items() if held.meets(each)), 0)
+    return f"{held}:{known or (80 if 80 in listens or not listens else min(listens))}"

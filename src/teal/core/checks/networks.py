@@ -1,0 +1,126 @@
+"""Decides: which addresses, ports, names and namespaces two colors can't both have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from teal.core.model.compose import Node, mapping, networks_of, sequence, services_in, text
+from teal.core.model.problem import Problem, error, warning
+from teal.core.model.side import COLORS, Side
+from teal.core.model.stack import Service, Stack
+from teal.core.rendering.networks import GATEWAYS, meeting, name_of, private_name
+from teal.core.roles import Role
+from teal.core.services.dependencies import calls, names_of
+
+_ADDRESSES = ("ipv4_address", "ipv6_address")
+_NAMESPACES = {"network_mode": "network", "ipc": "IPC namespace", "pid": "PID namespace", "uts": "UTS namespace"}
+_DIRECT_DRIVERS = {"macvlan", "ipvlan", "host"}
+
+
+def published(stack: Stack) -> Iterator[Problem]:
+    """Say which published ports would have two owners."""
+    services = services_in(stack.models[Side.BLUE])
+    for each in stack.rotating:
+        chosen = stack.evidence.published.get(each.name)
+        for port in map(mapping, sequence(services[each.name].get("ports"))):
+            protocol = text(port.get("protocol")) or "tcp"
+            if protocol != "tcp" and chosen != "drop":
+                yield error(
+                    each.name,
+                    f"{each.name} publishes {port.get('target')}/{protocol}, which the proxy can't switch",
+                    _shared(each),
+                )
+        if not chosen:
+            yield from _two_owners(each, services[each.name])
+
+
+def _two_owners(each: Service, service: Node) -> Iterator[Problem]:
+    ports = [port for port in map(mapping, sequence(service.get("ports"))) if text(port.get("protocol")) != "udp"]
+    if not ports:
+        return
+    spoken = ", ".join(dict.fromkeys(text(port.get("published")) or text(port.get("target")) for port in ports))
+    yield error(
+        each.name,
+        f"{each.name} publishes port {spoken}, which two colors can't both have",
+        f"the proxy serves it anyway? Say so in teal.yml: `ports: {{{each.name}: drop}}`; the proxy shall take the "
+        f"port over? `ports: {{{each.name}: route}}`; it isn't HTTP? Make {each.name} shared",
+    )
+
+
+def addresses(stack: Stack) -> Iterator[Problem]:
+    """Say which services stand at an address that only one container of the machine can have."""
+    model = stack.models[Side.BLUE]
+    services = services_in(model)
+    definitions = mapping(model.get("networks"))
+    for each in stack.rotating:
+        if services[each.name].get("network_mode") == "host":
+            yield error(each.name, f"{each.name} is on the host's network: both colors want its ports", _shared(each))
+        for key, options in networks_of(services[each.name]).items():
+            for address in (text(options[kind]) for kind in _ADDRESSES if options.get(kind)):
+                remedy = f"call it by its name and drop the address, or {_shared(each)}"
+                yield error(each.name, f"{each.name} has the fixed address {address}: two colors can't", remedy)
+            driver = text(mapping(definitions.get(key)).get("driver"))
+            if driver in _DIRECT_DRIVERS or text(mapping(definitions.get(key)).get("name")) == "host":
+                yield error(each.name, f"{each.name} is on the {driver or 'host'} network {key}", _shared(each))
+
+
+def _shared(each: Service) -> str:
+    return f"make it shared, in teal.yml: `services: {{{each.name}: shared}}`"
+
+
+def neighbours(stack: Stack) -> Iterator[Problem]:
+    """Say which services are tied to one that has another project."""
+    roles = {each.name: each.role for each in stack.services}
+    services = services_in(stack.models[Side.BLUE])
+    for each in stack.services:
+        if each.role is Role.TOOL:
+            continue
+        for kind, spoken in _NAMESPACES.items():
+            owner = text(services[each.name].get(kind)).removeprefix("service:")
+            if owner in roles and roles[owner].rotates != each.role.rotates:
+                yield _apart(each.name, spoken, owner, rotates=roles[owner].rotates)
+        if each.role.rotates or each.role is Role.ONE_SHOT:
+            yield from _links(each.name, services[each.name], roles)
+        elif each.role is Role.SHARED and each.name != stack.proxy:
+            yield from _calls(each.name, stack)
+
+
+def _apart(name: str, spoken: str, owner: str, *, rotates: bool) -> Problem:
+    what = "rotates" if rotates else "is shared"
+    same = "rotate" if rotates else "shared"
+    return error(name, f"{name} uses the {spoken} of {owner}, which {what}", f"make {name} {same} too, in teal.yml")
+
+
+def _links(name: str, service: Node, roles: dict[str, Role]) -> Iterator[Problem]:
+    for link in map(text, sequence(service.get("links"))):
+        target, _, alias = link.partition(":")
+        if target in roles and not roles[target].rotates and alias and alias != target:
+            remedy = f"give {target} the network alias {alias} in place of the link"
+            yield error(name, f"{name} calls {target} {alias} by a link, which ends at its own project", remedy)
+
+
+def _calls(name: str, stack: Stack) -> Iterator[Problem]:
+    """Warn of a shared service that calls or waits for a rotating one: on the shared network no color has that name."""
+    model = services_in(stack.models[Side.PLAIN])
+    caller = model.get(name, {})
+    for each in stack.rotating:
+        if calls(caller, names_of(each.name, model.get(each.name, {}))):
+            remedy = f"let {name} call it through the proxy, or make {name} rotate too"
+            yield warning(name, f"{name} is shared and calls {each.name}, a name that no color has for it", remedy)
+        elif each.name in mapping(caller.get("depends_on")):
+            message = f"{name} is shared and waits for {each.name}, which rotates: Teal starts {name} without waiting"
+            yield warning(name, message, f"drop {each.name} from the depends_on of {name}")
+
+
+def names_decide(stack: Stack, engine: tuple[int, int]) -> Iterator[Problem]:
+    """Say where an engine that goes by the names of networks would take another color's service for the own one."""
+    if engine >= GATEWAYS:
+        return
+    for side in COLORS:
+        model = stack.models[side]
+        own = [key for each in stack.rotating for key in networks_of(services_in(model)[each.name])]
+        private = max((private_name(stack, side, key) for key in own), default="")
+        for key in sorted(meeting(stack, side) & set(own)):
+            if name_of(model, key) < private:
+                message = f"the network {name_of(model, key)} sorts before {private}, and this engine goes by that"
+                yield error("", message, "install Docker Engine 28 or later, or give the network another name")

@@ -1,0 +1,49 @@
+"""Decides: which statements of which script would hurt whom. Each action meets each rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from teal.core.judge.actions import Action, read
+from teal.core.judge.context import Known
+from teal.core.judge.rule import RULES, Rule
+from teal.core.judge.rules import columns, constraints, data, hypertables, phase, sync, transactions, unknown  # noqa: F401  each registers its rules
+from teal.core.judge.rules.transactions import BOOKKEEPING
+from teal.core.judge.values import Catalog, Finding, Lint, Script
+
+
+def judge(scripts: Sequence[Script], catalog: Catalog, lint: Lint) -> tuple[Finding, ...]:
+    """Return what would hurt, by script and line; empty: all scripts are safe in their phases.
+
+    *scripts* are in the order in which they are run; give all of a change's, for what one does may need another.
+    """
+    known = Known(read(scripts), catalog, lint)
+    found = {
+        (finding.script, finding.line, finding.rule): finding
+        for action in known.actions
+        for rule in RULES.values()
+        if rule.name not in lint.off and (finding := _finding(rule, action, known)) is not None
+    }
+    return tuple(found.values())
+
+
+def _finding(rule: Rule, action: Action, known: Known) -> Finding | None:
+    if action.script.phase not in rule.phases or (rule.on and action.kind not in rule.on):
+        return None
+    if action.table in BOOKKEEPING | known.lint.bookkeeping or (rule.spares_fresh and known.fresh(action)):
+        return None
+    what = rule.check(action, known)
+    return _said(rule, action, action.it if what is True else str(what)) if what else None
+
+
+def _said(rule: Rule, action: Action, it: str) -> Finding:
+    words = {"it": it, "table": action.table, "name": action.name, "phase": str(action.script.phase)}
+    why, remedy = rule.why.format(**words), rule.remedy.format(**words)
+    return Finding(action.script.name, action.line, rule.name, why, remedy, _excuse(rule, action))
+
+
+def _excuse(rule: Rule, action: Action) -> str | None:
+    """Return the reason that the file gives, where it counts for *rule*."""
+    notes = action.notes
+    by_phase = notes.phase == action.script.phase and rule.excused_by_phase
+    return (notes.reason or None) if by_phase or rule.name in notes.allow else None

@@ -1,0 +1,1 @@
+"""The rules by which SQL is judged, one family in each module."""

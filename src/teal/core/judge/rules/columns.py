@@ -1,0 +1,241 @@
+"""Columns: how they are added, freed of NOT NULL and dropped without a rewrite, a scan or a failing writer."""
+
+from __future__ import annotations
+
+from teal.core.judge.actions import Action
+from teal.core.judge.context import Known, is_required
+from teal.core.judge.functions import volatile
+from teal.core.judge.rule import ALWAYS, BESIDE_TRAFFIC, CONTRACT, EXPAND, WINDOW, Nature, always, rule
+from teal.core.migrations.sql import Node, constraints, find, table_of, type_of
+from teal.core.phase import Phase
+
+_PHASE, _LOCK, _LOSS = Nature.PHASE, Nature.LOCK, Nature.LOSS
+_ADDS = "AT_AddColumn"
+_SILENT_DELETES = ("c", "n", "d")  # ON DELETE CASCADE, SET NULL, SET DEFAULT
+
+
+def _default(column: Node) -> Node | None:
+    found = constraints(column, "CONSTR_DEFAULT")
+    return found[0].get("raw_expr") if found else None
+
+
+@rule(
+    "not-null-without-default",
+    _LOSS,
+    ALWAYS,
+    _ADDS,
+    why="{it} fails where {table} has rows, and every INSERT of the release that serves fails after it",
+    remedy="add it nullable or with a constant default; SET NOT NULL in a contract",
+)
+def _(action: Action, known: Known) -> bool:
+    return is_required(action.node["def"])
+
+
+@rule(
+    "volatile-default",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    _ADDS,
+    why="{it} is not known to be stable: all rows of {table} are written anew while everybody waits",
+    remedy="add the column without a default, then SET DEFAULT for new rows, and fill the others in a backfill",
+)
+def _(action: Action, known: Known) -> bool | str:
+    column = action.node["def"]
+    if "serial" in type_of(column.get("typeName")):
+        return f"{action.name} {type_of(column['typeName'])}"
+    if constraints(column, "CONSTR_IDENTITY"):
+        return f"{action.name} GENERATED AS IDENTITY"
+    return (found := volatile(_default(column) or {}, known)) and f"{action.name} DEFAULT {found}()"
+
+
+@rule(
+    "stored-generated",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    _ADDS,
+    why="a stored generated column writes all rows of {table} anew while everybody waits",
+    remedy="add an ordinary column, fill it by trigger, backfill the rest",
+)
+def _(action: Action, known: Known) -> bool:
+    return bool(constraints(action.node["def"], "CONSTR_GENERATED"))
+
+
+@rule(
+    "constrained-domain",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    _ADDS,
+    why="{it} has a domain with a constraint as its type: all rows of {table} are written anew while everybody waits",
+    remedy="add it with the domain's base type and a CHECK … NOT VALID",
+)
+def _(action: Action, known: Known) -> bool:
+    name = type_of(action.node["def"].get("typeName"))
+    made = (one for one in known.of("CreateDomainStmt") if one.name == name and one.order < action.order)
+    constrained = any(constraints(one.node, "CONSTR_CHECK", "CONSTR_NOTNULL") for one in made)
+    return constrained or known.catalog.domains.get(name, False)
+
+
+@rule(
+    "inline-check",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    _ADDS,
+    why="the CHECK within ADD COLUMN {it} reads all of {table} while everybody waits",
+    remedy="add the column alone; ADD CONSTRAINT … CHECK … NOT VALID, and VALIDATE in a backfill",
+)
+def _(action: Action, known: Known) -> bool:
+    return bool(constraints(action.node["def"], "CONSTR_CHECK"))
+
+
+@rule(
+    "inline-unique",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    _ADDS,
+    why="the index of {it} is built while everybody waits for {table}",
+    remedy="add the column alone; in a contract CREATE UNIQUE INDEX CONCURRENTLY",
+)
+def _(action: Action, known: Known) -> bool:
+    return bool(constraints(action.node["def"], "CONSTR_UNIQUE", "CONSTR_PRIMARY"))
+
+
+@rule(
+    "inline-foreign-key",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    _ADDS,
+    why="with a default each row of {table} is looked up in the other table while writers of both wait",
+    remedy="add the column without the reference; FOREIGN KEY … NOT VALID in a contract",
+)
+def _(action: Action, known: Known) -> bool:
+    return bool(constraints(action.node["def"], "CONSTR_FOREIGN")) and _default(action.node["def"]) is not None
+
+
+@rule(
+    "foreign-key-blocks-deletes",
+    _PHASE,
+    EXPAND,
+    (_ADDS, "CreateStmt", "AT_AddConstraint"),
+    why="as soon as the new release refers to a row of {it}, the one that serves can't delete it any more: it knows"
+    " nothing of what refers to it",
+    remedy="ON DELETE CASCADE or SET NULL, or the foreign key in a contract",
+    spares_fresh=False,
+)
+def _(action: Action, known: Known) -> bool | str:
+    if action.kind == "AT_AddConstraint" and not known.fresh(action):
+        return False  # foreign-key-in-expand says it
+    for key in find(
+        {"Constraint": action.node["def"]} if action.kind == "AT_AddConstraint" else action.node, "Constraint"
+    ):
+        if key.get("contype") == "CONSTR_FOREIGN" and key.get("fk_del_action", "a") not in _SILENT_DELETES:
+            target = table_of(key.get("pktable"))
+            if target != action.table and not known.fresh(_about(action, target)):
+                return target
+    return False
+
+
+def _about(action: Action, table: str) -> Action:
+    """Return *action* as if it were about *table*."""
+    return Action(action.kind, action.node, action.script, action.line, table, order=action.order)
+
+
+@rule(
+    "drop-not-null-unpaired",
+    _PHASE,
+    EXPAND,
+    "AT_DropNotNull",
+    why="the release that serves reads {it} and does not expect NULL",
+    remedy="only for a column that a contract among the files drops: write that contract too",
+)
+def _(action: Action, known: Known) -> bool:
+    return not known.fresh_column(action, action.name) and not known.contract_drops(action.table, action.name)
+
+
+@rule(
+    "default-unpaired",
+    _PHASE,
+    EXPAND,
+    "AT_ColumnDefault",
+    why="rows that the release that serves inserts without {it} get another value than it expects",
+    remedy="only for a column that a contract among the files drops, or that the same expand adds",
+)
+def _(action: Action, known: Known) -> bool:
+    own = known.fresh_column(action, action.name) or known.contract_drops(action.table, action.name)
+    return not own and bool(action.node.get("def"))
+
+
+@rule(
+    "drop-default-in-expand",
+    _PHASE,
+    EXPAND,
+    "AT_ColumnDefault",
+    why="the release that serves inserts without {it} and relies on its default",
+    remedy="move DROP DEFAULT to a contract",
+)
+def _(action: Action, known: Known) -> bool:
+    return not action.node.get("def") and (
+        _is_filled_by_default(action, known) or not known.fresh_column(action, action.name)
+    )
+
+
+def _is_filled_by_default(action: Action, known: Known) -> bool:
+    """Return whether the column was just added as NOT NULL: only its default lets old INSERTs pass."""
+    added = known.of("AT_AddColumn", table=action.table, name=action.name)
+    return any(one.order < action.order and constraints(one.node["def"], "CONSTR_NOTNULL") for one in added)
+
+
+rule(
+    "set-not-null-in-expand",
+    _PHASE,
+    EXPAND,
+    "AT_SetNotNull",
+    why="the release that serves inserts rows without {it}: they are rejected",
+    remedy="SET NOT NULL in a contract, after a validated CHECK ({name} IS NOT NULL)",
+)(always)
+
+
+@rule(
+    "set-not-null-scans",
+    _LOCK,
+    CONTRACT,
+    "AT_SetNotNull",
+    why="no validated CHECK ({name} IS NOT NULL) is known: all of {table} is read while everybody waits",
+    remedy="ADD CONSTRAINT … CHECK ({name} IS NOT NULL) NOT VALID, VALIDATE it in a transaction of its own, then this",
+)
+def _(action: Action, known: Known) -> bool:
+    if action.table in known.catalog.compressed:
+        return False  # no check can be validated there: a rule of its own says so
+    return action.name not in known.not_null_checks(action, valid=True)
+
+
+@rule(
+    "view-in-the-way",
+    _LOSS,
+    ALWAYS,
+    ("AT_DropColumn", "AT_AlterColumnType"),
+    why="{it} selects {name}: as long as it does, the column can neither go nor have another type, and this fails",
+    remedy="drop the view before (a continuous aggregate: once no release reads it), or make it anew without {name}",
+)
+def _(action: Action, known: Known) -> bool | str:
+    if action.kind == "AT_AlterColumnType" and action.script.phase is not WINDOW:
+        return False  # it belongs into a window first of all
+    left = [] if action.node.get("behavior") == "DROP_CASCADE" else known.views_of(action)
+    return bool(left) and f"the view {left[0]}"
+
+
+@rule(
+    "required-column-in-the-way",
+    _LOSS,
+    CONTRACT,
+    "AT_DropColumn",
+    why="{it} is NOT NULL without a default: the release that no longer knows it can't INSERT from its first minute",
+    remedy="an earlier expand: ALTER COLUMN {name} DROP NOT NULL (or SET DEFAULT, or a trigger that fills it)",
+)
+def _(action: Action, known: Known) -> bool:
+    column = known.column(action.table, action.name)
+    if column is None or column.nullable or column.default is not None:
+        return False
+    freed = known.of("AT_DropNotNull", "AT_ColumnDefault", table=action.table, name=action.name)
+    if any(one.script.phase is Phase.EXPAND and one.order < action.order for one in freed):
+        return False
+    return not any(action.name in sync.routine.assigned for sync in known.syncs(action.table))

@@ -1,0 +1,278 @@
+"""Rows: where they may be written, in which portions, and so that a second run does no harm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from teal.core.judge.actions import Action
+from teal.core.judge.context import Known, assigned_columns, limits
+from teal.core.judge.rule import BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
+from teal.core.migrations.sql import Node, column_names, find, kind_of, number, table_of, words
+
+_PHASE, _LOCK, _LOSS = Nature.PHASE, Nature.LOCK, Nature.LOSS
+_WRITES = ("UpdateStmt", "InsertStmt", "DeleteStmt", "MergeStmt", "CopyStmt")
+_PICKS = ("ANY_SUBLINK", "ARRAY_SUBLINK")
+_ABOVE, _BELOW = (">", ">="), ("<", "<=")
+
+
+@rule(
+    "write-in-expand",
+    _PHASE,
+    EXPAND,
+    _WRITES,
+    why="an expand is short and comes before the new release: rows of {table} that it writes stay locked until it ends,"
+    " and the release that serves sees them change",
+    remedy="move it to a backfill",
+)
+def _(action: Action, known: Known) -> bool:
+    return action.kind != "CopyStmt" or bool(action.node.get("is_from"))
+
+
+@rule(
+    "write-in-contract",
+    _PHASE,
+    CONTRACT,
+    ("UpdateStmt", "InsertStmt", "MergeStmt", "CopyStmt"),
+    why="the gate has just looked at the rows of {table}; a contract only takes away",
+    remedy="move it to a backfill, whose assertion the gate asks",
+)
+def _(action: Action, known: Known) -> bool:
+    return action.kind != "CopyStmt" or bool(action.node.get("is_from"))
+
+
+rule(
+    "delete-in-backfill",
+    _PHASE,
+    BACKFILL,
+    ("DeleteStmt", "MergeStmt"),
+    why="both releases may still read the rows of {table}",
+    remedy="move DELETE to a contract; write MERGE as INSERT … ON CONFLICT or UPDATE",
+)(always)
+
+
+@rule(
+    "update-without-where",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    ("UpdateStmt", "DeleteStmt"),
+    why="all rows of {table} stay locked until the last one is done",
+    remedy="WHERE … IN (SELECT … WHERE it is still to do LIMIT 5000): the statement is run until nothing is left",
+)
+def _(action: Action, known: Known) -> bool:
+    return "whereClause" not in action.node and not known.small(action.table)
+
+
+@rule(
+    "update-unbatched",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    ("UpdateStmt", "DeleteStmt"),
+    why="as many rows of {table} as the condition meets stay locked until the last one is done",
+    remedy="WHERE … IN (SELECT … WHERE it is still to do LIMIT 5000): the statement is run until nothing is left",
+)
+def _(action: Action, known: Known) -> bool:
+    return "whereClause" in action.node and not known.small(action.table) and not _is_portion(action, known)
+
+
+def _is_portion(action: Action, known: Known) -> bool:
+    """Return whether a write can meet only a portion: by a LIMIT on its own rows, both ends of a key, or one key."""
+    if action.looped:
+        return False  # each round is a portion, but all are one transaction
+    if _limited(action):
+        return True
+    keys = known.keys(action.table)
+    own = "fromClause" not in action.node and "usingClause" not in action.node
+    where = _without_variables(action) if own else action.node.get("whereClause", {})
+    tests = [operator for operator, column in _conjuncts(where) if column in keys]
+    ranged = any(one in _ABOVE for one in tests) and any(one in _BELOW for one in tests)
+    return "BETWEEN" in tests or "=" in tests or ranged
+
+
+def _without_variables(action: Action) -> Node:
+    """Return the condition of a write with no other tables, its plpgsql variables (``r.id``) as constants."""
+    relation = action.node.get("relation", {})
+    own = {relation.get("relname"), relation.get("alias", {}).get("aliasname")}
+
+    def cleared(tree: Any) -> Any:
+        if isinstance(tree, list):
+            return [cleared(one) for one in tree]
+        if not isinstance(tree, dict):
+            return tree
+        parts = words(tree.get("ColumnRef", {}).get("fields", []))
+        return {} if len(parts) == 2 and parts[0] not in own else {key: cleared(one) for key, one in tree.items()}
+
+    return dict(cleared(action.node.get("whereClause", {})))
+
+
+def _limited(action: Action) -> list[Node]:
+    """Return the queries over the same table, with a LIMIT, that pick the rows to write."""
+    node = action.node
+    picked = [one for one in find(node.get("whereClause", {}), "SubLink") if one.get("subLinkType") in _PICKS]
+    joined = [*find(node.get("fromClause", []), "RangeSubselect"), *find(node.get("usingClause", []), "RangeSubselect")]
+    named = [*find(node.get("withClause", {}), "CommonTableExpr")]
+    return [one for one in (*picked, *joined, *named) if limits(one) and action.table in _tables(one)]
+
+
+def _tables(tree: Node) -> set[str]:
+    return {table_of(one) for one in find(tree, "RangeVar")}
+
+
+def _conjuncts(where: Node) -> list[tuple[str, str]]:
+    """Return (operator, column) of the tests that all must hold and compare a column with constants."""
+    if where.get("BoolExpr", {}).get("boolop") == "AND_EXPR":
+        return [pair for part in where["BoolExpr"]["args"] for pair in _conjuncts(part)]
+    test = where.get("A_Expr", {})
+    columns = column_names(test.get("lexpr", {}))
+    constant = test and not column_names(test.get("rexpr", {})) and kind_of(test.get("rexpr", {})) != "SubLink"
+    if len(columns) != 1 or not constant or test.get("kind") not in ("AEXPR_OP", "AEXPR_BETWEEN"):
+        return []
+    operator = str(test.get("name", [{}])[0].get("String", {}).get("sval", ""))
+    return [(operator, columns.pop())]
+
+
+@rule(
+    "batch-too-large",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    ("UpdateStmt", "DeleteStmt", "InsertStmt"),
+    why="{it} rows of one statement stay locked until the last one is done (and a columnstore refuses to unpack"
+    " more than 100,000 in one transaction)",
+    remedy="a LIMIT of some thousands: the statement is run until nothing is left",
+)
+def _(action: Action, known: Known) -> bool | str:
+    sizes = [number(one) for one in limits(action.node)] + _widths(action, known)
+    large = [one for one in sizes if one > known.lint.batch]
+    return str(large[0]) if large else False
+
+
+def _widths(action: Action, known: Known) -> list[int]:
+    """Return how many keys lie BETWEEN two constants."""
+    keys, found = known.keys(action.table), []
+    for test in find(action.node.get("whereClause", {}), "A_Expr"):
+        if test.get("kind") == "AEXPR_BETWEEN" and column_names(test.get("lexpr", {})) & keys:
+            low, high = (number(one) for one in test["rexpr"].get("List", {}).get("items", [{}, {}]))
+            found.append(high - low)
+    return found
+
+
+@rule(
+    "never-done",
+    _LOSS,
+    BACKFILL,
+    "UpdateStmt",
+    why="the query picks any rows, also those that are done: run until nothing is left, it never ends",
+    remedy="a WHERE beside the LIMIT that a row no longer meets once it is done",
+)
+def _(action: Action, known: Known) -> bool:
+    picks = [select for one in _limited(action) for select in find(one, "SelectStmt") if "limitCount" in select]
+    return bool(picks) and not any("whereClause" in select for select in picks)
+
+
+@rule(
+    "not-idempotent",
+    _LOSS,
+    BACKFILL,
+    ("UpdateStmt", "InsertStmt"),
+    why="{it} is computed from itself: run again after a kill, rows that were done change a second time",
+    remedy="write into another column, or add a condition that a row no longer meets once it is done",
+)
+def _(action: Action, known: Known) -> bool | str:
+    update = action.node.get("onConflictClause", action.node)
+    tested = column_names(update.get("whereClause", {}))
+    for column, expression in assigned_columns(update).items():
+        if column in _own_columns(expression) and column not in tested and not _settles(expression):
+            return f"{action.table}.{column}"
+    return False
+
+
+def _own_columns(expression: Node) -> set[str]:
+    """Return the columns of the row itself in *expression*, and not those of the row that came (``excluded``)."""
+    named = [words(one.get("fields", [])) for one in find(expression, "ColumnRef")]
+    return {parts[-1] for parts in named if parts and parts[0] != "excluded"}
+
+
+def _settles(expression: Node) -> bool:
+    """Return whether an expression gives the same when applied to its own result: lower(x), trim(x), coalesce(x, …)."""
+    if "CoalesceExpr" in expression:
+        return True
+    names = [part["String"]["sval"] for part in expression.get("FuncCall", {}).get("funcname", []) if "String" in part]
+    return bool(names) and names[-1] in ("lower", "upper", "btrim", "ltrim", "rtrim", "trim", "initcap", "abs")
+
+
+@rule(
+    "insert-twice",
+    _LOSS,
+    BACKFILL,
+    "InsertStmt",
+    why="run again after a kill, the same rows are inserted into {table} a second time",
+    remedy="ON CONFLICT DO NOTHING, or a NOT EXISTS that leaves out what is there",
+)
+def _(action: Action, known: Known) -> bool:
+    conflict = "onConflictClause" in action.node
+    absent = any(
+        sub.get("subLinkType") in ("EXISTS_SUBLINK", "ANY_SUBLINK")
+        for negated in find(action.node, "BoolExpr")
+        if negated.get("boolop") == "NOT_EXPR"
+        for sub in find(negated, "SubLink")
+    )
+    outer = any(join.get("jointype") == "JOIN_LEFT" for join in find(action.node, "JoinExpr"))
+    return not (conflict or absent or outer)
+
+
+@rule(
+    "insert-unbatched",
+    _LOCK,
+    BACKFILL,
+    "InsertStmt",
+    why="all rows are copied into {table} in one transaction: a kill loses all of it, and it holds back VACUUM",
+    remedy="INSERT … SELECT … WHERE NOT EXISTS (…) LIMIT 5000: the statement is run until nothing is left",
+)
+def _(action: Action, known: Known) -> bool:
+    select = action.node.get("selectStmt", {}).get("SelectStmt", {})
+    if "valuesLists" in select or "fromClause" not in select:
+        return False
+    source = [table_of(one) for one in find(select.get("fromClause"), "RangeVar")]
+    if source and all(known.small(name) for name in source):
+        return False
+    return not limits({"SelectStmt": select}) and not _ranged(select, source, known)
+
+
+def _ranged(select: Node, source: list[str], known: Known) -> bool:
+    """Return whether a query reads only what lies between two ends of a key."""
+    keys = {key for table in source for key in known.keys(table)}
+    tests = {operator for operator, column in _conjuncts(select.get("whereClause", {})) if column in keys}
+    return "BETWEEN" in tests or bool(tests & set(_ABOVE) and tests & set(_BELOW))
+
+
+@rule(
+    "row-locks",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    "SelectStmt",
+    why="all rows that are read stay locked until the transaction ends",
+    remedy="add a LIMIT, or leave FOR UPDATE out",
+)
+def _(action: Action, known: Known) -> bool:
+    return "lockingClause" in action.node and "limitCount" not in action.node
+
+
+rule(
+    "lock-table",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    "LockStmt",
+    why="everybody who needs {it} waits until the transaction ends",
+    remedy="leave it out: each statement takes the lock that it needs",
+)(always)
+
+
+@rule(
+    "refresh-locks",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    "RefreshMatViewStmt",
+    why="nobody can read {table} while it is filled",
+    remedy="REFRESH MATERIALIZED VIEW CONCURRENTLY (it needs a unique index), in a backfill",
+)
+def _(action: Action, known: Known) -> bool:
+    return not action.node.get("concurrent")

@@ -1,0 +1,286 @@
+"""What belongs into another phase: it would break a release that is there at that time."""
+
+from __future__ import annotations
+
+from teal.core.judge import phase_table
+from teal.core.judge.actions import Action
+from teal.core.judge.context import Known
+from teal.core.judge.rule import ALWAYS, BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
+from teal.core.migrations.sql import table_of
+
+_PHASE, _LOSS = Nature.PHASE, Nature.LOSS
+
+
+@rule(
+    "removes-in-expand",
+    _PHASE,
+    EXPAND,
+    tuple(phase_table.REMOVES),
+    why="the release that serves now still uses {it}: its queries fail from that moment on",
+    remedy="move it to a contract of a release later than the one that stops using it",
+)
+def _(action: Action, known: Known) -> bool:
+    return not _made_again(action, known)
+
+
+def _made_again(action: Action, known: Known) -> bool:
+    """Return whether a DROP … IF EXISTS only clears the way for the same name in the same script."""
+    makers = {"DROP_TRIGGER": "CreateTrigStmt", "DROP_FUNCTION": "CreateFunctionStmt", "DROP_INDEX": "IndexStmt"}
+    if action.kind == "AT_DropConstraint":
+        makers[action.kind] = "AT_AddConstraint"
+    if action.kind not in makers or not action.node.get("missing_ok"):
+        return False
+    if action.kind == "DROP_FUNCTION" and (action.name in known.catalog.functions or not known.catalog.asked):
+        return False  # the release that serves may call it, and gets another one
+    made = known.of(makers[action.kind], table=action.table, name=action.name)
+    return any(one.script is action.script and one.order > action.order for one in made)
+
+
+@rule(
+    "adds-in-contract",
+    _PHASE,
+    CONTRACT,
+    (*phase_table.CREATES, "IndexStmt"),
+    why="a contract comes when the release that needs {it} has long been serving: until then that one fails",
+    remedy="move it to an expand, which runs before the release that needs it starts",
+    spares_fresh=False,
+)
+def _(action: Action, known: Known) -> bool:
+    if action.kind == "IndexStmt":
+        return not action.node.get("unique")
+    return not (action.kind in ("ViewStmt", "CreateFunctionStmt") and bool(action.node.get("replace")))
+
+
+@rule(
+    "ddl-in-backfill",
+    _PHASE,
+    BACKFILL,
+    tuple(phase_table.SCHEMA_CHANGES),
+    why="a backfill runs for long beside both releases and may start anew at any time: it changes rows, not {it}",
+    remedy="what adds goes to an expand, what removes or restricts to a contract",
+    spares_fresh=False,
+)
+def _(action: Action, known: Known) -> bool:
+    into = action.node.get("into") or action.node.get("intoClause") or {}
+    relation = action.node.get("relation") or into.get("rel") or {}
+    return bool(relation.get("relpersistence") != "t")
+
+
+rule(
+    "type-change",
+    _PHASE,
+    BESIDE_TRAFFIC,
+    tuple(phase_table.TYPE_CHANGES),
+    why="every row of {table} is written anew while all its readers and writers wait, and each release knows one type",
+    remedy="add a column of the new type with a trigger both ways, backfill, drop the old one in a contract:"
+    ' teal migrate plan "change …" writes the files',
+)(always)
+
+
+@rule(
+    "rename",
+    _PHASE,
+    BESIDE_TRAFFIC,
+    tuple(phase_table.RENAMES - {"RENAME_INDEX"}),
+    why="whichever release does not know the new name of {it} fails, before the switch or after a rollback",
+    remedy='add the new one beside the old: teal migrate plan "rename …" writes the files',
+)
+def _(action: Action, known: Known) -> bool:
+    return not (action.script.phase is CONTRACT and _is_tombstone(action))
+
+
+def _is_tombstone(action: Action) -> bool:
+    """Return whether a name is only put aside, to be dropped later: the soft contract."""
+    return action.kind in ("RENAME_COLUMN", "RENAME_TABLE") and "tombstone" in str(action.node.get("newname", ""))
+
+
+@rule(
+    "rename-value",
+    _PHASE,
+    BESIDE_TRAFFIC,
+    "AlterEnumStmt",
+    why="whichever release does not know the new name of the value of {it} fails on it",
+    remedy="add the new value in an expand, rewrite the rows in a backfill, leave the old value in the type",
+)
+def _(action: Action, known: Known) -> bool:
+    return "oldVal" in action.node
+
+
+rule(
+    "set-schema",
+    _PHASE,
+    BESIDE_TRAFFIC,
+    "AlterObjectSchemaStmt",
+    why="whichever release looks for {it} in its old schema fails",
+    remedy="make it anew in the other schema and sync by trigger, or use a window",
+)(always)
+
+
+rule(
+    "truncate",
+    _PHASE,
+    BESIDE_TRAFFIC,
+    "TruncateStmt",
+    why="the rows of {it} vanish under both releases, behind a lock that lets nobody read",
+    remedy="delete in batches in a contract, or use a window",
+)(always)
+
+
+@rule(
+    "table-rewrite",
+    _PHASE,
+    BESIDE_TRAFFIC,
+    (*phase_table.REWRITES, "VacuumStmt"),
+    why="the whole of {it} is written anew while nobody can read it",
+    remedy="use a window, or a new table with a trigger and a backfill",
+)
+def _(action: Action, known: Known) -> bool | str:
+    if action.kind == "VacuumStmt":
+        full = any(one.get("DefElem", {}).get("defname") == "full" for one in action.node.get("options", []))
+        return full and (_vacuumed(action) or "all tables")
+    return True
+
+
+def _vacuumed(action: Action) -> str:
+    relations = [one.get("VacuumRelation", {}).get("relation") for one in action.node.get("rels", [])]
+    return ", ".join(table_of(one) for one in relations)
+
+
+rule(
+    "extension-update",
+    _PHASE,
+    BESIDE_TRAFFIC,
+    "AlterExtensionStmt",
+    why="an update of {it} exchanges functions and types under running sessions of both releases",
+    remedy="use a window",
+)(always)
+
+
+rule(
+    "owner-change",
+    _PHASE,
+    BESIDE_TRAFFIC,
+    tuple(phase_table.OWNERS),
+    why="what the role of the release that serves may do with {it} ends with its ownership",
+    remedy="GRANT in an expand what the new role needs, change the owner in a window",
+)(always)
+
+
+@rule(
+    "revoke-in-expand",
+    _PHASE,
+    (EXPAND, BACKFILL),
+    ("GrantStmt", "AlterDefaultPrivilegesStmt"),
+    why="the release that serves may still need the right that is taken away",
+    remedy="move REVOKE to a contract",
+)
+def _(action: Action, known: Known) -> bool:
+    action_of = action.node.get("action", action.node)
+    return not action_of.get("is_grant", False)
+
+
+rule(
+    "row-security-in-expand",
+    _PHASE,
+    (EXPAND, BACKFILL),
+    tuple(phase_table.SECURITY),
+    why="rows of {table} disappear from the queries of the release that serves, and its writes are rejected",
+    remedy="move it to a contract",
+)(always)
+
+
+rule(
+    "trigger-switch",
+    _LOSS,
+    BESIDE_TRAFFIC,
+    tuple(phase_table.SWITCHES),
+    why="while a trigger of {table} is off, what it keeps in step drifts apart, and foreign keys may not be held",
+    remedy="drop the trigger in a contract together with what it served",
+)(always)
+
+
+rule(
+    "identity",
+    _PHASE,
+    BESIDE_TRAFFIC,
+    tuple(phase_table.IDENTITY),
+    why="the release that serves inserts into {it} as its definition was; GENERATED ALWAYS rejects its values",
+    remedy="add a new column, or use a window",
+)(always)
+
+
+@rule(
+    "inheritance",
+    _PHASE,
+    BESIDE_TRAFFIC,
+    (*phase_table.INHERITS, "CreateStmt"),
+    why="queries of the release that serves suddenly see other rows in the parent of {it}",
+    remedy="make a table of its own, read both through a new view",
+    spares_fresh=False,
+)
+def _(action: Action, known: Known) -> bool:
+    if action.kind != "CreateStmt":
+        return True
+    parents = action.node.get("inhRelations", [])
+    return bool(parents) and "partbound" not in action.node
+
+
+@rule(
+    "sequence-change",
+    _PHASE,
+    BESIDE_TRAFFIC,
+    "AlterSeqStmt",
+    why="both releases take numbers from {it}: a new start or step makes keys collide or overflow",
+    remedy="use a window",
+)
+def _(action: Action, known: Known) -> bool:
+    options = {one.get("DefElem", {}).get("defname") for one in action.node.get("options", [])}
+    made = known.of("CreateSeqStmt", name=action.name)
+    return options != {"owned_by"} and not any(one.script is action.script for one in made)
+
+
+@rule(
+    "replaces-in-expand",
+    _PHASE,
+    (EXPAND, BACKFILL),
+    ("ViewStmt", "CreateFunctionStmt"),
+    why="the release that serves uses {it} as it is: it gets other answers without a deploy of its own",
+    remedy="give the new version a new name (CREATE without OR REPLACE), drop the old one in a contract",
+)
+def _(action: Action, known: Known) -> bool:
+    if not action.node.get("replace"):
+        return False
+    is_sync = action.routine is not None and action.routine.trigger
+    there = action.name in known.catalog.functions or action.table in known.catalog.views
+    return there or not (known.catalog.asked or is_sync)
+
+
+@rule(
+    "drop-cascade",
+    _LOSS,
+    ALWAYS,
+    tuple(phase_table.REMOVES),
+    why="CASCADE also drops whatever else depends on {it}, unnamed and unseen",
+    remedy="drop by name, one by one, what depends on it",
+)
+def _(action: Action, known: Known) -> bool:
+    return action.node.get("behavior") == "DROP_CASCADE"
+
+
+rule(
+    "exclusion",
+    _PHASE,
+    BESIDE_TRAFFIC,
+    "AT_AddConstraint",
+    why="an EXCLUDE constraint on {table} builds its index while nobody can write, and rejects old writers",
+    remedy="use a window",
+)(lambda action, known: action.node["def"].get("contype") == "CONSTR_EXCLUSION")
+
+rule(
+    "alter-domain",
+    _PHASE,
+    (EXPAND, BACKFILL),
+    "AlterDomainStmt",
+    why="every column of the domain is scanned, and values that the release that serves writes are rejected",
+    remedy="make a new domain and a new column of it",
+)(always)

@@ -1,0 +1,172 @@
+"""Two columns that stand for one while a change is open: the trigger between them, from its making to its end."""
+
+from __future__ import annotations
+
+from teal.core.judge.actions import Action
+from teal.core.judge.context import BEFORE, MAKES_TABLE, Known, Sync, assigned_columns
+from teal.core.judge.functions import unlisted
+from teal.core.judge.rule import BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, WINDOW, Nature, rule
+from teal.core.migrations.sql import column_names, inside, joined, kind_of, parse, table_of, words
+from teal.core.phase import Phase
+
+_PHASE, _LOSS, _UNKNOWN = Nature.PHASE, Nature.LOSS, Nature.UNKNOWN
+
+
+def _is_sync(sync: Sync, known: Known) -> bool:
+    """Return whether a trigger fills a column that a script adds to its table."""
+    return any(one.name in sync.routine.assigned for one in known.of("AT_AddColumn", table=sync.table))
+
+
+def _made_by(action: Action, known: Known) -> Sync | None:
+    return next((sync for sync in known.syncs(action.table) if sync.order == action.order), None)
+
+
+@rule(
+    "backfill-before-trigger",
+    _LOSS,
+    BACKFILL,
+    "UpdateStmt",
+    why="what the release that serves writes after the backfill never reaches {it}: those writes are lost",
+    remedy="an expand before it: a trigger BEFORE INSERT OR UPDATE on {table} that keeps both columns in step",
+)
+def _(action: Action, known: Known) -> bool | str:
+    for column, expression in assigned_columns(action.node).items():
+        added = any(one.order < action.order for one in known.of("AT_AddColumn", table=action.table, name=column))
+        derived = column_names(expression) - {column}
+        filled = any(s.order < action.order and column in s.routine.assigned for s in known.syncs(action.table))
+        if added and derived and not filled:
+            return f"{action.table}.{column}"
+    return False
+
+
+@rule(
+    "sync-one-way",
+    _LOSS,
+    EXPAND,
+    "CreateTrigStmt",
+    why="what the new release writes does not reach {it}: after a rollback those writes are lost",
+    remedy="let the function set both: the new column from the old one, and the old one from the new",
+)
+def _(action: Action, known: Known) -> bool | str:
+    sync = _made_by(action, known)
+    if sync is None or not _is_sync(sync, known):
+        return False
+    for drop in known.of("AT_DropColumn", table=action.table):
+        goes = drop.script.phase is Phase.CONTRACT and sync.routine.mentions(drop.name)
+        if goes and drop.name not in sync.routine.assigned:
+            return f"{action.table}.{drop.name}"
+    return False
+
+
+@rule(
+    "sync-misses-writes",
+    _LOSS,
+    EXPAND,
+    "CreateTrigStmt",
+    why="{it} does not run BEFORE both INSERT and each UPDATE: what it misses is lost for the other release",
+    remedy="CREATE TRIGGER … BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW",
+)
+def _(action: Action, known: Known) -> bool:
+    sync = _made_by(action, known)
+    return sync is not None and _is_sync(sync, known) and not (sync.before and sync.insert and sync.update)
+
+
+@rule(
+    "sync-trigger-left",
+    _LOSS,
+    (CONTRACT, WINDOW),
+    "AT_DropColumn",
+    why="a trigger of {table} still names {it}: from then on each INSERT and UPDATE fails",
+    remedy="drop the trigger in the same transaction, before the column",
+)
+def _(action: Action, known: Known) -> bool:
+    return any(not _drops(sync, action, known) for sync in _naming(action, known))
+
+
+@rule(
+    "sync-trigger-apart",
+    _LOSS,
+    CONTRACT,
+    "AT_DropColumn",
+    why="trigger and column {it} go in two transactions: in between, writes are rejected or fall out of step",
+    remedy="drop both in one transaction",
+)
+def _(action: Action, known: Known) -> bool:
+    drops = [drop for sync in _naming(action, known) for drop in _drops(sync, action, known)]
+    return bool(drops) and all(drop.transaction != action.transaction for drop in drops)
+
+
+def _naming(action: Action, known: Known) -> list[Sync]:
+    return [s for s in known.syncs(action.table) if s.order < action.order and s.routine.mentions(action.name)]
+
+
+def _drops(sync: Sync, action: Action, known: Known) -> list[Action]:
+    """Return the contract's DROPs of a trigger."""
+    drops = known.of("DROP_TRIGGER", table=sync.table, name=sync.name)
+    return [drop for drop in drops if drop.script.phase is action.script.phase]
+
+
+@rule(
+    "trigger-rejects",
+    _PHASE,
+    (EXPAND, BACKFILL),
+    "CreateTrigStmt",
+    why="{it} can reject or drop what the release that serves writes",
+    remedy="a trigger that only fills columns; rules that reject go to a contract",
+)
+def _(action: Action, known: Known) -> bool:
+    routine, timing = known.function_of(action), action.node.get("timing", 0)
+    drops = routine is not None and routine.skips and bool(timing & BEFORE) and bool(action.node.get("row"))
+    return bool(action.node.get("isconstraint")) or drops or (routine is not None and routine.raises)
+
+
+@rule(
+    "trigger-changes-writes",
+    _PHASE,
+    (EXPAND, BACKFILL),
+    "CreateTrigStmt",
+    why="the release that serves finds in {it} something else than it wrote",
+    remedy="a trigger that fills new columns, and an old one only from the new one that takes its place",
+)
+def _(action: Action, known: Known) -> bool | str:
+    routine = known.function_of(action)
+    assigned = routine.assigned if routine else frozenset()
+    old = sorted(name for name in assigned if not any(known.of("AT_AddColumn", table=action.table, name=name)))
+    return bool(old) and len(old) == len(assigned) and f"{action.table}.{old[0]}"
+
+
+@rule(
+    "trigger-writes-elsewhere",
+    _PHASE,
+    (EXPAND, BACKFILL),
+    "CreateTrigStmt",
+    why="each write of the release that serves now also does {it}",
+    remedy="let it write only into tables that the same series makes",
+)
+def _(action: Action, known: Known) -> bool | str:
+    routine = known.function_of(action)
+    for piece in routine.embedded if routine else ():
+        for statement in parse(piece.sql):
+            kind, target = kind_of(statement.node), table_of(inside(statement.node).get("relation"))
+            if kind != "SelectStmt" and not any(known.of(*MAKES_TABLE, table=target)):
+                return f"{kind.removesuffix('Stmt')} {target}".strip()
+    return False
+
+
+@rule(
+    "unread-trigger",
+    _UNKNOWN,
+    BESIDE_TRAFFIC,
+    "CreateTrigStmt",
+    why="what {it} does to the writes of the release that serves can't be told from the files",
+    remedy="write its function in plpgsql in the same series, without EXECUTE; or -- teal: phase=… reason=…",
+)
+def _(action: Action, known: Known) -> bool | str:
+    routine = known.function_of(action)
+    if routine is None:
+        return f"{action.it} (its function {joined(words(action.node.get('funcname', [])))} is in none of the files)"
+    if routine.unread:
+        return f"{action.it} ({routine.unread})"
+    trees = (statement.node for piece in routine.embedded for statement in parse(piece.sql))
+    called = next((name for tree in trees if (name := unlisted(tree, known))), "")
+    return bool(called) and f"{action.it} (it calls {called}())"

@@ -1,0 +1,168 @@
+"""Transactions, locks and timeouts: what may not be in one, and how long one may keep others out."""
+
+from __future__ import annotations
+
+import re
+
+from teal.core.judge.actions import Action
+from teal.core.judge.context import MAKES_TABLE, Known
+from teal.core.judge.functions import calls
+from teal.core.judge.rule import ALWAYS, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, rule
+from teal.core.migrations.sql import Node, find, number, outside_transaction, table_of, text
+
+_LOCK, _LOSS = Nature.LOCK, Nature.LOSS
+_PATIENT = frozenset({"AT_ValidateConstraint", "AT_SetStatistics", "AT_AttachPartition", "AT_SetOptions"})
+_LONG = ("UpdateStmt", "InsertStmt", "DeleteStmt", "CreateTableAsStmt", "RefreshMatViewStmt", "SelectStmt")
+_MILLISECONDS = {"": 1, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000}
+_LONGEST_WAIT = 5_000  # ms
+
+
+@rule(
+    "not-in-transaction",
+    _LOSS,
+    ALWAYS,
+    ("IndexStmt", "DROP_INDEX", "ReindexStmt", "VacuumStmt", "AT_DetachPartition", "DoStmt"),
+    why="{it} can't run within a transaction: it fails",
+    remedy="put it into a file of its own that runs outside a transaction (or COMMIT before it)",
+    spares_fresh=False,
+)
+def _(action: Action, known: Known) -> bool | str:
+    return action.wrapped and _needs_none(action)
+
+
+def _needs_none(action: Action) -> str:
+    """Return what of *action* needs to be outside a transaction; "" where nothing does."""
+    kind = _PARSED.get(action.kind, action.kind)
+    return outside_transaction(kind, action.node, commits=bool(action.routine and action.routine.commits))
+
+
+_PARSED = {"DROP_INDEX": "DropStmt", "AT_DetachPartition": "AlterTableCmd"}  # what the parser calls it
+
+
+def locked(action: Action, known: Known) -> set[str]:
+    """Return the tables in use whose readers or writers wait for *action*, and until its transaction ends."""
+    tables = {table_of(key.get("pktable")) for key in find(action.node, "Constraint") if "pktable" in key}
+    if action.kind == "AT_AddConstraint":
+        tables |= {table_of(action.node["def"].get("pktable"))}
+    own = action.kind.startswith(("AT_", "RENAME_")) and action.kind not in _PATIENT
+    if own or action.kind in ("CreateTrigStmt", "DROP_TRIGGER", "TruncateStmt", "CreatePolicyStmt"):
+        tables |= {action.table}
+    return {table for table in tables if table and not _fresh(action, table, known)}
+
+
+def _fresh(action: Action, table: str, known: Known) -> bool:
+    return known.fresh(Action("", {}, action.script, action.line, table, order=action.order)) or (
+        action.kind in MAKES_TABLE and table == action.table
+    )
+
+
+def _before(action: Action, known: Known) -> set[str]:
+    """Return the tables that are locked already when *action* begins."""
+    if not action.wrapped:
+        return set()
+    earlier = (one for one in known.actions if one.transaction == action.transaction and one.order < action.order)
+    return {table for one in earlier for table in locked(one, known)}
+
+
+@rule(
+    "locks-several-tables",
+    _LOCK,
+    (EXPAND, CONTRACT),
+    why="while it waits for the lock of {it}, other tables stay locked since earlier statements of the same"
+    " transaction; an application that takes them in the other order is killed as a deadlock",
+    remedy="one table in use per transaction: another file, or a COMMIT between",
+    spares_fresh=False,
+)
+def _(action: Action, known: Known) -> bool | str:
+    tables = locked(action, known)
+    before = _before(action, known)
+    new = sorted(tables - before)
+    return bool(new and (before or len(new) > 1)) and new[-1]
+
+
+@rule(
+    "lock-held",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    _LONG,
+    why="{it} stays locked by an earlier statement of the same transaction while this one goes through rows",
+    remedy="a transaction of its own: another file, or a COMMIT between",
+    spares_fresh=False,
+)
+def _(action: Action, known: Known) -> bool | str:
+    source = action.node.get("selectStmt", action.node)
+    reads = list(find(source, "RangeVar")) or action.kind in ("UpdateStmt", "DeleteStmt")
+    rows = "valuesLists" not in str(source) if action.kind == "InsertStmt" else bool(reads)
+    rows = rows or calls(action, "pg_sleep")
+    before = sorted(_before(action, known))
+    return bool(before and rows and not _is_ledger(action, known)) and before[0]
+
+
+def _is_ledger(action: Action, known: Known) -> bool:
+    return action.table in BOOKKEEPING | known.lint.bookkeeping
+
+
+_LEDGERS = """
+alembic_version django_migrations schema_migrations flyway_schema_history _prisma_migrations knex_migrations
+knex_migrations_lock SequelizeMeta goose_db_version __diesel_schema_migrations migrations typeorm_metadata
+teal_migrations ar_internal_metadata databasechangelog databasechangeloglock
+"""
+BOOKKEEPING = frozenset(_LEDGERS.split())
+
+
+@rule(
+    "triggers-silenced",
+    _LOSS,
+    ALWAYS,
+    "VariableSetStmt",
+    why="with {it} no trigger runs: what this script writes falls out of step, and foreign keys are not held",
+    remedy="leave it out",
+)
+def _(action: Action, known: Known) -> bool:
+    return action.name == "session_replication_role" and action.node.get("kind") == "VAR_SET_VALUE"
+
+
+@rule(
+    "lock-timeout-off",
+    _LOCK,
+    BESIDE_TRAFFIC,
+    "VariableSetStmt",
+    why="a statement that waits for its lock makes all later queries wait behind it, and now it waits longer than 5 s",
+    remedy="leave lock_timeout to the runner (1 s, tried again)",
+)
+def _(action: Action, known: Known) -> bool:
+    if action.name != "lock_timeout" or action.node.get("kind") != "VAR_SET_VALUE":
+        return False
+    wait = _milliseconds(action)
+    return wait == 0 or wait > _LONGEST_WAIT
+
+
+def _milliseconds(action: Action) -> int:
+    value: Node = next(iter(action.node.get("args", [])), {})
+    said = re.fullmatch(r"\s*(\d+)\s*(ms|s|min|h|)\s*", text(value) or str(number(value)))
+    return int(said.group(1)) * _MILLISECONDS[said.group(2)] if said else 0
+
+
+@rule(
+    "search-path",
+    Nature.UNKNOWN,
+    ALWAYS,
+    "VariableSetStmt",
+    why="which tables are meant after {it} can't be told",
+    remedy="name the schema of each table; or -- teal: phase={phase} reason=…",
+)
+def _(action: Action, known: Known) -> bool:
+    said = [text(one) for one in action.node.get("args", [])]
+    return action.name == "search_path" and bool(set(said) - {"public", "$user", "pg_catalog", ""})
+
+
+@rule(
+    "prepared-transaction",
+    _LOCK,
+    ALWAYS,
+    "TransactionStmt",
+    why="the locks of a prepared transaction stay, also after a restart, until somebody ends it by hand",
+    remedy="COMMIT",
+)
+def _(action: Action, known: Known) -> bool:
+    return action.node.get("kind") == "TRANS_STMT_PREPARE"

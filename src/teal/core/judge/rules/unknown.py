@@ -1,0 +1,93 @@
+"""What can't be read from the file: refused, unless the file says what it is, and why."""
+
+from __future__ import annotations
+
+from teal.core.judge import phase_table
+from teal.core.judge.actions import Action
+from teal.core.judge.context import Known
+from teal.core.judge.functions import unlisted
+from teal.core.judge.rule import ALWAYS, Nature, always, rule
+from teal.core.migrations.sql import function_names
+
+_UNKNOWN, _LOSS = Nature.UNKNOWN, Nature.LOSS
+_SAY = "write it as plain statements, or say what it is: -- teal: phase={phase} reason=…"
+
+
+rule(
+    "unreadable",
+    _LOSS,
+    ALWAYS,
+    "Unreadable",
+    why="PostgreSQL's grammar ends here: {it}",
+    remedy="correct it (commands of psql such as \\copy are no SQL)",
+)(always)
+
+
+@rule(
+    "unknown-statement",
+    _UNKNOWN,
+    ALWAYS,
+    why="what {it} does to a release that is serving is not known",
+    remedy=_SAY,
+)
+def _(action: Action, known: Known) -> bool | str:
+    if action.kind in phase_table.READABLE or action.kind.startswith(("RENAME_", "DROP_POLICY")):
+        return False
+    return " ".join(part for part in (action.kind.removesuffix("Stmt"), action.it) if part)
+
+
+@rule(
+    "unread-body",
+    _UNKNOWN,
+    ALWAYS,
+    "DoStmt",
+    why="the DO block holds {it}: what it does can't be told from the file",
+    remedy=_SAY,
+)
+def _(action: Action, known: Known) -> str:
+    return action.routine.unread if action.routine else ""
+
+
+@rule(
+    "unlisted-function",
+    _UNKNOWN,
+    ALWAYS,
+    ("SelectStmt", "CallStmt", "UpdateStmt", "InsertStmt", "DeleteStmt", "CreateTableAsStmt"),
+    why="what {it}() does can't be told from the files",
+    remedy=f"define it in the same series, or {_SAY}",
+    spares_fresh=False,
+)
+def _(action: Action, known: Known) -> str:
+    return unlisted(action.node, known) or _unread(action, known)
+
+
+def _unread(action: Action, known: Known) -> str:
+    """Return the called function of the scripts whose body can't be read."""
+    names = (one.name for one in known.of("CreateFunctionStmt") if one.routine and one.routine.unread)
+    called = function_names(action.node)
+    return next((name for name in names if name in called), "")
+
+
+@rule(
+    "exception-without-reason",
+    _LOSS,
+    ALWAYS,
+    why="an exception without a reason is none",
+    remedy='-- teal: phase={phase} reason="why no release is hurt"',
+    spares_fresh=False,
+)
+def _(action: Action, known: Known) -> bool:
+    return action.notes.claims and not action.notes.reason
+
+
+@rule(
+    "exception-for-another-phase",
+    _LOSS,
+    ALWAYS,
+    why="the file says {it}, but the script is run as {phase}",
+    remedy="move the statement to a script of that phase",
+    spares_fresh=False,
+)
+def _(action: Action, known: Known) -> bool | str:
+    said = action.notes.phase
+    return said not in ("", action.script.phase) and f"phase={said}"

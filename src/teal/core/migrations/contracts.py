@@ -1,0 +1,95 @@
+"""Decides: which contract is meant, and the steps of running it or of bringing back what its soft form took away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from teal.core.contract_steps import OpenGate, RaiseFloor, RunContract, TakeBackFloor, UndoContract
+from teal.core.migrations.gate import Condition, Seen, given_up
+from teal.core.model.migrations import OpenChange
+from teal.core.model.observed import Observed
+from teal.core.model.side import COLORS
+from teal.core.phase import Phase
+from teal.core.planning.steps import Clear, Judge, Plan, Prune, Step
+from teal.errors import Refused
+
+
+def meant(name: str, contracts: Sequence[OpenChange], pending: Iterable[str]) -> OpenChange:
+    """Return the contract called *name*, or the first where none is named; ``Refused`` where it is not pending.
+
+    One that the journal has closed is meant as well, while the database says that it is pending: a run was cut short.
+    """
+    known = {each.name: each for each in contracts}
+    due = [short(each) for each in pending]
+    open_ = [known[each] for each in due if each in known]
+    if name and short(name) in known and short(name) in due:
+        return known[short(name)]
+    if name:
+        listed = ", ".join(each.name for each in open_) or "none"
+        raise Refused(f"there is no open contract {short(name)}", hint=f"open contracts: {listed}")
+    if not open_:
+        strange = f"; pending, but of no release yet: {', '.join(due)}" if due else ""
+        raise Refused(f"no contract is open{strange}", hint="a deploy brings one; `teal status` shows what is open")
+    return open_[0]
+
+
+def strictest(change: OpenChange, contracts: Sequence[OpenChange], pending: Iterable[str]) -> OpenChange:
+    """Return the contract of the newest release of all that is *pending*: a command runs them all."""
+    due = {short(each) for each in pending}
+    return max((each for each in contracts if each.name in due), key=lambda each: each.release, default=change)
+
+
+def taken_along(contracts: Iterable[OpenChange], pending: Iterable[str]) -> tuple[str, ...]:
+    """Return the open contracts that are not *pending* any more: a command has run them with the one meant."""
+    left = {short(each) for each in pending}
+    return tuple(each.name for each in contracts if each.closed is None and each.name not in left)
+
+
+def known(name: str, contracts: Sequence[OpenChange]) -> OpenChange:
+    """Return the contract called *name*, run or not; ``Refused`` where no release has brought it."""
+    for each in contracts:
+        if each.name == short(name):
+            return each
+    raise Refused(f"no release has brought a contract {short(name)}", hint="`teal status` shows those that are open")
+
+
+def short(name: str) -> str:
+    """Return the name of a contract as it is shown: without the ending of its file."""
+    return name.removesuffix(".sql").removesuffix(".contract")
+
+
+def plan_contract(observed: Observed, seen: Seen, project: str, *, soft: bool, give_up: bool) -> Plan:
+    """Return the plan that runs the contract of *seen*, from the active release; the floor rises before it."""
+    name, release = seen.change.name, seen.active or 0
+    steps: tuple[Step, ...] = (
+        Judge(release, (Phase.CONTRACT,), name),
+        *(_giving_up(observed, seen, project) if give_up else ()),
+        OpenGate(name, tuple(sorted(seen.trusted))),
+        RaiseFloor(name),
+        RunContract(name, release, soft=soft),
+    )
+    return Plan("migrate-contract", observed.active, None, None, steps, (), (TakeBackFloor(name),))
+
+
+def _giving_up(observed: Observed, seen: Seen, project: str) -> tuple[Step, ...]:
+    """Return what ends the way back to older releases, as cleanup would; what serves is not touched."""
+    numbers = given_up(seen)
+    others = tuple(side for side in COLORS if side is not observed.active)
+    idle = {side for side in others if any(c.side is side for c in seen.old_containers)}
+    for side in others:  # networks that a killed clearing has left
+        if not observed.on(side) and observed.networks_of(side, project):
+            idle.add(side)
+    kept = tuple(number for number in numbers if number in seen.kept)
+    return (*(Clear(side) for side in COLORS if side in idle), *([Prune(kept)] if kept else []))
+
+
+def refused(name: str, conditions: Sequence[Condition]) -> Refused:
+    """Return the refusal of a gate that is shut: which conditions keep it so, and what opens each."""
+    shut = [each for each in conditions if not each.met]
+    said = "; ".join(f"{each.name}: {each.evidence}" for each in shut)
+    return Refused(f"the gate before {name} is shut: {said}", hint="; ".join(dict.fromkeys(e.opens for e in shut)))
+
+
+def plan_undo(observed: Observed, name: str) -> Plan:
+    """Return the plan that brings back what the soft form of contract *name* took away."""
+    return Plan("migrate-undo", observed.active, None, None, (UndoContract(name),), (), ())

@@ -1,0 +1,209 @@
+"""Decides: whether a contract may run: each condition of its gate, the evidence for it, and what opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from teal.core.model.migrations import OpenChange
+from teal.core.model.observed import Container, Observed
+from teal.core.model.side import COLORS, Side
+from teal.core.sessions import Session, origin, say_origins, strangers
+
+Name = Literal["serving", "containers", "kept", "sessions", "backfill", "delay", "confirmed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition of the gate: whether it holds, by what one can see that, and what would make it hold."""
+
+    name: Name
+    met: bool
+    evidence: str
+    opens: str = ""  # what opens it; empty where it is met
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was looked at for the gate of one contract, at one moment."""
+
+    change: OpenChange
+    active: int | None  # the release that users are sent to
+    containers: tuple[Container, ...]  # of rotating services, on any side, running or stopped
+    kept: tuple[int, ...]  # releases whose rollback is kept on disk
+    sessions: tuple[Session, ...] | None  # of clients of the database, Teal's own left out; None: it can't be asked
+    standing: tuple[Container, ...] = ()  # every container of the stack: whose address a session may come from
+    trusted: frozenset[str] = frozenset()  # origins whose sessions the operator vouches for
+    backfills: tuple[str, ...] = ()  # those that have not been finished
+    differing: Mapping[str, int | None] = field(default_factory=dict)  # assertion -> rows that it finds wrong; None: ?
+    delay: float = 0.0  # seconds between the contract's arrival, or its soft form, and its gate
+    softened: float | None = None  # when its soft form was run, seconds since the epoch
+    now: float = 0.0  # seconds since the epoch
+    confirmed: bool = False  # the operator said yes, having seen all this
+
+    @property
+    def minimum(self) -> int:
+        """Return the first release that can live without what the contract removes."""
+        return self.change.release
+
+    def is_old(self, release: int | None) -> bool:
+        """Tell whether *release* may still need it; one that nobody knows may."""
+        return release is None or release < self.minimum
+
+    @property
+    def old_containers(self) -> tuple[Container, ...]:
+        """Return the containers of releases that may still need it."""
+        return tuple(c for c in self.containers if self.is_old(c.release))
+
+
+def judge(seen: Seen) -> tuple[Condition, ...]:
+    """Return every condition of the gate; it is open where all of them are met."""
+    return tuple(rule(seen) for rule in RULES)
+
+
+def is_open(conditions: tuple[Condition, ...]) -> bool:
+    """Tell whether the contract may run."""
+    return bool(conditions) and all(condition.met for condition in conditions)
+
+
+def given_up(seen: Seen) -> tuple[int, ...]:
+    """Return the releases whose way back must be given up for this contract; never the one that serves."""
+    standing = {c.release for c in seen.old_containers if c.release is not None}
+    kept = {number for number in seen.kept if seen.is_old(number)}
+    return tuple(sorted((standing | kept) - {seen.active}))
+
+
+def once_given_up(seen: Seen) -> Seen:
+    """Return what would be seen once the way back to older releases were given up."""
+    gone = set(given_up(seen))
+    return replace(
+        seen,
+        containers=tuple(c for c in seen.containers if c.release not in gone),
+        kept=tuple(number for number in seen.kept if number not in gone),
+        sessions=seen.sessions and tuple(s for s in seen.sessions if origin(s, seen.standing).release not in gone),
+    )
+
+
+def rotating_containers(observed: Observed, names: frozenset[str]) -> tuple[Container, ...]:
+    """Return the containers that belong to some release, or run plainly: those of the rotating services *names*."""
+    return tuple(c for c in observed.containers if c.side in COLORS or c.service in names)
+
+
+def _serving(seen: Seen) -> Condition:
+    if seen.active is None:
+        return Condition("serving", met=False, evidence="no release serves", opens="deploy: `teal deploy`")
+    says = f"release {seen.active} serves; the contract needs release {seen.minimum} or newer"
+    if seen.is_old(seen.active):
+        return Condition("serving", met=False, evidence=says, opens="go forward first: `teal deploy`")
+    return Condition("serving", met=True, evidence=says)
+
+
+def _containers(seen: Seen) -> Condition:
+    old = seen.old_containers
+    if not seen.containers:
+        return Condition("containers", met=False, evidence="no container stands", opens="deploy: `teal deploy`")
+    if not old:
+        says = f"{', '.join(sorted(c.name for c in seen.containers))}: of release {seen.minimum} or newer"
+        return Condition("containers", met=True, evidence=says)
+    listed = ", ".join(f"{c.name} ({_release(c)}, {c.state})" for c in old)
+    return Condition("containers", met=False, evidence=f"older than release {seen.minimum}: {listed}", opens=_end(seen))
+
+
+def _end(seen: Seen) -> str:
+    """Return how containers of older releases are got rid of."""
+    plain = [c for c in seen.old_containers if c.side is Side.PLAIN or c.release is None]
+    if plain:
+        return f"end what runs outside of any release: docker rm -f {' '.join(c.name for c in plain)}"
+    numbers = given_up(seen)
+    return _give_up(numbers) if numbers else "go forward first: `teal deploy`"
+
+
+def _give_up(numbers: tuple[int, ...]) -> str:
+    which = f"release{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
+    return f"give the rollback to {which} up: --give-up"
+
+
+def _kept(seen: Seen) -> Condition:
+    old = tuple(number for number in seen.kept if seen.is_old(number))
+    if not old:
+        says = f"no release older than {seen.minimum} is kept for a rollback"
+        return Condition("kept", met=True, evidence=says)
+    says = f"kept for a rollback: release {', '.join(map(str, old))}"
+    return Condition("kept", met=False, evidence=says, opens=_give_up(old))
+
+
+def _sessions(seen: Seen) -> Condition:
+    if seen.sessions is None:
+        return Condition("sessions", met=False, evidence="the database can't be asked", opens="`teal check` says why")
+    old = strangers(seen.sessions, seen.standing, seen.trusted, minimum=seen.minimum)
+    if old:
+        says = f"may be of an older release: {say_origins(old, seen.standing)}"
+        ways = "end them, or vouch for a pooler that was restarted since: --trust NAME-OR-ADDRESS"
+        return Condition("sessions", met=False, evidence=says, opens=ways)
+    count = len(seen.sessions)
+    vouched = f"; trusted by you: {', '.join(sorted(seen.trusted))}" if seen.trusted else ""
+    says = f"{count} session{'s' * (count != 1)} in the database, none from an older release{vouched}"
+    return Condition("sessions", met=True, evidence=says)
+
+
+def _backfill(seen: Seen) -> Condition:
+    if seen.backfills:
+        says = f"not finished: {', '.join(seen.backfills)}"
+        return Condition("backfill", met=False, evidence=says, opens="finish it: `teal migrate backfill`")
+    wrong = {sql: count for sql, count in seen.differing.items() if count != 0}
+    if wrong:
+        listed = "; ".join(f"{_rows(count)}: {sql}" for sql, count in wrong.items())
+        uncounted = all(count is None for count in wrong.values())
+        opens = "mend the assertion" if uncounted else "fill these rows: `teal migrate backfill`"
+        return Condition("backfill", met=False, evidence=listed, opens=opens)
+    asked = len(seen.differing)
+    says = f"no row left, by {asked} assertion{'s' * (asked != 1)}" if asked else "nothing is left to backfill"
+    return Condition("backfill", met=True, evidence=says)
+
+
+def _rows(count: int | None) -> str:
+    return "could not be counted" if count is None else f"{count} row{'s' * (count != 1)} left"
+
+
+def _delay(seen: Seen) -> Condition:
+    passed = seen.now - (seen.change.opened if seen.softened is None else seen.softened)
+    what = f"it came {_span(passed)} ago with release {seen.minimum}"
+    if seen.softened is not None:
+        what = f"its columns became tombstones {_span(passed)} ago"
+    says = f"{what}; contract_delay is {_span(seen.delay)}"
+    if passed < seen.delay:
+        return Condition("delay", met=False, evidence=says, opens=f"wait {_span(seen.delay - passed)} more")
+    return Condition("delay", met=True, evidence=says)
+
+
+def _confirmed(seen: Seen) -> Condition:
+    if not seen.confirmed:
+        return Condition("confirmed", met=False, evidence="nobody has said yes yet", opens="answer yes, or --yes")
+    return Condition("confirmed", met=True, evidence="you said yes")
+
+
+def _release(container: Container) -> str:
+    return "no release" if container.release is None else f"release {container.release}"
+
+
+_SPANS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
+
+
+def _span(seconds: float) -> str:
+    """Return a duration in its largest unit, with one decimal where that matters."""
+    for size, unit in _SPANS:
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
+
+
+RULES: tuple[Callable[[Seen], Condition], ...] = (
+    _serving,
+    _containers,
+    _kept,
+    _sessions,
+    _backfill,
+    _delay,
+    _confirmed,
+)

@@ -1,0 +1,89 @@
+"""Decides: what a release is, once it is pinned and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from teal.core.model.migrations import Migrations
+from teal.core.model.side import Side
+from teal.core.model.stack import CommandCheck, Hook, HttpCheck, Service, Settings, Stack
+from teal.core.rendered import Required
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What commands need of a stack when its files aren't read: to look, and to go back whatever was edited since."""
+
+    project: str
+    directory: str
+    proxy: str
+    services: tuple[Service, ...]  # all of them, shared ones and one-shots too
+    settings: Settings
+    checks: tuple[HttpCheck | CommandCheck, ...] = ()
+    hooks: tuple[Hook, ...] = ()
+    migrations: Migrations | None = None
+
+    @property
+    def stack(self) -> Stack:
+        """Return the stack as it was, without its models: nothing can be rendered or built from it."""
+        return Stack(
+            project=self.project,
+            directory=self.directory,
+            files=(),
+            models={},
+            services=self.services,
+            proxy=self.proxy,
+            settings=self.settings,
+            checks=self.checks,
+            hooks=self.hooks,
+            migrations=self.migrations,
+        )
+
+
+def remember(stack: Stack) -> Remembered:
+    """Return what of *stack* outlives its files."""
+    return Remembered(
+        stack.project,
+        stack.directory,
+        stack.proxy,
+        stack.services,
+        stack.settings,
+        stack.checks,
+        stack.hooks,
+        stack.migrations,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What fills a color: pinned images and a rendered configuration, kept until the policy lets it go.
+
+    The renderings themselves (one for each color) lie beside it on disk; they hold secrets, this doesn't.
+    """
+
+    number: int
+    side: Side  # the color that it was made for; it can be rendered into the other one, too
+    created: float  # seconds since the epoch
+    images: Mapping[str, str]  # service -> image id, "sha256:…"
+    services: tuple[Service, ...]  # as they were: a rollback asks these, never today's files
+    fingerprint: str = ""
+    meets: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    # ^ service -> {the stack's network on which shared services meet it: aliases there}
+    volumes: tuple[Required, ...] = ()  # those that it mounts
+    remembered: Remembered | None = None  # the stack around it
+    mounted: Mapping[str, str] = field(default_factory=dict)  # image that is mounted as a volume -> its id
+    variables: tuple[str, ...] = ()  # that its files named and somebody had set, or that had a default
+    own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # service -> keys of its networks in the files
+    definitions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # ^ service -> {key of its plain definition, or file that it is given: digest}; empty where an older Teal kept it
+
+    @property
+    def rotating(self) -> tuple[Service, ...]:
+        """Return the services that stand in a color."""
+        return tuple(each for each in self.services if each.role.rotates)
+
+    @property
+    def opening(self) -> tuple[str, ...]:
+        """Return the names of what starts before the switch: routes and what they need."""
+        return tuple(each.name for each in self.services if each.opens)

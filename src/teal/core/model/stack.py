@@ -1,0 +1,214 @@
+"""Decides: what is wanted of a stack, once its files are read: typed, resolved, nothing left to look up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from msgspec import Struct
+
+from teal.core.choices import Moment
+from teal.core.model.migrations import Migrations
+from teal.core.model.proxy_config import Dial
+from teal.core.model.side import Side
+from teal.core.roles import Assigned, Role
+
+GRACE = 10.0  # seconds between SIGTERM and SIGKILL where nothing else is said: Compose's own default
+
+# A resolved Compose model as ``docker compose config --format json`` prints it ($ is $$: see the render rules).
+Tree = dict[str, object]
+
+
+class HttpProbe(Struct, frozen=True, tag_field="kind", tag="http"):
+    """GET *path* on *port* must answer with a status below *below*: 2xx or 3xx, where nothing else is said."""
+
+    port: int
+    path: str = "/"
+    below: int = 400
+
+
+class TcpProbe(Struct, frozen=True, tag_field="kind", tag="tcp"):
+    """*port* must accept a connection."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a service proves itself: its own healthcheck, a probe over the network, or staying up.
+
+    ``engine``: file or image has a healthcheck, its status decides; *probe*, where given, is the same HTTP
+    request seen from the network, which may only say yes, sooner. ``probe``: no healthcheck, *probe* decides.
+    ``running``: neither; running for *steady* seconds without a restart.
+    """
+
+    kind: Literal["engine", "probe", "running"]
+    probe: HttpProbe | TcpProbe | None = None
+    steady: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerHook:
+    """A command of Compose's post_start or pre_stop, which runs inside of the container."""
+
+    command: tuple[str, ...]
+    user: str = ""  # empty for the container's own, as the directory
+    privileged: bool = False
+    directory: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)  # beside the container's own
+
+    @property
+    def shown(self) -> str:
+        """Return the program that it runs, without arguments: they may be secrets."""
+        return self.command[0] if self.command else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service of the stack, with everything that plans and gates ask about it."""
+
+    name: str
+    assigned: Assigned
+    image: str = ""  # what the file names, or the name that Compose gives to what it builds
+    builds: bool = False
+    port: int = 0  # where a route listens; 0 for none
+    needed: bool = False  # routes can't answer without it: started and gated before the switch
+    health: Health = field(default=Health("running"))
+    after: Mapping[str, str] = field(default_factory=dict)  # depends_on: service -> Compose's condition
+    grace: float = GRACE  # seconds between SIGTERM and SIGKILL
+    replicas: int = 1
+    patience: float = 0.0  # seconds from its start until its own healthcheck would have given up; 0 for none
+    post_start: tuple[ContainerHook, ...] = ()
+    pre_stop: tuple[ContainerHook, ...] = ()
+    pull: Literal["missing", "always", "never"] = "missing"  # when an image that is not built is pulled
+
+    @property
+    def role(self) -> Role:
+        """Return the role without its reason."""
+        return self.assigned.role
+
+    @property
+    def opens(self) -> bool:
+        """Tell whether it starts before the switch: routes, and what they need."""
+        return self.role is Role.ROUTE or (self.role is Role.WORKER and self.needed)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What the image of a service brings of its own; times in seconds."""
+
+    exposed: tuple[int, ...] = ()
+    volumes: tuple[str, ...] = ()
+    healthcheck: tuple[str, ...] = ()  # as ``test`` of a Compose file, empty for none
+    interval: float = 30.0
+    start_period: float = 0.0
+    retries: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What roles, ports and probes are told by, beside the model: the owner's words, the proxy, the images."""
+
+    overlaid: frozenset[str] = frozenset()  # named in compose.blue.yml or compose.green.yml; empty for no overlays
+    declared: Mapping[str, Role] = field(default_factory=dict)  # teal.yml
+    proxy: str = ""
+    routes: Mapping[str, int] = field(default_factory=dict)  # ``import teal NAME PORT`` in the proxy's configuration
+    bare: Mapping[str, int] = field(default_factory=dict)  # services that it dials without the snippet, with the port
+    dials: tuple[Dial, ...] = ()  # all that it dials without the snippet
+    strange: tuple[tuple[str, int], ...] = ()  # imports of the snippet for a NAME that is no service
+    imported_at: Mapping[str, str] = field(default_factory=dict)  # NAME -> "Caddyfile:4", as far as it was found
+    listens: frozenset[int] = frozenset()  # the ports that it listens at, as far as Caddy said so
+    trusts: bool = False  # it believes the headers of a proxy in front of it
+    broken: str = ""  # why Caddy does not accept that configuration
+    unseen: str = ""  # why Caddy could not be asked, and its text was read instead
+    ports: Mapping[str, int] = field(default_factory=dict)  # teal.yml: route -> port
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # teal.yml: route -> services
+    probes: Mapping[str, HttpProbe | TcpProbe] = field(default_factory=dict)  # teal.yml; port 0 for the service's own
+    published: Mapping[str, Literal["drop", "route"]] = field(default_factory=dict)  # teal.yml: ports
+    images: Mapping[str, ImageFacts] = field(default_factory=dict)  # service -> facts, as far as images are there
+
+
+class HttpCheck(Struct, frozen=True, tag_field="kind", tag="request"):
+    """A request to the standby color through the real proxy before the switch."""
+
+    route: str
+    path: str
+    status: int = 200
+    contains: str = ""
+
+
+class CommandCheck(Struct, frozen=True, tag_field="kind", tag="command"):
+    """A command in a container of the new release before the switch; status 0 passes."""
+
+    service: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """The owner's command at a moment of the deploy, run in the project directory with the facts in its environment."""
+
+    when: Moment
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The knobs, in seconds and counts."""
+
+    health_timeout: float = 180.0
+    health_asked: bool = False  # somebody has asked for that much patience: a service is given all of it
+    health_interval: float = 3.0
+    confirm_timeout: float = 15.0  # for a route to answer through the proxy, before and after the switch
+    drain_timeout: float = 30.0
+    websocket_drain: float = 10.0
+    keep_releases: int = 2  # previous releases kept beside the active one
+    retire: Literal["stop", "keep"] = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A stack as its owner wants it now."""
+
+    project: str
+    directory: str  # the project directory, absolute
+    files: tuple[str, ...]  # the owner's Compose files as given to Compose with -f, empty for Compose's own choice
+    models: Mapping[Side, Tree]  # resolved for each side; without overlays all are the same
+    services: tuple[Service, ...]
+    proxy: str  # name of the shared service that is the proxy, empty for none
+    settings: Settings = field(default=Settings())
+    checks: tuple[HttpCheck | CommandCheck, ...] = ()
+    hooks: tuple[Hook, ...] = ()
+    migrations: Migrations | None = None
+    safe_volumes: frozenset[str] = frozenset()
+    fingerprint: str = ""  # changes when anything that a release is made of changes, builds excepted
+    definitions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # ^ rotating service -> {key of its plain definition, or file that it is given: digest}
+    evidence: Evidence = field(default=Evidence())
+    copies: frozenset[str] = frozenset()  # host files whose read-only mounts become copies in a release
+    folders: frozenset[str] = frozenset()  # host folders that are secrets or configs: mounted as they are
+    sources: frozenset[tuple[str, str]] = frozenset()  # (service, host folder): its own source, mounted over its image
+    places: Mapping[str, str] = field(default_factory=dict)  # service -> "compose.yml:12", as far as it was found
+    left_out: tuple[str, ...] = ()  # services of a profile that isn't active
+    variables: frozenset[str] = frozenset()  # that the files name
+    unset: frozenset[str] = frozenset()  # of these, or of files that they include: without default, and nobody set them
+    notes: tuple[str, ...] = ()  # what Compose and Teal remarked while reading
+
+    def service(self, name: str) -> Service:
+        """Return the service called *name* (KeyError where there is none)."""
+        return {each.name: each for each in self.services}[name]
+
+    def having(self, *roles: Role) -> tuple[Service, ...]:
+        """Return the services of these roles, in the file's order."""
+        return tuple(each for each in self.services if each.role in roles)
+
+    @property
+    def rotating(self) -> tuple[Service, ...]:
+        """Return the services of which each color has its own."""
+        return tuple(each for each in self.services if each.role.rotates)
+
+    @property
+    def pinned(self) -> tuple[Service, ...]:
+        """Return the services whose images a release pins."""
+        return (*self.rotating, *self.having(Role.ONE_SHOT))

@@ -1,0 +1,93 @@
+"""Decides: what past runs meant to users: where they are, which releases have served, which could not come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from teal.core.model.side import Side
+from teal.core.model.traffic import AWAY, Mode
+from teal.core.planning.steps import BringBack, Confirm, Hold, Settle, Step, Switch
+
+Move = Switch | Confirm | Settle | Hold | BringBack  # the steps that users notice
+_UNDONE = frozenset({"aborted", "interrupted"})
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One run as users noticed it: whether it switched them to a release, and where its last step left them."""
+
+    command: str
+    release: int | None  # that it was about
+    outcome: str  # "" while it is open
+    message: str = ""
+    switched: tuple[Side, int | None] | None = None  # side and release of its last finished switch
+    confirmed: bool = False  # the proxy has confirmed that switch
+    users: Mode | None = None  # where its last finished step left users; None where it moved nobody
+
+    @property
+    def serving(self) -> bool:
+        """Tell whether it ended with its release serving users: a switch that was taken back doesn't count."""
+        stayed = self.switched is not None and self.users == Mode(self.switched[0])
+        ended = self.outcome in {"done", "healed"} or (self.outcome == "needs-person" and self.confirmed)
+        return stayed and ended
+
+
+def turn_of(command: str, release: int | None, outcome: str, message: str, moves: Iterable[Step]) -> Turn:
+    """Return the run that *moves*, its finished steps in order, make up."""
+    switched: tuple[Side, int | None] | None = None
+    confirmed, users = False, None
+    for move in moves:
+        match move:
+            case Switch(to, number):
+                switched, confirmed, users = (to, number), False, Mode(to)
+            case Confirm(side):
+                confirmed = switched is not None and switched[0] is side
+            case Settle(side):
+                users = Mode(side or Side.PLAIN)
+            case BringBack(side):
+                users = Mode(side)
+            case Hold(page):
+                users = Mode.MAINTENANCE if page else Mode.HOLD
+            case _:
+                pass
+    return Turn(command, release, outcome, message, switched, confirmed, users)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the journal's runs come to."""
+
+    switched: tuple[Side, int | None] | None = None  # where users were sent last, and the release there
+    served: tuple[int, ...] = ()  # releases that served users once, each once, the latest last
+    failed: Mapping[int, str] = field(default_factory=dict)  # release -> why it last failed to come, since it served
+    known: frozenset[int] = frozenset()  # releases that any run was about
+
+
+def past_of(turns: Iterable[Turn]) -> Past:
+    """Return what *turns*, the oldest first, come to."""
+    stands: dict[Side, int | None] = {}
+    last: Side | None = None
+    served: dict[int, None] = {}
+    failed: dict[int, str] = {}
+    known: set[int] = set()
+    for turn in turns:
+        if turn.release is not None:
+            known.add(turn.release)
+            if turn.outcome == "aborted":
+                failed[turn.release] = turn.message
+        if turn.switched is not None:
+            side, release = turn.switched
+            stands[side] = release
+            if turn.serving and release is not None:
+                served.pop(release, None)
+                served[release] = None
+                failed.pop(release, None)
+        if turn.users is not None and turn.users not in AWAY and not _taken_back(turn):
+            last = Side(turn.users)
+    return Past((last, stands.get(last)) if last is not None else None, tuple(served), failed, frozenset(known))
+
+
+def _taken_back(turn: Turn) -> bool:
+    """Tell whether users can't be where the run's switch sent them: it was undone, though the way back isn't known."""
+    return turn.switched is not None and turn.outcome in _UNDONE and turn.users == Mode(turn.switched[0])

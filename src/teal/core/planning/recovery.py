@@ -1,0 +1,195 @@
+"""Decides: what an interrupted command, or a hand, left behind, and what puts it right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from teal.core.model.observed import Observed, Unfinished
+from teal.core.model.side import COLORS, Side
+from teal.core.model.stack import Service, Stack
+from teal.core.model.traffic import Mode
+from teal.core.planning.plan import WINDOW, Change, emptied_plainly, plan_forward, started_again
+from teal.core.planning.rollback_floor import floor_of, sinks
+from teal.core.planning.steps import BringBack, Clear, Drain, Part, Plan, Remove, Retire, Settle, Step
+from teal.core.planning.transition import lost_traffic, services_on, spared_plainly
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What puts right what an interrupted command, or a hand, left behind."""
+
+    kind: Literal["forward", "undo", "restore", "settle", "note"]
+    text: str
+    plan: Plan
+
+
+def diagnose(observed: Observed, stack: Stack) -> Repair | None:
+    """Return the repair that is due before any other command, or None where all is well.
+
+    A repair never brings back a release below the rollback floor: then nothing is done, and the text says why.
+    """
+    repair = _due(observed, stack)
+    below = sinks(repair.plan, observed.contracts) if repair else None
+    floor = floor_of(observed.contracts)
+    if repair is None or below is None or floor is None:
+        return repair
+    return Repair("note", f"{repair.text}; but release {below} stays away: {floor.why}", _only("heal", None))
+
+
+def _due(observed: Observed, stack: Stack) -> Repair | None:
+    lost = lost_traffic(observed, stack)
+    if lost is not None:
+        how = "as the journal knows" if observed.past.switched else "the only color that runs whole"
+        text = f"the proxy's state file was lost: users go to {lost} again, {how}"
+        return Repair("restore", text, _only("heal", lost, Settle(lost)))
+    unfinished = observed.unfinished
+    if unfinished is not None:
+        return _finish_or_undo(observed, stack, unfinished)
+    if observed.traffic is not None and observed.traffic.key:
+        if observed.traffic.away:
+            return _let_go(observed, stack)
+        text = "a key of an earlier command was still in the proxy's state file: removed"
+        return Repair("settle", text, _only("heal", observed.traffic.side, Settle(observed.traffic.side)))
+    if observed.closed and observed.traffic is not None and observed.traffic.side is not None:
+        text = "the proxy's state file was closed to the proxy's user: opened again"
+        return Repair("restore", text, _only("heal", observed.traffic.side, Settle(observed.traffic.side)))
+    return _visited(observed, stack)
+
+
+def _visited(observed: Observed, stack: Stack) -> Repair | None:
+    """Take shared services off the networks of a color on which nothing runs: an older Teal has put them there."""
+    for color in COLORS:
+        guests = observed.guests_of(color, stack.project)
+        if guests and not any(container.alive for container in observed.on(color)):
+            names = ", ".join(sorted({container.service for container in guests}))
+            text = f"{names} had still an address on {color}'s own networks, where nothing runs: taken off"
+            return Repair("settle", text, _only("heal", observed.active, Part(color)))
+    return None
+
+
+def _let_go(observed: Observed, stack: Stack) -> Repair:
+    """Bring back what served before a run that still keeps users away, though it has ended."""
+    side, release = observed.past.switched or (Side.PLAIN, None)
+    page = observed.traffic is not None and observed.traffic.users is Mode.MAINTENANCE
+    what = "users still saw the maintenance page" if page else "requests were still held at the proxy"
+    text = f"{what}: {side} runs and serves again"
+    return Repair("undo", text, _only("heal", side, *_again(observed, stack, side, release)))
+
+
+def _again(observed: Observed, stack: Stack, side: Side, release: int | None) -> tuple[Step, ...]:
+    """Return how *side* serves again, from which users were kept away: after a window only where it still can."""
+    served = _served_by(observed, stack, side)
+    page = observed.traffic is not None and observed.traffic.users is Mode.MAINTENANCE
+    if page or stack.migrations is not None:
+        return (BringBack(side, release, tuple(service.name for service in served)),)
+    return started_again(side, release, served)
+
+
+def _served_by(observed: Observed, stack: Stack, side: Side) -> tuple[Service, ...]:
+    """Return the services that ran on *side* before its users were held: not the jobs that go on plainly beside it."""
+    spared = spared_plainly(observed, stack, side)
+    return tuple(service for service in services_on(observed, stack, side) if service.name not in spared)
+
+
+def _finish_or_undo(observed: Observed, stack: Stack, unfinished: Unfinished) -> Repair:
+    """Go forward where the interrupted command had switched already; else undo what it had begun."""
+    source, target = unfinished.source, unfinished.target
+    if unfinished.command == "heal":  # what it was about ended before it, or shows by itself
+        return Repair("note", "healing was interrupted: begun anew", _only("heal", source))
+    what = f"{unfinished.command} of release {unfinished.release}" if unfinished.release else unfinished.command
+    switched = (
+        observed.past.switched[0] if observed.past.switched else None
+    )  # a lost state file says nothing of a switch
+    users = observed.traffic.side if observed.traffic else switched
+    switched_over = target is not None and users is target and target is not source
+    if target is not None and switched_over and _stands_on(observed, stack, target):
+        change = _change_again(observed, stack, unfinished, target)
+        return Repair(
+            "forward", f"{what} was interrupted after its switch: finished", plan_forward(observed, stack, change)
+        )
+    steps = _undo_steps(observed, stack, unfinished, stopped=switched_over)
+    kind: Literal["undo", "note"] = "undo" if steps else "note"
+    if unfinished.command.startswith("migrate-"):
+        return Repair(kind, f"{what} was interrupted: what it had applied stays", _only("heal", source, *steps))
+    when = "after its switch, and nothing stands there any more" if switched_over else "before its switch"
+    return Repair(kind, f"{what} was interrupted {when}: undone", _only("heal", source, *steps))
+
+
+def _stands_on(observed: Observed, stack: Stack, side: Side) -> bool:
+    """Tell whether any rotating service has a container on *side*."""
+    return bool(observed.on(side, frozenset(service.name for service in services_on(observed, stack, side))))
+
+
+def _change_again(observed: Observed, stack: Stack, unfinished: Unfinished, target: Side) -> Change:
+    """Return the change of hands that was interrupted."""
+    return Change(
+        command="heal",
+        source=unfinished.source,
+        target=target,
+        release=unfinished.release,
+        leaving=services_on(observed, stack, unfinished.source),
+        coming=services_on(observed, stack, target),
+        keep=stack.settings.retire == "keep",
+        # A deploy beside the release that serves makes no change of a window, and needs no database to be finished.
+        window=stack.migrations is not None and unfinished.held and unfinished.command in {"deploy", WINDOW},
+        guests=unfinished.source is not None and bool(observed.guests_of(unfinished.source, stack.project)),
+        spared=_plain_jobs(observed, stack) if unfinished.source in COLORS and target in COLORS else (),
+    )
+
+
+def adopted_from(observed: Observed, stack: Stack) -> Plan | None:
+    """Return what ends the plain containers of an interrupted adoption that has switched; None where there are none.
+
+    For where it can't be finished, since what it made has fallen: a color that is to replace it must not start while
+    plain names mean these.
+    """
+    unfinished, active = observed.unfinished, observed.active
+    if unfinished is None or unfinished.source is not Side.PLAIN or active is None or unfinished.target is not active:
+        return None
+    spared = spared_plainly(observed, stack, active)
+    names = tuple(service.name for service in stack.rotating if service.name not in spared)
+    return _only("heal", active, Drain(Side.PLAIN), Retire(Side.PLAIN, names), Remove(names))
+
+
+def _plain_jobs(observed: Observed, stack: Stack) -> tuple[str, ...]:
+    """Return the jobs of which a plain container exists."""
+    there = {container.service for container in observed.on(Side.PLAIN)}
+    return tuple(s.name for s in stack.rotating if s.name in there and not s.opens)
+
+
+def _undo_steps(observed: Observed, stack: Stack, unfinished: Unfinished, *, stopped: bool) -> tuple[Step, ...]:
+    """Return what takes an interrupted command back to where it began.
+
+    The source was not touched, unless users were kept away from it, or it may have been *stopped* after the switch.
+    """
+    source, target = unfinished.source, unfinished.target
+    steps: list[Step] = []
+    away = observed.traffic is not None and observed.traffic.away
+    if source is not None and (away or unfinished.held or stopped):
+        steps += _again(observed, stack, source, observed.release_on(source) if source.is_color else None)
+    elif observed.traffic is not None and (away or observed.traffic.key):
+        steps.append(Settle(source))
+    if target is not None and target is not source:
+        emptied = _empty(observed, stack, unfinished, target)
+        steps += [Drain(target), *emptied, Settle(source)] if emptied else []
+    return tuple(steps)
+
+
+def _empty(observed: Observed, stack: Stack, unfinished: Unfinished, target: Side) -> list[Step]:
+    """Return how the half-filled *target* is emptied; a release that stood there before is not touched."""
+    if target is Side.PLAIN:
+        return list(emptied_plainly(stack.rotating, spared_plainly(observed, stack, unfinished.source)))
+    if not observed.on(target):
+        left = observed.networks_of(target, stack.project)  # by a killed clearing
+        return [Clear(target)] if left else []
+    if not any(container.release == unfinished.release for container in observed.on(target)):
+        return []
+    if unfinished.command == "rollback":
+        return [Retire(target, tuple(service.name for service in services_on(observed, stack, target)))]
+    return [Clear(target, logs=True)]
+
+
+def _only(command: str, side: Side | None, *steps: Step) -> Plan:
+    """Return a plan of nothing but *steps*."""
+    return Plan(command, side, None, None, steps, (), ())

@@ -1,0 +1,71 @@
+"""Decides: the rollback floor: the lowest release that can live with what contracts have removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from teal.core.model.migrations import OpenChange
+from teal.core.model.observed import Observed
+from teal.core.planning.steps import BringBack, Create, Plan, Start, Step, Switch
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """No release below *release* comes back, since *contract* has removed what it needs."""
+
+    release: int
+    contract: str
+    since: float  # seconds since the epoch
+    reason: str = ""
+
+    @property
+    def why(self) -> str:
+        """Return the reason in words."""
+        said = f" ({self.reason})" if self.reason else ""
+        return f"{called(self.contract)}{said} has taken away what releases before {self.release} need"
+
+
+def called(contract: str) -> str:
+    """Return what has raised a floor, in words: a contract, or a window."""
+    if contract.endswith(".window"):
+        return f"window {contract.removesuffix('.window')}"
+    return f"the {contract}" if contract.startswith("window ") else f"contract {contract}"
+
+
+def floor_of(contracts: Iterable[OpenChange]) -> Floor | None:
+    """Return the floor that the contracts which have been run leave, None where none has."""
+    run = [each for each in contracts if each.closed is not None]
+    highest = max(run, key=lambda each: (each.floor, each.closed or 0.0), default=None)
+    return Floor(highest.release, highest.name, highest.closed or 0.0, highest.reason) if highest else None
+
+
+def is_below(release: int | None, contracts: Iterable[OpenChange]) -> bool:
+    """Tell whether *release* can't come back any more."""
+    floor = floor_of(contracts)
+    return floor is not None and release is not None and release < floor.release
+
+
+def sinks(plan: Plan, contracts: Iterable[OpenChange]) -> int | None:
+    """Return the release below the floor that *plan* would bring back, None where it keeps above."""
+    floor = floor_of(contracts)
+    if floor is None:
+        return None
+    wanted = (number for step in (*plan.steps, *plan.undo) if (number := _brings(step)) is not None)
+    return next((number for number in wanted if number < floor.release), None)
+
+
+def _brings(step: Step) -> int | None:
+    """Return the release that *step* starts or sends users to."""
+    return step.release if isinstance(step, BringBack | Create | Start | Switch) else None
+
+
+def freed(observed: Observed, gone: frozenset[int]) -> tuple[str, ...]:
+    """Return the open contracts of which every older release goes, were the releases *gone* removed."""
+    there = {release.number for release in observed.releases}
+    open_ = (each for each in observed.contracts if each.closed is None)
+    return tuple(each.name for each in open_ if _frees(each.release, there, gone))
+
+
+def _frees(minimum: int, there: set[int], gone: frozenset[int]) -> bool:
+    return any(number < minimum for number in there & gone) and all(number >= minimum for number in there - gone)

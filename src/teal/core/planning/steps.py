@@ -1,0 +1,364 @@
+"""Decides: the steps that plans are made of; each a frozen fact that can be performed twice as well as once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from teal.core.choices import Moment
+from teal.core.contract_steps import ContractStep
+from teal.core.model.side import Side
+from teal.core.phase import Phase
+from teal.core.planning.step_names import StepName
+
+
+@dataclass(frozen=True, slots=True)
+class StartShared:
+    """The shared services run; those that are absent are created, those that run are not touched."""
+
+    name: ClassVar[StepName] = StepName.START_SHARED
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """The machine has room for a second color, and the proxy reads Teal's state file."""
+
+    name: ClassVar[StepName] = StepName.PREFLIGHT
+    force_memory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """The images of the new release exist: built, or pulled, from today's files."""
+
+    name: ClassVar[StepName] = StepName.BUILD
+    services: tuple[str, ...]
+    pull: tuple[str, ...] = ()  # services whose image is pulled, whether it is there or not
+    absent: tuple[str, ...] = ()  # services whose image is pulled since it is not there
+    mounted: tuple[str, ...] = ()  # images that are mounted as volumes, and are not there
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Release *release* is pinned: image ids tagged, both renderings and their files written."""
+
+    name: ClassVar[StepName] = StepName.KEEP
+    release: int
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """No container or private network of *side* is left (never its volumes); logs of a failed one are kept."""
+
+    name: ClassVar[StepName] = StepName.CLEAR
+    side: Side
+    logs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunOnce:
+    """One-shot *service* of *release* ran to its end with status 0."""
+
+    name: ClassVar[StepName] = StepName.RUN_ONCE
+    service: str
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """The SQL that *release* brings hurts neither the release that serves nor anybody who waits for a lock.
+
+    *phases*: those that will be run now, for none expand and backfill; *only*: of one change, for "" of all.
+    """
+
+    name: ClassVar[StepName] = StepName.JUDGE
+    release: int
+    phases: tuple[Phase, ...] = ()
+    only: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expand:
+    """The expand phase of *release* is in the database: both releases can live with it. *how* in words."""
+
+    name: ClassVar[StepName] = StepName.EXPAND
+    release: int
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """The release that serves passes its own checks on the expanded schema, too."""
+
+    name: ClassVar[StepName] = StepName.RECHECK
+    side: Side
+    release: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """The rows are as the new schema wants them; *how* in words."""
+
+    name: ClassVar[StepName] = StepName.BACKFILL
+    release: int
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordContracts:
+    """The journal knows which contracts *release* brings: open from here on."""
+
+    name: ClassVar[StepName] = StepName.RECORD_CONTRACTS
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """*images*, by their names in the files, are those of *release*: whoever has built or pulled since moved them."""
+
+    name: ClassVar[StepName] = StepName.PUT_BACK
+    release: int
+    images: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """The containers of *release* exist on *side*, not started; *apart*: plain names mean no plain container."""
+
+    name: ClassVar[StepName] = StepName.CREATE
+    side: Side
+    release: int | None  # None on the plain side: today's files
+    apart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """*services* on *side* run and have passed the gate; *beside* were started with them, and are not waited for."""
+
+    name: ClassVar[StepName] = StepName.START
+    side: Side
+    release: int | None
+    services: tuple[str, ...]
+    beside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Every check of the owner passed on *side*, through the real proxy and in its containers."""
+
+    name: ClassVar[StepName] = StepName.CHECK
+    side: Side
+    release: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunHook:
+    """The owner's commands for this moment ended with status 0."""
+
+    name: ClassVar[StepName] = StepName.RUN_HOOK
+    when: Moment
+    side: Side
+    release: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Users' new requests wait at the proxy, or are turned away with the maintenance page.
+
+    Where they wait and *limit* seconds are over, those that come later see the page.
+    """
+
+    name: ClassVar[StepName] = StepName.HOLD
+    page: bool = False
+    limit: float = 0.0  # 0 for none
+
+
+@dataclass(frozen=True, slots=True)
+class RunWindow:
+    """The window's changes of *release* are in the database; nothing of the application runs meanwhile."""
+
+    name: ClassVar[StepName] = StepName.RUN_WINDOW
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseWindow:
+    """The journal knows what windows have changed: no release that can't live with it comes back."""
+
+    name: ClassVar[StepName] = StepName.CLOSE_WINDOW
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class BringBack:
+    """After a window that failed: *services* of *release* run and answer as the database is now, and users go there.
+
+    Where they don't, the maintenance page stays.
+    """
+
+    name: ClassVar[StepName] = StepName.BRING_BACK
+    side: Side
+    release: int | None
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """All routes go to *to* from here on: the point of no return."""
+
+    name: ClassVar[StepName] = StepName.SWITCH
+    to: Side
+    release: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """Asked through the proxy, every route answers from *side*."""
+
+    name: ClassVar[StepName] = StepName.CONFIRM
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Singleton:
+    """A singleton that changes hands, and the side whose own goes on where the new one fails."""
+
+    service: str
+    source: Side | None
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """The jobs run on *to*: *workers* beside the old ones, *singletons* there and nowhere else.
+
+    All are waited for at once. One that fails is stopped, and the old one goes on.
+    """
+
+    name: ClassVar[StepName] = StepName.HAND_OVER
+    to: Side
+    release: int | None
+    workers: tuple[str, ...]
+    singletons: tuple[Singleton, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Nothing of the users is in flight on *side* any more, or the time for it is over."""
+
+    name: ClassVar[StepName] = StepName.DRAIN
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """*services* on *side* are stopped in reverse order, each with its own grace; kept for rollback."""
+
+    name: ClassVar[StepName] = StepName.RETIRE
+    side: Side
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """The retired plain containers are removed: an engine restart must not revive them."""
+
+    name: ClassVar[StepName] = StepName.REMOVE
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """No shared service is on a network of *side*'s own any more, unless something runs there."""
+
+    name: ClassVar[StepName] = StepName.PART
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The state file names *side* without a key and ``.deployment-color`` says the same."""
+
+    name: ClassVar[StepName] = StepName.SETTLE
+    side: Side | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """Of the kept releases, *releases* are gone: tags, images that nothing else names, files."""
+
+    name: ClassVar[StepName] = StepName.PRUNE
+    releases: tuple[int, ...]
+
+
+Step = (
+    StartShared
+    | Preflight
+    | Build
+    | Keep
+    | Clear
+    | RunOnce
+    | Judge
+    | Expand
+    | Recheck
+    | Backfill
+    | RecordContracts
+    | PutBack
+    | Create
+    | Start
+    | Check
+    | RunHook
+    | Hold
+    | RunWindow
+    | CloseWindow
+    | BringBack
+    | Switch
+    | Confirm
+    | HandOver
+    | Drain
+    | Retire
+    | Remove
+    | Part
+    | Settle
+    | Prune
+    | ContractStep
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one command will do: *before* the point of no return, *after* it, and *undo* where before fails."""
+
+    command: str
+    source: Side | None
+    target: Side | None
+    release: int | None
+    before: tuple[Step, ...]
+    after: tuple[Step, ...]
+    undo: tuple[Step, ...]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Return all steps in order."""
+        return self.before + self.after
+
+    def undo_of(self, begun: Iterable[Step], *, untouched: bool) -> tuple[Step, ...]:
+        """Return the undo of a run that has *begun* these steps before the switch.
+
+        Until one of them touches the target, an earlier release may stand there, and stays. *untouched*: users still
+        are where they were, so that nobody is held, and nothing started again.
+        """
+        undo = self.undo
+        if untouched and any(isinstance(step, Hold) for step in undo):
+            kept = (step for step in undo if not isinstance(step, Hold | BringBack | Start | Settle))
+            undo = (*kept, Settle(self.source))
+        if any(_touches(step, self.target) for step in begun):
+            return undo
+        return tuple(step for step in undo if not _touches(step, self.target))
+
+
+def _touches(step: Step, side: Side | None) -> bool:
+    """Tell whether *step* changes, or waits for, what stands on *side*."""
+    return isinstance(step, Clear | Create | Drain | Retire | Start) and step.side is side

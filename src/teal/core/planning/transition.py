@@ -1,0 +1,191 @@
+"""Decides: who serves now, who would serve next, and the changes of hands that follow from that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from teal.core.choices import Strategy
+from teal.core.model.observed import Observed
+from teal.core.model.problem import Problem, demand, error
+from teal.core.model.release import Release
+from teal.core.model.side import COLORS, Side
+from teal.core.model.stack import Service, Stack
+from teal.core.model.traffic import Mode
+from teal.core.planning.plan import Change
+from teal.core.roles import Role
+from teal.errors import Refused
+
+
+def last_release(observed: Observed) -> Release | None:
+    """Return the active release, or the newest kept one where no color is active."""
+    return observed.kept(observed.active_release) or next(reversed(observed.releases), None)
+
+
+def plainly_running(observed: Observed, stack: Stack) -> tuple[str, ...]:
+    """Return the names of rotating services that run outside of any color."""
+    names = frozenset(service.name for service in stack.rotating)
+    return tuple(sorted({c.service for c in observed.on(Side.PLAIN, names) if c.running}))
+
+
+def source_of(observed: Observed, stack: Stack) -> Side | None:
+    """Return the side that serves: a color, its state file lost or not, else plain where that runs, else None."""
+    if observed.active is not None:
+        return observed.active
+    lost = lost_traffic(observed, stack)  # in the instant after healing has looked
+    if lost is not None:
+        return lost
+    held = observed.traffic is not None and observed.traffic.away
+    served = observed.past.switched[0] if observed.past.switched else Side.PLAIN  # before users were held
+    return Side.PLAIN if plainly_running(observed, stack) and not (held and served in COLORS) else None
+
+
+def target_of(observed: Observed, source: Side | None) -> Side:
+    """Return the color that comes next: never one that the state file already sends users to."""
+    if source is None and observed.traffic is not None and observed.traffic.side is not None:
+        return observed.traffic.side.other
+    return source.other if source is not None else Side.BLUE
+
+
+def services_on(observed: Observed, stack: Stack, side: Side | None) -> tuple[Service, ...]:
+    """Return the rotating services that stand on *side*, as the release there describes them."""
+    if side is None:
+        return ()
+    if side is Side.PLAIN:
+        return stack.rotating
+    kept = observed.kept(observed.release_on(side))
+    return kept.rotating if kept else stack.rotating
+
+
+def change_to(
+    observed: Observed,
+    stack: Stack,
+    *,
+    command: str,
+    release: Release | None = None,
+    keep: bool = False,
+    strategy: Strategy = "blue-green",
+) -> Change:
+    """Return the change of hands that a deploy (no *release*) or a rollback (to *release*) makes.
+
+    Raises ``Refused`` while a plain copy of a rotating service runs beside an active color.
+    """
+    source = source_of(observed, stack)
+    spared = spared_plainly(observed, stack, source)
+    demand(strays(observed, stack))
+    number = release.number if release else observed.next_release
+    target = target_of(observed, source)
+    return Change(
+        command=command,
+        source=source,
+        target=target,
+        release=number,
+        leaving=services_on(observed, stack, source),
+        coming=release.rotating if release else stack.rotating,
+        source_release=observed.release_on(source) if source in COLORS else None,
+        keep=keep or stack.settings.retire == "keep",
+        strategy=strategy,
+        window=strategy == "recreate" and stack.migrations is not None,
+        checks=bool(stack.proxy),
+        hooks=frozenset(hook.when for hook in stack.hooks),
+        spared=spared,
+        idle=_idle(observed, stack, source, target),
+        beside=_free_jobs(observed, stack, release) if source is None else (),
+        left=_left_plainly(observed, stack) if source is not Side.PLAIN else (),
+        held=observed.traffic is not None and observed.traffic.side is None,
+        guests=source is not None and bool(observed.guests_of(source, stack.project)),
+    )
+
+
+def _free_jobs(observed: Observed, stack: Stack, release: Release | None) -> tuple[str, ...]:
+    """Return the jobs that may start before the switch where nothing serves: a route may wait for one of them.
+
+    There is nothing to protect then, but of a singleton another one may still run somewhere.
+    """
+    alive = {container.service for container in observed.containers if container.alive}
+    services = release.rotating if release else stack.rotating
+    return tuple(s.name for s in services if not s.opens and (s.role is Role.WORKER or s.name not in alive))
+
+
+def _idle(observed: Observed, stack: Stack, source: Side | None, target: Side) -> Side | None:
+    """Return the third side, where anything is left of it: containers, or networks of a clearing that failed."""
+    third = target.other
+    left = observed.on(third) or observed.networks_of(third, stack.project)
+    return third if source not in COLORS and left else None
+
+
+def strays(observed: Observed, stack: Stack) -> Iterator[Problem]:
+    """Say which plain containers run beside an active color; the jobs that go on there since its own failed may."""
+    source = source_of(observed, stack)
+    if source is Side.PLAIN:
+        return
+    spared = spared_plainly(observed, stack, source)
+    if stray := tuple(name for name in plainly_running(observed, stack) if name not in spared):
+        message = f"plain containers of {', '.join(stray)} run beside the active {source or 'stack'}, a third copy"
+        yield error("", message, f"end them: docker compose -p {stack.project} rm -sf {' '.join(stray)}")
+    if spared:
+        message = f"{', '.join(spared)} goes on as a plain container, since that of {source} does not run"
+        yield Problem("note", "", message, "the next deploy takes it over")
+
+
+def spared_plainly(observed: Observed, stack: Stack, source: Side | None) -> tuple[str, ...]:
+    """Return the plain jobs that go on beside the active color, since its own failed when it adopted the stack."""
+    if source not in COLORS:
+        return ()
+    plain, up = plainly_running(observed, stack), {c.service for c in observed.on(source) if c.running}
+    return tuple(s.name for s in stack.rotating if s.name in plain and s.name not in up and not s.opens)
+
+
+def jobs_going_on(observed: Observed, stack: Stack, side: Side) -> tuple[str, ...]:
+    """Return the jobs that run on the color *side*, which is not active, while the active color's own do not."""
+    active = observed.active
+    if active is None or side is active:
+        return ()
+    up = {container.service for container in observed.on(active) if container.running}
+    alive = {container.service for container in observed.on(side) if container.alive} - up
+    return tuple(s.name for s in services_on(observed, stack, side) if s.name in alive and not s.opens)
+
+
+def _left_plainly(observed: Observed, stack: Stack) -> tuple[str, ...]:
+    """Return the rotating services of which only stopped plain containers exist: ``always`` would revive them."""
+    there, running = {c.service for c in observed.on(Side.PLAIN)}, plainly_running(observed, stack)
+    return tuple(s.name for s in stack.rotating if s.name in there and s.name not in running)
+
+
+def leaving_change(observed: Observed, stack: Stack) -> Change:
+    """Return the change of hands from the active color to the plain stack."""
+    if observed.active is None:
+        raise Refused("no color is active: there is nothing to leave", hint="`teal status` shows what runs")
+    change = change_to(observed, stack, command="leave")
+    return replace(change, target=Side.PLAIN, release=None, coming=stack.rotating, keep=False)
+
+
+def lost_traffic(observed: Observed, stack: Stack) -> Side | None:
+    """Return the color that users belong to while the state file doesn't name it."""
+    known = observed.past.switched[0] if observed.past.switched else _only_whole(observed, stack)
+    if known not in COLORS or not any(container.running for container in observed.on(known)):
+        return None
+    if observed.traffic is None:
+        return known
+    plain = observed.traffic.users is Mode.PLAIN and not plainly_running(observed, stack)
+    return known if plain and not _is_leaving(observed) else None
+
+
+def _only_whole(observed: Observed, stack: Stack) -> Side | None:
+    """Return the only color that could serve, where neither state file nor journal knows anything any more."""
+    if observed.traffic is not None or observed.unfinished is not None:
+        return None
+    whole = [color for color in COLORS if _could_serve(observed, stack, color)]
+    return whole[0] if len(whole) == 1 else None
+
+
+def _could_serve(observed: Observed, stack: Stack, color: Side) -> bool:
+    """Tell whether all of one release runs on *color*, by what is kept of it, or else by today's files."""
+    up = {container.service for container in observed.on(color) if container.running}
+    wanted = {service.name for service in services_on(observed, stack, color)}
+    return observed.release_on(color) is not None and bool(wanted) and wanted <= up
+
+
+def _is_leaving(observed: Observed) -> bool:
+    """Tell whether an unfinished leave explains that users go to the plain side."""
+    return observed.unfinished is not None and observed.unfinished.target is Side.PLAIN

@@ -1,0 +1,144 @@
+"""Decides: how things are said that people and programs read alike: steps, readiness, how long users waited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from teal.core import contract_steps as c
+from teal.core.model.side import COLORS, Side
+from teal.core.model.stack import HttpProbe, Service
+from teal.core.model.traffic import HELD
+from teal.core.planning import steps as s
+from teal.core.roles import Role
+
+
+def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point)
+    """Return what *step* does, in the words of the design, for plans and progress."""
+    match step:
+        case s.StartShared(services):
+            return f"start the shared services that are absent: {_listed(services)}"
+        case s.Preflight():
+            return "check the room on this machine, and that the proxy reads the state file"
+        case s.Build():
+            return _build(step)
+        case s.Keep(release, side):
+            return f"pin the images and keep release {release} for {side}"
+        case s.Clear(side, logs):
+            return f"remove what stands on {side}" + (", keeping its last logs" if logs else "")
+        case s.RunOnce(service, release):
+            return f"run {service} of release {release} to its end"
+        case s.Judge(release, _, only):
+            return f"judge {only or 'the schema changes'} of release {release}"
+        case s.Expand(_, how):
+            return f"expand the schema: {how}"
+        case s.Recheck(side, release):
+            return f"check {_what(side, release)} once more, on the expanded schema"
+        case s.Backfill(_, how):
+            return f"backfill: {how}"
+        case s.RecordContracts(release):
+            return f"record the contracts that release {release} brings"
+        case s.PutBack(release, images):
+            return f"give the names of the images back to those of release {release}: {_listed(images)}"
+        case s.Create(side, release, apart):
+            return f"create {_what(side, release)}" + (", apart from the plain containers" if apart else "")
+        case s.Start(side, _, services, beside):
+            more = f"; start {_listed(beside)}, too" if beside else ""
+            return f"start {_listed(services)} on {side} and wait until healthy{more}"
+        case s.Check(side):
+            return f"check {side} through the proxy"
+        case s.RunHook(when):
+            return f"run the {when} hook"
+        case s.Hold(page, limit):
+            return _hold(limit, page=page)
+        case s.RunWindow(release):
+            return f"make the window's changes of release {release} in the database"
+        case s.CloseWindow(release):
+            return f"raise the rollback floor to release {release}, where a window has changed the database"
+        case s.BringBack(side, release):
+            return f"bring {_what(side, release)} back, as far as the database allows"
+        case s.Switch(to, release):
+            return f"switch all routes to {_what(to, release)}"
+        case s.Confirm(side):
+            return f"ask through the proxy whether {side} answers"
+        case s.HandOver(to, _, workers, singletons):
+            return _hand_over(to, workers, tuple(each.service for each in singletons))
+        case s.Drain(side):
+            return f"drain {side}"
+        case s.Retire(side, services):
+            return f"retire {side}: stop {_listed(services)}"
+        case s.Remove(services):
+            return f"remove the retired plain containers: {_listed(services)}"
+        case s.Part(side):
+            return f"take the shared services off {side}'s own networks"
+        case s.Settle(side):
+            return f"record {side} as the active color" if side in COLORS else "record that no color is active"
+        case s.Prune(releases):
+            return f"remove what the policy no longer keeps: release {_listed(releases)}"
+        case c.OpenGate() | c.RaiseFloor() | c.RunContract() | c.TakeBackFloor() | c.UndoContract():
+            return _of_contract(step)
+        case _:
+            assert_never(step)
+
+
+def _of_contract(step: c.ContractStep) -> str:
+    match step:
+        case c.OpenGate(contract):
+            return f"look at every condition of the gate before {contract}"
+        case c.RaiseFloor(contract):
+            return f"raise the rollback floor for {contract}"
+        case c.RunContract(contract, release, soft):
+            return f"run {contract} from release {release}" + (
+                ", as tombstones that can be brought back" if soft else ""
+            )
+        case c.TakeBackFloor(contract):
+            return f"take the floor of {contract} back, if nothing of it was applied"
+        case c.UndoContract(contract):
+            return f"bring back what {contract} had renamed"
+        case _:
+            assert_never(step)
+
+
+def _hand_over(to: Side, workers: Sequence[str], singletons: Sequence[str]) -> str:
+    parts = [f"start {_listed(workers)} on {to}"] if workers else []
+    parts += [f"hand {_listed(singletons)} over to {to}"] if singletons else []
+    return f"{', '.join(parts)}, and wait until healthy"
+
+
+def _hold(limit: float, *, page: bool) -> str:
+    if page:
+        return "show users the maintenance page"
+    then = f", and after {limit:.0f} s show the maintenance page" if limit else ""
+    return f"hold new requests at the proxy{then}"
+
+
+def _build(step: s.Build) -> str:
+    pulled = (*step.pull, *step.absent, *step.mounted)
+    parts = [f"{verb} {_listed(names)}" for verb, names in (("build", step.services), ("pull", pulled)) if names]
+    return " and ".join(parts)
+
+
+def _what(side: Side, release: int | None) -> str:
+    return f"{side}, release {release}" if release is not None else str(side)
+
+
+def _listed(names: Sequence[object]) -> str:
+    return ", ".join(str(each) for each in names) or "nothing"
+
+
+def ready_by(service: Service) -> str:
+    """Return how it is known that *service* is ready."""
+    if service.role in {Role.ONE_SHOT, Role.TOOL}:
+        return "its end" if service.role is Role.ONE_SHOT else "-"
+    if service.health.kind == "engine":
+        return "healthcheck"
+    if service.health.kind == "probe":
+        probe = service.health.probe
+        return f"GET {probe.path}" if isinstance(probe, HttpProbe) else "TCP probe"
+    return "running" if service.role is Role.SHARED else f"{service.health.steady:.0f} s without a restart"
+
+
+def held(seconds: float) -> str:
+    """Return for how long users' new requests waited, and whether that was longer than the proxy waits."""
+    late = f"; it gives up on a request after {HELD:.0f} s, so that some have failed" if seconds > HELD else ""
+    return f"the proxy held requests for {seconds:.0f} s{late}"

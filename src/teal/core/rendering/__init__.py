@@ -1,0 +1,1 @@
+"""What a release looks like as a Compose project of one color."""

@@ -1,0 +1,90 @@
+"""Decides: what each service of a stack is, from its resolved model and the evidence beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+from teal.core.health import facts_of, health_of, patience, test_of
+from teal.core.model.compose import Node, environment_of, mapping, replicas_of, sequence, services_in, text, unescaped
+from teal.core.model.duration import compose_seconds
+from teal.core.model.side import Side
+from teal.core.model.stack import GRACE, ContainerHook, Evidence, ImageFacts, Service, Stack, Tree
+from teal.core.roles import Assigned, Role
+from teal.core.services.dependencies import needed
+from teal.core.services.roles import listens, propose
+
+
+def services_of(models: Mapping[Side, Tree], evidence: Evidence) -> tuple[Service, ...]:
+    """Return the services of a stack in the file's order; a color's model holds what its overlay adds."""
+    model = models.get(Side.BLUE) or models[Side.PLAIN]
+    roles = propose(model, evidence)
+    before = needed(model, roles, evidence)
+    services = services_in(model)
+    project = text(model.get("name"))
+    return tuple(_service(name, services[name], roles[name], evidence, name in before, project) for name in services)
+
+
+def with_images(stack: Stack, images: Mapping[str, ImageFacts]) -> Stack:
+    """Return *stack* as it is seen once its images are there: their healthchecks and ports count then."""
+    evidence = replace(stack.evidence, images=images)
+    return replace(stack, evidence=evidence, services=services_of(stack.models, evidence))
+
+
+def _service(name: str, service: Node, assigned: Assigned, evidence: Evidence, before: bool, project: str) -> Service:  # noqa: FBT001
+    facts = facts_of(name, evidence)
+    port = _port(name, service, facts, evidence) if assigned.role is Role.ROUTE else 0
+    return Service(
+        name=name,
+        assigned=assigned,
+        image=text(service.get("image")) or f"{project}-{name}",
+        builds=bool(service.get("build")),
+        port=port,
+        needed=before,
+        health=health_of(service, port=port, facts=facts, probe=evidence.probes.get(name)),
+        after={
+            target: text(mapping(how).get("condition")) for target, how in mapping(service.get("depends_on")).items()
+        },
+        grace=compose_seconds(service.get("stop_grace_period"), GRACE),
+        replicas=replicas_of(service),
+        patience=patience(service, facts) if test_of(service, facts) else 0.0,
+        pull=_pull(text(service.get("pull_policy"))),
+        post_start=_hooks(service, "post_start"),
+        pre_stop=_hooks(service, "pre_stop"),
+    )
+
+
+def _hooks(service: Node, kind: str) -> tuple[ContainerHook, ...]:
+    return tuple(
+        ContainerHook(
+            command=tuple(map(unescaped, sequence(hook.get("command")))),
+            user=unescaped(hook.get("user")),
+            privileged=bool(hook.get("privileged")),
+            directory=unescaped(hook.get("working_dir")),
+            environment=environment_of(hook),
+        )
+        for hook in map(mapping, sequence(service.get(kind)))
+    )
+
+
+def _pull(policy: str) -> Literal["missing", "always", "never"]:
+    """Return when the image is pulled, by its ``pull_policy``.
+
+    Those that pull after a while (daily, weekly, every_12h) pull at each deploy: Teal's own tags change the time by
+    which Compose would tell.
+    """
+    match policy:
+        case "never" | "build":
+            return "never"
+        case "" | "missing" | "if_not_present":
+            return "missing"
+        case _:
+            return "always"
+
+
+def _port(name: str, service: Node, facts: ImageFacts, evidence: Evidence) -> int:
+    """Return where a route listens: as its owner says, as the proxy dials it, as file or image show; 0 for unknown."""
+    said = evidence.ports.get(name) or evidence.routes.get(name) or evidence.bare.get(name)
+    shown = listens(service)
+    return said or (shown[0] if shown else next(iter(facts.exposed), 0))

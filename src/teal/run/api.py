@@ -1,0 +1,250 @@
+"""Does: the values that the library's commands return; the command line renders them, JSON carries them as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from teal.core.migrations.gate import Condition
+from teal.core.model.side import Side
+from teal.core.planning.rollback import State
+from teal.core.status import Way
+from teal.run.migrate_results import OpenRow
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """One service as the engine shows it now; with several replicas the one that fares worst."""
+
+    container: str
+    image: str
+    state: str
+    health: str
+    since: float | None  # when it was started, seconds since the epoch
+    replicas: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ColorStatus:
+    """One of the two colors now."""
+
+    role: Literal["active", "standby", "empty"]
+    release: int | None
+    services: Mapping[str, ServiceStatus]
+
+
+@dataclass(frozen=True, slots=True)
+class LockStatus:
+    """Who works on this stack now."""
+
+    command: str
+    user: str
+    host: str
+    pid: int
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackStatus:
+    """What ``teal rollback`` would return to, and how."""
+
+    release: int
+    how: Way
+    seconds: float | None  # about how long until it answers; None where nothing is known
+    reason: str = ""  # where it is gone, or has failed to come: why
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRow:
+    """A kept release and what it is good for; one that never served, or failed to come back, comes only by number."""
+
+    release: int
+    state: State
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FloorStatus:
+    """The rollback floor: no release below it comes back, since a contract has removed what they need."""
+
+    release: int
+    contract: str
+    since: float  # when the contract was run, seconds since the epoch
+    reason: str = ""  # the contract's own
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The stack as engine and proxy show it at this moment."""
+
+    project: str
+    active: Side | None  # a color; null for a plain, held or absent stack
+    users: str  # what the proxy does with users' requests now: blue, green, plain, hold, maintenance, unknown
+    release: int | None
+    previous: int | None
+    since: float | None  # when the active release was switched to
+    colors: Mapping[str, ColorStatus]
+    shared: Mapping[str, ServiceStatus]
+    plain: Mapping[str, ServiceStatus]  # rotating services that run plainly, beside or instead of the colors
+    lock: LockStatus | None
+    rollback: RollbackStatus | None
+    interrupted: str = ""  # what an interrupted command left, and what the next one does about it
+    problems: tuple[str, ...] = ()  # what a person should know: published color disagrees, proxy blind, …
+    floor: FloorStatus | None = None
+    open: tuple[OpenRow, ...] = ()  # changes of the schema whose contract has not been run
+    kept: tuple[KeptRow, ...] = ()  # the newest first
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What the drain saw: how long, and what was still open when it ended."""
+
+    seconds: float
+    cut_requests: int = 0
+    cut_websockets: int = 0
+    counted: bool = True  # False where the proxy could not count and the time was waited out
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How deploy, rollback or leave ended."""
+
+    command: str
+    project: str
+    outcome: Literal["done", "unchanged", "planned", "needs-person"]
+    release: int | None
+    previous: int | None
+    source: Side | None
+    target: Side | None
+    live: float | None = None  # seconds from the command's start to the switch
+    done: float | None = None  # seconds from the command's start to its end
+    phases: Mapping[str, float] = field(default_factory=dict)  # step name -> seconds
+    drained: Drained | None = None
+    steps: tuple[str, ...] = ()  # in words; what a dry run prints
+    differs: tuple[str, ...] = ()  # what users would get otherwise than now from a leave; a dry run's
+    healed: str = ""  # what of an earlier, interrupted command was put right first
+    notes: tuple[str, ...] = ()
+    open: tuple[OpenRow, ...] = ()  # changes of the schema whose contract has not been run
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What ``cleanup`` removed, or would remove."""
+
+    project: str
+    outcome: Literal["done", "planned"]
+    containers: tuple[str, ...]
+    releases: tuple[int, ...]
+    networks: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    healed: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contracted:
+    """How a contract, or the undo of its soft form, ended."""
+
+    project: str
+    contract: str
+    outcome: Literal["done", "soft", "undone", "planned"]
+    release: int  # the first release that doesn't need what it removes: the floor, once it is run
+    conditions: tuple[Condition, ...] = ()  # of its gate, as they were seen
+    gives_up: tuple[int, ...] = ()  # releases to which the way back is given up
+    steps: tuple[str, ...] = ()
+    healed: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Upped:
+    """What ``up`` did to shared services."""
+
+    project: str
+    started: tuple[str, ...]
+    updated: tuple[str, ...]
+    untouched: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What a restart of the proxy means to its users: nobody gets in until it has stopped and started again."""
+
+    proxy: str
+    stop: float  # seconds that what is open then has to end; the rest of it is cut
+    open: int | None  # requests in flight now; None where that is unknown
+    own: bool = False  # its definition says how long it may take to stop
+
+
+@dataclass(frozen=True, slots=True)
+class UpPlan:
+    """What ``up`` would do to shared services."""
+
+    build: tuple[str, ...]
+    restart: tuple[str, ...]  # of what is running; by the images of now
+    gap: Gap | None = None  # where the proxy is one of them
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """What restart, stop or down did to a color."""
+
+    project: str
+    command: Literal["restart", "stop", "down"]
+    side: Side | None  # None where no color was active
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that ``check`` found."""
+
+    level: Literal["error", "warning", "note"]
+    where: str  # file, key or service
+    message: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRow:
+    """A service, its role and why."""
+
+    service: str
+    role: str
+    reason: str
+    health: str  # how its readiness is known
+    needed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What ``check`` says of configuration and machine; nothing was changed."""
+
+    project: str
+    roles: tuple[RoleRow, ...]
+    findings: tuple[Finding, ...]
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One past run."""
+
+    id: int
+    command: str
+    release: int | None
+    source: Side | None
+    target: Side | None
+    started: float
+    seconds: float | None
+    outcome: str
+    message: str
+    phases: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Past runs, the latest first."""
+
+    runs: tuple[HistoryRow, ...]

@@ -1,0 +1,136 @@
+"""Does: check, which judges configuration, machine and proxy, and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from teal.core.checks.admission import by_files, by_sight
+from teal.core.checks.machine import check_room
+from teal.core.checks.stack import problems
+from teal.core.model.observed import Observed
+from teal.core.model.problem import Problem, demand
+from teal.core.model.stack import Service, Stack
+from teal.core.model.versions import engine_version
+from teal.core.planning.recovery import diagnose
+from teal.core.planning.transition import source_of
+from teal.core.planning.wording import ready_by
+from teal.core.rendering.files import live_mounts
+from teal.core.roles import Role
+from teal.core.services.external import External
+from teal.errors import TealError
+from teal.ports import Holder
+from teal.run.api import Checked, Finding, RoleRow
+from teal.run.commands.check_proxy import finding, proxy_findings
+from teal.run.observe import Outdated, differences, missing_of, outdated
+from teal.run.observing import observe_beside
+from teal.run.ports import Ports
+from teal.run.schema_check import schema_problems
+from teal.run.steps.release import room
+
+
+async def check(ports: Ports, stack: Stack) -> Checked:
+    """Return the roles with their reasons, and everything that would stop or trouble a deploy."""
+    engine = engine_version((await ports.engine.info()).version)
+    found = [finding(problem) for problem in by_files(stack, engine, ports.proxy.folder)]
+    found += [finding(problem) for problem in schema_problems(ports, stack)]
+    found += _home(ports)
+    found += _mounts(stack)
+    observed, holder = await observe_beside(ports, stack)
+    found += [finding(problem) for problem in by_sight(observed, stack, busy=holder is not None)]
+    found += _working(holder) if holder else _unfinished(observed, stack)
+    found += await _external(ports, stack)
+    differing, said = await _outdated(ports, stack, observed)
+    found += said
+    found += await proxy_findings(ports, stack, observed, changed=differing.services.get(stack.proxy, ""))
+    found += [] if holder else await _room(ports, stack, observed)
+    order = ("error", "warning", "note")
+    findings = tuple(sorted(dict.fromkeys(found), key=lambda finding: order.index(finding.level)))
+    return Checked(
+        stack.project, tuple(map(_row, stack.services)), findings, all(each.level != "error" for each in findings)
+    )
+
+
+async def refuse(ports: Ports, stack: Stack) -> tuple[Problem, ...]:
+    """Return the warnings about the files of *stack*; raise ``Refused`` for what can't be rotated or switched."""
+    engine = engine_version((await ports.engine.info()).version)
+    wrong = (each for each in schema_problems(ports, stack) if each.level == "error")
+    demand(problems(stack, engine))  # first: what the proxy's files lack mostly follows from it
+    return demand((*by_files(stack, engine, ports.proxy.folder), *wrong))
+
+
+def _row(service: Service) -> RoleRow:
+    return RoleRow(service.name, str(service.role), service.assigned.reason, ready_by(service), service.needed)
+
+
+def _home(ports: Ports) -> Iterable[Finding]:
+    command = ports.machine.unprepared()
+    if command:
+        yield Finding("error", "state directory", "it is not prepared for you", f"prepare it once: {command}")
+
+
+def _mounts(stack: Stack) -> Iterable[Finding]:
+    """Name what is mounted as it is: an edit shows in both colors, and no rollback takes it back."""
+    for service, source, target in live_mounts(stack):
+        yield Finding("note", service, f"{source} at {target} is not part of the release: it is mounted as it is")
+
+
+def _working(holder: Holder) -> Iterable[Finding]:
+    """Name who works on the stack: what is half done then, and the room that it takes, are nobody's trouble."""
+    message = f"{holder.said}: what it has begun, and the room that it takes, were not judged"
+    yield Finding("note", "lock", message, "`teal status` shows how far it is; check again when it has ended")
+
+
+def _unfinished(observed: Observed, stack: Stack) -> Iterable[Finding]:
+    repair = diagnose(observed, stack)
+    if repair is not None:
+        remedy = "the next deploy, rollback or cleanup sees to it"
+        if repair.kind == "restore":
+            yield Finding("warning", "state file", repair.text, remedy)
+        else:
+            yield Finding("note", "journal", repair.text, remedy)
+
+
+async def _outdated(ports: Ports, stack: Stack, observed: Observed) -> tuple[Outdated, list[Finding]]:
+    """Return which shared services run from another definition or image than today's, and what is said of them.
+
+    The proxy is judged by itself.
+    """
+    names = tuple(service.name for service in stack.having(Role.SHARED))
+    try:
+        found = await outdated(ports, stack, observed, names)
+    except TealError as error:
+        last = next((line for line in reversed(error.detail.splitlines()) if line.strip()), error.hint)
+        return Outdated(), [Finding("warning", "", f"{error.message}: {last.strip()}", "the rest was looked at")]
+    problems = [each for each in differences(found) if each.service != stack.proxy]
+    return found, [*map(finding, problems), *_unseen(stack, found)]
+
+
+def _unseen(stack: Stack, found: Outdated) -> Iterable[Finding]:
+    """Name the images that are not on this machine: no registry is asked for them."""
+    for name, image in found.unpulled.items():
+        verb = "build" if stack.service(name).builds else "pull"
+        message = f"its image {image} is not on this machine, and no registry was asked: what it brings is not known"
+        yield Finding("note", name, message, f"`docker compose {verb} {name}` brings it")
+
+
+async def _external(ports: Ports, stack: Stack) -> list[Finding]:
+    """Name what no start of the stack makes, and nobody has made yet."""
+    names = tuple(service.name for service in stack.services if service.role is not Role.TOOL)
+    users: dict[External, list[str]] = {}
+    for name, lacking in (await missing_of(ports, stack, names)).items():
+        for each in lacking:
+            users.setdefault(each, []).append(name)
+    return [
+        Finding("error", ", ".join(using), f"the external {each.kind} {each.name} does not exist", each.remedy)
+        for each, using in sorted(users.items())
+    ]
+
+
+async def _room(ports: Ports, stack: Stack, observed: Observed) -> list[Finding]:
+    source = source_of(observed, stack)
+    running = [c.id for c in observed.on(source) if c.running and c.service in _rotating(stack)] if source else []
+    return [finding(problem) for problem in check_room(await room(ports, running))]
+
+
+def _rotating(stack: Stack) -> frozenset[str]:
+    return frozenset(service.name for service in stack.rotating)

@@ -1,0 +1,270 @@
+"""Does: deploy, rollback and leave: heal, observe, plan, execute, report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Literal
+
+from teal.core.checks.admission import by_sight
+from teal.core.model.observed import Observed
+from teal.core.model.problem import Problem, demand
+from teal.core.model.stack import Stack
+from teal.core.planning.images import services_due
+from teal.core.planning.leave import changed_by_leaving, named, own_names
+from teal.core.planning.plan import WINDOW, Change, plan_deploy, plan_leave, plan_prepare, plan_rollback
+from teal.core.planning.rollback import rollback_release, way_back
+from teal.core.planning.rollback_floor import is_below
+from teal.core.planning.steps import Build, Clear, Plan, PutBack, Step
+from teal.core.planning.transition import change_to, jobs_going_on, leaving_change
+from teal.core.planning.wording import say
+from teal.core.roles import Role
+from teal.core.services.unhealthy import ailing
+from teal.core.status import same_release
+from teal.errors import Failed, NeedsPerson, Refused, TealError
+from teal.run.api import Outcome
+from teal.run.commands.check import refuse
+from teal.run.context import Scene
+from teal.run.execute import execute, prepare
+from teal.run.grasping import grasped
+from teal.run.migrations import window
+from teal.run.observe import Outdated, differences, outdated
+from teal.run.observing import observe
+from teal.run.opening import open_rows
+from teal.run.options import DeployOptions
+from teal.run.ports import Ports, Watch
+from teal.run.recovery import close_open_runs, heal
+from teal.run.steps import release as release_steps
+
+
+async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watch) -> Outcome:
+    """Bring a new release of *stack* beside the active one, prove it, give it all traffic, retire the old one."""
+    warnings = await refuse(ports, stack)
+    if options.dry_run:
+        return await _planned_deploy(ports, stack, options)
+    with ports.lock.hold("deploy"):
+        began = ports.clock.monotonic()
+        healed, observed = await heal(ports, stack, watch, go_on=True)
+        if options.window:
+            await window.refuse_idle(Scene(ports, stack, watch, key=""))
+        told = demand(by_sight(observed, stack))
+        change = _deploy_change(observed, stack, options)
+        run = _Run(ports, stack, watch, change, began, healed)
+        if options.window and not options.page:
+            window.warn_long(run.scene)
+        for problem in (*warnings, *told):
+            run.scene.note(problem.text, warning=problem.level == "warning")
+        absent = await release_steps.absent(ports, stack)
+        forced = options.force_memory or _needs_no_room(change)
+        first = plan_prepare(stack, build=options.build, absent=absent, force_memory=forced)
+        await prepare(first, _bare(change), run.scene, run.id)
+        if not options.force and await _unchanged(observed, stack, run.scene):
+            ports.journal.end(run.id, "unchanged")
+            return await run.outcome("unchanged", observed.release_on(change.source) if change.source else None)
+        plan = plan_deploy(observed, stack, change)
+        run.say_what_ends(observed, plan)
+        await run.through(plan)
+        await _tell_of_shared(run.scene, told)
+        return await run.outcome("done", change.release)
+
+
+async def _tell_of_shared(scene: Scene, told: Iterable[Problem]) -> None:
+    """Say which shared services are unhealthy by now, and where they differ from today's files: none is touched."""
+    names = tuple(service.name for service in scene.stack.having(Role.SHARED))
+    observed = await observe(scene.ports, scene.stack)
+    known = {problem.service for problem in told}
+    for problem in ailing(observed, scene.stack):
+        if problem.service not in known:
+            scene.note(problem.text, warning=True)
+    try:
+        found = await outdated(scene.ports, scene.stack, observed, names)
+    except TealError as error:  # the deploy is done, whatever Compose says of the shared services
+        found = Outdated()
+        scene.note(error.message, warning=True)
+    proxy = scene.stack.proxy
+    drifted = await grasped(scene.ports, scene.stack, observed, changed=found.services.get(proxy, ""))
+    for problem in (*drifted, *(each for each in differences(found) if each.service != proxy)):
+        scene.note(problem.text, warning=True)
+
+
+def _needs_no_room(change: Change) -> bool:
+    """Tell whether only one color runs at a time, or nothing serves yet."""
+    return change.strategy == "recreate" or change.source is None
+
+
+def _deploy_change(observed: Observed, stack: Stack, options: DeployOptions) -> Change:
+    command = WINDOW if options.window else "deploy"
+    change = change_to(observed, stack, command=command, keep=options.keep, strategy=options.strategy)
+    return replace(change, page=options.page)
+
+
+async def _planned_deploy(ports: Ports, stack: Stack, options: DeployOptions) -> Outcome:
+    """Return what a deploy would do; nothing is changed."""
+    observed = await observe(ports, stack)
+    demand(by_sight(observed, stack))
+    change = _deploy_change(observed, stack, options)
+    absent = await release_steps.absent(ports, stack)
+    first = plan_prepare(stack, build=options.build, absent=absent, force_memory=options.force_memory)
+    return _planned(stack, change, (*first, *plan_deploy(observed, stack, change).steps))
+
+
+async def _unchanged(observed: Observed, stack: Stack, scene: Scene) -> bool:
+    """Tell whether the active release is whole, up, and just what a deploy would bring."""
+    kept = same_release(observed, stack)
+    if kept is None or kept.images != await release_steps.image_ids(scene, stack.pinned):
+        return False
+    return kept.mounted == await release_steps.mounted(scene)
+
+
+async def rollback(
+    ports: Ports, stack: Stack, to: int | None, watch: Watch, *, dry_run: bool = False, keep: bool = False
+) -> Outcome:
+    """Bring the previous release, or release *to*, back exactly as it was."""
+    if dry_run:
+        observed = await observe(ports, stack)
+        plan, change, remark = _rollback_plan(observed, stack, to, keep=keep)
+        return replace(_planned(stack, change, plan.steps), notes=remark)
+    with ports.lock.hold("rollback"):
+        began = ports.clock.monotonic()
+        healed, observed = await heal(ports, stack, watch, go_on=True)
+        plan, change, remark = _rollback_plan(observed, stack, to, keep=keep)
+        run = _Run(ports, stack, watch, change, began, healed)
+        for each in remark:
+            run.scene.note(each, warning=True)
+        run.say_what_ends(observed, plan)
+        await run.through(plan)
+        return await run.outcome("done", change.release)
+
+
+def _rollback_plan(
+    observed: Observed, stack: Stack, to: int | None, *, keep: bool
+) -> tuple[Plan, Change, tuple[str, ...]]:
+    """Return the plan, what it changes, and what is to be known of the release that it brings back."""
+    kept = rollback_release(observed, to)
+    change = change_to(observed, stack, command="rollback", release=kept.release, keep=keep)
+    return plan_rollback(observed, stack, change, kept.release), change, kept.remark
+
+
+async def leave(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False, agreed: bool = False) -> Outcome:
+    """Go back to the plain stack by the same switch and drain, with the images of the active release.
+
+    Raises ``Refused`` where users would get anything else than now, unless that was *agreed* to.
+    """
+    if dry_run:
+        observed = await observe(ports, stack)
+        plan, change, differs = await _leave_plan(ports, stack, observed)
+        return replace(_planned(stack, change, plan.steps), differs=differs)
+    with ports.lock.hold("leave"):
+        began = ports.clock.monotonic()
+        healed, observed = await heal(ports, stack, watch)
+        plan, change, differs = await _leave_plan(ports, stack, observed)
+        if differs and not agreed:
+            raise Refused(
+                f"the plain stack is not what users have now: {'; '.join(differs)}",
+                hint="deploy, or take the edits back; `teal leave --yes` goes all the same",
+            )
+        run = _Run(ports, stack, watch, change, began, healed)
+        for each in differs:
+            run.scene.note(f"changed by today's files: {each}", warning=True)
+        try:
+            await run.through(plan)
+        except Failed as error:
+            back = (
+                "mend what fails there, then `teal leave` again; `teal leave --dry-run` names what today's files change"
+            )
+            error.hint = f"{error.hint}; {back}"
+            raise
+        return await run.outcome("done", None)
+
+
+async def _leave_plan(ports: Ports, stack: Stack, observed: Observed) -> tuple[Plan, Change, tuple[str, ...]]:
+    """Return the plan, what it changes, and what users would get otherwise than now."""
+    change = leaving_change(observed, stack)
+    number = observed.active_release
+    release = observed.kept(number)
+    own = own_names(release, stack) if release else {}
+    absent = await release_steps.absent(ports, stack)
+    others = [each for each in stack.rotating if named(each.image) not in own and each.image in absent]
+    images: tuple[Build | PutBack | None, ...] = (services_due(others, "build", absent),)
+    if release and (moved := await release_steps.moved(ports, release, stack)):
+        images = (*images, PutBack(release.number, moved))
+    plan = plan_leave(change, tuple(each for each in images if each))
+    return plan, change, changed_by_leaving(release, number, stack)
+
+
+def _bare(change: Change) -> Plan:
+    """Return the plan's frame before its steps are known."""
+    return Plan(change.command, change.source, change.target, change.release, (), (), ())
+
+
+def _planned(stack: Stack, change: Change, steps: tuple[Step, ...]) -> Outcome:
+    """Return the outcome of a dry run."""
+    return Outcome(
+        change.command,
+        stack.project,
+        "planned",
+        change.release,
+        change.source_release,
+        change.source,
+        change.target,
+        steps=tuple(say(step) for step in steps),
+    )
+
+
+class _Run:
+    """One journaled run of a change of hands."""
+
+    def __init__(self, ports: Ports, stack: Stack, watch: Watch, change: Change, began: float, healed: str) -> None:
+        self.scene = Scene(ports, stack, watch, key=ports.machine.secret())
+        close_open_runs(ports, "could not be finished; a later command took its place")
+        # A deploy's number is taken once its release is kept: one that brings nothing, or can't be built, takes none.
+        number = None if change.command == "deploy" else change.release
+        self.id = ports.journal.begin(change.command, change.source, change.target, number)
+        self._change, self._began, self._healed = change, began, healed
+
+    def say_what_ends(self, observed: Observed, plan: Plan) -> None:
+        """Say which jobs, that went on since the active color's own failed, end where *plan* fills their color anew."""
+        target = self._change.target
+        jobs = jobs_going_on(observed, self.scene.stack, target)
+        if jobs and Clear(target) in plan.before:
+            self.scene.note(f"{', '.join(jobs)} on {target} end now, and run again after the switch", warning=True)
+
+    async def through(self, plan: Plan) -> None:
+        """Execute *plan*; ``NeedsPerson`` bears the report of what was done all the same."""
+        try:
+            await execute(plan, self.scene, self.id)
+        except NeedsPerson as error:
+            if self.scene.live_at is not None:  # else nothing of it came to users
+                error.report = await self.outcome("needs-person", plan.release)
+            raise
+
+    async def outcome(self, how: Literal["done", "unchanged", "needs-person"], release: int | None) -> Outcome:
+        """Return the report; times count from the moment at which the lock was taken."""
+        change, scene = self._change, self.scene
+        return Outcome(
+            command=change.command,
+            project=scene.stack.project,
+            outcome=how,
+            release=release,
+            previous=await self._way_back(),
+            source=change.source,
+            target=change.target,
+            live=None if scene.live_at is None else scene.live_at - self._began,
+            done=(scene.done_at or scene.ports.clock.monotonic()) - self._began,
+            phases=scene.phases,
+            drained=scene.drained,
+            healed=self._healed,
+            notes=tuple(scene.notes),
+            open=open_rows(scene.ports, scene.stack),
+        )
+
+    async def _way_back(self) -> int | None:
+        """Return the release to go back to: after a rollback the one that was left, else what a rollback would mean."""
+        scene, left = self.scene, self._change.source_release
+        if self._change.command == "rollback":
+            return None if is_below(left, scene.ports.journal.contracts()) else left
+        with suppress(TealError):  # users are served: an engine that is away now takes nothing from that
+            back = way_back(await observe(scene.ports, scene.stack))
+            return back.release.number if back and back.state == "served" else None
+        return None

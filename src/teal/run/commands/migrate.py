@@ -1,0 +1,223 @@
+"""Does: the commands of migrate outside of a deploy: how the schema stands, expand and backfill alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+from teal.core.migrations.files import excuses, pending, refuse_edited
+from teal.core.migrations.gate import judge
+from teal.core.model.migrations import Migrations
+from teal.core.model.observed import Observed
+from teal.core.model.side import COLORS, Side
+from teal.core.model.stack import Stack
+from teal.core.model.versions import engine_version
+from teal.core.phase import Phase
+from teal.core.planning.events import Event, StepEnded
+from teal.core.planning.images import services_due
+from teal.core.planning.rollback_floor import floor_of
+from teal.core.planning.steps import Backfill, Expand, Judge, Plan, Recheck, Step
+from teal.core.planning.transition import source_of
+from teal.core.planning.wording import say
+from teal.core.rendered import Making
+from teal.core.rendering.project import render_jobs
+from teal.errors import Refused, SchemaBroken, TealError
+from teal.run.context import Scene
+from teal.run.execute import execute, prepare
+from teal.run.migrate_results import FindingRow, MigrateChecked, Migrated, MigrateStatus, OpenRow, PendingRow, State
+from teal.run.migrations import gate
+from teal.run.migrations.database import opened
+from teal.run.migrations.expand import files_of, migrations_here
+from teal.run.migrations.jobs import ask_pending, print_sql
+from teal.run.migrations.judge import judged
+from teal.run.observing import observe
+from teal.run.opening import open_rows
+from teal.run.options import ContractOptions
+from teal.run.ports import Ports, Watch
+from teal.run.recovery import heal
+from teal.run.steps import release as release_steps
+
+NO_RELEASE = 0  # under which one-shots are kept that belong to no release
+NO_PENDING = "no `pending` command: each deploy runs `expand`"
+_NEXT: tuple[State, ...] = ("expand", "backfill", "contract")
+
+
+# --- how it stands
+
+
+async def migrate_status(ports: Ports, stack: Stack, watch: Watch) -> MigrateStatus:
+    """Return what is next, what is pending by name, and which changes are open."""
+    migrations = migrations_here(stack)
+    scene = Scene(ports, stack, watch, key="")
+    floor = floor_of(ports.journal.contracts())
+    state: State = "done"
+    rows: tuple[PendingRow, ...] = ()
+    excused: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    unknown = unasked(migrations)
+    try:
+        state, rows = ("unknown", ()) if unknown else await _look(scene, migrations)
+    except SchemaBroken as error:
+        state, problems = "broken", (f"{error.message} ({error.hint})",)
+    except TealError as error:
+        state, unknown = "unknown", f"{error.message} ({error.hint})"
+    try:  # where it can't be asked how things stand, its commands can't be asked for their SQL either
+        excused = await _excused(scene, migrations, rows) if unknown in {"", NO_PENDING} else ()
+    except TealError as error:
+        problems = (*problems, f"{error.message} ({error.hint})")
+    return MigrateStatus(
+        stack.project, state, rows, await _open(scene), floor.release if floor else 0, excused, problems, unknown
+    )
+
+
+def unasked(migrations: Migrations) -> str:
+    """Return why nobody can be asked what is pending, "" where somebody can."""
+    return "" if migrations.files or migrations.pending else NO_PENDING
+
+
+async def _open(scene: Scene) -> tuple[OpenRow, ...]:
+    """Return the changes that are open, with all that their gates wait for but time and the operator's yes."""
+    observed = await observe(scene.ports, scene.stack)
+    rows = open_rows(scene.ports, scene.stack)
+    return tuple([replace(row, waits=await _waits(scene, observed, row.name)) for row in rows])
+
+
+async def _waits(scene: Scene, observed: Observed, name: str) -> tuple[str, ...]:
+    try:
+        seen = await gate.look(scene, observed, name, ContractOptions(confirmed=True))
+    except TealError as error:
+        return (error.message,)
+    return tuple(f"{each.name}: {each.evidence}" for each in judge(seen) if not each.met and each.name != "delay")
+
+
+async def _excused(scene: Scene, migrations: Migrations, rows: tuple[PendingRow, ...]) -> tuple[str, ...]:
+    """Return what the files of pending and open changes, or the SQL that commands print, excuse themselves for."""
+    if not migrations.files:
+        if migrations.prints:
+            await _keep_jobs(scene)
+        printed = [(f"sql.{phase}", await print_sql(scene, phase, NO_RELEASE)) for phase in migrations.prints]
+        return tuple(each for name, sql in printed for each in excuses(name, sql))
+    open_ = {change.name for change in scene.ports.journal.contracts() if change.closed is None}
+    alive = {row.name for row in rows} | open_
+    files = [file for file in files_of(scene.ports, migrations) if {file.name, file.stem} & alive]
+    return tuple(each for file in files for each in excuses(f"{file.name}.sql", file.sql))
+
+
+async def migrate_check(ports: Ports, stack: Stack, watch: Watch) -> MigrateChecked:
+    """Judge all SQL that is pending, without running any of it; the database is asked where it can be."""
+    migrations = migrations_here(stack)
+    scene = Scene(ports, stack, watch, key="")
+    if migrations.prints:
+        await _keep_jobs(scene)
+    found = await judged(scene, NO_RELEASE, offline=True)
+    rows = tuple(FindingRow(f.script, f.line, f.rule, f.why, f.remedy, f.excused) for f in found.findings)
+    names = tuple(script.name for script in found.scripts)
+    unknown = "" if found.scripts else unasked(migrations)
+    return MigrateChecked(stack.project, not found.hurting, names, rows, found.notes, unknown)
+
+
+async def _look(scene: Scene, migrations: Migrations) -> tuple[State, tuple[PendingRow, ...]]:
+    if migrations.files:
+        rows = await _due_files(scene.ports, scene.stack, migrations)
+        return next((each for each in _NEXT if any(row.phase == each for row in rows)), "done"), rows
+    asked = await ask_pending(scene, await _keep_jobs(scene))
+    return asked.state, tuple(PendingRow(str(phase), name) for phase, name in asked.names)
+
+
+async def _due_files(ports: Ports, stack: Stack, migrations: Migrations) -> tuple[PendingRow, ...]:
+    files = files_of(ports, migrations)
+    async with opened(ports, stack) as database:
+        applied = await database.applied()
+    refuse_edited(files, applied)
+    due = sorted(pending(files, applied), key=lambda each: list(Phase).index(each.phase))
+    return tuple(PendingRow(str(each.phase), each.name) for each in due)
+
+
+async def _keep_jobs(scene: Scene) -> int:
+    """Keep the commands with the images of this moment; return the number under which they are found."""
+    stack, releases = scene.stack, scene.ports.releases
+    if not stack.migrations or not (stack.migrations.jobs or stack.migrations.one_shot):
+        return NO_RELEASE
+    names = {stack.migrations.service, stack.migrations.one_shot} - {""}
+    ids = await release_steps.image_ids(scene, [stack.service(name) for name in sorted(names)])
+    info = await scene.ports.engine.info()
+    made = Making(NO_RELEASE, ids, releases.folder(NO_RELEASE), engine=engine_version(info.version))
+    releases.keep_once(NO_RELEASE, render_jobs(stack, Side.BLUE, made))
+    return NO_RELEASE
+
+
+# --- expand and backfill, alone
+
+
+async def migrate_expand(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False) -> Migrated:
+    """Judge and run the expand phase now, from a newly built image; the release that serves is checked after it."""
+    migrations = migrations_here(stack)
+
+    def steps(observed: Observed) -> tuple[Step, ...]:
+        source = source_of(observed, stack)
+        found: list[Step] = [Judge(NO_RELEASE), Expand(NO_RELEASE, migrations.how(Phase.EXPAND))]
+        if source is not None and stack.proxy:
+            found.append(Recheck(source, observed.release_on(source) if source in COLORS else None))
+        return tuple(found)
+
+    return await _Alone(ports, stack, watch, "expand").run(steps, dry_run=dry_run)
+
+
+async def migrate_backfill(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False) -> Migrated:
+    """Run the backfills that are due now; one that was interrupted goes on."""
+    how = migrations_here(stack).how(Phase.BACKFILL)
+    if not how:
+        raise Refused("nothing says how to backfill", hint="give migrations in teal.yml a command `backfill`")
+    return await _Alone(ports, stack, watch, "backfill").run(lambda _: (Backfill(NO_RELEASE, how),), dry_run=dry_run)
+
+
+class _Alone:
+    """One journaled run of steps without a change of hands."""
+
+    def __init__(self, ports: Ports, stack: Stack, watch: Watch, phase: str) -> None:
+        self._ports, self._stack, self._watch, self._phase = ports, stack, watch, phase
+        self._passed: list[bool] = []
+
+    async def run(self, steps: Callable[[Observed], tuple[Step, ...]], *, dry_run: bool) -> Migrated:
+        """Build, then perform *steps* under the lock; or say what they would be."""
+        if dry_run:
+            return await self._planned(steps)
+        with self._ports.lock.hold(f"migrate {self._phase}"):
+            healed, observed = await heal(self._ports, self._stack, self._watch)
+            source = source_of(observed, self._stack)
+            plan = Plan(f"migrate-{self._phase}", source, None, None, steps(observed), (), ())
+            scene = Scene(self._ports, self._stack, self._told, key=self._ports.machine.secret())
+            run = self._ports.journal.begin(plan.command, source, None, None)
+            await prepare(await self._build(), plan, scene, run)
+            await self._keep(scene, run)
+            await execute(plan, scene, run)
+        outcome: Literal["done", "unchanged"] = "unchanged" if all(self._passed) else "done"
+        notes = tuple(scene.notes)
+        return Migrated(self._stack.project, self._phase, outcome, phases=scene.phases, notes=notes, healed=healed)
+
+    async def _planned(self, steps: Callable[[Observed], tuple[Step, ...]]) -> Migrated:
+        wanted = (*await self._build(), *steps(await observe(self._ports, self._stack)))
+        migrations = migrations_here(self._stack)
+        due = await _due_files(self._ports, self._stack, migrations) if migrations.files else ()
+        mine = tuple(row for row in due if row.phase == self._phase)
+        return Migrated(self._stack.project, self._phase, "planned", tuple(map(say, wanted)), mine)
+
+    async def _build(self) -> tuple[Step, ...]:
+        """Return the step that makes, or pulls, the new image of what runs the commands."""
+        migrations = migrations_here(self._stack)
+        services = map(self._stack.service, sorted({migrations.service, migrations.one_shot} - {""}))
+        due = services_due(tuple(services), "build", await release_steps.absent(self._ports, self._stack))
+        return (due,) if due else ()
+
+    async def _keep(self, scene: Scene, run: int) -> None:
+        try:
+            await _keep_jobs(scene)
+        except TealError as error:
+            self._ports.journal.end(run, "aborted", error.message)
+            raise
+
+    def _told(self, event: Event) -> None:
+        if isinstance(event, StepEnded) and isinstance(event.step, Expand | Backfill):
+            self._passed.append(event.passed)
+        self._watch(event)

@@ -1,0 +1,138 @@
+"""Does: status and history; looks, changes nothing, needs no lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from teal.core.model.observed import Container, Observed
+from teal.core.model.side import COLORS, Side
+from teal.core.model.stack import Stack
+from teal.core.planning.recovery import diagnose
+from teal.core.planning.rollback import Kept, kept_releases, way_back
+from teal.core.planning.rollback_floor import floor_of
+from teal.core.roles import Role
+from teal.core.status import coming_back, misread, standing_of, troubles, worst
+from teal.errors import TealError
+from teal.ports import Holder
+from teal.run.api import (
+    ColorStatus,
+    FloorStatus,
+    HistoryRow,
+    KeptRow,
+    LockStatus,
+    RollbackStatus,
+    ServiceStatus,
+    Status,
+)
+from teal.run.grasping import grasped
+from teal.run.observing import observe_beside
+from teal.run.opening import open_rows
+from teal.run.ports import Ports
+
+RUNS = 50  # how many past runs are asked for times
+
+
+async def status(ports: Ports, stack: Stack) -> Status:
+    """Return what engine and proxy say now; a file that says otherwise is a problem, not an answer."""
+    observed, holder = await observe_beside(ports, stack)
+    release = observed.active_release
+    back = way_back(observed)
+    rows = history(ports, RUNS)
+    lock = _lock(holder)
+    shared = frozenset(service.name for service in stack.having(Role.SHARED))
+    rotating = frozenset(service.name for service in stack.rotating)
+    return Status(
+        project=stack.project,
+        active=observed.active,
+        users=str(observed.traffic.users) if observed.traffic else "plain",
+        release=release,
+        previous=back.release.number if back else None,
+        since=_since(rows, release),
+        colors={str(color): _color(observed, color) for color in COLORS},
+        shared=_services(observed.on(Side.PLAIN, shared), shared),
+        plain=_services(observed.on(Side.PLAIN, rotating)),
+        lock=lock,
+        rollback=_rollback(observed, back, rows) if back else None,
+        interrupted="" if lock else _interrupted(observed, stack),
+        problems=(*_problems(ports, stack, observed), *[each.text for each in await grasped(ports, stack, observed)]),
+        floor=_floor(observed),
+        open=open_rows(ports, stack, observed),
+        kept=tuple(KeptRow(each.release.number, each.state, each.why) for each in kept_releases(observed)),
+    )
+
+
+def _lock(holder: Holder | None) -> LockStatus | None:
+    return LockStatus(holder.command, holder.user, holder.host, holder.pid, holder.since) if holder else None
+
+
+def _floor(observed: Observed) -> FloorStatus | None:
+    floor = floor_of(observed.contracts)
+    return FloorStatus(floor.release, floor.contract, floor.since, floor.reason) if floor else None
+
+
+def _since(rows: Iterable[HistoryRow], release: int | None) -> float | None:
+    """Return when *release* became the active one."""
+    for row in rows:
+        if row.release == release and row.outcome in {"done", "needs-person", "healed"} and row.seconds is not None:
+            return row.started + row.seconds
+    return None
+
+
+def _color(observed: Observed, color: Side) -> ColorStatus:
+    return ColorStatus(standing_of(observed, color), observed.release_on(color), _services(observed.on(color)))
+
+
+def _services(containers: Iterable[Container], names: frozenset[str] = frozenset()) -> Mapping[str, ServiceStatus]:
+    """Return each service's status by its worst container; *names* without any are absent."""
+    grouped: dict[str, list[Container]] = {name: [] for name in sorted(names)}
+    for container in containers:
+        grouped.setdefault(container.service, []).append(container)
+    return {name: _service(found) for name, found in grouped.items()}
+
+
+def _service(containers: list[Container]) -> ServiceStatus:
+    bad = worst(containers)
+    if bad is None:
+        return ServiceStatus("", "", "absent", "none", None, 0)
+    return ServiceStatus(bad.name, bad.image, bad.state, bad.health, bad.started or None, len(containers))
+
+
+def _rollback(observed: Observed, back: Kept, rows: Iterable[HistoryRow]) -> RollbackStatus:
+    found = coming_back(observed, back, [row.phases for row in rows if row.outcome == "done"])
+    return RollbackStatus(back.release.number, found.way, found.seconds, found.reason)
+
+
+def _interrupted(observed: Observed, stack: Stack) -> str:
+    repair = diagnose(observed, stack)
+    return f"the next command will see to it: {repair.text}" if repair else ""
+
+
+def _problems(ports: Ports, stack: Stack, observed: Observed) -> Iterator[str]:
+    """Yield what a person should know."""
+    yield from troubles(observed, stack)
+    try:
+        published = ports.machine.published()
+    except TealError as error:
+        yield error.message
+        return
+    yield from misread(observed, stack, published)
+
+
+def history(ports: Ports, limit: int) -> tuple[HistoryRow, ...]:
+    """Return the last *limit* runs, newest first; one that did not end and that nobody works on was interrupted."""
+    unended = "running" if ports.lock.holder() else "interrupted"
+    return tuple(
+        HistoryRow(
+            record.id,
+            record.command,
+            record.release,
+            record.source,
+            record.target,
+            record.started,
+            None if record.ended is None else record.ended - record.started,
+            record.outcome or unended,
+            record.message,
+            record.phases,
+        )
+        for record in ports.journal.history(limit)
+    )

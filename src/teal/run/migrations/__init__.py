@@ -1,0 +1,1 @@
+"""What performs the steps that touch the database, and asks it."""

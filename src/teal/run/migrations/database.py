@@ -1,0 +1,58 @@
+"""Does: opens the database of a stack, where the stack's own files say it is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from teal.core.migrations.connection import credentials
+from teal.core.model.migrations import DatabaseAt
+from teal.core.model.side import Side
+from teal.core.model.stack import Stack
+from teal.errors import Refused, Unavailable
+from teal.ports import Database, Login
+from teal.run.ports import Ports
+
+
+@asynccontextmanager
+async def opened(ports: Ports, stack: Stack) -> AsyncIterator[Database]:
+    """Yield the database that the migrations of *stack* change.
+
+    Raises ``Refused`` where none is known, ``Unavailable`` where it doesn't run or answer. Needs the stack's models.
+    """
+    at = stack.migrations.database if stack.migrations else None
+    if at is None:
+        raise Refused(
+            "which database the migrations change is not known",
+            hint="say it in teal.yml: `database: {url: web.DATABASE_URL}` under migrations",
+        )
+    login = await _login(ports, stack, at)
+    async with ports.databases.open(login, application=f"teal {stack.project}") as database:
+        yield database
+
+
+@asynccontextmanager
+async def exclusive(ports: Ports, stack: Stack) -> AsyncIterator[Database]:
+    """Yield the same while nobody else migrates it; ``Locked`` where somebody does."""
+    async with opened(ports, stack) as database, database.exclusively(stack.project):
+        yield database
+
+
+async def _login(ports: Ports, stack: Stack, at: DatabaseAt) -> Login:
+    if Side.PLAIN not in stack.models:
+        raise Unavailable(
+            "the stack's files were not read: how its database is reached is not known", hint="`teal check`"
+        )
+    said = credentials(at, stack.models[Side.PLAIN])
+    for container in await ports.engine.containers(stack.project):
+        if container.side is Side.PLAIN and container.service == at.service and container.running:
+            return Login(
+                tuple(address for address in container.addresses.values() if address),
+                said.port,
+                said.user,
+                said.password,
+                said.database,
+                said.said,
+                said.password_file,
+            )
+    raise Unavailable(f"the database's service {at.service} does not run", hint="start it: `teal up`")

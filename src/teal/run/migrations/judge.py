@@ -1,0 +1,114 @@
+"""Does: judges the SQL that a release brings, before any of it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from teal.core.judge.values import Catalog, Finding, Lint, Script
+from teal.core.migrations.files import pending, refuse_edited
+from teal.core.model.migrations import Migrations
+from teal.core.phase import Phase
+from teal.errors import Refused, TealError
+from teal.run.context import Scene
+from teal.run.migrations.database import opened
+from teal.run.migrations.expand import files_of, migrations_of
+from teal.run.migrations.jobs import print_sql
+
+NOW = frozenset({Phase.EXPAND, Phase.BACKFILL})  # the phases that a deploy runs
+SETTLED_LATER = frozenset({"set-not-null-scans"})  # what the backfill settles that has yet to run: no word about it now
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was judged, and what would hurt."""
+
+    scripts: tuple[Script, ...]
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def hurting(self) -> tuple[Finding, ...]:
+        """Return the findings that no file excuses."""
+        return tuple(each for each in self.findings if each.excused is None)
+
+    def of(self, *phases: Phase) -> tuple[Finding, ...]:
+        """Return the findings of scripts of *phases* that no file excuses."""
+        names = {script.name for script in self.scripts if script.phase in phases}
+        return tuple(each for each in self.hurting if each.script in names)
+
+
+async def judge(scene: Scene, release: int, phases: Collection[Phase] = NOW, only: str = "") -> bool:
+    """Refuse what *phases* of *release* would break (of the change *only*); say what a later phase would."""
+    found = await judged(scene, release)
+    for later in {Phase.CONTRACT, Phase.WINDOW} - {*phases} if not only else ():
+        for finding in (each for each in found.of(later) if each.rule not in SETTLED_LATER):
+            scene.note(f"its {later} would be refused: {said(finding)}", warning=True)
+    hurting = [each for each in found.of(*phases) if each.script.startswith((only, "sql."))]
+    if hurting:
+        raise Refused(
+            f"the schema changes of this release would hurt: {said(hurting[0])}",
+            hint=f"{hurting[0].remedy}; `teal migrate check` shows all; nothing was run",
+            detail="\n".join(said(each) for each in hurting[1:]),
+        )
+    return not found.scripts
+
+
+def said(finding: Finding) -> str:
+    """Return *finding* in a line."""
+    return f"{finding.script}:{finding.line}: {finding.why} ({finding.rule})"
+
+
+async def judged(scene: Scene, release: int, *, offline: bool = False) -> Judged:
+    """Return what would hurt of what is pending, with its remedy. *offline*: a database that can't be asked is none."""
+    migrations = migrations_of(scene)
+    notes: list[str] = []
+    try:
+        scripts, catalog = await _asked(scene, migrations, release)
+    except TealError as error:
+        if not offline:
+            raise
+        notes.append(f"judged without the database: {error.message}")
+        scripts, catalog = await _unasked(scene, migrations, release), Catalog()
+    if not migrations.files and Phase.EXPAND not in migrations.prints:
+        notes.append("the SQL of the expand phase can't be judged: no command prints it (`sql` in teal.yml)")
+    lint = Lint(bookkeeping=frozenset(migrations.bookkeeping), functions=frozenset(migrations.harmless))
+    return Judged(scripts, _judge(scripts, catalog, lint), tuple(notes))
+
+
+def _judge(scripts: Sequence[Script], catalog: Catalog, lint: Lint) -> tuple[Finding, ...]:
+    if not scripts:
+        return ()
+    from teal.core.judge.evaluate import judge as find  # the grammar is slow to load, and mostly nothing is pending
+
+    return find(scripts, catalog, lint)
+
+
+async def _asked(scene: Scene, migrations: Migrations, release: int) -> tuple[tuple[Script, ...], Catalog]:
+    """Return what is to be judged, by what the database says; it isn't asked for a catalog where there is nothing."""
+    if migrations.database is None:
+        return await _printed(scene, migrations, release), Catalog()
+    scripts = () if migrations.files else await _printed(scene, migrations, release)
+    async with opened(scene.ports, scene.stack) as database:
+        if migrations.files:
+            files, applied = files_of(scene.ports, migrations), await database.applied()
+            refuse_edited(files, applied)
+            scripts = tuple(Script(f"{f.name}.sql", f.phase, f.sql, f.transaction) for f in pending(files, applied))
+        return scripts, await database.catalog() if scripts else Catalog()
+
+
+async def _unasked(scene: Scene, migrations: Migrations, release: int) -> tuple[Script, ...]:
+    if migrations.files:
+        files = files_of(scene.ports, migrations)
+        return tuple(Script(f"{each.name}.sql", each.phase, each.sql, each.transaction) for each in files)
+    return await _printed(scene, migrations, release)
+
+
+async def _printed(scene: Scene, migrations: Migrations, release: int) -> tuple[Script, ...]:
+    """Return what the owner's commands print."""
+    found: list[Script] = []
+    for phase in migrations.prints:
+        text = await print_sql(scene, phase, release)
+        if text.strip():
+            found.append(Script(f"sql.{phase}", phase, text))
+    return tuple(found)

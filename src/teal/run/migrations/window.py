@@ -1,0 +1,155 @@
+"""Does: changes the database while nothing of the application runs, and brings back what served where that fails."""
+
+from __future__ import annotations
+
+from teal.core.migrations.files import ScriptFile, pending
+from teal.core.model.migrations import Migrations
+from teal.core.model.side import Side
+from teal.core.model.traffic import HELD
+from teal.core.phase import Phase
+from teal.core.planning.step_names import StepName
+from teal.core.planning.steps import Plan, RunWindow, Switch
+from teal.errors import Refused, TealError, Unavailable
+from teal.run import away
+from teal.run.context import Scene
+from teal.run.migrations.database import opened
+from teal.run.migrations.expand import apply_all, files_of, migrations_here, migrations_of
+from teal.run.migrations.jobs import run_exclusively
+from teal.run.steps import start, traffic
+
+
+async def run(scene: Scene, release: int) -> bool:
+    """Make the window's changes of *release*; tell whether none was due."""
+    migrations = migrations_of(scene)
+    if not migrations.files:
+        if Phase.WINDOW not in migrations.commands:
+            return True
+        how = migrations.how(Phase.WINDOW)
+        scene.changed = (f"perhaps those of {how}",)  # where it fails, only the owner's tool can know
+        await run_exclusively(scene, Phase.WINDOW, release)
+        scene.changed = (how,)
+        return False
+    due = await pending_files(scene)
+    async with opened(scene.ports, scene.stack) as database, database.exclusively(scene.stack.project):
+        try:
+            await apply_all(scene, database, files_of(scene.ports, migrations), Phase.WINDOW)
+        finally:
+            done = {each.name for each in await database.applied() if each.at is not None or each.done}
+            scene.changed = tuple(each.name for each in due if each.name in done)
+    return not due
+
+
+async def close(scene: Scene, release: int, command: str) -> bool:
+    """Let the journal know what windows have changed, as the database tells it; tell whether it knew."""
+    migrations, journal = migrations_of(scene), scene.ports.journal
+    known = {each.name for each in journal.contracts()}
+    changed = await _applied(scene) if migrations.files else _by_command(scene, release, command)
+    new = [each for each in changed if each.name not in known]
+    for each in new:
+        journal.open_contract(each.name, each.min_release or release)
+        journal.close_contract(each.name, each.reason)
+    return not new
+
+
+async def _applied(scene: Scene) -> tuple[ScriptFile, ...]:
+    """Return the files of windows that the database says are applied."""
+    async with opened(scene.ports, scene.stack) as database:
+        done = {each.name for each in await database.applied() if each.at is not None}
+    files = files_of(scene.ports, migrations_of(scene))
+    return tuple(each for each in files if each.phase is Phase.WINDOW and each.name in done)
+
+
+def _by_command(scene: Scene, release: int, command: str) -> tuple[ScriptFile, ...]:
+    """Return what stands for the owner's command, where it was run."""
+    how = migrations_of(scene).how(Phase.WINDOW)
+    if not how or not (scene.changed or command == "heal"):
+        return ()
+    return (ScriptFile(f"window of release {release}", "", 0, Phase.WINDOW, "", reason=how),)
+
+
+async def refuse_due(scene: Scene, plan: Plan) -> None:
+    """Raise ``Refused`` where a change waits for a window, and *plan* has none."""
+    migrations = migrations_of(scene)
+    switches = any(isinstance(step, Switch) for step in plan.before)
+    if not migrations.files or not switches or any(isinstance(step, RunWindow) for step in plan.before):
+        return
+    due = await pending_files(scene)
+    if due:
+        raise Refused(
+            f"{', '.join(each.name for each in due)} can only be applied while nothing of the application runs",
+            hint="`teal migrate window` does that; with --maintenance where it takes longer than 30 s",
+        )
+
+
+async def refuse_idle(scene: Scene) -> None:
+    """Raise ``Refused`` where nothing waits for a window: users would be kept away for nothing."""
+    if not await _is_due(scene, migrations_here(scene.stack)):
+        raise Refused("no change of the schema waits for a window", hint="`teal deploy` needs none")
+
+
+def warn_long(scene: Scene) -> None:
+    """Say beforehand where a window will probably last longer than the proxy holds a request."""
+    run = scene.ports.journal.last_transition()
+    took = sum(run.phases.get(name, 0.0) for name in (StepName.DRAIN, StepName.RETIRE, StepName.START)) if run else 0.0
+    if took > HELD:
+        said = f"users may wait longer than {HELD:.0f} s, since the last change of hands took {took:.0f} s"
+        scene.note(f"{said}: --maintenance shows them a page instead", warning=True)
+
+
+async def _is_due(scene: Scene, migrations: Migrations) -> bool:
+    if not migrations.files:
+        return Phase.WINDOW in migrations.commands
+    try:
+        return bool(await pending_files(scene))
+    except Unavailable:
+        return True  # the database's service is started first
+
+
+async def pending_files(scene: Scene) -> tuple[ScriptFile, ...]:
+    """Return the files of the window that are due."""
+    async with opened(scene.ports, scene.stack) as database:
+        return pending(files_of(scene.ports, migrations_of(scene)), await database.applied(), Phase.WINDOW)
+
+
+async def bring_back(scene: Scene, side: Side, release: int | None, names: tuple[str, ...]) -> None:
+    """Start what served, prove that it answers as the database is now, and let users in; else the page stays.
+
+    Raises what kept it from serving.
+    """
+    which = f"release {release}" if release is not None else "the plain stack"
+    try:
+        scene.changed = scene.changed or await _changed_before(scene)
+        await start.start(scene, side, release, names)
+        if scene.stack.proxy:
+            await traffic.check(scene, side, release)
+    except TealError as error:
+        away.turn_away(scene)
+        error.message = f"{which} does not serve again, users see the maintenance page: {error.message}{_stands(scene)}"
+        error.hint = "mend what keeps it, or go forward: `teal deploy --strategy recreate`"
+        scene.back = f"{error.message}; {error.hint}"
+        raise
+    scene.back = f"{which} serves again{_stands(scene) or ', on the database as it was'}"
+    scene.note(scene.back, warning=bool(scene.changed))
+    await traffic.settle(scene, side)
+
+
+async def _changed_before(scene: Scene) -> tuple[str, ...]:
+    """Return what a run that was killed has changed, as the database's own record tells it."""
+    killed, migrations = scene.ports.journal.unfinished(), scene.stack.migrations
+    if killed is None or killed.command == "heal" or migrations is None:
+        return ()
+    if not migrations.files:
+        how = migrations.how(Phase.WINDOW)
+        return (f"perhaps those of {how}",) if how else ()
+    try:
+        async with opened(scene.ports, scene.stack) as database:
+            applied = await database.applied()
+    except TealError:
+        return ("perhaps those of the window",)
+    names = (each.name for each in applied if each.at is not None and each.at >= killed.started)
+    return tuple(name for name in names if name.endswith(f".{Phase.WINDOW}"))
+
+
+def _stands(scene: Scene) -> str:
+    """Return in words which changes stay in the database."""
+    return f"; these changes stay in the database: {', '.join(scene.changed)}" if scene.changed else ""

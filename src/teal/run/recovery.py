@@ -1,0 +1,99 @@
+"""Does: puts right what an interrupted command, or a hand, left behind, before anything else is begun."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from teal.core.model.observed import Observed
+from teal.core.model.stack import Stack
+from teal.core.planning.events import Said
+from teal.core.planning.recovery import Repair, adopted_from, diagnose
+from teal.errors import Failed, NeedsPerson, Refused
+from teal.run.context import Scene
+from teal.run.execute import execute
+from teal.run.observing import observe
+from teal.run.ports import Ports, Watch
+from teal.run.steps.proxy import prove_reading
+
+ROUNDS = 3  # a restored state file may show that a command was interrupted, too
+
+
+async def heal(ports: Ports, stack: Stack, watch: Watch, *, go_on: bool = False) -> tuple[str, Observed]:
+    """Repair until nothing is due; return in words what was put right, "" for nothing, and how all stands then.
+
+    The lock is held. Raises what the repair raises. *go_on*: where it fails for good, say so and leave the rest to
+    the command, which brings the stack into a known state by itself: or else a release that is broken could never be
+    replaced.
+    """
+    texts: list[str] = []
+    failed: set[str] = set()
+    for _ in range(ROUNDS):
+        observed = await observe(ports, stack)
+        repair = diagnose(observed, stack)
+        if repair is None:
+            return "; ".join(texts), observed
+        watch(Said("note", repair.text))
+        try:
+            await _carry_out(ports, stack, watch, observed, repair)
+        except (Failed, NeedsPerson) as error:
+            again = isinstance(error, NeedsPerson) and error.again
+            if go_on and isinstance(error, Failed):
+                await _end_plainly(ports, stack, watch, observed)
+            if not again and (go_on or isinstance(error, NeedsPerson)):
+                _give_up(ports, observed, error.message)
+            if not go_on:
+                raise
+            watch(Said("warning", error.message))
+            if again or repair.text in failed:
+                break
+            failed.add(repair.text)
+            continue
+        texts.append(repair.text)
+    return "; ".join(texts), await observe(ports, stack)
+
+
+def _give_up(ports: Ports, observed: Observed, why: str) -> None:
+    """Close the run that can't be healed."""
+    if observed.unfinished is not None:
+        ports.journal.end(observed.unfinished.run, "needs-person", why)
+
+
+def close_open_runs(ports: Ports, why: str) -> None:
+    """Close in the journal what healing could not finish, before another change of hands begins."""
+    while (unfinished := ports.journal.unfinished()) is not None:
+        ports.journal.end(unfinished.run, "needs-person", why)
+
+
+async def _carry_out(ports: Ports, stack: Stack, watch: Watch, observed: Observed, repair: Repair) -> None:
+    """Execute the repair as a run of its own, and close the run that it was due to."""
+    plan = repair.plan
+    scene = Scene(ports, stack, watch, key=ports.machine.secret())
+    if plan.steps:
+        run = ports.journal.begin("heal", plan.source, plan.target, plan.release)
+        await execute(plan, scene, run)
+    if repair.kind == "restore":
+        await _prove(scene)
+    elif observed.unfinished is not None:
+        outcome = "healed" if repair.kind == "forward" else "interrupted"
+        ports.journal.end(observed.unfinished.run, outcome, repair.text)
+        _close_heals(ports)
+
+
+async def _end_plainly(ports: Ports, stack: Stack, watch: Watch, observed: Observed) -> None:
+    """End the plain containers of an adoption that has switched and can't be finished, where there are any."""
+    plan = adopted_from(observed, stack)
+    if plan is not None:
+        run = ports.journal.begin("heal", plan.source, plan.target, plan.release)
+        await execute(plan, Scene(ports, stack, watch, key=ports.machine.secret()), run)
+
+
+def _close_heals(ports: Ports) -> None:
+    """Close what healed before, and was killed itself: what it was about is done."""
+    while (left := ports.journal.unfinished()) is not None and left.command == "heal":
+        ports.journal.end(left.run, "interrupted", "healing was interrupted, and begun anew")
+
+
+async def _prove(scene: Scene) -> None:
+    """Prove that the proxy reads what was written again; one that doesn't run will, when it starts."""
+    with suppress(Refused):
+        await prove_reading(scene)

@@ -1,0 +1,95 @@
+"""Does: asks a route through the proxy until it answers from the side that is meant, or can be said not to."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from teal.core.model.side import Side, key_of
+from teal.core.model.stack import HttpProbe, Service
+from teal.core.services.answer_time import allowed
+from teal.errors import Unavailable
+from teal.run.context import Scene
+from teal.run.steps.proxy import POLL, entry_of
+
+ANSWER = 5.0  # seconds for the first answers; later ones may take longer, where the other side is slow, too
+LEAST = 1.0  # seconds for any answer
+GATEWAY_ERRORS = {502, 503, 504}  # the proxy's own, or an application's that is not ready
+
+
+async def answers_from(scene: Scene, side: Side, route: Service, *, other: Side | None) -> str:
+    """Wait until *route* answers from *side*, and return "", or when the time is over how often what came instead.
+
+    One answer that is late, lost or the proxy's own error proves nothing: it is asked again. Before *side* is blamed,
+    the same route is asked on the *other* side, where it runs, and then here once more: it gets more time while that
+    one is slow or silent, too.
+    """
+    clock, patience = scene.ports.clock, scene.stack.settings.confirm_timeout
+    began, limit, until, asked = clock.monotonic(), ANSWER, patience, 0
+    compared, last = "", False
+    while True:
+        seen, count = await _ask_until(scene, side, route, began + until, limit)
+        asked, waited = asked + count, clock.monotonic() - began
+        said = f"asked {asked} times in {waited:.0f} s, at last {seen}"
+        if not seen:
+            return ""
+        if other is None or last or not await _runs(scene, other, route):
+            return f"{said}, while {compared}" if compared else said
+        took = await _took(scene, other, route, limit)
+        compared = f"{other} answered within {took:.1f} s" if took is not None else f"{other} gave no answer either"
+        until = allowed(patience, took)
+        last = until <= waited
+        if not last:
+            text = f"{side}/{route.name} has not answered in {waited:.0f} s, and {compared}: it gets more time"
+            scene.note(text, warning=True)
+            limit *= 2
+
+
+async def _ask_until(scene: Scene, side: Side, route: Service, end: float, limit: float) -> tuple[str, int]:
+    """Ask until *route* answers from *side*; return what came at last, "" for an answer, and how often it was asked."""
+    proxy, _ = await scene.door()
+    clock, place = scene.ports.clock, await entry_of(scene, route.name)
+    asked = 0
+    while True:
+        began, asked = clock.monotonic(), asked + 1
+        try:
+            async with asyncio.timeout(min(limit, max(LEAST, end - began))):
+                answer = await scene.ports.proxy.ask(proxy, place, scene.key, _probe_path(route))
+            if answer.upstream == f"{key_of(route.name, side)}:{route.port}" and answer.status not in GATEWAY_ERRORS:
+                return "", asked
+            seen = f"status {answer.status}, from {answer.upstream or 'the proxy itself'}"
+        except Unavailable as error:
+            seen = error.message
+        except TimeoutError:
+            seen = f"no answer in {clock.monotonic() - began:.0f} s"
+        if clock.monotonic() >= end:
+            return seen, asked
+        await clock.sleep(POLL)
+
+
+async def _runs(scene: Scene, side: Side, route: Service) -> bool:
+    found = await scene.containers(side, frozenset({route.name}))
+    return any(container.running for container in found)
+
+
+async def _took(scene: Scene, side: Side, route: Service, limit: float) -> float | None:
+    """Return in how many seconds *route* answers on *side* now, None where it doesn't; users go where they went."""
+    proxy, _ = await scene.door()
+    place, clock, before = await entry_of(scene, route.name), scene.ports.clock, scene.traffic()
+    scene.ports.proxy.write(before.keyed(side, scene.key))
+    try:
+        began = clock.monotonic()
+        with suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(limit):
+                answer = await scene.ports.proxy.ask(proxy, place, scene.key, _probe_path(route))
+            if answer.status not in GATEWAY_ERRORS and answer.upstream.startswith(f"{key_of(route.name, side)}:"):
+                return clock.monotonic() - began
+        return None
+    finally:
+        scene.ports.proxy.write(before)
+
+
+def _probe_path(route: Service) -> str:
+    """Return the path that is cheapest to ask *route* for: its health, where that is known."""
+    probe = route.health.probe
+    return probe.path if isinstance(probe, HttpProbe) and probe.port == route.port else "/"

@@ -1,0 +1,195 @@
+"""Does: creates, clears and retires the containers of a side, and keeps them apart from others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from teal.core.model.observed import Container
+from teal.core.model.release import Release
+from teal.core.model.side import Side, project_of
+from teal.core.model.stack import GRACE, Service
+from teal.core.names import MOUNTED, image_tag, mounted_tag, one_shot_name, repository
+from teal.core.order import stop_waves
+from teal.errors import TealError
+from teal.ports import Network
+from teal.run.context import Scene
+from teal.run.steps import lifecycle
+from teal.run.steps import release as release_steps
+from teal.run.steps.one_shots import refuse_outdated
+
+APART = 0.2, 1.0  # seconds between two stops of a wave, and at most in all: each keeps a processor busy for a while
+LAST_LINES = 2000  # log lines kept of a service that is removed after a failure
+
+
+async def create(scene: Scene, side: Side, release: int | None, *, apart: bool) -> bool:
+    """Create the containers of *release* on *side*; tell whether they all stood there already."""
+    if side is Side.PLAIN:
+        names = tuple(service.name for service in scene.stack.rotating)
+        await refuse_outdated(scene)
+        await scene.ports.compose.create_plain(names, told=scene.tool)
+        return False
+    assert release is not None, "a color always holds a release"
+    await release_steps.require(scene, scene.release(release))
+    file = scene.ports.releases.rendering(release, side)
+    await scene.ports.compose.create(project_of(scene.stack.project, side), file, told=scene.tool)
+    if apart:
+        await _set_apart(scene, side, release)
+    for container in await scene.containers(side):
+        scene.tell(side, container.service, "created")
+    return False
+
+
+async def _set_apart(scene: Scene, side: Side, release: int) -> None:
+    """Let no new container find a plain one by name.
+
+    On the stack's own networks ``rag`` would mean the plain rag until the color's own has started, and after it died.
+    """
+    kept, shared = scene.release(release), scene.shared()
+    every = await scene.ports.engine.containers(scene.stack.project)
+    plain = [container for container in every if container.side is Side.PLAIN]
+    rotating = {service.name for service in kept.rotating}
+    for container in (each for each in every if each.side is side):
+        for network in container.networks.keys() & kept.meets.get(container.service, {}).keys():
+            theirs = rotating.union(*(_names(each, network) for each in plain if each.service not in shared))
+            common = frozenset[str]().union(*(_names(each, network) for each in plain if each.service in shared))
+            await scene.ports.engine.hide(network, container.id, theirs - common)
+
+
+def _names(container: Container, network: str) -> frozenset[str]:
+    """Return the names by which *container* is found on *network*."""
+    return frozenset({*container.aliases[network], container.name}) if network in container.aliases else frozenset()
+
+
+async def part(scene: Scene, side: Side) -> bool:
+    """Take the shared services off the networks of *side*'s own, unless something runs there that may need them."""
+    project = scene.stack.project
+    if any(container.alive for container in await scene.containers(side)):
+        return False
+    own = [network.name for network in await scene.ports.engine.networks(project) if _is_of(network, scene, side)]
+    every = await scene.ports.engine.containers(project)
+    visits = [(name, c.id) for c in every if c.side is Side.PLAIN for name in own if name in c.networks]
+    for name, visitor in visits:
+        await scene.ports.engine.disconnect(name, visitor)
+    return not visits
+
+
+async def clear(scene: Scene, side: Side, *, logs: bool) -> bool:
+    """Remove the containers on *side* and, of a color, its own networks; volumes stay.
+
+    One that has failed (*logs*) serves nobody: it is stopped all at once, since a hopeless service may need its
+    whole grace. A job that goes on there, since its successor failed, stays with its networks.
+    """
+    every = await scene.containers(side)
+    found = tuple(c for c in every if not (c.alive and c.service in scene.spared))
+    if logs:
+        await _keep_logs(scene, found)
+    await _stop_waves(scene, side, found, at_once=logs)
+    await asyncio.gather(*(scene.ports.engine.remove(container.id) for container in found))
+    if not side.is_color or len(found) < len(every):
+        return not found
+    own = [n for n in await scene.ports.engine.networks(scene.stack.project) if _is_of(n, scene, side)]
+    for network in own:
+        for attached in network.containers:
+            await scene.ports.engine.disconnect(network.name, attached)
+        await scene.ports.engine.remove_network(network.name)
+    return not found and not own
+
+
+def _is_of(network: Network, scene: Scene, side: Side) -> bool:
+    return network.project == project_of(scene.stack.project, side)
+
+
+async def _keep_logs(scene: Scene, containers: Iterable[Container]) -> None:
+    """Keep the last log lines of containers that are about to be removed after a failure; say where."""
+    folder = ""
+    for container in containers:
+        if container.release is None or not container.started:
+            continue
+        text = await scene.ports.engine.logs(container.id, lines=LAST_LINES)
+        folder = scene.ports.releases.keep_log(container.release, container.service, text).rpartition("/")[0]
+    if folder:
+        scene.note(f"the logs of all that is removed are kept in {folder}")
+
+
+async def retire(scene: Scene, side: Side, names: Iterable[str]) -> bool:
+    """Stop *names* on *side*, dependants first, each with its own grace; keep them for a rollback."""
+    wanted = frozenset(names) - scene.spared
+    found = await scene.containers(side, wanted)
+    await _stop_waves(scene, side, found)
+    return not any(container.running for container in found)
+
+
+async def _stop_waves(scene: Scene, side: Side, found: Iterable[Container], *, at_once: bool = False) -> None:
+    """Stop *found* wave by wave, or *at_once*; what Teal knows nothing about is stopped last."""
+    running = [c for c in found if c.alive]
+    known = _known(scene, running)
+    waves = [frozenset(s.name for s in wave) for wave in stop_waves(known.values())]
+    rest = frozenset(container.service for container in running) - known.keys()
+    for wave in [rest.union(*waves)] if at_once else [*waves, rest]:
+        mine = [container for container in running if container.service in wave]
+        apart = 0.0 if at_once else min(APART[0], APART[1] / max(1, len(mine)))
+        stops = (_stop(scene, side, c, known.get(c.service), after=n * apart) for n, c in enumerate(mine))
+        ended = await asyncio.gather(*stops, return_exceptions=True)  # else the others stop while the undo starts them
+        for error in ended:
+            if error is not None:
+                raise error
+
+
+def _known(scene: Scene, containers: Iterable[Container]) -> dict[str, Service]:
+    """Return the services of *containers*, as their own release describes them where it is kept."""
+    numbers = {container.release for container in containers}
+    known = {service.name: service for service in scene.stack.rotating}
+    for release in scene.ports.releases.all():
+        if release.number in numbers:
+            known |= {service.name: service for service in release.rotating}
+    names = {container.service for container in containers}
+    return {name: service for name, service in known.items() if name in names}
+
+
+async def _stop(scene: Scene, side: Side, container: Container, service: Service | None, *, after: float) -> None:
+    await scene.ports.clock.sleep(after)
+    scene.tell(side, container.service, "stopping")
+    await lifecycle.end(scene, container, service, grace=service.grace if service else GRACE)
+    scene.tell(side, container.service, "stopped")
+
+
+async def remove(scene: Scene, names: Iterable[str]) -> bool:
+    """Remove the stopped plain containers of *names*."""
+    found = [c for c in await scene.containers(Side.PLAIN, frozenset(names)) if c.service not in scene.spared]
+    await asyncio.gather(*(scene.ports.engine.remove(container.id) for container in found if not container.running))
+    return not found
+
+
+async def prune(scene: Scene, numbers: Iterable[int]) -> bool:
+    """Drop kept releases with their one-shots' containers and image tags; one whose one-shot still runs stays."""
+    kept = {release.number: release for release in scene.ports.releases.all()}
+    for number in numbers:
+        if number not in kept or not await _forget_one_shots(scene, kept[number]):
+            continue
+        for tag in _tags(scene.stack.project, kept[number]):
+            try:
+                await scene.ports.engine.untag(tag)
+            except TealError as error:
+                scene.note(f"an image of release {number} could not be removed: {error.message}", warning=True)
+        scene.ports.releases.drop(number)
+    return False
+
+
+def _tags(project: str, release: Release) -> list[str]:
+    """Return the names that Teal gave to the images of *release*."""
+    mounts = (f"{repository(project, MOUNTED)}:{mounted_tag(release.number, at)}" for at in range(len(release.mounted)))
+    return [*(image_tag(project, service, release.number) for service in release.images), *mounts]
+
+
+async def _forget_one_shots(scene: Scene, release: Release) -> bool:
+    """Remove what failed or killed one-shots of *release* have left; tell whether none of them runs any more."""
+    ended = True
+    for service in release.images.keys() - {service.name for service in release.rotating}:
+        name = one_shot_name(scene.stack.project, service, release.number)
+        container = await scene.ports.engine.container(name)
+        if container is not None and container.running:
+            ended = False
+        elif container is not None:
+            await scene.ports.engine.remove(container.id)
+    return ended

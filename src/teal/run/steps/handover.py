@@ -1,0 +1,91 @@
+"""Does: lets the jobs change hands after the switch: workers start beside the old ones, singletons in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from teal.core.model.observed import Container
+from teal.core.model.side import Side
+from teal.core.model.stack import GRACE, Service
+from teal.core.planning.steps import HandOver
+from teal.errors import Unhealthy
+from teal.run.context import Scene
+from teal.run.steps import lifecycle
+from teal.run.steps.start import start_each
+
+Old = tuple[Container, ...]
+
+
+async def hand_over(scene: Scene, step: HandOver) -> bool:
+    """Start the jobs of *step* on its side, all waited for at once; tell whether all of them ran there already.
+
+    A singleton is stopped wherever else it runs right before its successor starts. It may run on a third side: where an
+    earlier release's own failed, the one before it went on.
+    """
+    sources = {each.service: each.source for each in step.singletons}
+    stopped: dict[str, Old] = {}
+
+    async def before(name: str) -> None:
+        if name in sources:
+            stopped[name] = await _stop_old(scene, name, sources[name], step.to)
+
+    async def forgive(name: str, error: Unhealthy) -> None:
+        old = stopped.get(name, ()) if name in sources else ()
+        await _take_back(scene, name, _one_of(old, sources.get(name)), step.to, error)
+
+    names = (*step.workers, *sources)
+    return await start_each(scene, step.to, step.release, names, before=before, forgive=forgive)
+
+
+async def _stop_old(scene: Scene, service: str, source: Side | None, to: Side) -> Old:
+    """Stop singleton *service* wherever it runs but on *to*; return what goes on where the new one fails."""
+    others = {side: await scene.containers(side, frozenset({service})) for side in Side if side is not to}
+    running = tuple(c for found in others.values() for c in found if c.alive)
+    old = running or (others.get(source, ()) if source else ())
+    for container in old:
+        await _stop_singleton(scene, container)
+    return old
+
+
+def _one_of(old: Old, source: Side | None) -> Old:
+    """Return those of one side only, the source's if it can be: a hand may have started another one beside it."""
+    first = min(old, key=lambda c: (c.side is not source, not c.running), default=None)
+    return tuple(container for container in old if first is not None and container.side is first.side)
+
+
+async def _stop_singleton(scene: Scene, container: Container) -> None:
+    """Stop a singleton with the grace that its own release gives it."""
+    service = _service(scene, container)
+    await lifecycle.end(scene, container, service, grace=service.grace)
+
+
+def _service(scene: Scene, container: Container) -> Service:
+    """Return the service of *container* as its own release describes it."""
+    return {s.name: s for s in (*scene.stack.rotating, *scene.services(container.release))}[container.service]
+
+
+async def _take_back(scene: Scene, service: str, old: Old, to: Side, error: Unhealthy) -> None:
+    """Stop the new job, let the old one go on, and leave the rest to a person."""
+    for container in await scene.containers(to, frozenset({service})):
+        await scene.ports.engine.stop(container.id, grace=GRACE)
+    for container in old:
+        try:
+            await lifecycle.begin(scene, container, _service(scene, container))
+        except Unhealthy as again:  # a hook of its own: it runs all the same
+            scene.worries.append(again.message)
+    scene.spared.add(service)
+    goes_on = (
+        f"the old {service} runs again"
+        if old
+        else await _still(scene, service, (side for side in Side if side is not to))
+    )
+    scene.worries.append(f"{error.message}; {goes_on}")
+    scene.note(f"{error.message}\n{error.detail}".rstrip(), warning=True)
+
+
+async def _still(scene: Scene, service: str, sides: Iterable[Side]) -> str:
+    """Return in words whether *service* still runs on one of *sides*."""
+    for side in sides:
+        if any(container.running for container in await scene.containers(side, frozenset({service}))):
+            return f"the old {service} goes on"
+    return f"{service} runs nowhere"

@@ -1,0 +1,197 @@
+"""Does: preflight, and the making of a release: build or pull, pin, render, keep."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from teal.core.checks.machine import Room, check_room
+from teal.core.model.problem import demand
+from teal.core.model.release import Release, remember
+from teal.core.model.side import Side
+from teal.core.model.stack import Service, Stack
+from teal.core.model.versions import engine_version
+from teal.core.names import MOUNTED, mounted_tag, repository
+from teal.core.planning.images import references, way_to_get
+from teal.core.planning.leave import own_names
+from teal.core.planning.steps import Build
+from teal.core.rendered import Making, Required
+from teal.core.rendering.files import mounted_images
+from teal.core.rendering.networks import networks_by_service
+from teal.core.rendering.project import render_both, render_once
+from teal.core.services.classify import with_images
+from teal.errors import Refused
+from teal.ports import ImageInfo
+from teal.run.context import Scene
+from teal.run.ports import Ports
+from teal.run.steps.proxy import prove_entries, refuse_unswitchable
+
+
+async def preflight(scene: Scene, source: Side | None, *, force_memory: bool) -> bool:
+    """Refuse what can't end well: no room for a second color, a proxy that doesn't read the state file."""
+    running = [c.id for c in await scene.containers(source) if c.running] if source else []
+    for problem in demand(check_room(await room(scene.ports, running), force_memory=force_memory)):
+        scene.note(problem.message, warning=True)
+    if not scene.stack.proxy:
+        raise Refused(
+            "the stack has no proxy that Teal could switch", hint="`teal check` prints a Caddy service to add"
+        )
+    await refuse_unswitchable(scene)
+    await prove_entries(scene)
+    return False
+
+
+async def room(ports: Ports, running: Iterable[str]) -> Room:
+    """Return what the machine has, and what the containers *running* use of it."""
+    used = await ports.engine.memory(running)
+    total, available = ports.machine.memory()
+    return Room(total, available, used, ports.machine.disk())
+
+
+async def absent(ports: Ports, stack: Stack) -> frozenset[str]:
+    """Return the images that a release of *stack* is made of and the engine doesn't have."""
+    names = references(stack)
+    found = await asyncio.gather(*(ports.engine.image(name) for name in names))
+    return frozenset(name for name, image in zip(names, found, strict=True) if image is None)
+
+
+async def build(scene: Scene, side: Side, step: Build) -> bool:
+    """Build and pull for *side*; what a build, or a hook before it, has brought meanwhile needs no pull."""
+    for name in step.services:
+        scene.tell(side, name, "building")
+    if step.services:
+        await scene.ports.compose.build(step.services, told=scene.tool)
+    for name in step.services:
+        scene.tell(side, name, "built")
+    lacking = await absent(scene.ports, scene.stack)
+    images = {service.name: service.image for service in scene.stack.pinned}
+    wanted = (*step.pull, *(name for name in step.absent if images[name] in lacking))
+    for name in wanted:
+        scene.tell(side, name, "pulling")
+    if wanted:
+        await scene.ports.compose.pull(wanted, told=scene.tool)
+    mounted = tuple(name for name in step.mounted if name in lacking)
+    if mounted:
+        await scene.ports.compose.pull_images(mounted, told=scene.tool)
+    return not (step.services or wanted or mounted)
+
+
+async def image_ids(scene: Scene, services: Iterable[Service]) -> dict[str, str]:
+    """Return service -> image id as the engine has them now; raise ``Refused`` where one is missing."""
+    return {name: image.id for name, image in (await images(scene, services)).items()}
+
+
+async def images(scene: Scene, services: Iterable[Service]) -> dict[str, ImageInfo]:
+    """Return service -> image as the engine has them now; raise ``Refused`` where one is missing."""
+    services = tuple(services)
+    found = await asyncio.gather(*(scene.ports.engine.image(service.image) for service in services))
+    there: dict[str, ImageInfo] = {}
+    for service, image in zip(services, found, strict=True):
+        if image is None:
+            raise Refused(
+                f"the image of {service.name} ({service.image}) is not there",
+                hint=way_to_get(service),
+            )
+        there[service.name] = image
+    return there
+
+
+async def mounted(scene: Scene) -> dict[str, str]:
+    """Return image -> id of those that are mounted as volumes; raise ``Refused`` where one is missing."""
+    references = mounted_images(scene.stack)
+    found = await asyncio.gather(*(scene.ports.engine.image(each) for each in references))
+    for reference, image in zip(references, found, strict=True):
+        if image is None:
+            raise Refused(
+                f"the image {reference}, which a service mounts, is not there",
+                hint=f"get it: docker pull {reference}",
+            )
+    return {reference: image.id for reference, image in zip(references, found, strict=True) if image}
+
+
+async def keep(scene: Scene, number: int, side: Side) -> bool:
+    """Write the release (both renderings, its files, its record) and pin its images under Teal's tags."""
+    engine = scene.ports.engine
+    found = await images(scene, scene.stack.pinned)
+    stack = with_images(scene.stack, {name: image.facts for name, image in found.items()})
+    ids = {name: image.id for name, image in found.items()}
+    folder = scene.ports.releases.folder(number)
+    info, mounts = await asyncio.gather(engine.info(), mounted(scene))
+    made = Making(number, ids, folder, engine_version(info.version), mounts)
+    both, once = render_both(stack, made), render_once(stack, side, made)
+    rendered = both[side]
+    release = Release(
+        number=number,
+        side=side,
+        created=scene.ports.clock.now(),
+        images=ids,
+        services=stack.rotating,
+        fingerprint=stack.fingerprint,
+        definitions=stack.definitions,
+        meets=rendered.meets,
+        own=networks_by_service(stack, side),
+        volumes=tuple({each.name: each for each in (*rendered.volumes, *once.volumes)}.values()),
+        remembered=remember(scene.stack),
+        mounted=mounts,
+        variables=tuple(sorted(scene.stack.variables - scene.stack.unset)),
+    )
+    scene.ports.releases.keep(release, both, once)  # before the tags: what a kill leaves of it, a later deploy prunes
+    await _tag(scene, release)
+    await require(scene, release)
+    return False
+
+
+async def _tag(scene: Scene, release: Release) -> None:
+    """Give the images of *release* a name of Teal's: no plain prune takes them then."""
+    engine, project, number = scene.ports.engine, scene.stack.project, release.number
+    services = (engine.tag(id_, repository(project, name), str(number)) for name, id_ in release.images.items())
+    mounts = (
+        engine.tag(id_, repository(project, MOUNTED), mounted_tag(number, at))
+        for at, id_ in enumerate(release.mounted.values())
+    )
+    await asyncio.gather(*services, *mounts)
+
+
+async def moved(ports: Ports, release: Release, stack: Stack) -> tuple[str, ...]:
+    """Return the names of images that mean another one by now than *release* runs, though the files say them alike."""
+    names = own_names(release, stack)
+    found = await asyncio.gather(*(ports.engine.image(each) for each in (*names, *names.values())))
+    now = dict(zip(names, found[: len(names)], strict=True))
+    there = {id_ for id_, image in zip(names.values(), found[len(names) :], strict=True) if image is not None}
+    return tuple(
+        name for name, id_ in names.items() if id_ in there and ((image := now[name]) is None or image.id != id_)
+    )
+
+
+async def put_back(scene: Scene, release: int, images: tuple[str, ...]) -> bool:
+    """Give each name of *images* to the image that *release* runs; tell whether all were its own already."""
+    kept = scene.release(release)
+    names = own_names(kept, scene.stack)
+    due = [name for name in await moved(scene.ports, kept, scene.stack) if name in images]
+    for name in due:
+        place, _, tag = name.rpartition(":")
+        await scene.ports.engine.tag(names[name], place, tag)
+    return not due
+
+
+async def require(scene: Scene, release: Release) -> None:
+    """Make sure of the volumes that *release* mounts; the networks that it joins came with the shared services.
+
+    They bear Compose's own labels, so that a later ``docker compose up`` of the plain stack adopts them silently.
+    """
+    engine, project = scene.ports.engine, scene.stack.project
+    there = await engine.volumes(volume.name for volume in release.volumes)
+    for volume in release.volumes:
+        if volume.name not in there:
+            _refuse_external(volume)
+            own = {"com.docker.compose.project": project, "com.docker.compose.volume": volume.key}
+            labels = {**volume.labels, **own}
+            await engine.create_volume(volume.name, labels=labels, driver=volume.driver, options=volume.options)
+
+
+def _refuse_external(volume: Required) -> None:
+    if volume.external:
+        raise Refused(
+            f"the external volume {volume.name} does not exist",
+            hint=f"create it (docker volume create {volume.name}), or mend `volumes` in the Compose file",
+        )

@@ -1,0 +1,52 @@
+"""Translates: the Machine port: memory, disk, hooks, the published color, random keys that are not random."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping, Sequence
+
+from teal import ports
+from teal.ports import Told
+from tests.simulated.process import Process, acts, reads, writes
+from tests.simulated.world import World
+
+GIB = 1024**3
+
+
+class SimulatedMachine(ports.Machine):
+    """A host with 16 GiB."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        self.world = world
+        self.process = process
+
+    @reads
+    def memory(self) -> tuple[int, int]:
+        return 16 * GIB, 8 * GIB
+
+    @reads
+    def disk(self) -> int:
+        return 0 if self.world.disk.full else 50 * GIB
+
+    @reads
+    def texts(self, folder: str, suffix: str) -> Mapping[str, str]:
+        found = {path.removeprefix(f"{folder}/"): text for path, text in self.world.disk.texts.items()}
+        return {name: text for name, text in sorted(found.items()) if "/" not in name and name.endswith(suffix)}
+
+    @acts
+    async def hook(self, command: Sequence[str], facts: Mapping[str, str], *, told: Told) -> int:
+        return 0
+
+    @writes
+    def publish(self, color: str) -> None:
+        if self.world.disk.unwritable or self.world.disk.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.world.disk.published = color
+
+    @reads
+    def published(self) -> str | None:
+        return self.world.disk.published or None
+
+    @reads
+    def secret(self) -> str:
+        return self.world.id("k3y")

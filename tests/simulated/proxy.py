@@ -1,0 +1,136 @@
+"""Translates: the Proxy port: the state file, and the snippet that reads it as Caddy does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from teal import ports
+from teal.adapters.engine.trouble import EngineSaid
+from teal.core.model.observed import Container
+from teal.core.model.side import Side, key_of
+from teal.core.model.traffic import PLAIN, Mode, Traffic, format_traffic
+from teal.errors import Unavailable
+from teal.ports import Answer, Entry, Grasp, Heard, Loaded
+from tests.simulated.process import Process, acts, asks, reads, writes
+from tests.simulated.users import TRY, Users, traffic_in
+from tests.simulated.world import Box, World
+
+FOLDER = "/var/lib/teal/shop/proxy"  # what the proxy mounts
+PATIENCE = 10.0  # seconds that a question of Teal's is held where nothing can be dialled
+
+
+class SimulatedProxy(ports.Proxy):
+    """The state file of the world, and questions through the proxy's container."""
+
+    def __init__(self, world: World, process: Process, users: Users) -> None:
+        self.world = world
+        self.process = process
+        self._users = users
+
+    @property
+    def folder(self) -> str:
+        return FOLDER
+
+    @property
+    def reload(self) -> str:
+        return "caddy reload --config /etc/caddy/Caddyfile"
+
+    @reads
+    def read(self) -> Traffic | None:
+        return traffic_in(self.world.disk.state)
+
+    @writes
+    def write(self, traffic: Traffic) -> None:
+        if self.world.disk.full:
+            raise Unavailable("the state file can't be written: No space left on device", hint="make room on the disk")
+        self.world.disk.state = format_traffic(traffic)
+        self.world.tell("state", self.world.disk.state, by=self.process.name)
+
+    @asks
+    async def loaded(self, container: Container) -> Loaded:
+        self._inside(container)
+        entries = tuple(Entry(name, port, 80, tls=False, host="") for name, port in self._users.routes.items())
+        return Loaded(entries, tuple(self._users.routes.items()))
+
+    @asks
+    async def version(self, container: Container) -> str:
+        self._inside(container)
+        return "2.11.7"
+
+    @asks
+    async def grasp(self, container: Container) -> Grasp:
+        self._inside(container)
+        return Grasp(blind=not self.world.mounted)
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        before = self.world.disk.state
+        try:
+            yield
+        finally:
+            self.world.disk.state = before
+
+    def closed(self) -> bool:
+        return False
+
+    @acts
+    async def ask(self, container: Container, entry: Entry, key: str, path: str = "/") -> Answer:
+        end = self.world.loop.time() + PATIENCE
+        while self.world.loop.time() < end:
+            answer = self._answer(self._box(container), entry, key)
+            if answer is not None:
+                return answer
+            await asyncio.sleep(TRY)
+        raise Unavailable(f"the proxy gives no answer for {entry.route}", hint="see its log")
+
+    def _answer(self, proxy: Box, entry: Entry, key: str) -> Answer | None:
+        """Return what comes at once; None where the proxy holds the question. Without the key it is a user's."""
+        asked, traffic = self._opened(key), self._users.traffic() or PLAIN
+        if asked is None and traffic.users is Mode.MAINTENANCE:
+            return Answer(503, "", {"retry-after": "30"})
+        side = asked or traffic.side
+        if side is None:
+            return None
+        for target in self.world.resolve(proxy, key_of(entry.route, side)):
+            if target.ready:
+                return Answer(200, f"{key_of(entry.route, side)}:{entry.port}" if asked else "", {}, str(side))
+        return None
+
+    @asks
+    async def open(self, container: Container) -> int | None:
+        self._box(container)
+        return sum(self._users.rows().values())
+
+    @asks
+    async def state(self, container: Container, entry: Entry, key: str) -> Heard:
+        self._box(container)
+        traffic = self._users.traffic()
+        if traffic is None or self._opened(key) is None:
+            return Heard(words="status 200", passed_on=True)
+        return Heard(f"{traffic.users} {traffic.asked}")
+
+    @asks
+    async def in_flight(self, container: Container, entry: Entry, key: str) -> Mapping[str, int]:
+        self._box(container)
+        if self._opened(key) is None:
+            raise Unavailable("the proxy does not say what is in flight", hint="`teal check`")
+        return self._users.rows()
+
+    def _box(self, container: Container) -> Box:
+        box = self.world.boxes.get(container.id)
+        if box is None or not box.ready:
+            raise Unavailable("the proxy does not answer", hint="`teal up` starts it")
+        return box
+
+    def _inside(self, container: Container) -> None:
+        """Let a command run in the proxy's container: whether Caddy itself answers yet is no matter."""
+        box = self.world.boxes.get(container.id)
+        if box is None or not box.up:
+            raise EngineSaid(409, f'{{"message": "container {container.id} is not running"}}'.encode())
+
+    def _opened(self, key: str) -> Side | None:
+        """Return the side that *key* opens, as the proxy reads it; None for the wrong key."""
+        traffic = self._users.traffic()
+        return traffic.asked if traffic is not None and key and traffic.key == key else None

@@ -1,0 +1,155 @@
+"""Translates: the Journal port in memory, with the same answers as the one in SQLite."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from teal import ports
+from teal.core.model.migrations import OpenChange
+from teal.core.model.observed import Unfinished
+from teal.core.model.side import Side
+from teal.core.planning.past import Turn, turn_of
+from teal.core.planning.steps import Backfill, Expand, Hold, Keep, Recheck, RunOnce, Start, Step
+from teal.errors import Unavailable
+from teal.ports import RunRecord
+from tests.simulated.process import Process, reads, writes
+from tests.simulated.world import World
+
+
+class MemoryJournal(ports.Journal):
+    """Runs and steps as rows on the world's disk."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        self.world = world
+        self.process = process
+
+    @writes
+    def begin(self, command: str, source: Side | None, target: Side | None, release: int | None) -> int:
+        self._room()
+        runs = self.world.disk.runs
+        runs.append({"command": command, "source": source, "target": target, "release": release})
+        runs[-1] |= {"id": len(runs), "started": self.world.now, "ended": None, "outcome": "", "message": ""}
+        return len(runs)
+
+    @writes
+    def started(self, run: int, step: Step) -> int:
+        self._room()
+        steps = self.world.disk.steps
+        if isinstance(step, Keep):
+            self._row(self.world.disk.runs, run).update(release=step.release)
+        steps.append({"run": run, "step": step, "started": self.world.now, "ended": None, "passed": False})
+        return len(steps)
+
+    @writes
+    def finished(self, entry: int, *, passed: bool = False) -> None:
+        self._room()
+        self._row(self.world.disk.steps, entry).update(ended=self.world.now, passed=passed)
+
+    @writes
+    def end(self, run: int, outcome: str, message: str = "") -> None:
+        self._room()
+        self._row(self.world.disk.runs, run).update(ended=self.world.now, outcome=outcome, message=message)
+
+    @reads
+    def unfinished(self) -> Unfinished | None:
+        open_ = [run for run in self.world.disk.runs if run["ended"] is None]
+        if not open_:
+            return None
+        run = next((run for run in reversed(open_) if run["command"] != "heal"), open_[-1])
+        held = any(row["run"] == run["id"] and isinstance(row["step"], Hold) for row in self.world.disk.steps)
+        return Unfinished(run["id"], run["command"], run["source"], run["target"], run["release"], held, run["started"])
+
+    @reads
+    def turns(self) -> tuple[Turn, ...]:
+        done: dict[int, list[Step]] = {}
+        for row in self.world.disk.steps:
+            if row["ended"] is not None:
+                done.setdefault(row["run"], []).append(row["step"])
+        return tuple(
+            turn_of(run["command"], run["release"], run["outcome"], run["message"], done.get(run["id"], ()))
+            for run in self.world.disk.runs
+        )
+
+    @reads
+    def ran_once(self, service: str, release: int) -> bool:
+        return any(
+            row["step"] == RunOnce(service, release) and row["ended"] is not None for row in self.world.disk.steps
+        )
+
+    @reads
+    def next_release(self) -> int:
+        return 1 + max((run["release"] or 0 for run in self.world.disk.runs), default=0)
+
+    @reads
+    def history(self, limit: int) -> tuple[RunRecord, ...]:
+        return tuple(self._record(run) for run in reversed(self.world.disk.runs))[:limit]
+
+    @reads
+    def expanded_unchecked(self) -> bool:
+        done = [row["step"].name for row in self._performed() if isinstance(row["step"], Expand | Recheck)]
+        return done[-1:] == ["expand"]
+
+    @reads
+    def blamed_schema(self) -> bool:
+        expanded = max((row["at"] for row in self._performed() if isinstance(row["step"], Expand)), default=-1)
+        aborted = {run["id"] for run in self.world.disk.runs if run["outcome"] == "aborted"}
+        rows = self.world.disk.steps[expanded + 1 :]
+        return any(isinstance(r["step"], Recheck) and r["ended"] is None and r["run"] in aborted for r in rows)
+
+    @reads
+    def backfilled_since(self, when: float) -> bool:
+        runs = {run["id"] for run in self.world.disk.runs if (run["ended"] or 0.0) >= when}
+        return any(isinstance(row["step"], Backfill) and row["run"] in runs for row in self._performed())
+
+    @reads
+    def last_transition(self) -> RunRecord | None:
+        started = {row["run"] for row in self._performed() if isinstance(row["step"], Start)}
+        runs = (run for run in reversed(self.world.disk.runs) if run["outcome"] == "done" and run["id"] in started)
+        return next((self._record(run) for run in runs), None)
+
+    def _performed(self) -> list[dict[str, Any]]:
+        rows = ({**row, "at": at} for at, row in enumerate(self.world.disk.steps))
+        return [row for row in rows if row["ended"] is not None and not row["passed"]]
+
+    @writes
+    def open_contract(self, name: str, release: int) -> None:
+        self._room()
+        known = self.world.disk.contracts.get(name)
+        if known is None or known.closed is not None or known.release < release:
+            self.world.disk.contracts[name] = OpenChange(name, release, self.world.now)
+
+    @writes
+    def close_contract(self, name: str, reason: str) -> None:
+        self._room()
+        known = self.world.disk.contracts.get(name)
+        if known is not None and known.closed is None:
+            self.world.disk.contracts[name] = replace(known, closed=self.world.now, reason=reason)
+
+    @writes
+    def reopen_contract(self, name: str) -> None:
+        self._room()
+        known = self.world.disk.contracts.get(name)
+        if known is not None:
+            self.world.disk.contracts[name] = replace(known, closed=None, reason="")
+
+    @reads
+    def contracts(self) -> tuple[OpenChange, ...]:
+        return tuple(sorted(self.world.disk.contracts.values(), key=lambda each: (each.release, each.name)))
+
+    def _record(self, run: dict[str, Any]) -> RunRecord:
+        phases: dict[str, float] = {}
+        for row in self.world.disk.steps:
+            if row["run"] == run["id"] and row["ended"] is not None and not row["passed"]:
+                name = row["step"].name
+                phases[name] = phases.get(name, 0.0) + row["ended"] - row["started"]
+        return RunRecord(**run, phases=phases)
+
+    def _room(self) -> None:
+        if self.world.disk.full:
+            raise Unavailable("the journal can't be written: database or disk is full", hint="make room on the disk")
+
+    @staticmethod
+    def _row(rows: list[dict[str, Any]], number: int) -> dict[str, Any]:
+        """Return the row; what is not there is not changed, as in SQL."""
+        return rows[number - 1] if 0 < number <= len(rows) else {}

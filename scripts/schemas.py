@@ -1,11 +1,97 @@
-"""Write the JSON Schemas that ship with Teal, from the types themselves: python scripts/schemas.py."""
+"""Write the JSON Schemas that ship with Teal, from the types themselves: python scripts/schemas.py.
+
+Makes the JSON Schemas of what the commands print, from the types that they return.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-from teal.cli.show.schemas import schemas
+import msgspec
+
+from teal import config
+from teal.core.migrations.draft import Series
+from teal.run.api import (
+    ByHand,
+    Checked,
+    Cleaned,
+    Contracted,
+    History,
+    MigrateChecked,
+    Migrated,
+    MigrateStatus,
+    Outcome,
+    Status,
+    Upped,
+)
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_RESULTS: dict[str, tuple[Any, str]] = {
+    "status": (Status, "teal status --json"),
+    "deploy": (Outcome, "the last line of teal deploy --json; plan, rollback and leave print the same"),
+    "cleanup": (Cleaned, "the last line of teal cleanup --json"),
+    "by-hand": (ByHand, "the last line of teal restart, stop or down --json"),
+    "contracted": (Contracted, "the last line of teal migrate contract or undo --json"),
+    "up": (Upped, "the last line of teal up --json"),
+    "history": (History, "teal history --json"),
+    "check": (Checked, "teal check --json"),
+    "migrate-status": (MigrateStatus, "teal migrate status --json"),
+    "migrate-check": (MigrateChecked, "teal migrate check --json"),
+    "migrate-plan": (Series, "teal migrate plan --json"),
+    "migrated": (Migrated, "the last line of teal migrate expand or backfill --json"),
+}
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return every schema by its name."""
+    made = {name: _of(kind, title) for name, (kind, title) in _RESULTS.items()}
+    return {**made, "event": _event(), "error": _error(), "teal.yml": config.schema()}
+
+
+def _of(kind: Any, title: str) -> dict[str, Any]:
+    made = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(kind)))  # defaults as JSON has them
+    return {"$schema": _DRAFT, "title": title, **made}
+
+
+def _object(title: str, properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    return {"$schema": _DRAFT, "title": title, "type": "object", "properties": properties, "required": required}
+
+
+def _event() -> dict[str, Any]:
+    text, number = {"type": "string"}, {"type": "number"}
+    side = {"enum": ["blue", "green", "plain"]}
+    properties = {
+        "event": {"enum": ["step-began", "step-ended", "service", "in-flight", "said"]},
+        "elapsed": {**number, "description": "seconds since the command's start"},
+        "step": text,
+        "text": text,
+        "seconds": number,
+        "passed": {"type": "boolean", "description": "it was true already"},
+        "side": side,
+        "service": text,
+        "state": text,
+        "requests": {"type": "integer"},
+        "websockets": {"type": "integer"},
+        "kind": {"enum": ["tool", "note", "warning"]},
+    }
+    return _object(
+        "a line before the last of teal deploy, rollback, leave or cleanup --json", properties, ["event", "elapsed"]
+    )
+
+
+def _error() -> dict[str, Any]:
+    fields = {
+        "message": {"type": "string", "description": "what went wrong"},
+        "hint": {"type": "string", "description": "what to do"},
+        "status": {"type": "integer", "description": "the exit status"},
+        "detail": {"type": "string", "description": "a tool's or a service's own last lines"},
+        "report": {"type": "object", "description": "with status 4: what was done all the same, as of a deploy"},
+    }
+    error = {"type": "object", "properties": fields, "required": ["message", "hint", "status"]}
+    return _object("the last line of any failed command with --json", {"error": error}, ["error"])
+
 
 FOLDER = Path(__file__).parent.parent / "src" / "teal" / "schemas"
 

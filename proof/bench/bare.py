@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from proof.managed import Managed, ProofFailed
-from teal.adapters.compose.cli import clean, rendered
+from teal.adapters.compose.cli import rendered
+from teal.adapters.process import clean
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import aiohttp
 import httpx
 import pytest
 
-from teal.core.drain import Open, open_on
 from teal.core.model.side import Side
+from teal.core.model.traffic import Open, open_on
 from teal.errors import Unavailable
 from teal.ports import Entry
 from tests.caddy.world import KEY, World

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from teal.adapters.state.releases import ReleaseFolders
 from teal.config import Options, load
-from teal.core.model.release import Release
+from teal.core.model.release import Making, Release
 from teal.core.model.side import Side
-from teal.core.rendered import Making
 from teal.core.rendering.project import render_both, render_once
 from tests.conformance.case import ONCE, SHARED, Case, Tree
 from tests.conformance.flatten import Flat, flat, names_of

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from teal.core.rendered import to_json
+from teal.core.model.release import to_json
 from tests.conformance.case import JOB, ONCE, ROLES, ROUTE, SHARED, Case, Tree, merged
 from tests.conformance.files import BYTES, DOTENV, FILES, INCLUDED, MODES, OWNERS
 

@@ -9,9 +9,9 @@ from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from teal.adapters.clock import SystemClock
 from teal.adapters.compose.cli import DockerCompose
 from teal.adapters.engine import DockerEngine
+from teal.adapters.host import SystemClock
 from teal.core.model.side import Side
 from tests.contract.ground import IMAGE, PORT, Does, Tree
 from tests.engine.sandbox import Sandbox, docker

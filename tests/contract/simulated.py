@@ -6,7 +6,7 @@ import json
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
-from teal.adapters.engine.reading import ONE_OFF, PROJECT, SERVICE
+from teal.adapters.engine.decode import ONE_OFF, PROJECT, SERVICE
 from teal.core.model.side import Side, key_of, project_of
 from teal.core.model.stack import Stack
 from tests.contract.ground import IMAGE, Does, Tree

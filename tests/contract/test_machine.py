@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from teal.adapters.clock import SystemClock
-from teal.adapters.host import Host
+from teal.adapters.host import Host, SystemClock
 from teal.adapters.state.directory import Home
 from teal.adapters.state.lock import FileLock
 from teal.errors import Locked

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from teal.core.drain import Open, open_on
 from teal.core.model.side import Side
-from teal.core.model.traffic import Mode, Traffic, to
+from teal.core.model.traffic import Mode, Open, Traffic, open_on, to
 from teal.errors import TealError, Unavailable
 from teal.ports import Entry, Heard
 from tests.contract.doors import Door

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from teal.adapters.state.journal import SqliteJournal
 from teal.adapters.state.lock import FileLock
 from teal.adapters.state.releases import ReleaseFolders
-from teal.core.model.release import Release
+from teal.core.model.release import Release, Rendered
 from teal.core.model.side import COLORS, Side
-from teal.core.model.stack import Service
+from teal.core.model.stack import Assigned, Role, Service
 from teal.core.planning.steps import (
     Backfill,
     BringBack,
@@ -33,8 +33,6 @@ from teal.core.planning.steps import (
     Step,
     Switch,
 )
-from teal.core.rendered import Rendered
-from teal.core.roles import Assigned, Role
 from teal.errors import Locked
 from teal.ports import Journal, Lock, Releases
 from tests.simulated import MemoryJournal, MemoryLock, MemoryReleases, Process, VirtualLoop, World

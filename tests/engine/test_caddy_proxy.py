@@ -8,10 +8,9 @@ import pytest
 
 from teal.adapters.caddy.client import Probe
 from teal.adapters.caddy.proxy import CaddyProxy
-from teal.core.drain import Open, open_on
 from teal.core.model.proxy_config import Dial
 from teal.core.model.side import Side
-from teal.core.model.traffic import Mode, Traffic, to
+from teal.core.model.traffic import Mode, Open, Traffic, open_on, to
 from teal.errors import Unavailable
 from teal.ports import Entry, Heard
 from tests.engine.sandbox import docker

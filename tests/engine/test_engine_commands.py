@@ -5,7 +5,7 @@ import secrets
 
 import pytest
 
-from teal.adapters.engine.trouble import EngineSaid
+from teal.adapters.engine.api import EngineSaid
 from tests.engine.sandbox import GONE, docker, processes
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio, pytest.mark.timeout(120)]

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from teal.adapters.engine.trouble import EngineSaid
+from teal.adapters.engine.api import EngineSaid
 from teal.core.model.side import Side
 from teal.errors import Failed
 from tests.engine.sandbox import GONE, IMAGE, STUBBORN, docker

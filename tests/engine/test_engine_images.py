@@ -2,7 +2,7 @@
 
 import pytest
 
-from teal.adapters.engine.trouble import EngineSaid
+from teal.adapters.engine.api import EngineSaid
 from tests.engine.sandbox import GONE, IMAGE, Sandbox, docker
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio, pytest.mark.timeout(120)]

@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from teal.adapters.engine.trouble import EngineSaid
+from teal.adapters.engine.api import EngineSaid
 from teal.errors import Failed
 from tests.engine.sandbox import GONE, docker
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from teal.core.rendered import to_json
+from teal.core.model.release import to_json
 from tests.engine.sandbox import docker
 from tests.engine.stack import copy_stack
 from tests.engine.test_cli import SNIPPET, Mini

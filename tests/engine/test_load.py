@@ -12,11 +12,10 @@ import pytest
 from teal.config import Options, load
 from teal.core.checks.stack import problems
 from teal.core.model.compose import mapping, services_in
+from teal.core.model.release import Making
 from teal.core.model.side import COLORS, Side
-from teal.core.model.stack import HttpProbe, Stack
-from teal.core.rendered import Making
+from teal.core.model.stack import HttpProbe, Role, Stack
 from teal.core.rendering.project import render_both, render_once
-from teal.core.roles import Role
 from teal.errors import ConfigError
 
 pytestmark = pytest.mark.engine

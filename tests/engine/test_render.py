@@ -14,10 +14,9 @@ import pytest
 from teal.adapters.engine import DockerEngine
 from teal.adapters.state.releases import ReleaseFolders
 from teal.config import Options, load
-from teal.core.model.release import Release
+from teal.core.model.release import Making, Release, Rendered
 from teal.core.model.side import COLORS, Side, key_of
 from teal.core.model.stack import Health, Stack
-from teal.core.rendered import Making, Rendered
 from teal.core.rendering.project import render, render_both, render_once
 from teal.ports import ImageInfo
 from tests.engine.sandbox import docker, remove

@@ -4,7 +4,7 @@ import pytest
 
 from teal.core.migrations.draft import ColumnChange, assertion, read_sentence, series
 from teal.core.migrations.files import read_files
-from teal.core.phase import Phase
+from teal.core.model.migrations import Phase
 from tests.engine.server import Place
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio, pytest.mark.timeout(120)]

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator
 from hypothesis import strategies as st
 
 from teal.cli.commands.compose_args import Place, split, take_apart, unknown
+from teal.cli.group import ENTRIES
 from teal.cli.main import plugin_arguments, run
 from teal.cli.options import Opened, Purpose
 from teal.cli.session import Session
-from teal.cli.table import ENTRIES
 from teal.errors import Refused
 from tests.fuzz.judging import CONTROL, STATUSES, Target
 from tests.fuzz.text import durations, services, words

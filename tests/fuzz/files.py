@@ -18,14 +18,13 @@ from hypothesis import strategies as st
 from teal.config import Options, Overrides, find, project_name
 from teal.config.compose_model import Resolved, understood
 from teal.config.load import load
+from teal.core.checks.proxy import preparation
 from teal.core.checks.stack import problems
+from teal.core.model.release import Making
 from teal.core.model.side import Side
-from teal.core.model.stack import Stack, Tree
-from teal.core.preparing import preparation
-from teal.core.rendered import Making
+from teal.core.model.stack import Role, Stack, Tree
 from teal.core.rendering.files import live_mounts
 from teal.core.rendering.project import render_both, render_once
-from teal.core.roles import Role
 from tests.fuzz.judging import Target, unchanged
 from tests.fuzz.text import (
     SERVICES,

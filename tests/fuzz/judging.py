@@ -14,8 +14,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from teal.cli.errors import explain, masked
+from teal.cli.group import EXITS
 from teal.cli.redaction import Discretion
-from teal.cli.table import EXITS
 from teal.errors import TealError
 
 LONGEST = 5.0  # seconds for one example on a busy machine: all of them take milliseconds

@@ -22,11 +22,10 @@ from teal.cli.redaction import tame
 from teal.cli.show.status import history as show_history
 from teal.core.model.release import Release
 from teal.core.model.side import Side
-from teal.core.model.stack import Health, HttpProbe, Service
+from teal.core.model.stack import Assigned, Health, HttpProbe, Role, Service
 from teal.core.model.traffic import format_traffic
 from teal.core.planning.past import past_of
 from teal.core.planning.steps import Start, Switch
-from teal.core.roles import Assigned, Role
 from teal.run.api import History
 from teal.run.commands.status import history
 from tests.fuzz.judging import CONTROL, Target, unchanged

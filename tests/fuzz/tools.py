@@ -19,7 +19,7 @@ from teal.adapters.compose import one_shot
 from teal.adapters.compose.cli import culprits, read_version, told_why
 from teal.adapters.engine import DockerEngine
 from teal.adapters.engine.api import Api
-from teal.adapters.engine.streams import Frames
+from teal.adapters.engine.containers import Frames
 from teal.adapters.host import read_memory
 from teal.adapters.process import Ended, Output
 from teal.config.compose_model import understood

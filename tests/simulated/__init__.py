@@ -3,19 +3,16 @@
 Nothing here sleeps or touches the machine. It is for tests: of Teal, and of whatever is built on its library.
 """
 
-from teal.adapters.simulated.clock import SimulatedClock
-from teal.adapters.simulated.lock import MemoryLock
-from teal.adapters.simulated.releases import MemoryReleases
 from tests.simulated import life
 from tests.simulated.behaviour import Behaviour
 from tests.simulated.compose import SimulatedCompose
 from tests.simulated.database import SimulatedDatabases
 from tests.simulated.engine import SimulatedEngine
-from tests.simulated.host import SimulatedMachine
+from tests.simulated.host import SimulatedClock, SimulatedMachine
 from tests.simulated.loop import Stuck, VirtualLoop
 from tests.simulated.process import Killed, Process, Trouble
 from tests.simulated.proxy import SimulatedProxy
-from tests.simulated.stores import MemoryJournal
+from tests.simulated.stores import MemoryJournal, MemoryLock, MemoryReleases
 from tests.simulated.users import Request, Users
 from tests.simulated.world import Box, Happening, Picture, World
 

@@ -8,8 +8,8 @@ import json
 from collections.abc import Sequence
 
 from teal import ports
+from teal.adapters.engine.decode import CONFIG_HASH, ONE_OFF, PROJECT, SERVICE
 from teal.adapters.engine.networks import KEY
-from teal.adapters.engine.reading import CONFIG_HASH, ONE_OFF, PROJECT, SERVICE
 from teal.core.model.compose import Node, environment_of, mapping, networks_of, number, sequence, services_in, text
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack

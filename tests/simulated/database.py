@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from teal import ports
 from teal.core.judge.values import Catalog
 from teal.core.migrations.files import Applied, ScriptFile
-from teal.core.sessions import Session
+from teal.core.migrations.gate import Session
 from teal.errors import Locked
 from teal.ports import Login, Told
 from tests.simulated.process import Process, acts, asks

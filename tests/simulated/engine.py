@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
 from teal import ports
+from teal.adapters.engine.api import EngineSaid
+from teal.adapters.engine.decode import PROJECT, side_in
 from teal.adapters.engine.networks import KEY
-from teal.adapters.engine.reading import PROJECT, side_in
-from teal.adapters.engine.trouble import EngineSaid
 from teal.core.model.observed import Container
 from teal.core.model.stack import HttpProbe, TcpProbe
 from teal.core.services.health import Probed

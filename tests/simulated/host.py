@@ -1,14 +1,39 @@
-"""Translates: the Machine port: memory, disk, hooks, the published color, random keys that are not random."""
+"""Translates: the Machine port: memory, disk, hooks, the published color, random keys that are not random.
+
+Translates: the Clock port: virtual time, and a wall clock that can be made to jump.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from collections.abc import Mapping, Sequence
 
 from teal import ports
 from teal.ports import Told
-from tests.simulated.process import Process, acts, reads, writes
+from tests.simulated.process import Process, acts, passes, reads, writes
 from tests.simulated.world import World
+
+
+class SimulatedClock(ports.Clock):
+    """Time in the world."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        self.world = world
+        self.process = process
+
+    @reads
+    def now(self) -> float:
+        return self.world.now
+
+    @reads
+    def monotonic(self) -> float:
+        return self.world.loop.time()
+
+    @passes
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
 
 GIB = 1024**3
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from teal import ports
-from teal.adapters.engine.trouble import EngineSaid
+from teal.adapters.engine.api import EngineSaid
 from teal.core.model.observed import Container
 from teal.core.model.side import Side, key_of
 from teal.core.model.traffic import PLAIN, Mode, Traffic, format_traffic

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from teal.adapters.engine.reading import base_name, side_in
+from teal.adapters.engine.decode import base_name, side_in
 from teal.core.migrations.files import Applied
 from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Container, Healthy, State

@@ -11,9 +11,8 @@ from teal.core.model.side import Side
 from teal.core.model.stack import Stack
 from teal.errors import Interrupted, TealError
 from teal.run import library
-from teal.run.api import Status
-from teal.run.options import ContractOptions, DeployOptions
-from teal.run.ports import Ports
+from teal.run.api import ContractOptions, DeployOptions, Status
+from teal.run.context import Ports
 from tests.simulated import (
     Killed,
     MemoryJournal,

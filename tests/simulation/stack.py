@@ -6,9 +6,8 @@ from dataclasses import replace
 from functools import cache
 
 from teal.core.model.side import Side
-from teal.core.model.stack import Evidence, Settings, Stack, Tree
+from teal.core.model.stack import Evidence, Role, Settings, Stack, Tree
 from teal.core.planning.leave import definitions
-from teal.core.roles import Role
 from teal.core.services.classify import services_of
 
 SECRET = "pl4nted-Marker"  # must appear in nothing that Teal says

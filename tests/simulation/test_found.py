@@ -6,14 +6,14 @@ import asyncio
 
 import pytest
 
+from teal.adapters.engine.decode import PROJECT
 from teal.adapters.engine.networks import KEY
-from teal.adapters.engine.reading import PROJECT
 from teal.core.model.side import Side
 from teal.core.model.traffic import to
 from teal.errors import NeedsPerson, Refused, Unavailable, Unhealthy
 from teal.run.api import Outcome
 from teal.run.context import Scene
-from teal.run.steps import containers, traffic
+from teal.run.steps import adoption, traffic
 from tests.simulated import Behaviour, Trouble, life
 from tests.simulated.process import Kind
 from tests.simulated.world import Net
@@ -247,7 +247,7 @@ def test_a_service_that_dies_during_an_adoption_is_not_answered_for_by_the_plain
 
     async def not_apart(*_: object) -> None: ...
 
-    monkeypatch.setattr(containers, "_set_apart", not_apart)
+    monkeypatch.setattr(adoption, "set_apart", not_apart)
     world = adopted_with_an_api_that_dies()
     assert world.users.counts["mixed"]
     world.close()

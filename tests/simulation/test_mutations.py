@@ -14,18 +14,17 @@ import pytest
 
 from teal.core.model.observed import Observed
 from teal.core.model.side import COLORS, Side, key_of
-from teal.core.model.stack import Service, Stack
+from teal.core.model.stack import Role, Service, Stack
 from teal.core.model.traffic import to
 from teal.core.planning import past, plan, transition
 from teal.core.planning.steps import Retire
 from teal.core.rendering import service
 from teal.core.rendering.networks import joined
-from teal.core.roles import Role
 from teal.run import perform, recovery
-from teal.run.commands import cleanup, deploy, status
-from teal.run.observing import observe
-from teal.run.ports import Ports
-from teal.run.steps import handover, one_shots, start, traffic
+from teal.run.commands import cleanup, deploy, services, status
+from teal.run.context import Ports
+from teal.run.observe import observe
+from teal.run.steps import checks, handover, prepare, start, traffic
 from teal.run.steps import release as release_steps
 from tests.simulated import Behaviour, MemoryLock
 from tests.simulation import promises, simulation
@@ -109,7 +108,7 @@ def no_gate(patch: Patch) -> None:
     async def check(*_: Any) -> None: ...
 
     patch.setattr(perform.start, "start", start)
-    patch.setattr(traffic, "check", check)
+    patch.setattr(checks, "check", check)
 
 
 def jobs_before_the_switch(patch: Patch) -> None:
@@ -144,7 +143,7 @@ def database_restarted(patch: Patch) -> None:
             await scene.ports.engine.start(container.id)
         return False
 
-    patch.setattr(one_shots, "start_shared", start_shared)
+    patch.setattr(prepare, "start_shared", start_shared)
 
 
 def no_lock(patch: Patch) -> None:
@@ -190,7 +189,7 @@ def no_healing(patch: Patch) -> None:
     async def heal(ports: Ports, stack: Stack, *_: Any, **__: Any) -> tuple[str, Observed]:
         return "", await observe(ports, stack)
 
-    for module in (recovery, deploy, cleanup):
+    for module in (recovery, deploy, cleanup, services):
         patch.setattr(module, "heal", heal)
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from teal.core.model.migrations import DatabaseAt, Migrations
+from teal.core.model.migrations import DatabaseAt, Migrations, Phase
 from teal.core.model.stack import Stack
-from teal.core.phase import Phase
 from teal.core.planning.rollback_floor import floor_of
 from teal.core.planning.steps import RunWindow
 from teal.errors import TealError

@@ -10,9 +10,8 @@ from teal.cli.library import Library
 from teal.cli.options import Opened, Purpose
 from teal.cli.session import Session
 from teal.core.model.side import Side
-from teal.core.model.stack import Service, Stack
-from teal.core.roles import Assigned, Role
-from teal.run.ports import Ports, Watch
+from teal.core.model.stack import Assigned, Role, Service, Stack
+from teal.run.context import Ports, Watch
 
 STACK = Stack(
     project="tale",

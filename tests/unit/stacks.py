@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from teal.core.model.release import Making
 from teal.core.model.side import Side
 from teal.core.model.stack import Evidence, Stack, Tree
-from teal.core.rendered import Making
 from teal.core.services.classify import services_of
 
 NETWORKS: Tree = {"default": {"name": "shop_default", "ipam": {}}}

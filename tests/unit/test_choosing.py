@@ -3,8 +3,7 @@
 import pytest
 
 from teal.core.model.compose import Node
-from teal.core.model.stack import Evidence
-from teal.core.roles import Role
+from teal.core.model.stack import Evidence, Role
 from teal.core.services.roles import propose
 
 APP: Node = {"image": "shop-app"}

@@ -14,10 +14,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from scripts.schemas import schemas
 from teal import errors
+from teal.cli.group import ENTRIES, EXITS
 from teal.cli.main import plugin_arguments, run
-from teal.cli.show.schemas import schemas
-from teal.cli.table import ENTRIES, EXITS
 from teal.core.model.side import Side
 from teal.core.planning.events import InFlight, Said, ServiceNow, StepBegan, StepEnded
 from teal.core.planning.steps import Drain, Start, Switch
@@ -26,6 +26,7 @@ from teal.run.api import (
     Checked,
     Cleaned,
     ColorStatus,
+    DeployOptions,
     Drained,
     Finding,
     Gap,
@@ -39,7 +40,6 @@ from teal.run.api import (
     Upped,
     UpPlan,
 )
-from teal.run.options import DeployOptions
 from tests.unit.library import FakeLibrary, session
 
 DONE = Outcome(

@@ -8,8 +8,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from scripts.schemas import schemas
 from teal.cli.main import run
-from teal.cli.show.schemas import schemas
 from tests.unit.library import FakeLibrary, session
 
 RENAME = "rename reviews.author to writer text not null"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from teal.adapters.compose.cli import clean, culprits, read_version, told_why
-from teal.adapters.process import Ended
+from teal.adapters.compose.cli import culprits, read_version, told_why
+from teal.adapters.process import Ended, clean
 from teal.errors import BuildFailed, Unavailable
 
 

@@ -9,11 +9,10 @@ import pytest
 
 from teal.core.migrations import gate
 from teal.core.migrations.contracts import strictest, taken_along
-from teal.core.migrations.gate import Condition, Seen, given_up, is_open, judge, once_given_up
+from teal.core.migrations.gate import Condition, Seen, Session, given_up, is_open, judge, once_given_up
 from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
-from teal.core.sessions import Session
 from tests.unit.worlds import SHARED, color, container
 
 CHANGE = OpenChange("0007_writer", release=7, opened=1000.0)

@@ -6,8 +6,7 @@ import pytest
 
 from teal.cli.redaction import Discretion, is_secret, message, tame
 from teal.core.model.side import Side
-from teal.core.model.stack import Service, Stack
-from teal.core.roles import Assigned, Role
+from teal.core.model.stack import Assigned, Role, Service, Stack
 
 
 def stack(**model: object) -> Stack:

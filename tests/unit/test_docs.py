@@ -13,13 +13,11 @@ import click
 import msgspec
 import pytest
 
-from teal.cli.group import cli
+from teal.cli.group import ENTRIES, EXITS, cli
 from teal.cli.session import Session
-from teal.cli.table import ENTRIES, EXITS
-from teal.config.declared import checks_of, evidence_of, hooks_of
 from teal.config.settings import Overrides, settings_of
 from teal.config.strict_yaml import decode
-from teal.config.teal_yml import TealYml
+from teal.config.teal_yml import TealYml, checks_of, evidence_of, hooks_of
 from teal.core.model.stack import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -241,14 +239,25 @@ def test_every_variable_of_the_environment_page_is_known_to_the_program() -> Non
     assert not [name for name in named - of_compose if name not in known]
 
 
-def layers() -> list[str]:
+def layers(container: str) -> list[str]:
     contracts = tomllib.loads(page("pyproject.toml"))["tool"]["importlinter"]["contracts"]
-    return next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    return next(each["layers"] for each in contracts if each.get("containers") == [container])
+
+
+@pytest.mark.parametrize(("block", "container"), [("layers_core", "teal.core"), ("layers_run", "teal.run")])
+def test_the_rooms_in_the_picture_are_those_that_are_enforced(block: str, container: str) -> None:
+    (drawn,) = blocks(page("ARCHITECTURE.md"), block)
+    assert drawn.splitlines() == layers(container)
+    named = set(re.findall(r"\w+", drawn))
+    room = container.partition(".")[2]
+    (table,) = re.findall(rf"^\| room of `{room}` .*?\n\n", page("ARCHITECTURE.md"), re.MULTILINE | re.DOTALL)
+    first = "".join(re.findall(r"^\|(.*?)\|", table, re.MULTILINE)[1:])
+    assert set(re.findall(r"`(\w+)`", first)) == named
 
 
 def test_the_layers_in_the_picture_are_those_that_are_enforced() -> None:
     (drawn,) = blocks(page("ARCHITECTURE.md"), "layers")
-    assert drawn.splitlines() == layers()
+    assert drawn.splitlines() == layers("teal")
     rows = re.findall(r"^\| `(\w+)` \|", page("ARCHITECTURE.md"), re.MULTILINE)
     assert rows[: len(re.findall(r"\w+", drawn))] == re.findall(r"\w+", drawn)
 

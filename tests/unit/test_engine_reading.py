@@ -8,10 +8,9 @@ import sys
 import pytest
 
 from teal.adapters.engine.api import _spoken
+from teal.adapters.engine.containers import Frames, text, unframed
 from teal.adapters.engine.context import DEFAULT_SOCKET, socket_path
-from teal.adapters.engine.decode import Binding, MemoryStats
-from teal.adapters.engine.reading import base_name, epoch, published, side_in, side_of, used
-from teal.adapters.engine.streams import Frames, text, unframed
+from teal.adapters.engine.decode import Binding, MemoryStats, base_name, epoch, published, side_in, side_of, used
 from teal.core.model.side import Side
 from teal.errors import ConfigError, Refused, Unavailable
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from teal.adapters import forgetting
 from teal.adapters.caddy.state_file import StateFile
+from teal.adapters.state import journal_db
 from teal.adapters.state.journal import SqliteJournal
 from teal.adapters.state.releases import ReleaseFolders
 from teal.core.model.observed import Observed
@@ -99,7 +99,7 @@ def test_contracts_of_the_first_version_are_read_from_the_journal_and_from_the_f
 
 
 def test_the_first_journal_is_gone_on_with_and_forgotten_in_time(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forgetting, "WHOLE", 1)
+    monkeypatch.setattr(journal_db, "WHOLE", 1)
     journal = SqliteJournal(shop / "journal.db")
     run = journal.begin("deploy", Side.BLUE, Side.GREEN, 10)
     for step in (RunOnce("setup", 10), Switch(Side.GREEN, 10)):

@@ -2,11 +2,10 @@
 
 import pytest
 
-from teal.core.health import health_of, patience, recognised
 from teal.core.model.compose import Node
-from teal.core.model.stack import Health, HttpProbe, ImageFacts, Service, TcpProbe
-from teal.core.render_health import healthcheck
-from teal.core.roles import Assigned, Role
+from teal.core.model.stack import Assigned, Health, HttpProbe, ImageFacts, Role, Service, TcpProbe
+from teal.core.rendering.service import healthcheck
+from teal.core.services.health import health_of, patience, recognised
 
 NOTHING = ImageFacts()
 

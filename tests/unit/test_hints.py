@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from teal.adapters.compose.cli import told_why
-from teal.adapters.engine.trouble import EngineSaid
+from teal.adapters.engine.api import EngineSaid
 from teal.adapters.process import Ended
 from teal.errors import Failed
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from teal.adapters.engine.decode import Binding
-from teal.adapters.engine.reading import held
+from teal.adapters.engine.decode import Binding, held
 from teal.core.checks.front import front, on_loopback
 from teal.core.checks.host_ports import changing_hands, host_port, refuse_held
 from teal.core.model.observed import Observed

@@ -14,7 +14,7 @@ from typing import get_args
 
 import pytest
 
-from teal.adapters import forgetting
+from teal.adapters.state import journal_db
 from teal.adapters.state.journal import SqliteJournal
 from teal.core.model.side import Side
 from teal.core.planning.past import past_of
@@ -196,8 +196,8 @@ def test_a_journal_of_an_older_teal_knows_no_contracts_until_one_is_written(path
 
 
 def test_of_old_runs_only_the_switches_by_which_releases_served_last_are_remembered(path, monkeypatch):
-    monkeypatch.setattr(forgetting, "WHOLE", 4)
-    monkeypatch.setattr(forgetting, "SWITCHES", 3)
+    monkeypatch.setattr(journal_db, "WHOLE", 4)
+    monkeypatch.setattr(journal_db, "SWITCHES", 3)
     written = journal(path)
     for release in (1, 2, 1, 3, 4, 5, 6, 7, 8, 9):
         deploy(written, release)
@@ -212,7 +212,7 @@ def test_of_old_runs_only_the_switches_by_which_releases_served_last_are_remembe
 
 
 def test_of_an_old_run_it_stays_known_whether_it_left_users_on_its_release(path, monkeypatch):
-    monkeypatch.setattr(forgetting, "WHOLE", 2)
+    monkeypatch.setattr(journal_db, "WHOLE", 2)
     written = journal(path)
     deploy(written, 1)
     back = written.begin("deploy", Side.BLUE, Side.GREEN, 2)
@@ -231,7 +231,7 @@ def test_of_an_old_run_it_stays_known_whether_it_left_users_on_its_release(path,
 
 
 def test_a_forgotten_run_gives_its_number_to_no_other(path, monkeypatch):
-    monkeypatch.setattr(forgetting, "WHOLE", 2)
+    monkeypatch.setattr(journal_db, "WHOLE", 2)
     written = journal(path)
     written.end(written.begin("deploy", Side.BLUE, Side.GREEN, 7), "aborted")
     for _ in range(5):
@@ -241,7 +241,7 @@ def test_a_forgotten_run_gives_its_number_to_no_other(path, monkeypatch):
 
 
 def test_what_a_run_that_did_not_end_has_done_is_not_forgotten(path, monkeypatch):
-    monkeypatch.setattr(forgetting, "WHOLE", 1)
+    monkeypatch.setattr(journal_db, "WHOLE", 1)
     written = journal(path)
     written.finished(written.started(written.begin("deploy", None, Side.BLUE, 1), RunOnce("migrate", 1)))
     for _ in range(3):
@@ -251,7 +251,7 @@ def test_what_a_run_that_did_not_end_has_done_is_not_forgotten(path, monkeypatch
 
 
 def test_the_journal_knows_every_kind_of_step_that_it_forgets():
-    assert set(forgetting.ORDINARY) <= {kind.name for kind in get_args(Step)}
+    assert set(journal_db.ORDINARY) <= {kind.name for kind in get_args(Step)}
 
 
 def test_a_number_is_taken_by_the_release_that_is_kept_and_by_nothing_before(path):

@@ -7,13 +7,12 @@ from dataclasses import replace
 import pytest
 
 from teal.core.checks.machine import Room, check_room
-from teal.core.drain import Draining, Open, open_on
 from teal.core.model.problem import demand
 from teal.core.model.side import Side
 from teal.core.model.stack import Health, HttpProbe, Service
-from teal.core.model.traffic import Mode, Traffic, format_traffic, parse_traffic
-from teal.core.order import behind, stop_waves
-from teal.core.services.health import Probed, is_broken, judge, patience
+from teal.core.model.traffic import Draining, Mode, Open, Traffic, format_traffic, open_on, parse_traffic
+from teal.core.services.dependencies import behind, stop_waves
+from teal.core.services.health import Probed, is_broken, judge, timeout_reason
 from teal.errors import Refused
 from tests.unit.worlds import API, CLOCK, QUEUE, WEB, container
 
@@ -71,14 +70,14 @@ def test_a_crash_loop_is_explained_with_the_status_only_where_there_is_one() -> 
 
 def test_a_wait_that_ends_says_what_healthcheck_and_probe_said_last() -> None:
     sick = container("web", Side.GREEN, 8, health="starting", unwell="status 22: error 500")
-    assert patience(WEB, sick, 25.0, Probed(passed=False, status=500, said="no such table")) == (
+    assert timeout_reason(WEB, sick, 25.0, Probed(passed=False, status=500, said="no such table")) == (
         "does not pass its probe after 25 s: its healthcheck: status 22: error 500; "
         "GET / on port 8000: status 500: no such table"
     )
-    assert patience(CHECKED, sick, 25.0) == "is still starting after 25 s: its healthcheck: status 22: error 500"
+    assert timeout_reason(CHECKED, sick, 25.0) == "is still starting after 25 s: its healthcheck: status 22: error 500"
     silent = Probed(passed=False, said="connection refused")
     nothing = container("web", Side.GREEN, 8)
-    assert patience(WEB, nothing, 9.0, silent) == (
+    assert timeout_reason(WEB, nothing, 9.0, silent) == (
         "does not pass its probe after 9 s: GET / on port 8000: connection refused"
     )
     given_up = judge(CHECKED, replace(sick, health="unhealthy"), answers=False, now=9.0)

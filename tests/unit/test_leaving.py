@@ -8,9 +8,8 @@ import pytest
 
 from teal.core.model.release import Release, remember
 from teal.core.model.side import Side
-from teal.core.model.stack import Service, Stack, Tree
+from teal.core.model.stack import Assigned, Role, Service, Stack, Tree
 from teal.core.planning.leave import changed_by_leaving, definitions, named, own_names
-from teal.core.roles import Assigned, Role
 
 WEB: Tree = {
     "image": "shop-web",

@@ -10,8 +10,7 @@ import pytest
 
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
-from teal.core.model.stack import ContainerHook, Service, Settings
-from teal.core.roles import Role
+from teal.core.model.stack import ContainerHook, Role, Service, Settings
 from teal.errors import Failed, Unhealthy
 from teal.ports import Ran
 from teal.run.context import Scene

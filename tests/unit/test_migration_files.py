@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from teal.core.migrations.files import Applied, excuses, pending, read_files, refuse_early, refuse_edited, removed
-from teal.core.phase import Phase
+from teal.core.model.migrations import Phase
 from teal.errors import ConfigError, Refused
 
 HEADER = """-- Rename author to writer.

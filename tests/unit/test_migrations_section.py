@@ -9,11 +9,9 @@ import pytest
 from teal.config.migrations import digest_of, migrations_of
 from teal.config.strict_yaml import decode
 from teal.config.teal_yml import TealYml
-from teal.core.model.migrations import DatabaseAt, Migrations
+from teal.core.model.migrations import DatabaseAt, Migrations, Phase
 from teal.core.model.side import Side
-from teal.core.model.stack import Evidence, Tree
-from teal.core.phase import Phase
-from teal.core.roles import Role
+from teal.core.model.stack import Evidence, Role, Tree
 from teal.errors import ConfigError
 from tests.unit.stacks import stack_of
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from teal.core.migrations.contracts import UNNAMED, owed
 from teal.core.model.migrations import OpenChange
-from teal.core.owing import UNNAMED, owed
 
 OPEN = OpenChange("0007_writer", 3, 100.0)
 RUN = OpenChange("0005_old", 2, 50.0, closed=60.0)

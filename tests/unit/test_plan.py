@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from teal.core.model.migrations import Migrations
+from teal.core.model.migrations import Migrations, Phase
 from teal.core.model.observed import Observed
 from teal.core.model.side import Side
 from teal.core.model.stack import Evidence, Hook, Stack
-from teal.core.phase import Phase
 from teal.core.planning.images import images_due
-from teal.core.planning.plan import Change, plan_deploy, plan_forward, plan_leave, plan_prepare, plan_rollback
+from teal.core.planning.plan import plan_deploy, plan_forward, plan_leave, plan_prepare, plan_rollback
 from teal.core.planning.rollback import rollback_release
 from teal.core.planning.steps import (
     Backfill,
@@ -44,7 +43,7 @@ from teal.core.planning.steps import (
     Step,
     Switch,
 )
-from teal.core.planning.transition import change_to, leaving_change
+from teal.core.planning.transition import Change, change_to, leaving_change
 from teal.core.planning.wording import say
 from teal.core.services.classify import services_of
 from teal.errors import Refused

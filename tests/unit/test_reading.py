@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from teal.config.caddyfile import find_proxy, named_by_proxy
-from teal.config.files import Options, overlay, owner_files
-from teal.config.places import places
+from teal.config.files import Options, overlay, owner_files, places
 from teal.config.settings import Overrides, settings_of
 from teal.config.teal_yml import Retention, TealYml, Timeouts
 from teal.core.model.proxy_config import Adapted, Dial

@@ -5,13 +5,11 @@ from dataclasses import replace
 import pytest
 
 from teal.core.checks.stack import lost, problems
-from teal.core.model.migrations import Migrations
+from teal.core.model.migrations import Migrations, Phase
 from teal.core.model.problem import demand
 from teal.core.model.proxy_config import Dial
 from teal.core.model.side import Side
-from teal.core.model.stack import Evidence, ImageFacts, Stack, Tree
-from teal.core.phase import Phase
-from teal.core.roles import Role
+from teal.core.model.stack import Evidence, ImageFacts, Role, Stack, Tree
 from teal.errors import Refused
 from tests.unit import worlds
 from tests.unit.stacks import stack_of

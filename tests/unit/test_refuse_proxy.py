@@ -11,8 +11,7 @@ from teal.core.checks.proxy import is_refused, running
 from teal.core.checks.stack import problems
 from teal.core.model.proxy_config import Dial
 from teal.core.model.side import Side
-from teal.core.model.stack import Evidence, Stack, Tree
-from teal.core.roles import Role
+from teal.core.model.stack import Evidence, Role, Stack, Tree
 from teal.core.services.addresses import Names, host_and_port
 from tests.unit.stacks import stack_of
 

@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 
 from teal.adapters.state.releases import ReleaseFolders
-from teal.core.model.release import Release
+from teal.core.model.release import Release, ReleaseFile, Rendered, Required
 from teal.core.model.side import Side
-from teal.core.model.stack import Health, HttpProbe, Service, TcpProbe
-from teal.core.rendered import ReleaseFile, Rendered, Required
-from teal.core.roles import Assigned, Role
+from teal.core.model.stack import Assigned, Health, HttpProbe, Role, Service, TcpProbe
 from teal.errors import NewerFormat, Refused, Unavailable
 
 SERVICES = (

@@ -10,12 +10,10 @@ import pytest
 
 from teal.adapters.state.releases import ReleaseFolders
 from teal.config import Options, Overrides, again, project_name
-from teal.core.model.migrations import DatabaseAt, Migrations
-from teal.core.model.release import remember
+from teal.core.model.migrations import DatabaseAt, Migrations, Phase
+from teal.core.model.release import Rendered, remember
 from teal.core.model.side import Side
 from teal.core.model.stack import CommandCheck, Hook, HttpCheck, Settings
-from teal.core.phase import Phase
-from teal.core.rendered import Rendered
 from tests.unit.worlds import STACK, release
 
 

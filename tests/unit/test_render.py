@@ -8,16 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from teal.adapters.compose.cli import clean
+from teal.adapters.process import clean
 from teal.core.model.compose import mapping
-from teal.core.model.migrations import Migrations
+from teal.core.model.migrations import Migrations, Phase
+from teal.core.model.release import Required, to_json
 from teal.core.model.side import Side
-from teal.core.model.stack import Evidence, Stack, Tree
-from teal.core.phase import Phase
-from teal.core.rendered import Required, to_json
-from teal.core.rendering.files import live_mounts, mounted_images
+from teal.core.model.stack import Evidence, Role, Stack, Tree
+from teal.core.rendering.files import live_mounts
 from teal.core.rendering.project import render, render_both, render_once
-from teal.core.roles import Role
+from teal.core.services.images import mounted_images
 from tests.unit.stacks import making, stack_of
 
 NASTY = json.loads((Path(__file__).parent / "nasty.json").read_text(encoding="utf-8"))

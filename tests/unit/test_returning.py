@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from teal.core.model.migrations import OpenChange
+from teal.core.model.observed import Past
 from teal.core.model.side import Side
-from teal.core.planning.past import Past, Turn, past_of, turn_of
+from teal.core.planning.past import Turn, past_of, turn_of
 from teal.core.planning.rollback import kept_releases, rollback_release, way_back
 from teal.core.planning.steps import BringBack, Confirm, Drain, Hold, Settle, Step, Switch
 from teal.errors import Refused

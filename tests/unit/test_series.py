@@ -3,7 +3,7 @@
 import pytest
 
 from teal.core.migrations.draft import ColumnChange, assertion, read_sentence, series
-from teal.core.phase import Phase
+from teal.core.model.migrations import Phase
 from teal.errors import ConfigError
 
 SAID = {

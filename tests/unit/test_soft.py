@@ -7,7 +7,7 @@ import pytest
 from teal.core.migrations.files import ScriptFile
 from teal.core.migrations.sql import quoted
 from teal.core.migrations.tombstones import Column, soft_of, soft_sql, undo_sql
-from teal.core.phase import Phase
+from teal.core.model.migrations import Phase
 from teal.errors import Refused
 
 

@@ -7,11 +7,9 @@ import pytest
 
 from teal.config import schema
 from teal.config.caddyfile import Named
-from teal.config.declared import checks_of, evidence_of, hooks_of
 from teal.config.strict_yaml import decode
-from teal.config.teal_yml import TealYml
-from teal.core.model.stack import CommandCheck, Evidence, Hook, HttpCheck, HttpProbe, TcpProbe
-from teal.core.roles import Role
+from teal.config.teal_yml import TealYml, checks_of, evidence_of, hooks_of
+from teal.core.model.stack import CommandCheck, Evidence, Hook, HttpCheck, HttpProbe, Role, TcpProbe
 from teal.errors import ConfigError
 
 FULL = """

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from teal.core.model.migrations import Migrations
+from teal.core.model.migrations import Migrations, Phase
 from teal.core.model.observed import Unfinished
 from teal.core.model.side import Side
 from teal.core.model.traffic import Mode, Traffic
-from teal.core.phase import Phase
-from teal.core.planning.plan import Change, plan_deploy
+from teal.core.planning.plan import plan_deploy
 from teal.core.planning.recovery import diagnose
 from teal.core.planning.steps import (
     Backfill,
@@ -29,7 +28,7 @@ from teal.core.planning.steps import (
     Start,
     Switch,
 )
-from teal.core.planning.transition import change_to, source_of
+from teal.core.planning.transition import Change, change_to, source_of
 from teal.core.planning.wording import say
 from tests.unit.worlds import BLUE_7, PLAINLY, SHARED, STACK, color, past
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from teal.core.model.observed import Container, Observed
+from teal.core.model.observed import Container, Observed, Past
 from teal.core.model.release import Release
 from teal.core.model.side import Side
-from teal.core.model.stack import Health, HttpProbe, Service, Settings, Stack
+from teal.core.model.stack import Assigned, Health, HttpProbe, Role, Service, Settings, Stack
 from teal.core.model.traffic import Traffic, to
-from teal.core.planning.past import Past
-from teal.core.roles import Assigned, Role
 
 
 def service(name: str, role: Role, **facts: object) -> Service:

@@ -1,12 +1,17 @@
-"""Translates: the host: its memory and disk, the owner's hooks, the published color, randomness."""
+"""Translates: the host: its memory and disk, the owner's hooks, the published color, randomness.
+
+Translates: time.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -100,3 +105,19 @@ def read_memory(meminfo: str) -> tuple[int, int]:
         return kilobytes["MemTotal"] * 1024, kilobytes["MemAvailable"] * 1024
     except KeyError as error:
         raise Unavailable(f"/proc/meminfo does not name {error}", hint="Teal needs Linux 3.14 or newer") from error
+
+
+class SystemClock(ports.Clock):
+    """This machine's clock."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return seconds since some moment; they never jump."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
+from teal.core.rendering.service import NEEDED
 from teal.ports import Told
 
 KEPT = 200  # lines of the output that are kept, the last ones
@@ -166,3 +167,8 @@ def _signal(group: int, which: signal.Signals) -> None:
     """Signal the command and what it has started."""
     with suppress(ProcessLookupError):
         os.killpg(group, which)
+
+
+def clean(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what is left of *environ* for rendered files."""
+    return {name: value for name, value in environ.items() if NEEDED.fullmatch(name)}

@@ -7,10 +7,24 @@ from typing import Protocol
 
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack
-from teal.run.api import ByHand, Checked, Cleaned, Contracted, Gap, HistoryRow, Outcome, Status, Upped, UpPlan
-from teal.run.migrate_results import MigrateChecked, Migrated, MigrateStatus
-from teal.run.options import ContractOptions, DeployOptions
-from teal.run.ports import Ports, Watch
+from teal.run.api import (
+    ByHand,
+    Checked,
+    Cleaned,
+    Contracted,
+    ContractOptions,
+    DeployOptions,
+    Gap,
+    HistoryRow,
+    MigrateChecked,
+    Migrated,
+    MigrateStatus,
+    Outcome,
+    Status,
+    Upped,
+    UpPlan,
+)
+from teal.run.context import Ports, Watch
 
 
 class Library(Protocol):

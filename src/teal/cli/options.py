@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from teal.core.model.stack import Stack
-    from teal.run.ports import Ports
+    from teal.run.context import Ports
 
 
 @dataclass(frozen=True, slots=True)

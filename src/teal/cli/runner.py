@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from teal.cli.library import Library
     from teal.core.model.stack import Stack
     from teal.core.planning.events import Event
-    from teal.run.ports import Ports, Watch
+    from teal.run.context import Ports, Watch
 
 T = TypeVar("T")
 

@@ -131,14 +131,13 @@ def _built(
 ) -> Opened:
     from teal.adapters.caddy.adapt import adapt_words
     from teal.adapters.caddy.proxy import CaddyProxy
-    from teal.adapters.clock import SystemClock
     from teal.adapters.compose.cli import DockerCompose
-    from teal.adapters.host import Host
+    from teal.adapters.host import Host, SystemClock
     from teal.adapters.postgres import PostgresDatabases
     from teal.adapters.state.journal import SqliteJournal
     from teal.adapters.state.lock import FileLock
     from teal.adapters.state.releases import ReleaseFolders
-    from teal.run.ports import Ports
+    from teal.run.context import Ports
 
     where = os.getcwd()  # noqa: PTH109 (no disk asked)
     service = services_in(stack.models.get(Side.PLAIN, {})).get(stack.proxy, {})

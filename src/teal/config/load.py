@@ -12,21 +12,18 @@ from pathlib import Path
 
 from teal.config.caddyfile import find_proxy, named_by_proxy
 from teal.config.compose_model import Resolved, mentioned, resolve, values
-from teal.config.declared import checks_of, evidence_of, hooks_of
-from teal.config.files import Options, find, overlay
+from teal.config.files import Options, find, named_in, overlay, places
 from teal.config.migrations import digest_of, migrations_of
 from teal.config.own_sources import own_sources
-from teal.config.places import named_in, places
 from teal.config.settings import Overrides, settings_of
-from teal.config.teal_yml import TealYml
+from teal.config.teal_yml import TealYml, checks_of, evidence_of, hooks_of
 from teal.core.model.compose import escaped, mapping, sequence, services_in, text, unescaped
 from teal.core.model.proxy_config import Adapted
+from teal.core.model.release import Making
 from teal.core.model.side import COLORS, Side
-from teal.core.model.stack import ImageFacts, Stack, Tree
+from teal.core.model.stack import ImageFacts, Role, Stack, Tree
 from teal.core.planning.leave import definitions
-from teal.core.rendered import Making
 from teal.core.rendering.project import render, render_both, render_once
-from teal.core.roles import Role
 from teal.core.services.classify import services_of, with_images
 from teal.errors import ConfigError
 from teal.ports import ImageInfo

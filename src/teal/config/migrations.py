@@ -9,15 +9,12 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from teal.config.declared import shell
-from teal.config.teal_yml import Command, TealYml
+from teal.config.teal_yml import Command, TealYml, shell
 from teal.config.teal_yml import Migrations as Section
 from teal.core.model.compose import Node, environment_of, last_part, services_in
 from teal.core.model.duration import seconds
-from teal.core.model.migrations import DatabaseAt, Migrations
-from teal.core.model.stack import Service, Stack
-from teal.core.phase import Phase
-from teal.core.roles import Role
+from teal.core.model.migrations import DatabaseAt, Migrations, Phase
+from teal.core.model.stack import Role, Service, Stack
 from teal.errors import ConfigError
 
 _URL = re.compile(r"postgres(?:ql)?(?:\+\w+)?://(?:[^@/\s]*@)?(?P<host>[^:/?\s]+)")

@@ -9,11 +9,10 @@ from typing import Literal
 from teal.core.model.observed import Container, Observed
 from teal.core.model.release import Release
 from teal.core.model.side import Side
-from teal.core.model.stack import Stack
+from teal.core.model.stack import Role, Stack
 from teal.core.planning.plan import reusable
 from teal.core.planning.rollback import Kept
 from teal.core.planning.transition import plainly_running, services_on, strays
-from teal.core.roles import Role
 from teal.core.services.unhealthy import ailing
 
 Way = Literal["kept", "stopped", "re-created", "gone", "failed"]  # by which a release comes back

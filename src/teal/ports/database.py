@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from teal.core.migrations.files import Applied, ScriptFile
-from teal.core.sessions import Session
+from teal.core.migrations.gate import Session
 from teal.ports.machine import Told
 
 if TYPE_CHECKING:

@@ -9,11 +9,10 @@ from typing import Protocol
 
 from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Unfinished
-from teal.core.model.release import Release
+from teal.core.model.release import Release, Rendered
 from teal.core.model.side import Side
 from teal.core.planning.past import Turn
 from teal.core.planning.steps import Step
-from teal.core.rendered import Rendered
 
 
 class Releases(Protocol):

@@ -1,4 +1,9 @@
-"""Does: the values that the library's commands return; the command line renders them, JSON carries them as they are."""
+"""Does: the values that the library's commands return; the command line renders them, JSON carries them as they are.
+
+Does: the values that the commands of migrate return.
+
+Does: the choices that commands leave to whoever calls them.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +13,89 @@ from typing import Literal
 
 from teal.core.migrations.gate import Condition
 from teal.core.model.side import Side
+from teal.core.model.stack import Images, Strategy
 from teal.core.planning.rollback import State
 from teal.core.status import Way
-from teal.run.migrate_results import OpenRow
+
+SchemaState = Literal["done", "broken", "expand", "backfill", "contract", "unknown"]
+EXITS: dict[SchemaState, int] = {"done": 0, "broken": 1, "expand": 2, "backfill": 2, "contract": 4, "unknown": 6}
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRow:
+    """Something that has not been run yet."""
+
+    phase: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRow:
+    """A change that is open: the old and the new shape stand side by side."""
+
+    name: str
+    release: int  # the first that doesn't need what the contract removes
+    opened: float  # seconds since the epoch
+    due: float  # the moment at which contract_delay is over
+    removes: tuple[str, ...] = ()  # columns and tables in transition, as far as files name them
+    waits: tuple[str, ...] = ()  # what its gate waits for
+
+
+@dataclass(frozen=True, slots=True)
+class MigrateStatus:
+    """How the schema stands."""
+
+    project: str
+    state: SchemaState  # what is next; unknown where nobody says so, or who does can't be asked
+    pending: tuple[PendingRow, ...] = ()
+    open: tuple[OpenRow, ...] = ()
+    floor: int = 0  # no release below it comes back
+    excused: tuple[str, ...] = ()  # what the files excuse themselves for: file, line, rule, reason
+    problems: tuple[str, ...] = ()
+    unknown: str = ""  # why the state is not known
+
+    @property
+    def status(self) -> int:
+        """Return the exit status that tells programs the state."""
+        return EXITS[self.state]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """A statement that would hurt."""
+
+    script: str
+    line: int
+    rule: str
+    why: str
+    remedy: str
+    excused: str | None = None  # the reason that the file gives for an exception
+
+
+@dataclass(frozen=True, slots=True)
+class MigrateChecked:
+    """What ``migrate check`` says of the SQL that is to come; nothing was run."""
+
+    project: str
+    safe: bool
+    scripts: tuple[str, ...]  # that were judged
+    findings: tuple[FindingRow, ...] = ()
+    notes: tuple[str, ...] = ()
+    unknown: str = ""  # why it is not known what is pending, where nothing could be judged
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What ``migrate expand`` or ``backfill`` did."""
+
+    project: str
+    command: str
+    outcome: Literal["done", "unchanged", "planned"]
+    steps: tuple[str, ...] = ()  # in words; what a dry run prints
+    pending: tuple[PendingRow, ...] = ()  # what a dry run found to be due
+    phases: Mapping[str, float] = field(default_factory=dict)  # step name -> seconds
+    notes: tuple[str, ...] = ()
+    healed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,3 +333,28 @@ class History:
     """Past runs, the latest first."""
 
     runs: tuple[HistoryRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeployOptions:
+    """The choices of one deploy."""
+
+    dry_run: bool = False
+    force: bool = False
+    force_memory: bool = False
+    keep: bool = False  # the old color stays up for an instant rollback
+    strategy: Strategy = "blue-green"
+    build: Images = "build"
+    window: bool = False  # the database changes while users are kept away: `teal migrate window`
+    page: bool = False  # users see the maintenance page meanwhile, from the first moment on
+
+
+@dataclass(frozen=True, slots=True)
+class ContractOptions:
+    """The choices of one contract."""
+
+    dry_run: bool = False
+    soft: bool = False  # columns become tombstones first
+    give_up: bool = False  # the way back to older releases is given up
+    confirmed: bool = False  # the operator has said yes
+    trusted: frozenset[str] = frozenset()  # origins of sessions that the operator vouches for

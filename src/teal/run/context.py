@@ -1,22 +1,41 @@
-"""Does: what the steps of one run share: the ports, what is wanted, who watches, and what was learnt on the way."""
+"""Does: what the steps of one run share: the ports, what is wanted, who watches, and what was learnt on the way.
+
+Does: the edges of Teal in one bundle, handed to every command.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from teal.core.asked import Asked
+from teal.core.migrations.contracts import Asked
 from teal.core.model.observed import Container
 from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side
-from teal.core.model.stack import Service, Stack
+from teal.core.model.stack import Role, Service, Stack
 from teal.core.model.traffic import Mode, Traffic
-from teal.core.planning.events import Said, ServiceNow
-from teal.core.roles import Role
+from teal.core.planning.events import Event, Said, ServiceNow
 from teal.errors import Refused
-from teal.ports import Entry, Loaded
+from teal.ports import Clock, Compose, Databases, Engine, Entry, Journal, Loaded, Lock, Machine, Proxy, Releases
 from teal.run.api import Drained
-from teal.run.ports import Ports, Watch
+
+Watch = Callable[[Event], None]  # is told what happens; must not raise or block
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything outside of Teal that a command touches."""
+
+    engine: Engine
+    compose: Compose
+    proxy: Proxy
+    releases: Releases
+    journal: Journal
+    lock: Lock
+    clock: Clock
+    machine: Machine
+    databases: Databases
 
 
 @dataclass(slots=True)

@@ -10,19 +10,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from teal.run.api import DeployOptions
     from teal.run.commands.check import check
-    from teal.run.commands.cleanup import build_shared, cleanup, plan_up, up
+    from teal.run.commands.cleanup import cleanup
     from teal.run.commands.deploy import deploy, leave, rollback
-    from teal.run.commands.migrate import migrate_backfill, migrate_check, migrate_expand, migrate_status
-    from teal.run.commands.services import down, restart, stop
+    from teal.run.commands.migrate import (
+        migrate_backfill,
+        migrate_check,
+        migrate_contract,
+        migrate_expand,
+        migrate_status,
+        migrate_undo,
+    )
+    from teal.run.commands.services import build_shared, down, plan_restart, plan_up, restart, stop, up
     from teal.run.commands.status import history, status
-    from teal.run.contracting import migrate_contract, migrate_undo
-    from teal.run.options import DeployOptions
-    from teal.run.proxy_restart import plan_restart
 
 _MODULES = {
-    "DeployOptions": "options",
-    "build_shared": "commands.cleanup",
+    "DeployOptions": "api",
+    "build_shared": "commands.services",
     "check": "commands.check",
     "cleanup": "commands.cleanup",
     "deploy": "commands.deploy",
@@ -31,17 +36,17 @@ _MODULES = {
     "leave": "commands.deploy",
     "migrate_backfill": "commands.migrate",
     "migrate_check": "commands.migrate",
-    "migrate_contract": "contracting",
+    "migrate_contract": "commands.migrate",
     "migrate_expand": "commands.migrate",
     "migrate_status": "commands.migrate",
-    "migrate_undo": "contracting",
-    "plan_restart": "proxy_restart",
-    "plan_up": "commands.cleanup",
+    "migrate_undo": "commands.migrate",
+    "plan_restart": "commands.services",
+    "plan_up": "commands.services",
     "restart": "commands.services",
     "rollback": "commands.deploy",
     "status": "commands.status",
     "stop": "commands.services",
-    "up": "commands.cleanup",
+    "up": "commands.services",
 }
 
 __all__ = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from teal.core.contract_steps import ContractStep, OpenGate, RaiseFloor, RunContract, TakeBackFloor, UndoContract
 from teal.core.model.side import Side
 from teal.core.planning.steps import (
     Backfill,
@@ -14,6 +13,7 @@ from teal.core.planning.steps import (
     Clear,
     CloseWindow,
     Confirm,
+    ContractStep,
     Create,
     Drain,
     Expand,
@@ -21,15 +21,18 @@ from teal.core.planning.steps import (
     Hold,
     Judge,
     Keep,
+    OpenGate,
     Part,
     Plan,
     Preflight,
     Prune,
     PutBack,
+    RaiseFloor,
     Recheck,
     RecordContracts,
     Remove,
     Retire,
+    RunContract,
     RunHook,
     RunOnce,
     RunWindow,
@@ -38,12 +41,13 @@ from teal.core.planning.steps import (
     StartShared,
     Step,
     Switch,
+    TakeBackFloor,
+    UndoContract,
 )
 from teal.errors import TealError
-from teal.run import away
 from teal.run.context import Scene
 from teal.run.migrations import backfill, contracts, expand, gate, judge, window
-from teal.run.steps import containers, handover, one_shots, start, traffic
+from teal.run.steps import adoption, checks, containers, handover, one_shots, prepare, start, traffic
 from teal.run.steps import release as release_steps
 
 
@@ -51,9 +55,9 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
     """Perform *step*; return whether it was true already. Performing twice equals performing once."""
     match step:
         case StartShared(services):
-            return await one_shots.start_shared(scene, services)
+            return await prepare.start_shared(scene, services)
         case Preflight(force_memory):
-            return await release_steps.preflight(scene, plan.source, force_memory=force_memory)
+            return await prepare.preflight(scene, plan.source, force_memory=force_memory)
         case Build():
             return await release_steps.build(scene, plan.target or Side.PLAIN, step)
         case Keep(release, side):
@@ -72,7 +76,7 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
         case Backfill():
             return await _backfill(scene, plan, step)
         case RecordContracts(release):
-            return await expand.record(scene, release)
+            return await contracts.record(scene, release)
         case PutBack(release, images):
             return await release_steps.put_back(scene, release, images)
         case Create(side, release, apart):
@@ -80,11 +84,11 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
         case Start(side, release, services, beside):
             return await start.start(scene, side, release, services, beside=beside)
         case Check(side, release):
-            await traffic.check(scene, side, release)
+            await checks.check(scene, side, release)
         case RunHook(when, _, _):
             return await one_shots.run_hooks(scene, when, facts(scene, plan))
         case Hold(page, limit):
-            return await away.hold(scene, page=page, limit=limit)
+            return await traffic.hold(scene, page=page, limit=limit)
         case RunWindow(release):
             return await window.run(scene, release)
         case CloseWindow(release):
@@ -104,11 +108,11 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
         case Remove(services):
             return await containers.remove(scene, services)
         case Part(side):
-            return await containers.part(scene, side)
+            return await adoption.part(scene, side)
         case Settle(side):
             return await traffic.settle(scene, side)
         case Prune(releases):
-            return await containers.prune(scene, releases)
+            return await release_steps.prune(scene, releases)
         case OpenGate() | RaiseFloor() | RunContract() | TakeBackFloor() | UndoContract():
             return await _contract(step, scene)
         case _:

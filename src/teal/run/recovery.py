@@ -9,10 +9,9 @@ from teal.core.model.stack import Stack
 from teal.core.planning.events import Said
 from teal.core.planning.recovery import Repair, adopted_from, diagnose
 from teal.errors import Failed, NeedsPerson, Refused
-from teal.run.context import Scene
+from teal.run.context import Ports, Scene, Watch
 from teal.run.execute import execute
-from teal.run.observing import observe
-from teal.run.ports import Ports, Watch
+from teal.run.observe import observe
 from teal.run.steps.proxy import prove_reading
 
 ROUNDS = 3  # a restored state file may show that a command was interrupted, too

@@ -10,7 +10,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from teal.core.migrations.files import ScriptFile, read_files
-from teal.core.phase import Phase
+from teal.core.model.migrations import Phase
 
 HERE = Path(__file__).parent
 OPEN = HERE / "open"

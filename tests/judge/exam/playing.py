@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any
 
 from teal.core.migrations.files import ScriptFile
-from teal.core.phase import Phase
+from teal.core.model.migrations import Phase
 from teal.errors import ConfigError, TealError
 from teal.ports import Database
 from tests.engine.server import Server

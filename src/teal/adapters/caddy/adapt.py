@@ -13,11 +13,10 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from teal.adapters.caddy.config import routes, trusts
+from teal.adapters.caddy.config import listeners, routes, trusts
 from teal.adapters.caddy.dials import dials
-from teal.adapters.caddy.listening import listeners
 from teal.adapters.caddy.loaded import ADAPT, configs_in, loaded, reason
-from teal.adapters.compose.cli import clean
+from teal.adapters.process import clean
 from teal.core.model.compose import Node, environment_of, mapping, sequence, services_in, text, unescaped, words_of
 from teal.core.model.proxy_config import Adapted
 from teal.core.model.side import Side

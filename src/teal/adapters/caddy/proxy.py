@@ -7,10 +7,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from teal.adapters.caddy.client import Probe, rows_in
-from teal.adapters.caddy.config import admin, entries, routes, trusts, unfit
+from teal.adapters.caddy.config import admin, entries, listeners, routes, trusts, unfit
 from teal.adapters.caddy.dials import dials
 from teal.adapters.caddy.drift import grasp
-from teal.adapters.caddy.listening import listeners
 from teal.adapters.caddy.loaded import ADAPT, WITHIN, asking, loaded
 from teal.adapters.caddy.state_file import StateFile
 from teal.core.model.compose import Node

@@ -9,7 +9,7 @@ from teal import ports
 from teal.adapters import process
 from teal.adapters.compose import one_shot
 from teal.adapters.docker_hints import hint
-from teal.core.rendering.service import NEEDED
+from teal.adapters.process import clean
 from teal.errors import BuildFailed, ConfigError, Failed, TealError, Unavailable
 from teal.ports import Due, Told
 
@@ -205,11 +205,6 @@ def culprits(text: str, services: Sequence[str]) -> tuple[str, ...]:
 def rendered(project: str, file: str) -> tuple[str, ...]:
     """Return ``compose`` with the options that read *file* and nothing else; its paths are absolute."""
     return ("compose", "--project-name", project, "--file", file, "--env-file", "/dev/null")
-
-
-def clean(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what is left of *environ* for rendered files."""
-    return {name: value for name, value in environ.items() if NEEDED.fullmatch(name)}
 
 
 async def _run(

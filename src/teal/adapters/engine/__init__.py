@@ -6,14 +6,12 @@ from collections.abc import Mapping
 
 from teal import ports
 from teal.adapters.engine.api import Api
-from teal.adapters.engine.commands import Commands
-from teal.adapters.engine.containers import Containers
+from teal.adapters.engine.containers import Commands, Containers
 from teal.adapters.engine.context import socket_path
 from teal.adapters.engine.events import Watching
-from teal.adapters.engine.images import Images
+from teal.adapters.engine.images import Images, Volumes
 from teal.adapters.engine.networks import Networks
 from teal.adapters.engine.probes import Probes
-from teal.adapters.engine.volumes import Volumes
 
 
 class DockerEngine(Containers, Commands, Watching, Networks, Volumes, Images, Probes, ports.Engine):

@@ -7,8 +7,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from teal.adapters.engine.decode import MemoryStats
-from teal.adapters.engine.reading import used
+from teal.adapters.engine.decode import MemoryStats, used
 
 ROOT = Path("/sys/fs/cgroup")
 

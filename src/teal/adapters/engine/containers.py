@@ -1,20 +1,153 @@
-"""Translates: looking at containers, starting, stopping and removing them; each call may be made twice."""
+"""Translates: looking at containers, starting, stopping and removing them; each call may be made twice.
+
+Translates: a container's log, and commands that run inside it.
+
+Translates: the engine's streams of a process's output. No I/O.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from teal.adapters.engine import cgroups
-from teal.adapters.engine.api import PATIENCE
-from teal.adapters.engine.decode import Info, Inspected, Listed, Stats
-from teal.adapters.engine.reading import PROJECT, container_in, side_in, side_of, used
-from teal.adapters.engine.speaker import Speaker, filters
-from teal.adapters.engine.trouble import EngineSaid
+from teal.adapters.engine.api import PATIENCE, EngineSaid, Speaker, decoded, filters
+from teal.adapters.engine.decode import (
+    PROJECT,
+    Info,
+    Inspected,
+    InspectedExec,
+    Listed,
+    Made,
+    Stats,
+    container_in,
+    side_in,
+    side_of,
+    used,
+)
+from teal.adapters.http import Answer
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
-from teal.ports import EngineInfo
+from teal.ports import EngineInfo, Ran
+
+HEADER = 8  # bytes: stream number, three zeros, length (big endian)
+MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
+
+
+class Frames:
+    """Takes a multiplexed stream in pieces of any size and gives back the bytes in it, both streams in order."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def feed(self, piece: bytes) -> bytes:
+        """Return what has become complete with *piece*."""
+        self._held += piece
+        done = bytearray()
+        while len(self._held) >= HEADER:
+            end = HEADER + int.from_bytes(self._held[4:HEADER], "big")
+            if len(self._held) < end:
+                break
+            done += self._held[HEADER:end]
+            del self._held[:end]
+        return bytes(done)
+
+
+class Raw:
+    """Takes the stream of a terminal, which has no frames."""
+
+    def feed(self, piece: bytes) -> bytes:
+        """Return *piece*."""
+        return piece
+
+
+def unframed(content_type: str) -> Frames | Raw:
+    """Return what reads a body of this content type."""
+    return Frames() if content_type.startswith(MULTIPLEXED) else Raw()
+
+
+def text(output: bytes | bytearray) -> str:
+    """Return output as text; what is not UTF-8 shows as replacement characters, a terminal's CRs go."""
+    return output.decode(errors="replace").replace("\r\n", "\n")
+
+
+TIMED_OUT = 124  # as timeout(1) says it
+MOST = 1 << 20  # bytes of output that are kept: the last ones
+
+
+class Commands(Speaker):
+    """What containers have written, and what is run in them."""
+
+    async def logs(self, id: str, *, lines: int) -> str:
+        """Return the last *lines* lines, both streams; "" for a container that is gone."""
+        output = bytearray()
+        params: dict[str, str | int] = {"stdout": 1, "stderr": 1, "tail": lines}
+        try:
+            async with self._api.stream("GET", f"/containers/{id}/logs", params=params) as answer:
+                await _collect(answer, unframed(answer.headers.get("content-type", "")), output)
+        except EngineSaid as said:
+            if said.code == 404:
+                return ""
+            if said.code == 501:  # a logging driver that can't be read back
+                return f"({said.message})\n"
+            raise
+        return text(output)
+
+    async def execute(
+        self,
+        id: str,
+        command: Sequence[str],
+        *,
+        within: float,
+        user: str = "",
+        privileged: bool = False,
+        directory: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> Ran:
+        """Run *command* in the container; after *within* seconds it is killed and its status is 124."""
+        body = {
+            "Cmd": list(command),
+            "User": user,
+            "Privileged": privileged,
+            "WorkingDir": directory,
+            "Env": [f"{name}={value}" for name, value in (environment or {}).items()],
+            "AttachStdout": True,
+            "AttachStderr": True,
+        }
+        path = f"/containers/{id}/exec"
+        made = decoded(await self._api.post(path, body), Made, path)
+        output = bytearray()
+        try:
+            async with asyncio.timeout(within):
+                await self._run(made.id, output)
+        except TimeoutError:
+            await self._kill(made.id, id)
+            return Ran(TIMED_OUT, text(output))
+        except asyncio.CancelledError:
+            await asyncio.shield(self._kill(made.id, id))
+            raise
+        ended = await self._api.get(f"/exec/{made.id}/json", InspectedExec)
+        return Ran(TIMED_OUT if ended.exit_code is None else ended.exit_code, text(output))
+
+    async def _run(self, exec_id: str, output: bytearray) -> None:
+        """Start an exec and collect what it writes until it ends."""
+        body = {"Detach": False, "Tty": False}
+        async with self._api.stream("POST", f"/exec/{exec_id}/start", body, within=None) as answer:
+            await _collect(answer, Frames(), output)  # the engine calls it a raw stream, and frames it all the same
+
+    async def _kill(self, exec_id: str, container: str) -> None:
+        """Kill what runs in an exec: the engine has no call for it, but names its process on the host."""
+        running = await self._api.find(f"/exec/{exec_id}/json", InspectedExec)
+        if running is not None and running.exit_code is None and running.pid:
+            cgroups.kill(running.pid, container)
+
+
+async def _collect(answer: Answer, reader: Frames | Raw, output: bytearray) -> None:
+    async for raw in answer.pieces():
+        output += reader.feed(raw)
+        del output[:-MOST]
+
 
 REST = 0.15  # seconds after a start in which no other one begins: requests that waited for a processor catch up
 

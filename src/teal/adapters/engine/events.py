@@ -7,10 +7,8 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from teal.adapters.engine.api import decoded
-from teal.adapters.engine.decode import Event
-from teal.adapters.engine.reading import PROJECT, side_in
-from teal.adapters.engine.speaker import Speaker, filters
+from teal.adapters.engine.api import Speaker, decoded, filters
+from teal.adapters.engine.decode import PROJECT, Event, side_in
 from teal.errors import Unavailable
 
 # Healthchecks are execs: without this list every probe of every service would wake its watcher.

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
-from teal.adapters.engine.api import decoded
-from teal.adapters.engine.decode import Inspected, InspectedNetwork, Listed, ListedNetwork, Made
-from teal.adapters.engine.reading import PROJECT, side_in
-from teal.adapters.engine.speaker import Speaker, filters
-from teal.adapters.engine.trouble import EngineSaid
+from teal.adapters.engine.api import EngineSaid, Speaker, decoded, filters
+from teal.adapters.engine.decode import PROJECT, Inspected, InspectedNetwork, Listed, ListedNetwork, Made, side_in
 from teal.errors import Failed
 from teal.ports import Network
 

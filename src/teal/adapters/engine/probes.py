@@ -7,7 +7,7 @@ import os
 import re
 from contextlib import suppress
 
-from teal.adapters.engine.speaker import Speaker
+from teal.adapters.engine.api import Speaker
 from teal.core.model.log_text import first_words
 from teal.core.model.stack import HttpProbe, TcpProbe
 from teal.core.services.health import Probed

@@ -1,4 +1,7 @@
-"""Translates: one database: what is in it, what is asked of it, what is applied to it."""
+"""Translates: one database: what is in it, what is asked of it, what is applied to it.
+
+Translates: the table that says which files were applied; it lies in the database that they changed.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,56 @@ from typing import TypeVar
 from teal.adapters.postgres import errors
 from teal.adapters.postgres.catalog import read_catalog
 from teal.adapters.postgres.driver import Connection
-from teal.adapters.postgres.ledger import Ledger
 from teal.core.judge.values import Catalog
-from teal.core.migrations.files import Applied, ScriptFile
+from teal.core.migrations.files import TABLE, Applied, ScriptFile
+from teal.core.migrations.gate import Session
 from teal.core.migrations.sql import Statement
-from teal.core.sessions import Session
 from teal.errors import Failed, Locked, TealError
 from teal.ports import Login, Told
+
+_MAKE = (
+    "CREATE SCHEMA IF NOT EXISTS teal",
+    f"""CREATE TABLE IF NOT EXISTS {TABLE} (
+    name text PRIMARY KEY, phase text NOT NULL, checksum text NOT NULL,
+    begun timestamptz NOT NULL DEFAULT clock_timestamp(), applied timestamptz, done integer NOT NULL DEFAULT 0)""",
+)
+_ALL = f"""
+SELECT name, checksum, extract(epoch FROM applied)::float8 AS at, done FROM {TABLE} ORDER BY name"""
+_FINISHED = f"""
+INSERT INTO {TABLE} (name, phase, checksum, applied, done) VALUES ($1, $2, $3, clock_timestamp(), $4)
+ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied = excluded.applied, done = excluded.done"""
+_BEGUN = f"""
+INSERT INTO {TABLE} (name, phase, checksum, done) VALUES ($1, $2, $3, $4)
+ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, done = excluded.done"""
+
+
+class Ledger:
+    """The table, read and written over *connection*."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def all(self) -> tuple[Applied, ...]:
+        """Return its rows; none where it was never made."""
+        if await self._connection.fetchval("SELECT to_regclass($1)", TABLE) is None:
+            return ()
+        rows = await self._connection.fetch(_ALL)
+        return tuple(Applied(row["name"], row["checksum"], row["at"], row["done"]) for row in rows)
+
+    async def prepare(self) -> None:
+        """Make it where it is not there yet."""
+        if await self._connection.fetchval("SELECT to_regclass($1)", TABLE) is None:
+            for statement in _MAKE:
+                await self._connection.execute(statement)
+
+    async def finished(self, file: ScriptFile) -> None:
+        """Record that *file* is applied whole."""
+        await self._connection.execute(_FINISHED, file.name, str(file.phase), file.checksum, len(file.statements))
+
+    async def begun(self, file: ScriptFile, done: int) -> None:
+        """Record that the first *done* statements of *file* are."""
+        await self._connection.execute(_BEGUN, file.name, str(file.phase), file.checksum, done)
+
 
 TRIES = 10  # for a lock; between two of them a moment at random, so that the queue behind can pass
 LONGEST_PAUSE = 1.5  # seconds

@@ -13,10 +13,20 @@ from typing import Any, TypeVar
 import msgspec
 
 from teal.adapters.durable import sync_folder
-from teal.adapters.forgetting import MOVES, forget
 from teal.adapters.state import contracts_backup
 from teal.adapters.state.contracts_backup import Contract, Number, Stamp
-from teal.adapters.state.journal_db import APPLICATION, VERSION, WAIT, connect, damage, ours, refuse_newer, sound
+from teal.adapters.state.journal_db import (
+    APPLICATION,
+    MOVES,
+    VERSION,
+    WAIT,
+    connect,
+    damage,
+    forget,
+    ours,
+    refuse_newer,
+    sound,
+)
 from teal.adapters.state.journal_db import text as read_text
 from teal.adapters.state.journal_db import version as version_of
 from teal.core.model.migrations import OpenChange

@@ -11,9 +11,8 @@ from pathlib import Path, PurePosixPath
 
 from teal.adapters.durable import sync_folder, write_synced
 from teal.adapters.state.release_format import decode, encode
-from teal.core.model.release import Release
+from teal.core.model.release import Release, ReleaseFile, Rendered
 from teal.core.model.side import Side
-from teal.core.rendered import ReleaseFile, Rendered
 from teal.errors import Refused, Unavailable
 
 _HALF = ".half-"  # begins the name of a folder that is being written or removed

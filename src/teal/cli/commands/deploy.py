@@ -12,9 +12,9 @@ from teal.cli.results import answer, confirm, consent
 from teal.cli.runner import look, nobody, perform
 from teal.cli.session import Session
 from teal.cli.timeouts import TIMES, with_options
-from teal.core.choices import Strategy
+from teal.core.model.stack import Strategy
 from teal.errors import Refused
-from teal.run.options import DeployOptions
+from teal.run.api import DeployOptions
 
 if TYPE_CHECKING:
     from teal.run.api import Outcome

@@ -1,30 +1,42 @@
-"""`teal migrate contract`, `undo` and `window`: what takes something from a schema, with its gate or alone with it."""
+"""`teal migrate contract`, `undo` and `window`: what takes something from a schema, with its gate or alone with it.
+
+The group migrate: the schema's own commands, for what a deploy does not do by itself.
+
+The command that plans a migration: writes the files of one change of a column, from a sentence.
+"""
 
 from __future__ import annotations
 
+import re
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from teal.cli.group import Command
+from teal.cli.group import HELP, Command
 from teal.cli.options import Purpose
 from teal.cli.output import interactive
 from teal.cli.results import answer, consent
 from teal.cli.runner import look, nobody, perform
+from teal.cli.session import Session
+from teal.cli.show.migrate import planned
 from teal.cli.timeouts import TIMES, with_options
-from teal.run.options import ContractOptions, DeployOptions
+from teal.core.migrations.draft import Draft, Series, read_sentence, series
+from teal.errors import ConfigError, Usage
+from teal.run.api import ContractOptions, DeployOptions
 
 if TYPE_CHECKING:
     from teal.cli.library import Library
-    from teal.cli.session import Session
-    from teal.core.choices import Images
-    from teal.core.model.stack import Stack
-    from teal.run.api import Contracted, Outcome
-    from teal.run.ports import Ports, Watch
+    from teal.core.model.stack import Images, Stack
+    from teal.run.api import Contracted, Migrated, Outcome
+    from teal.run.context import Ports, Watch
+
 
 _YES = click.option("-y", "--yes", is_flag=True, help="Don't ask.")
-_DRY = click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+_DRY_CONTRACT = click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 
 
 @click.command(cls=Command, example="teal migrate contract --dry-run\nteal migrate contract 0007_writer --give-up")
@@ -32,7 +44,7 @@ _DRY = click.option("--dry-run", is_flag=True, help="Say what would be done, and
 @click.option("--give-up", is_flag=True, help="Give up the rollback to older releases, as cleanup would.")
 @click.option("--trust", multiple=True, metavar="ORIGIN", help="Vouch for sessions from a pooler: its name or address.")
 @click.option("--soft", is_flag=True, help="Rename the columns to tombstones first: `undo` brings them back.")
-@_DRY
+@_DRY_CONTRACT
 @_YES
 @click.pass_obj
 def contract(
@@ -43,7 +55,7 @@ def contract(
     Shows each condition of the gate with the evidence for it. From then on no release that needs what the contract
     removes comes back: the rollback floor rises before it runs.
     """
-    from teal.cli.show.contracting import contracted
+    from teal.cli.show.migrate import contracted
 
     options = ContractOptions(dry_run=True, soft=soft, give_up=give_up, trusted=frozenset(trust))
     if dry_run or not yes:
@@ -84,7 +96,7 @@ def _gives_up(seen: Contracted, *, asked: bool) -> bool:
 @click.pass_obj
 def undo(session: Session, /, *, name: str) -> None:
     """Bring back what `contract --soft` of NAME took away; the rollback floor falls to where it was."""
-    from teal.cli.show.contracting import contracted
+    from teal.cli.show.migrate import contracted
 
     answer(
         session,
@@ -97,7 +109,7 @@ def undo(session: Session, /, *, name: str) -> None:
 @click.option("--maintenance", is_flag=True, help="Show users the maintenance page, rather than hold their requests.")
 @click.option("--pull", "build", flag_value="pull", help="Pull images that are not built; build the others.")
 @click.option("--no-build", "build", flag_value="none", help="Take the images that are there.")
-@_DRY
+@_DRY_CONTRACT
 @_YES
 @with_options(*TIMES)
 @click.pass_obj
@@ -128,3 +140,138 @@ def _deploy(session: Session, options: DeployOptions) -> Outcome:
         return await library.deploy(ports, stack, options, watch)
 
     return look(session, Purpose.JUDGE, judge) if options.dry_run else perform(session, change)
+
+
+_NUMBER = re.compile(r"(\d{4,})_.*\.sql")
+_EXAMPLE = """
+teal migrate plan "rename reviews.author to reviews.writer text not null"
+teal migrate plan "add reviews.stars integer not null default 0" --write migrations
+"""
+
+
+@click.command("plan", cls=Command, example=_EXAMPLE)
+@click.argument("sentence", metavar="CHANGE")
+@click.option("--hypertable", is_flag=True, help="The table is a hypertable of TimescaleDB.")
+@click.option(
+    "--write", "folder", type=click.Path(path_type=Path), metavar="FOLDER", help="Write the files, don't print them."
+)
+@click.pass_obj
+def plan(session: Session, /, *, sentence: str, hypertable: bool, folder: Path | None) -> None:
+    """Print the files that carry one CHANGE of a column through expand, backfill and contract, losing no write.
+
+    All are committed with the release that uses the new shape. The release before it may come back at any time until
+    the contract has run: while the change is open, a trigger keeps both columns in step.
+    """
+    change = read_sentence(sentence)
+    if change.kind == "rename" and not change.type:
+        raise ConfigError(
+            f"the type of {change.table}.{change.new} isn't said",
+            hint=f'say it, and "not null" where it is: "{sentence.strip()} text not null"',
+        )
+    drafts = series(change, _next_number(folder), hypertable=hypertable)
+    if folder is not None:
+        _write(folder, drafts)
+    answer(session, Series(drafts, written=folder is not None), planned)
+
+
+def _next_number(folder: Path | None) -> int:
+    there = sorted(folder.glob("*.sql")) if folder is not None and folder.is_dir() else []
+    return 1 + max((int(found[1]) for path in there if (found := _NUMBER.fullmatch(path.name))), default=0)
+
+
+def _write(folder: Path, drafts: tuple[Draft, ...]) -> None:
+    """Write all the files or none."""
+    made: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for draft in drafts:
+            made.append(folder / draft.name)  # its number is a new one: it can't be there
+            made[-1].write_text(draft.sql, encoding="utf-8")
+    except OSError as error:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise Usage(f"the files can't be written to {folder}: {error.strerror}", hint="name another folder") from error
+
+
+_DRY = click.option("--dry-run", is_flag=True, help="Print the steps and what is due, and change nothing.")
+
+
+@click.group("migrate", context_settings=HELP)
+def migrate() -> None:
+    """Change the schema of the database in phases that no release suffers from.
+
+    A deploy judges, expands and backfills by itself; `contract` comes later, through its gate.
+    """
+
+
+@migrate.command("status", cls=Command, example="teal migrate status\nteal migrate status --exit-code")
+@click.option(
+    "--exit-code", is_flag=True, help="Exit with 0: all done, 1: broken, 2: expand is next, 4: contract, 6: unknown."
+)
+@click.pass_obj
+def status(session: Session, /, *, exit_code: bool) -> int:
+    """Say which files or revisions are pending, which changes are open and what their gate waits for."""
+    from teal.cli.show.migrate import status as show
+
+    result = look(session, Purpose.JUDGE, lambda library, ports, stack: library.migrate_status(ports, stack, nobody))
+    answer(session, result, lambda found: show(found, now=time.time()))
+    return result.status if exit_code else int(result.state == "broken")
+
+
+@migrate.command("check", cls=Command, example="teal migrate check")
+@click.pass_obj
+def check(session: Session, /) -> int:
+    """Judge the SQL that is pending, and run none of it; exit status 1 where a deploy would refuse it.
+
+    Each finding names file and line, whom it would hurt, and the safe way. Without a database, as in CI, all files
+    are judged by what they say.
+    """
+    from teal.cli.show.migrate import checked
+
+    result = look(session, Purpose.JUDGE, lambda library, ports, stack: library.migrate_check(ports, stack, nobody))
+    answer(session, result, checked)
+    return 0 if result.safe else 1
+
+
+@migrate.command("expand", cls=Command, example="teal migrate expand")
+@_DRY
+@click.pass_obj
+def expand(session: Session, /, *, dry_run: bool) -> None:
+    """Judge and run the expand phase from a newly built image, then check the release that serves on the new schema.
+
+    A deploy does the same; this is for whoever wants to migrate first and deploy later.
+    """
+    _alone(session, lambda library: library.migrate_expand, dry_run=dry_run)
+
+
+@migrate.command("backfill", cls=Command, example="teal migrate backfill")
+@_DRY
+@click.pass_obj
+def backfill(session: Session, /, *, dry_run: bool) -> None:
+    """Fill rows in batches beside the traffic; one that was interrupted goes on where it was."""
+    _alone(session, lambda library: library.migrate_backfill, dry_run=dry_run)
+
+
+class _Phase(Protocol):
+    """A command of the library that runs one phase alone."""
+
+    def __call__(self, ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False) -> Awaitable[Migrated]: ...
+
+
+def _alone(session: Session, phase: Callable[[Library], _Phase], *, dry_run: bool) -> None:
+    from teal.cli.show.migrate import migrated
+
+    if dry_run:
+        result = look(
+            session,
+            Purpose.JUDGE,
+            lambda library, ports, stack: phase(library)(ports, stack, nobody, dry_run=True),
+        )
+    else:
+        result = perform(session, lambda library, ports, stack, watch: phase(library)(ports, stack, watch))
+    answer(session, result, migrated)
+
+
+for each in (contract, undo, window, plan):
+    migrate.add_command(each)
+COMMANDS = {"migrate": migrate}

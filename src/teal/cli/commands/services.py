@@ -20,11 +20,11 @@ from teal.core.model.side import Side
 from teal.errors import Failed
 
 if TYPE_CHECKING:
+    from teal.cli.commands.compose import Places
     from teal.cli.library import Library
-    from teal.cli.places import Places
     from teal.core.model.stack import Stack
     from teal.run.api import ByHand, UpPlan
-    from teal.run.ports import Ports, Watch
+    from teal.run.context import Ports, Watch
 
 _YES = click.option("-y", "--yes", is_flag=True, help="Don't ask, and accept that users may be cut off.")
 _SERVICES = click.argument("services", nargs=-1)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from teal.cli.library import Library
     from teal.core.model.stack import Stack
     from teal.run.api import History
-    from teal.run.ports import Ports
+    from teal.run.context import Ports
 
 
 @click.command(cls=Command, example="teal status --json")

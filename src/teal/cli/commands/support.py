@@ -27,7 +27,7 @@ from teal.errors import Refused
 if TYPE_CHECKING:
     from teal.cli.library import Library
     from teal.core.model.stack import Stack
-    from teal.run.ports import Ports
+    from teal.run.context import Ports
 
 _PATIENCE = 10.0  # seconds for a version
 _MACHINE = "storage {{.Driver}}, cgroup v{{.CgroupVersion}}, live-restore {{.LiveRestoreEnabled}}, {{.OperatingSystem}}"
@@ -79,7 +79,7 @@ def _seen(session: Session) -> Iterator[tuple[str, str]]:
 
 
 def _parts() -> tuple[Part, ...]:
-    from teal.run.options import DeployOptions
+    from teal.run.api import DeployOptions
 
     async def history(library: Library, ports: Ports, _: Stack) -> object:
         return library.history(ports, _RUNS)

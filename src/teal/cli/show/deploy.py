@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from teal.cli.show.text import goes, paint, seconds
-from teal.run.api import Cleaned, Drained, Gap, Outcome, Upped
-from teal.run.migrate_results import OpenRow
+from teal.run.api import Cleaned, Drained, Gap, OpenRow, Outcome, Upped
 
 
 def outcome(result: Outcome) -> str:

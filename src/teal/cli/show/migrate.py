@@ -1,12 +1,19 @@
-"""Says how the schema stands, and what migrate did to it."""
+"""Says how the schema stands, and what migrate did to it.
+
+Says how the gate before a contract stands, and how a contract ended.
+
+Says what the files of a planned change are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from teal.cli.show.deploy import planned
+from teal.cli.show.deploy import planned as deploy_planned
 from teal.cli.show.text import age, goes, paint, seconds, stamp
-from teal.run.migrate_results import FindingRow, MigrateChecked, Migrated, MigrateStatus, OpenRow, PendingRow
+from teal.core.migrations.draft import Draft, Series
+from teal.core.migrations.gate import Condition
+from teal.run.api import Contracted, FindingRow, MigrateChecked, Migrated, MigrateStatus, OpenRow, PendingRow
 
 _NEXT = {
     "done": ("green", "all done"),
@@ -78,10 +85,65 @@ def migrated(result: Migrated) -> str:
     if result.outcome == "planned":
         title = f"migrate {result.command} {result.project}"
         due = f"\n  due: {_pending(result.pending)}" if result.pending else ""
-        return planned(title, result.steps) + due
+        return deploy_planned(title, result.steps) + due
     said = {"done": "done", "unchanged": "nothing was due"}[result.outcome]
     head = paint(f"✓ migrate {result.command} {result.project}: {said}", "green", bold=True)
     took = "  ".join(f"{name} {seconds(each)}" for name, each in result.phases.items() if each >= 0.05)
     healed = [f"put right first: {result.healed}"] if result.healed else []
     notes = [paint(f"  note: {note}", "yellow") for note in result.notes]
     return "\n".join([*healed, head, *([f"  {took}"] if took else []), *notes])
+
+
+def contracted(result: Contracted) -> str:
+    """Return each condition with its evidence, and what came of it."""
+    return "\n".join([*_healed(result), _head(result), *_gate(result), *_notes(result)])
+
+
+def _head(result: Contracted) -> str:
+    name = f"{result.project}: contract {result.contract}"
+    match result.outcome:
+        case "planned":
+            return f"{name} needs release {result.release} or newer; its gate:"
+        case "undone":
+            return paint(f"✓ {name}: what its soft form took away is back", "green", bold=True)
+        case "soft":
+            back = f"`teal migrate undo {result.contract}` brings the columns back"
+            return paint(f"✓ {name} has its soft form", "green", bold=True) + f": {back}; {_floor(result)}"
+        case _:
+            return paint(f"✓ {name} has been run", "green", bold=True) + f": {_floor(result)}"
+
+
+def _floor(result: Contracted) -> str:
+    gone = f", the way back to release {', '.join(map(str, result.gives_up))} is given up" if result.gives_up else ""
+    return f"no release before {result.release} comes back{gone}"
+
+
+def _gate(result: Contracted) -> Iterator[str]:
+    for condition in result.conditions:
+        yield f"  {_mark(condition)} {condition.name:<10} {condition.evidence}"
+        if not condition.met:
+            yield f"    {'':<10} {paint(condition.opens, 'yellow')}"
+
+
+def _mark(condition: Condition) -> str:
+    return paint("✓", "green") if condition.met else paint("✗", "red")
+
+
+def _healed(result: Contracted) -> Iterator[str]:
+    if result.healed:
+        yield f"put right first: {result.healed}"
+
+
+def _notes(result: Contracted) -> Iterator[str]:
+    for note in result.notes:
+        yield paint(f"  note: {note}", "yellow")
+
+
+def planned(result: Series) -> str:
+    """Return each file with what it is for; its text, too, where it was not written."""
+    return "\n".join(_said(draft, written=result.written) for draft in result.files).rstrip()
+
+
+def _said(draft: Draft, *, written: bool) -> str:
+    head = f"{draft.name}: {draft.why}"
+    return head if written else f"-- {head}\n\n{draft.sql}"

@@ -13,7 +13,7 @@ from teal.cli.output import Outlet
 if TYPE_CHECKING:
     from teal.cli.session import Session
     from teal.core.planning.events import Event
-    from teal.run.ports import Watch
+    from teal.run.context import Watch
 
 
 class Display(Protocol):

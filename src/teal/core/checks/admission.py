@@ -9,12 +9,12 @@
 from __future__ import annotations
 
 from teal.core.checks.host_ports import changing_hands
+from teal.core.checks.proxy import preparation
 from teal.core.checks.stack import lost, problems
 from teal.core.model.observed import Observed
 from teal.core.model.problem import Problem
 from teal.core.model.stack import Stack
 from teal.core.planning.transition import last_release, strays
-from teal.core.preparing import preparation
 from teal.core.services.unhealthy import ailing
 
 

@@ -6,14 +6,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from teal.core.health import facts_of, test_of
 from teal.core.model.compose import NAMESPACES, Node, environment_of, mapping, sequence, services_in, text, words_of
-from teal.core.model.migrations import Migrations
+from teal.core.model.migrations import Migrations, Phase
 from teal.core.model.problem import Problem, error, warning
 from teal.core.model.side import Side
-from teal.core.model.stack import HttpProbe, Service, Stack
-from teal.core.phase import Phase
-from teal.core.roles import Role
+from teal.core.model.stack import HttpProbe, Role, Service, Stack
+from teal.core.services.health import facts_of, test_of
 
 _MIGRATION = re.compile(
     r"manage\.py migrate|db:migrate|db:prepare|alembic upgrade|flask db upgrade|prisma migrate deploy|prisma db push"

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from teal.core.model.compose import Node, mapping, networks_of, sequence, services_in, text
 from teal.core.model.problem import Problem, error, warning
 from teal.core.model.side import COLORS, Side
-from teal.core.model.stack import Service, Stack
+from teal.core.model.stack import Role, Service, Stack
 from teal.core.rendering.networks import GATEWAYS, meeting, name_of, private_name
-from teal.core.roles import Role
 from teal.core.services.dependencies import calls, names_of
 
 _ADDRESSES = ("ipv4_address", "ipv6_address")

@@ -1,4 +1,7 @@
-"""Decides: which services the proxy can't switch: dialled past Teal's snippet, or imported under a wrong name."""
+"""Decides: which services the proxy can't switch: dialled past Teal's snippet, or imported under a wrong name.
+
+Decides: whether a stack's files are prepared for the switch, and which lines prepare them.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,12 @@ import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from teal.core.model.compose import networks_of, services_in, text
+from teal.core.model.compose import mapping, networks_of, sequence, services_in, text, unescaped
 from teal.core.model.problem import Problem, error, warning
 from teal.core.model.proxy_config import Dial
 from teal.core.model.side import Side
-from teal.core.model.stack import Service, Stack
-from teal.core.roles import Role
+from teal.core.model.stack import Role, Service, Stack
+from teal.core.model.traffic import MOUNT
 from teal.core.services.addresses import Names, host_and_port
 
 _IN_PLACE = {"reverse_proxy", "php_fastcgi"}  # the snippet takes the place of these
@@ -143,3 +146,33 @@ def _strange(stack: Stack) -> Iterator[tuple[str, int, str]]:
 
 def _at_import(stack: Stack, name: str, problem: Problem) -> Problem:
     return replace(problem, place=stack.evidence.imported_at.get(name, "Caddyfile"))
+
+
+def preparation(stack: Stack, folder: str) -> Iterator[Problem]:
+    """Say what the proxy lacks to read the state file in *folder* on this host, each with the line to add."""
+    if not stack.proxy:
+        return
+    if not stack.evidence.routes:
+        yield error(
+            stack.proxy,
+            "the Caddyfile does not import Teal's snippet",
+            "`teal snippet > teal.caddy` beside it, `import teal.caddy` at its top, and in place of each "
+            "`reverse_proxy NAME:PORT {…}` write `import teal NAME PORT {…}`",
+        )
+    mounted = _mounted(stack)
+    if not mounted:
+        line = f"- ${{TEAL_HOME:-/var/lib/teal}}/${{COMPOSE_PROJECT_NAME:-{stack.project}}}/proxy:{MOUNT}:ro"
+        message = f"{stack.proxy} does not mount Teal's state directory at {MOUNT}"
+        yield error(stack.proxy, message, f"add to its volumes: `{line}`")
+    elif mounted.rstrip("/") != folder.rstrip("/"):
+        message = f"{stack.proxy} mounts {mounted} at {MOUNT}, and Teal's state is in {folder}"
+        yield error(stack.proxy, message, "give both the same TEAL_HOME, e.g. in `.env`")
+
+
+def _mounted(stack: Stack) -> str:
+    """Return the host directory that the proxy mounts for the state file, "" for none."""
+    proxy = services_in(stack.models[Side.PLAIN]).get(stack.proxy, {})
+    for volume in map(mapping, sequence(proxy.get("volumes"))):
+        if text(volume.get("target")).rstrip("/") == MOUNT:
+            return unescaped(volume.get("source"))
+    return ""

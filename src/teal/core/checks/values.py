@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from teal.core.model.compose import mapping, sequence, services_in, text
 from teal.core.model.problem import Problem, error
 from teal.core.model.side import Side
-from teal.core.model.stack import Stack
-from teal.core.roles import Role
+from teal.core.model.stack import Role, Stack
 
 _SWARM = ("driver", "template_driver")
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from teal.core.health import facts_of
 from teal.core.model.compose import Node, last_part, mapping, sequence, services_in, text, unescaped
 from teal.core.model.problem import Problem, error, warning
 from teal.core.model.side import Side
-from teal.core.model.stack import Service, Stack
-from teal.core.roles import Role
+from teal.core.model.stack import Role, Service, Stack
 from teal.core.services import known_images
+from teal.core.services.health import facts_of
 
 # Mounted from the machine, written by nobody or made for many.
 _MACHINE = ("/dev", "/proc", "/sys", "/etc/localtime", "/etc/timezone", "/tmp/.X11-unix")  # noqa: S108

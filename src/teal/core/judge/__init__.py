@@ -5,6 +5,6 @@ the phases, SQL's syntax, the ``-- teal:`` comments and the errors. Here are the
 """
 
 from teal.core.judge.values import Catalog, Column, Finding, Lint, Script, Trigger
-from teal.core.phase import Phase
+from teal.core.model.migrations import Phase
 
 __all__ = ["Catalog", "Column", "Finding", "Lint", "Phase", "Script", "Trigger"]

@@ -9,7 +9,7 @@ from teal.core.judge.actions import Action
 from teal.core.judge.routines import Routine, read_trigger_body
 from teal.core.judge.values import Catalog, Column, Lint
 from teal.core.migrations.sql import Node, column_names, constraints, find, joined, option, words
-from teal.core.phase import Phase
+from teal.core.model.migrations import Phase
 
 _INSERT, _UPDATE, BEFORE = 4, 16, 2  # bits of pg_trigger.tgtype
 _INTERNAL = "_timescaledb"  # begins the schemas of views that belong to a continuous aggregate

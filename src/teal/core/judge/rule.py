@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from teal.core.judge.actions import Action
 from teal.core.judge.context import Known
-from teal.core.phase import Phase
+from teal.core.model.migrations import Phase
 
 EXPAND, BACKFILL, CONTRACT, WINDOW = Phase.EXPAND, Phase.BACKFILL, Phase.CONTRACT, Phase.WINDOW
 BESIDE_TRAFFIC = (EXPAND, BACKFILL, CONTRACT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from teal.core.phase import Phase
+from teal.core.model.migrations import Phase
 
 
 @dataclass(frozen=True, slots=True)

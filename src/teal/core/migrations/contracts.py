@@ -1,16 +1,33 @@
-"""Decides: which contract is meant, and the steps of running it or of bringing back what its soft form took away."""
+"""Decides: which contract is meant, and the steps of running it or of bringing back what its soft form took away.
+
+Decides: which contracts are open once a release has been made, and since which release each of them is.
+
+Decides: what an answer of the owner's ``pending`` means.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-from teal.core.contract_steps import OpenGate, RaiseFloor, RunContract, TakeBackFloor, UndoContract
 from teal.core.migrations.gate import Condition, Seen, given_up
-from teal.core.model.migrations import OpenChange
+from teal.core.model.migrations import OpenChange, Phase
 from teal.core.model.observed import Observed
 from teal.core.model.side import COLORS
-from teal.core.phase import Phase
-from teal.core.planning.steps import Clear, Judge, Plan, Prune, Step
+from teal.core.planning.steps import (
+    Clear,
+    Judge,
+    OpenGate,
+    Plan,
+    Prune,
+    RaiseFloor,
+    RunContract,
+    Step,
+    TakeBackFloor,
+    UndoContract,
+)
 from teal.errors import Refused
 
 
@@ -93,3 +110,43 @@ def refused(name: str, conditions: Sequence[Condition]) -> Refused:
 def plan_undo(observed: Observed, name: str) -> Plan:
     """Return the plan that brings back what the soft form of contract *name* took away."""
     return Plan("migrate-undo", observed.active, None, None, (UndoContract(name),), (), ())
+
+
+UNNAMED = "contract"  # of which there may be several at a time: nobody can tell
+
+
+def owed(known: Iterable[OpenChange], brought: Mapping[str, int], release: int) -> tuple[tuple[str, int], ...]:
+    """Return the contracts to record as open, each with the first release that doesn't need what it removes.
+
+    *brought* are those that *release* names, with the release that the owner says they need at least, or 0. One that
+    is open and that it doesn't name is of a newer source: then *release* may need what it removes, too.
+    """
+    still = {each.name: each for each in known if each.closed is None}
+    new = [(name, max(least, release)) for name, least in brought.items() if name not in still or name == UNNAMED]
+    moved = [(name, release + 1) for name, each in still.items() if name not in brought and each.release <= release]
+    return (*new, *moved)
+
+
+State = Literal["done", "expand", "contract"]
+STATES: dict[int, State] = {0: "done", 2: "expand", 4: "contract"}
+_NAMED = re.compile(r"(expand|backfill|contract)\s+(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is next, and names, where it prints some."""
+
+    state: State
+    names: tuple[tuple[Phase, str], ...] = ()
+
+    def of(self, phase: Phase) -> tuple[str, ...]:
+        """Return the names of *phase*."""
+        return tuple(name for each, name in self.names if each is phase)
+
+
+def understood(status: int, lines: Iterable[str]) -> Asked | None:
+    """Return what *status* and the printed *lines* say; None for a status that says nothing."""
+    if status not in STATES:
+        return None
+    found = (_NAMED.fullmatch(line.strip()) for line in lines)
+    return Asked(STATES[status], tuple(dict.fromkeys((Phase(each[1]), each[2]) for each in found if each)))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from teal.core.phase import Phase
+from teal.core.model.migrations import Phase
 from teal.errors import ConfigError
 
 Kind = Literal["add", "remove", "rename", "change"]

@@ -22,7 +22,7 @@ from teal.core.migrations.sql import (
     type_of,
     words,
 )
-from teal.core.phase import Phase
+from teal.core.model.migrations import Phase
 from teal.errors import ConfigError, Refused, SchemaBroken
 
 TABLE = "teal.teal_migrations"  # where the database itself says which files were applied

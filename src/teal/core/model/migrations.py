@@ -1,12 +1,24 @@
-"""Decides: what a stack's owner says of schema changes, and what is known of those that are open."""
+"""Decides: what a stack's owner says of schema changes, and what is known of those that are open.
+
+Decides: the phases of a schema change while two releases share the database.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Literal
 
-from teal.core.phase import Phase
+
+class Phase(StrEnum):
+    """When a change of the schema may happen: each phase is safe for other releases."""
+
+    EXPAND = "expand"  # before the new color starts; both releases can live with it
+    BACKFILL = "backfill"  # data only, in batches, beside traffic
+    CONTRACT = "contract"  # when no release that needs the old shape can come back
+    WINDOW = "window"  # users held or turned away, the old release stopped
+
 
 Words = tuple[str, ...]
 

@@ -10,7 +10,17 @@ from teal.core.model.migrations import OpenChange
 from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side, project_of
 from teal.core.model.traffic import Traffic
-from teal.core.planning.past import Past
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the journal's runs come to."""
+
+    switched: tuple[Side, int | None] | None = None  # where users were sent last, and the release there
+    served: tuple[int, ...] = ()  # releases that served users once, each once, the latest last
+    failed: Mapping[int, str] = field(default_factory=dict)  # release -> why it last failed to come, since it served
+    known: frozenset[int] = frozenset()  # releases that any run was about
+
 
 State = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"]
 Healthy = Literal["starting", "healthy", "unhealthy", "none"]

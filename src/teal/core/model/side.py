@@ -1,4 +1,7 @@
-"""Decides: where a stack's rotating services can stand, and what that is called in Docker."""
+"""Decides: where a stack's rotating services can stand, and what that is called in Docker.
+
+Decides: what is called how in Docker beside the colors: images of kept releases, containers of one-shots.
+"""
 
 from __future__ import annotations
 
@@ -39,3 +42,31 @@ def key_of(service: str, side: Side) -> str:
 def once_project(stack: str) -> str:
     """Return the Compose project in which one-shots run: never a color's."""
     return f"{stack}-once"
+
+
+MOUNTED = "mounted"  # in the place of a service: images that are mounted as volumes
+
+
+def repository(project: str, service: str) -> str:
+    """Return the repository under which Teal tags the images of kept releases."""
+    return f"teal/{project}/{service}".lower()
+
+
+def image_tag(project: str, service: str, release: int) -> str:
+    """Return the tag that keeps a release's image from being pruned."""
+    return f"{repository(project, service)}:{release}"
+
+
+def mounted_tag(release: int, at: int) -> str:
+    """Return the tag, in the repository of ``MOUNTED``, of the image at place *at* of those that a release mounts."""
+    return f"{release}-{at}"
+
+
+def one_shot_name(project: str, service: str, release: int) -> str:
+    """Return the name of the container in which a one-shot of a release runs; it outlives Teal, and a failure."""
+    return f"{project}-once-{service}-{release}"
+
+
+def job_name(project: str, job: str) -> str:
+    """Return the name of the container in which a command of the migrations runs: one at a time, of any release."""
+    return f"{project}-once-{job}"

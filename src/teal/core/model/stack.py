@@ -1,18 +1,52 @@
-"""Decides: what is wanted of a stack, once its files are read: typed, resolved, nothing left to look up."""
+"""Decides: what is wanted of a stack, once its files are read: typed, resolved, nothing left to look up.
+
+Decides: which role each service of a stack plays.
+
+Decides: the words that a stack's owner, or whoever gives a command, may choose from; each set stands here once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Literal
 
 from msgspec import Struct
 
-from teal.core.choices import Moment
 from teal.core.model.migrations import Migrations
 from teal.core.model.proxy_config import Dial
 from teal.core.model.side import Side
-from teal.core.roles import Assigned, Role
+
+
+class Role(StrEnum):
+    """What a service is to Teal."""
+
+    SHARED = "shared"
+    ROUTE = "route"
+    WORKER = "worker"
+    SINGLETON = "singleton"
+    ONE_SHOT = "one-shot"
+    TOOL = "tool"
+
+    @property
+    def rotates(self) -> bool:
+        """Tell whether each color has its own."""
+        return self in {Role.ROUTE, Role.WORKER, Role.SINGLETON}
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """A service's role and why it has it, e.g. "named in compose.blue.yml"."""
+
+    role: Role
+    reason: str
+
+
+Moment = Literal["pre-build", "pre-deploy", "pre-switch", "post-switch", "post-deploy", "on-failure"]  # of a hook
+BEFORE_SWITCH: frozenset[Moment] = frozenset({"pre-build", "pre-deploy", "pre-switch"})  # where its failure aborts
+Strategy = Literal["blue-green", "recreate"]
+Images = Literal["build", "pull", "none"]  # where those of a release come from; none: they are there
 
 GRACE = 10.0  # seconds between SIGTERM and SIGKILL where nothing else is said: Compose's own default
 

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from teal.core.choices import Images
-from teal.core.model.stack import Service, Stack
+from teal.core.model.stack import Images, Service, Stack
 from teal.core.planning.steps import Build
-from teal.core.rendering.files import mounted_images
-
-
-def references(stack: Stack) -> tuple[str, ...]:
-    """Return the names of all images that a release of *stack* is made of, each once."""
-    return tuple(dict.fromkeys((*(service.image for service in stack.pinned), *mounted_images(stack))))
+from teal.core.services.images import mounted_images
 
 
 def images_due(stack: Stack, build: Images, absent: frozenset[str]) -> Build | None:
@@ -36,13 +30,3 @@ def services_due(services: Iterable[Service], build: Images, absent: frozenset[s
     pulled = tuple(s.name for s in others if build == "pull" or s.pull == "always")
     missing = tuple(s.name for s in others if s.name not in pulled and s.image in absent)
     return Build(builds, pulled, missing) if builds or pulled or missing else None
-
-
-def way_to_get(service: Service) -> str:
-    """Return how the image of *service*, which is not there and was not made by this deploy, can be got."""
-    if service.builds:
-        return "deploy without --no-build"
-    by_hand = f"get it: docker pull {service.image}"
-    if service.pull == "never":
-        return f"{by_hand}; or let Compose pull it: its `pull_policy` is never"
-    return f"deploy without --no-build, or {by_hand}"

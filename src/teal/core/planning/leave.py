@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 
 from teal.core.model.compose import Node, mapping, sequence, services_in, text, unescaped
-from teal.core.model.release import Release
+from teal.core.model.release import Release, to_json
 from teal.core.model.side import Side
 from teal.core.model.stack import Service, Stack
-from teal.core.rendered import to_json
-from teal.core.rendering.files import mounted_images
+from teal.core.services.images import mounted_images
 
 Definition = dict[str, str]  # key of a service, or file that it is given -> digest of what it says
 _OF_NO_CONTAINER = {"build", "pull_policy", "depends_on", "develop", "profiles"}  # keys that change nothing in one

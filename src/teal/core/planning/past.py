@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
+from teal.core.model.observed import Past
 from teal.core.model.side import Side
 from teal.core.model.traffic import AWAY, Mode
 from teal.core.planning.steps import BringBack, Confirm, Hold, Settle, Step, Switch
@@ -52,16 +53,6 @@ def turn_of(command: str, release: int | None, outcome: str, message: str, moves
             case _:
                 pass
     return Turn(command, release, outcome, message, switched, confirmed, users)
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What the journal's runs come to."""
-
-    switched: tuple[Side, int | None] | None = None  # where users were sent last, and the release there
-    served: tuple[int, ...] = ()  # releases that served users once, each once, the latest last
-    failed: Mapping[int, str] = field(default_factory=dict)  # release -> why it last failed to come, since it served
-    known: frozenset[int] = frozenset()  # releases that any run was about
 
 
 def past_of(turns: Iterable[Turn]) -> Past:

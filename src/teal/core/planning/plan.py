@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from teal.core.choices import Images, Strategy
-from teal.core.model.migrations import Migrations
+from teal.core.model.migrations import Migrations, Phase
 from teal.core.model.observed import Container, Observed
 from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side, key_of, project_of
-from teal.core.model.stack import Service, Stack
+from teal.core.model.stack import Images, Role, Service, Stack
 from teal.core.model.traffic import HELD
-from teal.core.phase import Phase
 from teal.core.planning.images import images_due
 from teal.core.planning.retention import superfluous
 from teal.core.planning.steps import (
@@ -47,34 +45,9 @@ from teal.core.planning.steps import (
     Step,
     Switch,
 )
-from teal.core.roles import Role
+from teal.core.planning.transition import Change
 
 WINDOW = "migrate-window"  # the command that makes a window
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A change of hands: users go from *source* to *target*, where *release* stands or will stand."""
-
-    command: str
-    source: Side | None  # None: nothing serves yet
-    target: Side
-    release: int | None  # None on the plain side
-    leaving: tuple[Service, ...]  # what stands on the source
-    coming: tuple[Service, ...]  # what will stand on the target
-    source_release: int | None = None
-    keep: bool = False  # the source's routes stay up after the drain
-    strategy: Strategy = "blue-green"
-    window: bool = False  # the database changes while nothing of the application runs (strategy recreate)
-    page: bool = False  # users see the maintenance page meanwhile, from the first moment on
-    checks: bool = False
-    hooks: frozenset[str] = frozenset()  # moments that have a hook
-    held: bool = False  # users' requests are held or turned away, and are so again where it fails
-    spared: tuple[str, ...] = ()  # jobs that still run plainly beside the source, since its own failed
-    idle: Side | None = None  # a third side that stands there and serves nobody: its jobs must not run beside the new
-    beside: tuple[str, ...] = ()  # jobs that start with the routes, since nothing serves that they could disturb
-    left: tuple[str, ...] = ()  # stopped plain containers, which nothing may revive
-    guests: bool = False  # shared services are on networks of the source's own: an older Teal has put them there
 
 
 def plan_prepare(

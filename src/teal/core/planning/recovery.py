@@ -9,10 +9,10 @@ from teal.core.model.observed import Observed, Unfinished
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Service, Stack
 from teal.core.model.traffic import Mode
-from teal.core.planning.plan import WINDOW, Change, emptied_plainly, plan_forward, started_again
+from teal.core.planning.plan import WINDOW, emptied_plainly, plan_forward, started_again
 from teal.core.planning.rollback_floor import floor_of, sinks
 from teal.core.planning.steps import BringBack, Clear, Drain, Part, Plan, Remove, Retire, Settle, Step
-from teal.core.planning.transition import lost_traffic, services_on, spared_plainly
+from teal.core.planning.transition import Change, lost_traffic, services_on, spared_plainly
 
 
 @dataclass(frozen=True, slots=True)

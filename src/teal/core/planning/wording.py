@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
-from teal.core import contract_steps as c
 from teal.core.model.side import COLORS, Side
-from teal.core.model.stack import HttpProbe, Service
+from teal.core.model.stack import HttpProbe, Role, Service
 from teal.core.model.traffic import HELD
 from teal.core.planning import steps as s
-from teal.core.roles import Role
 
 
 def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point)
@@ -75,25 +73,25 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
             return f"record {side} as the active color" if side in COLORS else "record that no color is active"
         case s.Prune(releases):
             return f"remove what the policy no longer keeps: release {_listed(releases)}"
-        case c.OpenGate() | c.RaiseFloor() | c.RunContract() | c.TakeBackFloor() | c.UndoContract():
+        case s.OpenGate() | s.RaiseFloor() | s.RunContract() | s.TakeBackFloor() | s.UndoContract():
             return _of_contract(step)
         case _:
             assert_never(step)
 
 
-def _of_contract(step: c.ContractStep) -> str:
+def _of_contract(step: s.ContractStep) -> str:
     match step:
-        case c.OpenGate(contract):
+        case s.OpenGate(contract):
             return f"look at every condition of the gate before {contract}"
-        case c.RaiseFloor(contract):
+        case s.RaiseFloor(contract):
             return f"raise the rollback floor for {contract}"
-        case c.RunContract(contract, release, soft):
+        case s.RunContract(contract, release, soft):
             return f"run {contract} from release {release}" + (
                 ", as tombstones that can be brought back" if soft else ""
             )
-        case c.TakeBackFloor(contract):
+        case s.TakeBackFloor(contract):
             return f"take the floor of {contract} back, if nothing of it was applied"
-        case c.UndoContract(contract):
+        case s.UndoContract(contract):
             return f"bring back what {contract} had renamed"
         case _:
             assert_never(step)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from teal.core.model.compose import Node, escaped, mapping, number, sequence, services_in, text, unescaped
+from teal.core.model.release import ReleaseFile
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack, Tree
-from teal.core.rendered import ReleaseFile
 
 DEFAULT_MODE = 0o444  # Compose's own, of a secret or config that is given by value
 _PLACES = {"secrets": "/run/secrets/", "configs": "/"}  # where a container finds one that names no place
@@ -50,13 +50,6 @@ def _mount(volume: Node, stack: Stack, folder: Folder) -> Tree:
         return dict(volume)
     bind = {k: v for k, v in mapping(volume.get("bind")).items() if k != "create_host_path"}
     return {**volume, "source": folder.add(_copy(source, stack.directory)), "bind": {**bind, "create_host_path": False}}
-
-
-def mounted_images(stack: Stack) -> tuple[str, ...]:
-    """Return the images that services of a release mount as volumes, each once."""
-    services = services_in(stack.models[Side.BLUE])
-    volumes = [mapping(each) for one in stack.pinned for each in sequence(services[one.name].get("volumes"))]
-    return tuple(dict.fromkeys(unescaped(each.get("source")) for each in volumes if each.get("type") == "image"))
 
 
 def is_copied(volume: Node, stack: Stack) -> bool:

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 
 from teal.core.model.compose import Node, mapping, networks_of, number, sequence, services_in, text
 from teal.core.model.side import Side, project_of
-from teal.core.model.stack import Stack, Tree
-from teal.core.roles import Role
+from teal.core.model.stack import Role, Stack, Tree
 
 _OWN_ADDRESS = {"ipv4_address", "ipv6_address"}  # of a range that a private network hasn't
 _OWN_NAME = {"name", "external", "ipam"}

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from teal.core.model.compose import Node, mapping, networks_of, sequence, services_in, text, unescaped
+from teal.core.model.release import Making, Rendered, Required
 from teal.core.model.side import COLORS, Side, key_of, once_project, project_of
-from teal.core.model.stack import Service, Stack, Tree
-from teal.core.render_health import probed
-from teal.core.rendered import Making, Rendered, Required
+from teal.core.model.stack import Role, Service, Stack, Tree
 from teal.core.rendering.files import Folder, by_value
 from teal.core.rendering.networks import declared, meeting, name_of
-from teal.core.rendering.service import job, one_shot, rotating
-from teal.core.roles import Role
+from teal.core.rendering.service import job, one_shot, probed, rotating
 
 
 def render_both(stack: Stack, making: Making) -> dict[Side, Rendered]:

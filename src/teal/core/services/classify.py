@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-from teal.core.health import facts_of, health_of, patience, test_of
 from teal.core.model.compose import Node, environment_of, mapping, replicas_of, sequence, services_in, text, unescaped
 from teal.core.model.duration import compose_seconds
 from teal.core.model.side import Side
-from teal.core.model.stack import GRACE, ContainerHook, Evidence, ImageFacts, Service, Stack, Tree
-from teal.core.roles import Assigned, Role
+from teal.core.model.stack import GRACE, Assigned, ContainerHook, Evidence, ImageFacts, Role, Service, Stack, Tree
 from teal.core.services.dependencies import needed
+from teal.core.services.health import facts_of, health_of, patience, test_of
 from teal.core.services.roles import listens, propose
 
 

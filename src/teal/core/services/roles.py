@@ -18,8 +18,7 @@ from teal.core.model.compose import (
     unescaped,
     words_of,
 )
-from teal.core.model.stack import Evidence
-from teal.core.roles import Assigned, Role
+from teal.core.model.stack import Assigned, Evidence, Role
 from teal.core.services import known_images
 
 _ONE_SHOT_NAMES = frozenset({"init", "migrate", "migrator", "migration", "migrations", "setup", "seed", "configurator"})

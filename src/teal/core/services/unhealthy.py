@@ -8,8 +8,7 @@ from teal.core.model.compose import mapping, services_in
 from teal.core.model.observed import Container, Observed
 from teal.core.model.problem import Problem, error, warning
 from teal.core.model.side import COLORS, Side
-from teal.core.model.stack import Stack
-from teal.core.roles import Role
+from teal.core.model.stack import Role, Stack
 
 
 def ailing(observed: Observed, stack: Stack) -> Iterator[Problem]:

@@ -1,31 +1,67 @@
-"""Does: check, which judges configuration, machine and proxy, and changes nothing."""
+"""Does: check, which judges configuration, machine and proxy, and changes nothing.
+
+Does: looks whether this machine can carry out what ``migrations`` says; no database is asked.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from teal.core.checks.admission import by_files, by_sight
 from teal.core.checks.machine import check_room
 from teal.core.checks.stack import problems
+from teal.core.model.migrations import Migrations
 from teal.core.model.observed import Observed
 from teal.core.model.problem import Problem, demand
-from teal.core.model.stack import Service, Stack
+from teal.core.model.stack import Role, Service, Stack
 from teal.core.model.versions import engine_version
 from teal.core.planning.recovery import diagnose
 from teal.core.planning.transition import source_of
 from teal.core.planning.wording import ready_by
 from teal.core.rendering.files import live_mounts
-from teal.core.roles import Role
 from teal.core.services.external import External
-from teal.errors import TealError
+from teal.errors import ConfigError, TealError
 from teal.ports import Holder
 from teal.run.api import Checked, Finding, RoleRow
 from teal.run.commands.check_proxy import finding, proxy_findings
-from teal.run.observe import Outdated, differences, missing_of, outdated
-from teal.run.observing import observe_beside
-from teal.run.ports import Ports
-from teal.run.schema_check import schema_problems
-from teal.run.steps.release import room
+from teal.run.context import Ports
+from teal.run.migrations.database import files_of
+from teal.run.observe import Outdated, differences, missing_of, observe_beside, outdated
+from teal.run.steps.prepare import room
+
+_PLACE = "teal.yml: migrations"
+
+
+def schema_problems(ports: Ports, stack: Stack) -> Iterator[Problem]:
+    """Yield what is wrong or worth knowing."""
+    migrations = stack.migrations
+    if migrations is None:
+        return
+    missing = ports.databases.missing() if _needs_libraries(migrations) else ()
+    if missing:
+        message = f"schema changes need {' and '.join(missing)}, not installed beside Teal"
+        yield Problem("error", "", message, "pip install 'teal-deploy[migrations]'", _PLACE)
+    yield from _files(ports, migrations)
+    if migrations.database is None:
+        what = "which database the commands change is not known: none is asked, no second runner is kept out"
+        yield Problem("warning", "", what, "say it: `database: {url: web.DATABASE_URL}`", _PLACE)
+
+
+def _needs_libraries(migrations: Migrations) -> bool:
+    return bool(migrations.files or migrations.database or migrations.prints)
+
+
+def _files(ports: Ports, migrations: Migrations) -> Iterator[Problem]:
+    if migrations.files:
+        try:
+            files_of(ports, migrations)
+        except ConfigError as error:
+            yield Problem("error", "", error.message, error.hint, _PLACE)
+    elif not migrations.prints:
+        what = "no command prints the SQL: a deploy runs it unjudged"
+        yield Problem(
+            "warning", "", what, "name one under `sql`, for example `alembic upgrade expand@head --sql`", _PLACE
+        )
 
 
 async def check(ports: Ports, stack: Stack) -> Checked:

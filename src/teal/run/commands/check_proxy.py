@@ -6,20 +6,18 @@ import asyncio
 from collections.abc import Iterable
 
 from teal.core.checks.front import BELIEVE, BELIEVE_HERE, front, on_loopback
-from teal.core.checks.proxy import running
+from teal.core.checks.proxy import preparation, running
 from teal.core.model.observed import Observed
 from teal.core.model.problem import Problem, error, warning
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack
 from teal.core.model.versions import is_old_caddy
 from teal.core.planning.recovery import diagnose
-from teal.core.preparing import preparation
 from teal.errors import Locked, TealError
 from teal.ports import Loaded
 from teal.run.api import Finding
-from teal.run.context import Scene
-from teal.run.grasping import drift, way
-from teal.run.ports import Ports
+from teal.run.context import Ports, Scene
+from teal.run.observe import drift, way
 from teal.run.steps.proxy import prove_entries
 
 

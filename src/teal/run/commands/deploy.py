@@ -10,30 +10,25 @@ from typing import Literal
 from teal.core.checks.admission import by_sight
 from teal.core.model.observed import Observed
 from teal.core.model.problem import Problem, demand
-from teal.core.model.stack import Stack
+from teal.core.model.stack import Role, Stack
 from teal.core.planning.images import services_due
 from teal.core.planning.leave import changed_by_leaving, named, own_names
-from teal.core.planning.plan import WINDOW, Change, plan_deploy, plan_leave, plan_prepare, plan_rollback
+from teal.core.planning.plan import WINDOW, plan_deploy, plan_leave, plan_prepare, plan_rollback
 from teal.core.planning.rollback import rollback_release, way_back
 from teal.core.planning.rollback_floor import is_below
 from teal.core.planning.steps import Build, Clear, Plan, PutBack, Step
-from teal.core.planning.transition import change_to, jobs_going_on, leaving_change
+from teal.core.planning.transition import Change, change_to, jobs_going_on, leaving_change
 from teal.core.planning.wording import say
-from teal.core.roles import Role
 from teal.core.services.unhealthy import ailing
 from teal.core.status import same_release
 from teal.errors import Failed, NeedsPerson, Refused, TealError
-from teal.run.api import Outcome
+from teal.run.api import DeployOptions, Outcome
 from teal.run.commands.check import refuse
-from teal.run.context import Scene
+from teal.run.context import Ports, Scene, Watch
 from teal.run.execute import execute, prepare
-from teal.run.grasping import grasped
 from teal.run.migrations import window
-from teal.run.observe import Outdated, differences, outdated
-from teal.run.observing import observe
-from teal.run.opening import open_rows
-from teal.run.options import DeployOptions
-from teal.run.ports import Ports, Watch
+from teal.run.migrations.contracts import open_rows
+from teal.run.observe import Outdated, differences, grasped, observe, outdated
 from teal.run.recovery import close_open_runs, heal
 from teal.run.steps import release as release_steps
 

@@ -1,4 +1,7 @@
-"""Does: the commands of migrate outside of a deploy: how the schema stands, expand and backfill alone."""
+"""Does: the commands of migrate outside of a deploy: how the schema stands, expand and backfill alone.
+
+Does: looks at the gate before a contract, runs a contract through it, brings back what its soft form took away.
+"""
 
 from __future__ import annotations
 
@@ -6,41 +9,50 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
+from teal.core.migrations.contracts import known, plan_contract, plan_undo, refused
 from teal.core.migrations.files import excuses, pending, refuse_edited
-from teal.core.migrations.gate import judge
-from teal.core.model.migrations import Migrations
+from teal.core.migrations.gate import Seen, given_up, is_open, judge, once_given_up
+from teal.core.migrations.tombstones import soft_of
+from teal.core.model.migrations import Migrations, Phase
 from teal.core.model.observed import Observed
+from teal.core.model.release import Making
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Stack
 from teal.core.model.versions import engine_version
-from teal.core.phase import Phase
 from teal.core.planning.events import Event, StepEnded
 from teal.core.planning.images import services_due
 from teal.core.planning.rollback_floor import floor_of
 from teal.core.planning.steps import Backfill, Expand, Judge, Plan, Recheck, Step
 from teal.core.planning.transition import source_of
 from teal.core.planning.wording import say
-from teal.core.rendered import Making
 from teal.core.rendering.project import render_jobs
 from teal.errors import Refused, SchemaBroken, TealError
-from teal.run.context import Scene
+from teal.run.api import (
+    Contracted,
+    ContractOptions,
+    FindingRow,
+    MigrateChecked,
+    Migrated,
+    MigrateStatus,
+    OpenRow,
+    PendingRow,
+    SchemaState,
+)
+from teal.run.context import Ports, Scene, Watch
 from teal.run.execute import execute, prepare
-from teal.run.migrate_results import FindingRow, MigrateChecked, Migrated, MigrateStatus, OpenRow, PendingRow, State
 from teal.run.migrations import gate
-from teal.run.migrations.database import opened
-from teal.run.migrations.expand import files_of, migrations_here
+from teal.run.migrations.contracts import open_rows
+from teal.run.migrations.database import files_of, migrations_here, opened
+from teal.run.migrations.gate import contract_file, look
 from teal.run.migrations.jobs import ask_pending, print_sql
 from teal.run.migrations.judge import judged
-from teal.run.observing import observe
-from teal.run.opening import open_rows
-from teal.run.options import ContractOptions
-from teal.run.ports import Ports, Watch
+from teal.run.observe import observe
 from teal.run.recovery import heal
 from teal.run.steps import release as release_steps
 
 NO_RELEASE = 0  # under which one-shots are kept that belong to no release
 NO_PENDING = "no `pending` command: each deploy runs `expand`"
-_NEXT: tuple[State, ...] = ("expand", "backfill", "contract")
+_NEXT: tuple[SchemaState, ...] = ("expand", "backfill", "contract")
 
 
 # --- how it stands
@@ -51,7 +63,7 @@ async def migrate_status(ports: Ports, stack: Stack, watch: Watch) -> MigrateSta
     migrations = migrations_here(stack)
     scene = Scene(ports, stack, watch, key="")
     floor = floor_of(ports.journal.contracts())
-    state: State = "done"
+    state: SchemaState = "done"
     rows: tuple[PendingRow, ...] = ()
     excused: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
@@ -117,7 +129,7 @@ async def migrate_check(ports: Ports, stack: Stack, watch: Watch) -> MigrateChec
     return MigrateChecked(stack.project, not found.hurting, names, rows, found.notes, unknown)
 
 
-async def _look(scene: Scene, migrations: Migrations) -> tuple[State, tuple[PendingRow, ...]]:
+async def _look(scene: Scene, migrations: Migrations) -> tuple[SchemaState, tuple[PendingRow, ...]]:
     if migrations.files:
         rows = await _due_files(scene.ports, scene.stack, migrations)
         return next((each for each in _NEXT if any(row.phase == each for row in rows)), "done"), rows
@@ -221,3 +233,65 @@ class _Alone:
         if isinstance(event, StepEnded) and isinstance(event.step, Expand | Backfill):
             self._passed.append(event.passed)
         self._watch(event)
+
+
+async def migrate_contract(ports: Ports, stack: Stack, name: str, options: ContractOptions, watch: Watch) -> Contracted:
+    """Run contract *name* (the first open one, for none) where its gate is open; ``Refused`` where it is shut."""
+    if options.dry_run:
+        observed = await observe(ports, stack)
+        scene = _scene(ports, stack, watch)
+        seen = await _gather(scene, observed, name, options)
+        plan = plan_contract(observed, seen, stack.project, soft=options.soft, give_up=options.give_up)
+        steps = tuple(say(step) for step in plan.steps)
+        gone, notes = given_up(seen), tuple(scene.notes)
+        return Contracted(
+            stack.project, seen.change.name, "planned", seen.minimum, judge(seen), gone, steps, notes=notes
+        )
+    with ports.lock.hold("contract"):
+        healed, observed = await heal(ports, stack, watch)
+        scene = _scene(ports, stack, watch)
+        seen = await _gather(scene, observed, name, options)
+        passing = once_given_up(seen) if options.give_up else seen
+        _refuse_shut(passing)
+        plan = plan_contract(observed, seen, stack.project, soft=options.soft, give_up=options.give_up)
+        await execute(plan, scene, ports.journal.begin("migrate-contract", observed.active, None, None))
+        outcome: Literal["soft", "done"] = "soft" if options.soft else "done"
+        gone = given_up(seen) if options.give_up else ()
+        notes = tuple(scene.notes)
+        return Contracted(
+            stack.project, seen.change.name, outcome, seen.minimum, judge(passing), gone, (), healed, notes
+        )
+
+
+def _refuse_shut(seen: Seen) -> None:
+    """Raise ``Refused`` where the gate is shut; nothing has been given up yet."""
+    conditions = judge(seen)
+    if not is_open(conditions):
+        raise refused(seen.change.name, conditions)
+
+
+async def _gather(scene: Scene, observed: Observed, name: str, options: ContractOptions) -> Seen:
+    """Return what is seen; ``Refused`` where a soft form is asked for that there is not."""
+    seen = await look(scene, observed, name, options)
+    file = contract_file(scene, seen.change.name)
+    if options.soft and file is None:
+        raise Refused("a contract that a command runs has no soft form", hint="leave out --soft")
+    if options.soft and file is not None:
+        soft_of(file)
+    return seen
+
+
+async def migrate_undo(ports: Ports, stack: Stack, name: str, watch: Watch) -> Contracted:
+    """Bring back what the soft form of contract *name* took away; the floor falls again."""
+    with ports.lock.hold("undo"):
+        healed, observed = await heal(ports, stack, watch)
+        scene = _scene(ports, stack, watch)
+        change = known(name, observed.contracts)
+        plan = plan_undo(observed, change.name)
+        await execute(plan, scene, ports.journal.begin("migrate-undo", observed.active, None, None))
+        notes = tuple(scene.notes)
+        return Contracted(stack.project, change.name, "undone", change.release, healed=healed, notes=notes)
+
+
+def _scene(ports: Ports, stack: Stack, watch: Watch) -> Scene:
+    return Scene(ports, stack, watch, key=ports.machine.secret())

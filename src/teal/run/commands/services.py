@@ -1,20 +1,27 @@
-"""Does: what a person does to a side by hand: restart or stop services of it, take the whole stack's colors down."""
+"""Does: what a person does to a side by hand: restart or stop services of it, take the whole stack's colors down.
+
+Does: what a restart of the proxy costs its users, told before it is made; how it is kept short.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from teal.core.checks.host_ports import refuse_held
 from teal.core.model.observed import Container
 from teal.core.model.side import COLORS, Side
-from teal.core.model.stack import Service, Stack
+from teal.core.model.stack import Role, Service, Stack
+from teal.core.model.traffic import PLAIN
 from teal.core.planning.cleanup import plan_down
 from teal.errors import ConfigError, Refused, TealError
-from teal.run.api import ByHand
-from teal.run.context import Scene
+from teal.run.api import ByHand, Gap, Upped, UpPlan
+from teal.run.context import Ports, Scene, Watch
 from teal.run.execute import execute
-from teal.run.observing import observe
-from teal.run.ports import Ports, Watch
+from teal.run.observe import observe, outdated
+from teal.run.recovery import heal
 from teal.run.steps import containers, lifecycle, start
+from teal.run.steps.prepare import refuse_outdated, start_shared
+from teal.run.steps.proxy import prove_reading
 
 
 async def restart(ports: Ports, stack: Stack, side: Side, names: Sequence[str], watch: Watch, *, cut: bool) -> ByHand:
@@ -108,3 +115,135 @@ def _lone(containers: Iterable[Container], services: dict[str, Service]) -> tupl
     """Return the services that users need and of which no second container would go on meanwhile."""
     running = [container.service for container in containers if container.running]
     return tuple(name for name, service in services.items() if service.opens and running.count(name) == 1)
+
+
+STOP = 1  # seconds that open requests have to end: however long they take, Caddy lets nobody else in meanwhile
+
+
+async def gap(ports: Ports, stack: Stack) -> Gap | None:
+    """Return what a restart of the running proxy means to its users; None where it doesn't run."""
+    proxy = await _running(ports, stack)
+    return None if proxy is None else await _gap(ports, proxy)
+
+
+async def plan_restart(ports: Ports, stack: Stack, *, cut: bool) -> Gap | None:
+    """Return the same; raise ``Refused`` where the proxy would not start again, unless *cut* accepts that."""
+    proxy = await _running(ports, stack)
+    if proxy is None:
+        return None
+    if not cut:
+        await _refuse_broken(ports, proxy)
+    return await _gap(ports, proxy)
+
+
+async def _running(ports: Ports, stack: Stack) -> Container | None:
+    every = await ports.engine.containers(stack.project)
+    return next((c for c in every if c.side is Side.PLAIN and c.service == stack.proxy and c.running), None)
+
+
+async def _gap(ports: Ports, proxy: Container) -> Gap:
+    """Return the time that its definition gives it to stop, or a short one where Docker's 10 s would hold."""
+    return Gap(proxy.service, proxy.grace or STOP, await ports.proxy.open(proxy), own=bool(proxy.grace))
+
+
+async def _refuse_broken(ports: Ports, proxy: Container) -> None:
+    try:
+        broken = (await ports.proxy.grasp(proxy)).broken
+    except TealError:
+        return  # what can't be asked forbids nothing
+    if broken:
+        raise Refused(
+            f"{proxy.service} could not start again: {broken}",
+            hint=f"`teal check` says what to do; where its mounts have changed, that is `teal up {proxy.service}`; "
+            "`--yes` restarts it all the same",
+        )
+
+
+def _named(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the shared services that are meant; raise ``ConfigError`` for any other name."""
+    shared = tuple(service.name for service in stack.having(Role.SHARED))
+    for name in names:
+        if name not in shared:
+            raise ConfigError(f"{name} is not a shared service", hint=f"shared are: {', '.join(shared) or 'none'}")
+    return tuple(names) or shared
+
+
+async def plan_up(ports: Ports, stack: Stack, names: Sequence[str]) -> UpPlan:
+    """Return what ``up`` of *names* would build, and, of what is running, restart by the images of now."""
+    wanted = _named(stack, names)
+    observed = await observe(ports, stack)
+    running = {c.service for c in observed.on(Side.PLAIN, frozenset(wanted)) if c.running}
+    changed = (await outdated(ports, stack, observed, wanted)).services
+    due = tuple(name for name in changed if name in running)
+    return UpPlan(_built(stack, wanted), due, await gap(ports, stack) if stack.proxy in due else None)
+
+
+def _built(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if stack.service(name).builds)
+
+
+async def build_shared(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch) -> None:
+    """Build those of the shared services *names* that have a build; what runs goes on with the image that it has."""
+    wanted = _named(stack, names)
+    with ports.lock.hold("up"):
+        await _build(Scene(ports, stack, watch, key=""), _built(stack, wanted))
+
+
+async def _build(scene: Scene, names: tuple[str, ...]) -> None:
+    for name in names:
+        scene.tell(None, name, "building")
+    if names:
+        await scene.ports.compose.build(names, told=scene.tool)
+    for name in names:
+        scene.tell(None, name, "built")
+
+
+async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch, *, built: bool = False) -> Upped:
+    """Start the shared services *names* (all where none is named), and update those that have changed.
+
+    Those with a build are built first, unless that was just done: *built*.
+    """
+    wanted = _named(stack, names)
+    with ports.lock.hold("up"):
+        _, observed = await heal(ports, stack, watch)
+        if not built:
+            await _build(Scene(ports, stack, watch, key=""), _built(stack, wanted))
+        before = observed.on(Side.PLAIN, frozenset(wanted))
+        running = {c.service for c in before if c.running}
+        changed = tuple((await outdated(ports, stack, observed, wanted)).services)
+        scene = Scene(ports, stack, watch, key=ports.machine.secret())
+        if observed.traffic is None:  # a proxy without a state file serves the plain names, and logs that it has none
+            ports.proxy.write(PLAIN)
+        if stack.proxy in (*changed, *(name for name in wanted if name not in running)):
+            refuse_held(observed, stack)
+        await refuse_outdated(scene)
+        await _update(scene, changed)
+        await start_shared(scene, wanted)
+        old = {c.id for c in before}
+        made = {c.service for c in await scene.containers(Side.PLAIN, frozenset(wanted)) if c.id not in old}
+        started = tuple(name for name in wanted if name not in running)
+        updated = tuple(name for name in wanted if name in running and name in made)
+        if stack.proxy in (*started, *updated) and stack.evidence.routes:
+            await _await_proxy(scene)
+        untouched = tuple(name for name in wanted if name not in (*started, *updated))
+        return Upped(stack.project, started, updated, untouched)
+
+
+async def _update(scene: Scene, changed: tuple[str, ...]) -> None:
+    """Make *changed* anew, the proxy last, with a short stop unless its definition gives it a time to stop."""
+    compose, proxy = scene.ports.compose, scene.stack.proxy
+    others = tuple(name for name in changed if name != proxy)
+    if others:
+        await compose.up_shared(others, update=True, told=scene.tool)
+    if proxy in changed:
+        found = await gap(scene.ports, scene.stack)
+        grace = round(found.stop) if found is not None and not found.own else 0
+        await compose.up_shared((proxy,), update=True, told=scene.tool, grace=grace)
+
+
+async def _await_proxy(scene: Scene) -> None:
+    """Wait until the proxy, just started, answers and reads the state file; say so where it doesn't."""
+    try:
+        await prove_reading(scene)
+    except TealError as error:
+        scene.note(f"{error.message}: {error.hint}", warning=True)

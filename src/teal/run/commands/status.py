@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from teal.core.model.observed import Container, Observed
 from teal.core.model.side import COLORS, Side
-from teal.core.model.stack import Stack
+from teal.core.model.stack import Role, Stack
 from teal.core.planning.recovery import diagnose
 from teal.core.planning.rollback import Kept, kept_releases, way_back
 from teal.core.planning.rollback_floor import floor_of
-from teal.core.roles import Role
 from teal.core.status import coming_back, misread, standing_of, troubles, worst
 from teal.errors import TealError
 from teal.ports import Holder
@@ -24,10 +23,9 @@ from teal.run.api import (
     ServiceStatus,
     Status,
 )
-from teal.run.grasping import grasped
-from teal.run.observing import observe_beside
-from teal.run.opening import open_rows
-from teal.run.ports import Ports
+from teal.run.context import Ports
+from teal.run.migrations.contracts import open_rows
+from teal.run.observe import grasped, observe_beside
 
 RUNS = 50  # how many past runs are asked for times
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from teal.core.migrations.files import ScriptFile, pending, refuse_early, refuse_edited
 from teal.core.migrations.sql import Statement
-from teal.core.phase import Phase
+from teal.core.model.migrations import Phase
 from teal.errors import Unavailable
 from teal.ports import Database
 from teal.run.context import Scene
-from teal.run.migrations.database import exclusive
-from teal.run.migrations.expand import files_of, migrations_of
+from teal.run.migrations.database import exclusive, files_of, migrations_of
 from teal.run.migrations.jobs import ask_pending, run_exclusively
 
 SAID_EVERY = 2.0  # seconds between two lines of progress

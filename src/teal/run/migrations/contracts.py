@@ -1,20 +1,61 @@
-"""Does: the steps of a contract: the floor rises, the contract runs, and what can be taken back is."""
+"""Does: the steps of a contract: the floor rises, the contract runs, and what can be taken back is.
+
+Does: looks up which changes of the schema are open, and what their gates wait for; no database is asked.
+"""
 
 from __future__ import annotations
 
-from teal.core.asked import Asked
-from teal.core.migrations.contracts import taken_along
-from teal.core.migrations.files import ScriptFile, refuse_early, refuse_edited
+from collections.abc import Mapping
+
+from teal.core.migrations.contracts import UNNAMED, Asked, owed, taken_along
+from teal.core.migrations.files import ScriptFile, pending, read_files, refuse_early, refuse_edited, removed
+from teal.core.migrations.gate import Seen, judge, rotating_containers
 from teal.core.migrations.tombstones import hard_form, hard_name, soft_form, soft_name, soft_of, undo_form
-from teal.core.owing import UNNAMED
-from teal.core.phase import Phase
-from teal.errors import Failed, Refused
+from teal.core.model.migrations import Migrations, OpenChange, Phase
+from teal.core.model.observed import Observed
+from teal.core.model.stack import Stack
+from teal.errors import Failed, Refused, TealError
 from teal.ports import Database
-from teal.run.context import Scene
-from teal.run.migrations.database import exclusive, opened
-from teal.run.migrations.expand import migrations_here
+from teal.run.api import OpenRow
+from teal.run.context import Ports, Scene
+from teal.run.migrations.database import exclusive, files_of, migrations_here, migrations_of, opened
 from teal.run.migrations.gate import contract_file
 from teal.run.migrations.jobs import ask_pending, run_exclusively
+
+# --- what is owed
+
+
+async def record(scene: Scene, release: int) -> bool:
+    """Record the contracts that *release* brings, and those that somebody has run already."""
+    migrations, journal = migrations_of(scene), scene.ports.journal
+    brought = await _by_files(scene, migrations) if migrations.files else await _by_command(scene, release)
+    wanted = owed(journal.contracts(), brought, release)
+    for name, least in wanted:
+        journal.open_contract(name, least)
+    return not wanted
+
+
+async def _by_files(scene: Scene, migrations: Migrations) -> Mapping[str, int]:
+    """Return the contracts among the files that are not applied; close those that are."""
+    files = [each for each in files_of(scene.ports, migrations) if each.phase is Phase.CONTRACT]
+    async with opened(scene.ports, scene.stack) as database:
+        applied = await database.applied()
+    done = {each.name for each in applied if each.at is not None}
+    for change in scene.ports.journal.contracts():
+        if change.closed is None and f"{change.name}.{Phase.CONTRACT}" in done:
+            scene.ports.journal.close_contract(change.name, "found in the database")
+    due = (each for each in pending(files, applied) if soft_name(each.name) not in done)
+    return {each.stem: each.min_release for each in due}
+
+
+async def _by_command(scene: Scene, release: int) -> Mapping[str, int]:
+    """Return the contracts that the owner's command names; one without a name where it names none."""
+    migrations = migrations_of(scene)
+    if not migrations.pending:
+        return {UNNAMED: 0} if Phase.CONTRACT in migrations.commands else {}
+    asked = await ask_pending(scene, release)
+    named = dict.fromkeys(asked.of(Phase.CONTRACT), 0)
+    return named or ({UNNAMED: 0} if asked.state == "contract" else {})
 
 
 def raise_floor(scene: Scene, contract: str) -> bool:
@@ -135,3 +176,50 @@ async def _count_missing(scene: Scene, database: Database, file: ScriptFile) -> 
             scene.note(
                 f"{rows} written while it was away, to be filled before an old release comes: {sql}", warning=True
             )
+
+
+_SEEN = frozenset({"serving", "containers", "kept"})  # conditions that show without a database
+
+
+def open_rows(ports: Ports, stack: Stack, observed: Observed | None = None) -> tuple[OpenRow, ...]:
+    """Return the changes that are open; with *observed*, what of their gates' conditions can be seen in it, too."""
+    migrations = stack.migrations
+    still = [each for each in ports.journal.contracts() if each.closed is None]
+    if not still:
+        return ()
+    delay = migrations.contract_delay if migrations else 0.0
+    goes = _removed(ports, migrations)
+    return tuple(
+        OpenRow(
+            each.name,
+            each.release,
+            each.opened,
+            each.opened + delay,
+            goes.get(each.name, ()),
+            _waits(each, stack, observed) if observed else (),
+        )
+        for each in still
+    )
+
+
+def _waits(change: OpenChange, stack: Stack, observed: Observed) -> tuple[str, ...]:
+    rotating = frozenset(service.name for service in stack.rotating)
+    seen = Seen(
+        change=change,
+        active=observed.active_release,
+        containers=rotating_containers(observed, rotating),
+        kept=tuple(release.number for release in observed.releases),
+        sessions=(),
+    )
+    return tuple(f"{each.name}: {each.evidence}" for each in judge(seen) if each.name in _SEEN and not each.met)
+
+
+def _removed(ports: Ports, migrations: Migrations | None) -> Mapping[str, tuple[str, ...]]:
+    """Return what each contract removes, as far as its file is there."""
+    if migrations is None or not migrations.files:
+        return {}
+    try:
+        files = read_files(ports.machine.texts(migrations.files, ".sql"))
+    except TealError:
+        return {}
+    return {each.stem: removed(each) for each in files if each.phase is Phase.CONTRACT}

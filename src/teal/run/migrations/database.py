@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from teal.core.migrations.connection import credentials
-from teal.core.model.migrations import DatabaseAt
+from teal.core.migrations.files import ScriptFile, read_files
+from teal.core.model.migrations import DatabaseAt, Migrations
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack
 from teal.errors import Refused, Unavailable
 from teal.ports import Database, Login
-from teal.run.ports import Ports
+from teal.run.context import Ports, Scene
 
 
 @asynccontextmanager
@@ -56,3 +57,24 @@ async def _login(ports: Ports, stack: Stack, at: DatabaseAt) -> Login:
                 said.password_file,
             )
     raise Unavailable(f"the database's service {at.service} does not run", hint="start it: `teal up`")
+
+
+def migrations_here(stack: Stack) -> Migrations:
+    """Return what the owner says of schema changes; ``Refused`` where nothing is said."""
+    if stack.migrations is None:
+        raise Refused(
+            "teal.yml has no section migrations: Teal knows nothing of this stack's schema",
+            hint="for a directory of SQL files one line does: `migrations: {files: sql}`; see docs/migrations.md",
+        )
+    return stack.migrations
+
+
+def migrations_of(scene: Scene) -> Migrations:
+    """Return the same within a step, which only a stack with migrations has."""
+    assert scene.stack.migrations is not None, "only a stack with migrations has such steps"
+    return scene.stack.migrations
+
+
+def files_of(ports: Ports, migrations: Migrations) -> tuple[ScriptFile, ...]:
+    """Return the files of Teal's own runner, as they lie there now."""
+    return read_files(ports.machine.texts(migrations.files, ".sql"))

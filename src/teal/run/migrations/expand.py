@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from teal.core.migrations.files import ScriptFile, pending, read_files, refuse_early, refuse_edited
-from teal.core.migrations.tombstones import soft_name
-from teal.core.model.migrations import Migrations
-from teal.core.model.stack import Stack
-from teal.core.owing import UNNAMED, owed
-from teal.core.phase import Phase
+from teal.core.migrations.files import ScriptFile, pending, refuse_early, refuse_edited
+from teal.core.model.migrations import Migrations, Phase
 from teal.core.planning.steps import Recheck
-from teal.errors import CheckFailed, Refused
+from teal.errors import CheckFailed
 from teal.ports import Database
 from teal.run.context import Scene
-from teal.run.migrations.database import opened
+from teal.run.migrations.database import files_of, migrations_of, opened
 from teal.run.migrations.jobs import ask_pending, run_exclusively, still_runs
-from teal.run.ports import Ports
-from teal.run.steps import traffic
-
-
-def migrations_here(stack: Stack) -> Migrations:
-    """Return what the owner says of schema changes; ``Refused`` where nothing is said."""
-    if stack.migrations is None:
-        raise Refused(
-            "teal.yml has no section migrations: Teal knows nothing of this stack's schema",
-            hint="for a directory of SQL files one line does: `migrations: {files: sql}`; see docs/migrations.md",
-        )
-    return stack.migrations
-
-
-def migrations_of(scene: Scene) -> Migrations:
-    """Return the same within a step, which only a stack with migrations has."""
-    assert scene.stack.migrations is not None, "only a stack with migrations has such steps"
-    return scene.stack.migrations
-
-
-def files_of(ports: Ports, migrations: Migrations) -> tuple[ScriptFile, ...]:
-    """Return the files of Teal's own runner, as they lie there now."""
-    return read_files(ports.machine.texts(migrations.files, ".sql"))
+from teal.run.steps import checks
 
 
 async def expand(scene: Scene, release: int, recheck: Recheck | None = None) -> bool:
@@ -117,42 +89,6 @@ async def recheck(scene: Scene, step: Recheck) -> bool:
 async def _check(scene: Scene, step: Recheck) -> None:
     kept = scene.release(step.release).remembered if step.release is not None else None
     try:
-        await traffic.check(scene, step.side, step.release, kept.checks if kept else scene.stack.checks)
+        await checks.check(scene, step.side, step.release, kept.checks if kept else scene.stack.checks)
     finally:
-        traffic.unkey(scene)
-
-
-# --- what is owed
-
-
-async def record(scene: Scene, release: int) -> bool:
-    """Record the contracts that *release* brings, and those that somebody has run already."""
-    migrations, journal = migrations_of(scene), scene.ports.journal
-    brought = await _by_files(scene, migrations) if migrations.files else await _by_command(scene, release)
-    wanted = owed(journal.contracts(), brought, release)
-    for name, least in wanted:
-        journal.open_contract(name, least)
-    return not wanted
-
-
-async def _by_files(scene: Scene, migrations: Migrations) -> Mapping[str, int]:
-    """Return the contracts among the files that are not applied; close those that are."""
-    files = [each for each in files_of(scene.ports, migrations) if each.phase is Phase.CONTRACT]
-    async with opened(scene.ports, scene.stack) as database:
-        applied = await database.applied()
-    done = {each.name for each in applied if each.at is not None}
-    for change in scene.ports.journal.contracts():
-        if change.closed is None and f"{change.name}.{Phase.CONTRACT}" in done:
-            scene.ports.journal.close_contract(change.name, "found in the database")
-    due = (each for each in pending(files, applied) if soft_name(each.name) not in done)
-    return {each.stem: each.min_release for each in due}
-
-
-async def _by_command(scene: Scene, release: int) -> Mapping[str, int]:
-    """Return the contracts that the owner's command names; one without a name where it names none."""
-    migrations = migrations_of(scene)
-    if not migrations.pending:
-        return {UNNAMED: 0} if Phase.CONTRACT in migrations.commands else {}
-    asked = await ask_pending(scene, release)
-    named = dict.fromkeys(asked.of(Phase.CONTRACT), 0)
-    return named or ({UNNAMED: 0} if asked.state == "contract" else {})
+        checks.unkey(scene)

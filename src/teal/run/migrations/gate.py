@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from teal.core.migrations.contracts import meant, refused, short, strictest
+from teal.core.migrations.contracts import UNNAMED, meant, refused, short, strictest
 from teal.core.migrations.files import Applied, ScriptFile, pending
-from teal.core.migrations.gate import Seen, is_open, judge, rotating_containers
+from teal.core.migrations.gate import Seen, Session, is_open, judge, rotating_containers
 from teal.core.migrations.tombstones import soft_name
-from teal.core.model.migrations import Migrations, OpenChange
+from teal.core.model.migrations import Migrations, OpenChange, Phase
 from teal.core.model.observed import Observed
-from teal.core.owing import UNNAMED
-from teal.core.phase import Phase
-from teal.core.sessions import Session
 from teal.errors import Failed, Refused, Unavailable
 from teal.ports import Database
+from teal.run.api import ContractOptions
 from teal.run.context import Scene
-from teal.run.migrations.database import opened
-from teal.run.migrations.expand import files_of, migrations_here
+from teal.run.migrations.database import files_of, migrations_here, opened
 from teal.run.migrations.jobs import ask_pending
-from teal.run.observing import observe
-from teal.run.options import ContractOptions
+from teal.run.observe import observe
 
 LINGERS = 5.0  # seconds within which the server has noticed that a client was removed
 LOOKS = 0.5  # seconds between two looks meanwhile

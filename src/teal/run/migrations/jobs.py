@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from teal.core.asked import Asked, understood
-from teal.core.model.migrations import job
-from teal.core.model.side import once_project
-from teal.core.names import job_name
-from teal.core.phase import Phase
+from teal.core.migrations.contracts import Asked, understood
+from teal.core.model.migrations import Phase, job
+from teal.core.model.side import job_name, once_project
 from teal.errors import Failed, SchemaBroken
 from teal.run.context import Scene
 from teal.run.migrations.database import exclusive

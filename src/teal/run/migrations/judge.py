@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 from teal.core.judge.values import Catalog, Finding, Lint, Script
 from teal.core.migrations.files import pending, refuse_edited
-from teal.core.model.migrations import Migrations
-from teal.core.phase import Phase
+from teal.core.model.migrations import Migrations, Phase
 from teal.errors import Refused, TealError
 from teal.run.context import Scene
-from teal.run.migrations.database import opened
-from teal.run.migrations.expand import files_of, migrations_of
+from teal.run.migrations.database import files_of, migrations_of, opened
 from teal.run.migrations.jobs import print_sql
 
 NOW = frozenset({Phase.EXPAND, Phase.BACKFILL})  # the phases that a deploy runs

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from teal.core.migrations.files import ScriptFile, pending
-from teal.core.model.migrations import Migrations
+from teal.core.model.migrations import Migrations, Phase
 from teal.core.model.side import Side
 from teal.core.model.traffic import HELD
-from teal.core.phase import Phase
 from teal.core.planning.step_names import StepName
 from teal.core.planning.steps import Plan, RunWindow, Switch
 from teal.errors import Refused, TealError, Unavailable
-from teal.run import away
 from teal.run.context import Scene
-from teal.run.migrations.database import opened
-from teal.run.migrations.expand import apply_all, files_of, migrations_here, migrations_of
+from teal.run.migrations.database import files_of, migrations_here, migrations_of, opened
+from teal.run.migrations.expand import apply_all
 from teal.run.migrations.jobs import run_exclusively
-from teal.run.steps import start, traffic
+from teal.run.steps import checks, start, traffic
 
 
 async def run(scene: Scene, release: int) -> bool:
@@ -121,9 +119,9 @@ async def bring_back(scene: Scene, side: Side, release: int | None, names: tuple
         scene.changed = scene.changed or await _changed_before(scene)
         await start.start(scene, side, release, names)
         if scene.stack.proxy:
-            await traffic.check(scene, side, release)
+            await checks.check(scene, side, release)
     except TealError as error:
-        away.turn_away(scene)
+        traffic.turn_away(scene)
         error.message = f"{which} does not serve again, users see the maintenance page: {error.message}{_stands(scene)}"
         error.hint = "mend what keeps it, or go forward: `teal deploy --strategy recreate`"
         scene.back = f"{error.message}; {error.hint}"

@@ -6,9 +6,9 @@ import asyncio
 from contextlib import suppress
 
 from teal.core.model.side import Side, key_of
-from teal.core.model.stack import HttpProbe, Service
+from teal.core.model.stack import CommandCheck, HttpCheck, HttpProbe, Role, Service
 from teal.core.services.answer_time import allowed
-from teal.errors import Unavailable
+from teal.errors import CheckFailed, Unavailable
 from teal.run.context import Scene
 from teal.run.steps.proxy import POLL, entry_of
 
@@ -93,3 +93,65 @@ def _probe_path(route: Service) -> str:
     """Return the path that is cheapest to ask *route* for: its health, where that is known."""
     probe = route.health.probe
     return probe.path if isinstance(probe, HttpProbe) and probe.port == route.port else "/"
+
+
+async def check(
+    scene: Scene, side: Side, release: int | None, checks: tuple[HttpCheck | CommandCheck, ...] | None = None
+) -> None:
+    """Send a request per route to *side* through the real proxy, then run the owner's checks (those of today)."""
+    scene.ports.proxy.write(scene.traffic().keyed(side, scene.key))
+    routes = [service for service in scene.services(release) if service.role is Role.ROUTE]
+    for route in routes:
+        await _reach(scene, side, route)
+    for each in scene.stack.checks if checks is None else checks:
+        match each:
+            case HttpCheck():
+                await _check_http(scene, side, each)
+            case CommandCheck():
+                await _check_command(scene, side, each)
+
+
+def unkey(scene: Scene) -> None:
+    """Take the key of a check out of the state file."""
+    now = scene.ports.proxy.read()
+    if now is not None and now.key:
+        scene.ports.proxy.write(now.settled)
+
+
+async def _reach(scene: Scene, side: Side, route: Service) -> None:
+    """Prove that the proxy reaches *route* on *side*, and that its answer comes from there."""
+    serving = scene.traffic().side
+    seen = await answers_from(scene, side, route, other=serving if serving is not side else None)
+    if seen:
+        raise CheckFailed(
+            f"{side}/{route.name} does not answer through the proxy: {seen}",
+            hint=f"the proxy must reach {key_of(route.name, side)}:{route.port}",
+        )
+
+
+async def _check_http(scene: Scene, side: Side, wanted: HttpCheck) -> None:
+    """Perform one of the owner's HTTP checks."""
+    proxy, _ = await scene.door()
+    answer = await scene.ports.proxy.ask(proxy, await entry_of(scene, wanted.route), scene.key, wanted.path)
+    if answer.status != wanted.status:
+        raise CheckFailed(
+            f"check {wanted.path} on {side}/{wanted.route}: status {answer.status}, not {wanted.status}",
+        )
+    if wanted.contains and wanted.contains not in answer.body:
+        raise CheckFailed(
+            f"check {wanted.path} on {side}/{wanted.route}: the answer does not contain {wanted.contains!r}",
+        )
+
+
+async def _check_command(scene: Scene, side: Side, wanted: CommandCheck) -> None:
+    """Run one of the owner's check commands in a container of the new release."""
+    found = await scene.containers(side, frozenset({wanted.service}))
+    if not found:
+        raise CheckFailed(f"check on {wanted.service}: it has no container on {side}", hint="mend `checks` in teal.yml")
+    limit = scene.stack.settings.health_timeout
+    ran = await scene.ports.engine.execute(found[0].id, wanted.command, within=limit)
+    if ran.status != 0:
+        raise CheckFailed(
+            f"check `{' '.join(wanted.command)}` in {side}/{wanted.service} ended with status {ran.status}",
+            detail=ran.output.rstrip(),
+        )

@@ -6,17 +6,14 @@ import asyncio
 from collections.abc import Iterable
 
 from teal.core.model.observed import Container
-from teal.core.model.release import Release
 from teal.core.model.side import Side, project_of
 from teal.core.model.stack import GRACE, Service
-from teal.core.names import MOUNTED, image_tag, mounted_tag, one_shot_name, repository
-from teal.core.order import stop_waves
-from teal.errors import TealError
-from teal.ports import Network
+from teal.core.services.dependencies import stop_waves
 from teal.run.context import Scene
-from teal.run.steps import lifecycle
+from teal.run.steps import adoption, lifecycle
 from teal.run.steps import release as release_steps
-from teal.run.steps.one_shots import refuse_outdated
+from teal.run.steps.adoption import is_of
+from teal.run.steps.prepare import refuse_outdated
 
 APART = 0.2, 1.0  # seconds between two stops of a wave, and at most in all: each keeps a processor busy for a while
 LAST_LINES = 2000  # log lines kept of a service that is removed after a failure
@@ -34,44 +31,10 @@ async def create(scene: Scene, side: Side, release: int | None, *, apart: bool) 
     file = scene.ports.releases.rendering(release, side)
     await scene.ports.compose.create(project_of(scene.stack.project, side), file, told=scene.tool)
     if apart:
-        await _set_apart(scene, side, release)
+        await adoption.set_apart(scene, side, release)
     for container in await scene.containers(side):
         scene.tell(side, container.service, "created")
     return False
-
-
-async def _set_apart(scene: Scene, side: Side, release: int) -> None:
-    """Let no new container find a plain one by name.
-
-    On the stack's own networks ``rag`` would mean the plain rag until the color's own has started, and after it died.
-    """
-    kept, shared = scene.release(release), scene.shared()
-    every = await scene.ports.engine.containers(scene.stack.project)
-    plain = [container for container in every if container.side is Side.PLAIN]
-    rotating = {service.name for service in kept.rotating}
-    for container in (each for each in every if each.side is side):
-        for network in container.networks.keys() & kept.meets.get(container.service, {}).keys():
-            theirs = rotating.union(*(_names(each, network) for each in plain if each.service not in shared))
-            common = frozenset[str]().union(*(_names(each, network) for each in plain if each.service in shared))
-            await scene.ports.engine.hide(network, container.id, theirs - common)
-
-
-def _names(container: Container, network: str) -> frozenset[str]:
-    """Return the names by which *container* is found on *network*."""
-    return frozenset({*container.aliases[network], container.name}) if network in container.aliases else frozenset()
-
-
-async def part(scene: Scene, side: Side) -> bool:
-    """Take the shared services off the networks of *side*'s own, unless something runs there that may need them."""
-    project = scene.stack.project
-    if any(container.alive for container in await scene.containers(side)):
-        return False
-    own = [network.name for network in await scene.ports.engine.networks(project) if _is_of(network, scene, side)]
-    every = await scene.ports.engine.containers(project)
-    visits = [(name, c.id) for c in every if c.side is Side.PLAIN for name in own if name in c.networks]
-    for name, visitor in visits:
-        await scene.ports.engine.disconnect(name, visitor)
-    return not visits
 
 
 async def clear(scene: Scene, side: Side, *, logs: bool) -> bool:
@@ -88,16 +51,12 @@ async def clear(scene: Scene, side: Side, *, logs: bool) -> bool:
     await asyncio.gather(*(scene.ports.engine.remove(container.id) for container in found))
     if not side.is_color or len(found) < len(every):
         return not found
-    own = [n for n in await scene.ports.engine.networks(scene.stack.project) if _is_of(n, scene, side)]
+    own = [n for n in await scene.ports.engine.networks(scene.stack.project) if is_of(n, scene, side)]
     for network in own:
         for attached in network.containers:
             await scene.ports.engine.disconnect(network.name, attached)
         await scene.ports.engine.remove_network(network.name)
     return not found and not own
-
-
-def _is_of(network: Network, scene: Scene, side: Side) -> bool:
-    return network.project == project_of(scene.stack.project, side)
 
 
 async def _keep_logs(scene: Scene, containers: Iterable[Container]) -> None:
@@ -159,37 +118,3 @@ async def remove(scene: Scene, names: Iterable[str]) -> bool:
     found = [c for c in await scene.containers(Side.PLAIN, frozenset(names)) if c.service not in scene.spared]
     await asyncio.gather(*(scene.ports.engine.remove(container.id) for container in found if not container.running))
     return not found
-
-
-async def prune(scene: Scene, numbers: Iterable[int]) -> bool:
-    """Drop kept releases with their one-shots' containers and image tags; one whose one-shot still runs stays."""
-    kept = {release.number: release for release in scene.ports.releases.all()}
-    for number in numbers:
-        if number not in kept or not await _forget_one_shots(scene, kept[number]):
-            continue
-        for tag in _tags(scene.stack.project, kept[number]):
-            try:
-                await scene.ports.engine.untag(tag)
-            except TealError as error:
-                scene.note(f"an image of release {number} could not be removed: {error.message}", warning=True)
-        scene.ports.releases.drop(number)
-    return False
-
-
-def _tags(project: str, release: Release) -> list[str]:
-    """Return the names that Teal gave to the images of *release*."""
-    mounts = (f"{repository(project, MOUNTED)}:{mounted_tag(release.number, at)}" for at in range(len(release.mounted)))
-    return [*(image_tag(project, service, release.number) for service in release.images), *mounts]
-
-
-async def _forget_one_shots(scene: Scene, release: Release) -> bool:
-    """Remove what failed or killed one-shots of *release* have left; tell whether none of them runs any more."""
-    ended = True
-    for service in release.images.keys() - {service.name for service in release.rotating}:
-        name = one_shot_name(scene.stack.project, service, release.number)
-        container = await scene.ports.engine.container(name)
-        if container is not None and container.running:
-            ended = False
-        elif container is not None:
-            await scene.ports.engine.remove(container.id)
-    return ended

@@ -8,7 +8,7 @@ from teal.core.model.log_text import condensed, troubled
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
 from teal.core.model.stack import Service
-from teal.core.order import behind
+from teal.core.services.dependencies import behind
 from teal.errors import Unhealthy
 from teal.run.context import Scene
 

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from teal.core.checks.proxy import running, site
 from teal.core.model.problem import Problem
 from teal.core.model.side import Side
+from teal.core.model.stack import Role
 from teal.core.model.traffic import Traffic
-from teal.core.roles import Role
 from teal.errors import CheckFailed, Failed, Refused, Unavailable
 from teal.ports import Entry, Loaded
 from teal.run.context import Scene
-from teal.run.grasping import way
-from teal.run.observe import outdated
-from teal.run.observing import observe
+from teal.run.observe import observe, outdated, way
 
 POLL = 0.1
 YOUNG = 10.0  # seconds within which a proxy that was just started may not answer yet

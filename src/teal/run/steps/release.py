@@ -5,47 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from teal.core.checks.machine import Room, check_room
-from teal.core.model.problem import demand
-from teal.core.model.release import Release, remember
-from teal.core.model.side import Side
+from teal.core.model.release import Making, Release, Required, remember
+from teal.core.model.side import MOUNTED, Side, image_tag, mounted_tag, one_shot_name, repository
 from teal.core.model.stack import Service, Stack
 from teal.core.model.versions import engine_version
-from teal.core.names import MOUNTED, mounted_tag, repository
-from teal.core.planning.images import references, way_to_get
 from teal.core.planning.leave import own_names
 from teal.core.planning.steps import Build
-from teal.core.rendered import Making, Required
-from teal.core.rendering.files import mounted_images
 from teal.core.rendering.networks import networks_by_service
 from teal.core.rendering.project import render_both, render_once
 from teal.core.services.classify import with_images
-from teal.errors import Refused
+from teal.core.services.images import mounted_images, references, way_to_get
+from teal.errors import Refused, TealError
 from teal.ports import ImageInfo
-from teal.run.context import Scene
-from teal.run.ports import Ports
-from teal.run.steps.proxy import prove_entries, refuse_unswitchable
-
-
-async def preflight(scene: Scene, source: Side | None, *, force_memory: bool) -> bool:
-    """Refuse what can't end well: no room for a second color, a proxy that doesn't read the state file."""
-    running = [c.id for c in await scene.containers(source) if c.running] if source else []
-    for problem in demand(check_room(await room(scene.ports, running), force_memory=force_memory)):
-        scene.note(problem.message, warning=True)
-    if not scene.stack.proxy:
-        raise Refused(
-            "the stack has no proxy that Teal could switch", hint="`teal check` prints a Caddy service to add"
-        )
-    await refuse_unswitchable(scene)
-    await prove_entries(scene)
-    return False
-
-
-async def room(ports: Ports, running: Iterable[str]) -> Room:
-    """Return what the machine has, and what the containers *running* use of it."""
-    used = await ports.engine.memory(running)
-    total, available = ports.machine.memory()
-    return Room(total, available, used, ports.machine.disk())
+from teal.run.context import Ports, Scene
 
 
 async def absent(ports: Ports, stack: Stack) -> frozenset[str]:
@@ -195,3 +167,37 @@ def _refuse_external(volume: Required) -> None:
             f"the external volume {volume.name} does not exist",
             hint=f"create it (docker volume create {volume.name}), or mend `volumes` in the Compose file",
         )
+
+
+async def prune(scene: Scene, numbers: Iterable[int]) -> bool:
+    """Drop kept releases with their one-shots' containers and image tags; one whose one-shot still runs stays."""
+    kept = {release.number: release for release in scene.ports.releases.all()}
+    for number in numbers:
+        if number not in kept or not await _forget_one_shots(scene, kept[number]):
+            continue
+        for tag in _tags(scene.stack.project, kept[number]):
+            try:
+                await scene.ports.engine.untag(tag)
+            except TealError as error:
+                scene.note(f"an image of release {number} could not be removed: {error.message}", warning=True)
+        scene.ports.releases.drop(number)
+    return False
+
+
+def _tags(project: str, release: Release) -> list[str]:
+    """Return the names that Teal gave to the images of *release*."""
+    mounts = (f"{repository(project, MOUNTED)}:{mounted_tag(release.number, at)}" for at in range(len(release.mounted)))
+    return [*(image_tag(project, service, release.number) for service in release.images), *mounts]
+
+
+async def _forget_one_shots(scene: Scene, release: Release) -> bool:
+    """Remove what failed or killed one-shots of *release* have left; tell whether none of them runs any more."""
+    ended = True
+    for service in release.images.keys() - {service.name for service in release.rotating}:
+        name = one_shot_name(scene.stack.project, service, release.number)
+        container = await scene.ports.engine.container(name)
+        if container is not None and container.running:
+            ended = False
+        elif container is not None:
+            await scene.ports.engine.remove(container.id)
+    return ended

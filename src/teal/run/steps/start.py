@@ -9,11 +9,21 @@ from dataclasses import dataclass, field
 
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
-from teal.core.model.stack import Service
-from teal.core.order import waits_for
+from teal.core.model.stack import Role, Service
 from teal.core.planning.events import Said
-from teal.core.roles import Role
-from teal.core.services.health import EARLY, PASSED, WAITING, Probed, Verdict, asks, errs, is_broken, judge, patience
+from teal.core.services.dependencies import waits_for
+from teal.core.services.health import (
+    EARLY,
+    PASSED,
+    WAITING,
+    Probed,
+    Verdict,
+    asks,
+    errs,
+    is_broken,
+    judge,
+    timeout_reason,
+)
 from teal.errors import Failed, Unhealthy
 from teal.run.context import Scene
 from teal.run.steps import lifecycle
@@ -354,7 +364,7 @@ async def _out_of_patience(gate: _Gate, name: str) -> Unhealthy:
     await _look(gate)
     seconds = gate.scene.stack.settings.health_timeout
     container = next((c for c in gate.containers if c.service == name), None)
-    why = patience(gate.services[name], container, seconds, gate.probed.get(container.id) if container else None)
+    why = timeout_reason(gate.services[name], container, seconds, gate.probed.get(container.id) if container else None)
     if name not in gate.begun:
         why = f"waited {seconds:.0f} s for {', '.join(gate.services[name].after)} and was never started"
     if container is None:

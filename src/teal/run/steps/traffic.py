@@ -1,23 +1,97 @@
-"""Does: everything that changes or asks the proxy: preview, switch, confirm, drain, settle."""
+"""Does: everything that changes or asks the proxy: preview, switch, confirm, drain, settle.
+
+Does: keeps users away while nothing serves them: they wait at the proxy, or see the maintenance page.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
 
-from teal.core.drain import Draining, Open, open_on
-from teal.core.model.side import Side, key_of
-from teal.core.model.stack import CommandCheck, HttpCheck, Service
-from teal.core.model.traffic import Mode, Traffic, to
+from teal.core.model.side import Side
+from teal.core.model.stack import Role
+from teal.core.model.traffic import HELD, Draining, Mode, Open, Traffic, open_on, to
 from teal.core.planning.events import InFlight
-from teal.core.roles import Role
-from teal.errors import CheckFailed, Failed, Refused, TealError, Unavailable
-from teal.run import away
+from teal.core.planning.wording import held
+from teal.errors import Failed, Refused, TealError, Unavailable
 from teal.run.api import Drained
 from teal.run.context import Scene
 from teal.run.steps import evidence
 from teal.run.steps.checks import answers_from
 from teal.run.steps.proxy import any_entry, entry_of
+
+TURNED_AWAY = 503
+
+
+async def hold(scene: Scene, *, page: bool = False, limit: float = 0.0) -> bool:
+    """Let users' new requests wait at the proxy, or show the maintenance *page*; tell whether it was so already.
+
+    Whoever sees the page goes on seeing it. After *limit* seconds of waiting new requests see it, too.
+    """
+    now = scene.traffic()
+    mode = Mode.MAINTENANCE if page or now.users is Mode.MAINTENANCE else Mode.HOLD
+    _put_away(scene, mode)
+    if page:
+        await _prove_turned_away(scene)
+    if limit and mode is Mode.HOLD and scene.turning is None:
+        scene.turning = asyncio.create_task(_turn_away_later(scene, limit))
+    return now.users is mode
+
+
+def _put_away(scene: Scene, mode: Mode) -> None:
+    """Write *mode*, and remember since when users are kept away so."""
+    now, time = scene.traffic(), scene.ports.clock.monotonic()
+    scene.users = mode
+    if mode is Mode.HOLD:
+        scene.held_at = scene.held_at or time
+    else:
+        scene.paged_at = scene.paged_at or time
+    scene.ports.proxy.write(Traffic(mode).keyed(now.side or now.asked or Side.PLAIN, scene.key))
+
+
+async def _turn_away_later(scene: Scene, limit: float) -> None:
+    """Show the maintenance page where users still wait after *limit* seconds: no request waits in vain any more."""
+    await scene.ports.clock.sleep(limit)
+    if scene.users is Mode.HOLD:
+        turn_away(scene)
+        scene.note(f"requests have waited for {limit:.0f} s: new ones see the maintenance page now", warning=True)
+
+
+def turn_away(scene: Scene) -> None:
+    """Show users the maintenance page; Teal's key still opens what it opened."""
+    if scene.turning is not asyncio.current_task():
+        _let_in(scene)
+    _put_away(scene, Mode.MAINTENANCE)
+
+
+async def _prove_turned_away(scene: Scene) -> None:
+    """Ask as a user does, and raise ``Failed`` where anything but the maintenance page comes."""
+    proxy, loaded = await scene.door()
+    for route in dict.fromkeys(entry.route for entry in loaded.entries):
+        answer = await scene.ports.proxy.ask(proxy, await entry_of(scene, route), "")
+        if answer.status != TURNED_AWAY or "retry-after" not in answer.headers:
+            raise Failed(
+                f"the proxy does not show the maintenance page for {route}: status {answer.status}",
+                hint="an older snippet may not know it: `teal snippet > teal.caddy`, then reload the proxy",
+            )
+
+
+def tell(scene: Scene, now: float) -> None:
+    """Say for how long users' new requests waited or were turned away, and whether some have failed."""
+    _let_in(scene)
+    if scene.held_at is not None:
+        scene.note(held(now - scene.held_at), warning=now - scene.held_at > HELD)
+    if scene.paged_at is not None:
+        scene.note(f"users saw the maintenance page for {now - scene.paged_at:.0f} s")
+    scene.held_at = scene.paged_at = None
+
+
+def _let_in(scene: Scene) -> None:
+    """Stop waiting for the moment at which users would be turned away."""
+    if scene.turning is not None:
+        scene.turning.cancel()
+        scene.turning = None
+
 
 SETTLED_IN = 0.5  # seconds after the rename before counts mean anything
 POLL = 0.1
@@ -30,74 +104,12 @@ def keep_users(scene: Scene) -> None:
         scene.note(f"the proxy's state file was lost while this ran: it says {scene.users} again", warning=True)
 
 
-async def check(
-    scene: Scene, side: Side, release: int | None, checks: tuple[HttpCheck | CommandCheck, ...] | None = None
-) -> None:
-    """Send a request per route to *side* through the real proxy, then run the owner's checks (those of today)."""
-    scene.ports.proxy.write(scene.traffic().keyed(side, scene.key))
-    routes = [service for service in scene.services(release) if service.role is Role.ROUTE]
-    for route in routes:
-        await _reach(scene, side, route)
-    for each in scene.stack.checks if checks is None else checks:
-        match each:
-            case HttpCheck():
-                await _check_http(scene, side, each)
-            case CommandCheck():
-                await _check_command(scene, side, each)
-
-
-def unkey(scene: Scene) -> None:
-    """Take the key of a check out of the state file."""
-    now = scene.ports.proxy.read()
-    if now is not None and now.key:
-        scene.ports.proxy.write(now.settled)
-
-
-async def _reach(scene: Scene, side: Side, route: Service) -> None:
-    """Prove that the proxy reaches *route* on *side*, and that its answer comes from there."""
-    serving = scene.traffic().side
-    seen = await answers_from(scene, side, route, other=serving if serving is not side else None)
-    if seen:
-        raise CheckFailed(
-            f"{side}/{route.name} does not answer through the proxy: {seen}",
-            hint=f"the proxy must reach {key_of(route.name, side)}:{route.port}",
-        )
-
-
-async def _check_http(scene: Scene, side: Side, wanted: HttpCheck) -> None:
-    """Perform one of the owner's HTTP checks."""
-    proxy, _ = await scene.door()
-    answer = await scene.ports.proxy.ask(proxy, await entry_of(scene, wanted.route), scene.key, wanted.path)
-    if answer.status != wanted.status:
-        raise CheckFailed(
-            f"check {wanted.path} on {side}/{wanted.route}: status {answer.status}, not {wanted.status}",
-        )
-    if wanted.contains and wanted.contains not in answer.body:
-        raise CheckFailed(
-            f"check {wanted.path} on {side}/{wanted.route}: the answer does not contain {wanted.contains!r}",
-        )
-
-
-async def _check_command(scene: Scene, side: Side, wanted: CommandCheck) -> None:
-    """Run one of the owner's check commands in a container of the new release."""
-    found = await scene.containers(side, frozenset({wanted.service}))
-    if not found:
-        raise CheckFailed(f"check on {wanted.service}: it has no container on {side}", hint="mend `checks` in teal.yml")
-    limit = scene.stack.settings.health_timeout
-    ran = await scene.ports.engine.execute(found[0].id, wanted.command, within=limit)
-    if ran.status != 0:
-        raise CheckFailed(
-            f"check `{' '.join(wanted.command)}` in {side}/{wanted.service} ended with status {ran.status}",
-            detail=ran.output.rstrip(),
-        )
-
-
 async def switch(scene: Scene, side: Side) -> bool:
     """Send all users to *side* in one rename; Teal's key stays for the confirmation and the drain."""
     passed = scene.traffic().users == to(side).users
     scene.ports.proxy.write(to(side).keyed(side, scene.key))
     scene.users, scene.live_at = Mode(side), scene.ports.clock.monotonic()
-    away.tell(scene, scene.live_at)
+    tell(scene, scene.live_at)
     return passed
 
 
@@ -175,7 +187,7 @@ async def settle(scene: Scene, side: Side | None) -> bool:
     """Write *side* into the state file without any key, and publish it; tell whether both said so already."""
     wanted = to(side or Side.PLAIN)
     scene.users = wanted.users
-    away.tell(scene, scene.ports.clock.monotonic())
+    tell(scene, scene.ports.clock.monotonic())
     passed = scene.ports.proxy.read() == wanted and not scene.ports.proxy.closed()
     if not passed:
         scene.ports.proxy.write(wanted)

@@ -7,7 +7,7 @@ from teal.core.judge.context import Known, is_required
 from teal.core.judge.functions import volatile
 from teal.core.judge.rule import ALWAYS, BESIDE_TRAFFIC, CONTRACT, EXPAND, WINDOW, Nature, always, rule
 from teal.core.migrations.sql import Node, constraints, find, table_of, type_of
-from teal.core.phase import Phase
+from teal.core.model.migrations import Phase
 
 _PHASE, _LOCK, _LOSS = Nature.PHASE, Nature.LOCK, Nature.LOSS
 _ADDS = "AT_AddColumn"

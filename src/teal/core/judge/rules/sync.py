@@ -7,7 +7,7 @@ from teal.core.judge.context import BEFORE, MAKES_TABLE, Known, Sync, assigned_c
 from teal.core.judge.functions import unlisted
 from teal.core.judge.rule import BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, WINDOW, Nature, rule
 from teal.core.migrations.sql import column_names, inside, joined, kind_of, parse, table_of, words
-from teal.core.phase import Phase
+from teal.core.model.migrations import Phase
 
 _PHASE, _LOSS, _UNKNOWN = Nature.PHASE, Nature.LOSS, Nature.UNKNOWN
 

@@ -1,0 +1,81 @@
+"""What must be there before a release is made: shared services, room on the machine, a proxy that hears Teal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from teal.core.checks.machine import Room, check_room
+from teal.core.model.problem import demand
+from teal.core.model.side import Side
+from teal.errors import Refused, Unhealthy
+from teal.run.context import Ports, Scene
+from teal.run.observe import observe, outdated
+from teal.run.steps.proxy import prove_entries, refuse_unswitchable
+
+
+async def preflight(scene: Scene, source: Side | None, *, force_memory: bool) -> bool:
+    """Refuse what can't end well: no room for a second color, a proxy that doesn't read the state file."""
+    running = [c.id for c in await scene.containers(source) if c.running] if source else []
+    for problem in demand(check_room(await room(scene.ports, running), force_memory=force_memory)):
+        scene.note(problem.message, warning=True)
+    if not scene.stack.proxy:
+        raise Refused(
+            "the stack has no proxy that Teal could switch", hint="`teal check` prints a Caddy service to add"
+        )
+    await refuse_unswitchable(scene)
+    await prove_entries(scene)
+    return False
+
+
+async def room(ports: Ports, running: Iterable[str]) -> Room:
+    """Return what the machine has, and what the containers *running* use of it."""
+    used = await ports.engine.memory(running)
+    total, available = ports.machine.memory()
+    return Room(total, available, used, ports.machine.disk())
+
+
+async def start_shared(scene: Scene, names: Iterable[str]) -> bool:
+    """Create and start the shared services that don't run; wait for the health of those that have a check."""
+    wanted = frozenset(names)
+    found = {c.service: c for c in await scene.containers(Side.PLAIN, wanted)}
+    absent = tuple(name for name in names if name not in found or not found[name].running)
+    if not absent:
+        return True
+    await refuse_outdated(scene)
+    for name in absent:
+        scene.tell(None, name, "starting")
+    await scene.ports.compose.up_shared(absent, update=False, told=scene.tool)
+    await _await_shared(scene, frozenset(absent))
+    return False
+
+
+async def refuse_outdated(scene: Scene) -> None:
+    """Raise ``Refused`` where Compose, told to start anything, would first take a network of the stack down."""
+    found = await outdated(scene.ports, scene.stack, await observe(scene.ports, scene.stack), sorted(scene.shared()))
+    for name in found.networks:
+        raise Refused(
+            f"the network {name} is defined otherwise now: to make it anew, Compose stops what runs on it first, and "
+            "can't remove it while a color is on it",
+            hint="take the change of `networks` back, or take the stack down for it: `teal down`, then `teal deploy`",
+        )
+
+
+async def _await_shared(scene: Scene, names: frozenset[str]) -> None:
+    """Wait until no shared service of *names* is starting any more."""
+    clock = scene.ports.clock
+    end = clock.monotonic() + scene.stack.settings.health_timeout
+    while True:
+        found = await scene.containers(Side.PLAIN, names)
+        bad = next((c for c in found if c.health == "unhealthy" or c.state in {"exited", "dead"}), None)
+        if bad is not None:
+            log = await scene.ports.engine.logs(bad.id, lines=20)
+            raise Unhealthy(
+                f"the shared service {bad.service} is {bad.state}, {bad.health}", detail=log, hint="mend it first"
+            )
+        if found and all(c.running and c.health in {"healthy", "none"} for c in found):
+            break
+        if clock.monotonic() > end:
+            raise Unhealthy(f"the shared services are not ready: {', '.join(sorted(names))}", hint="`teal status`")
+        await clock.sleep(0.25)
+    for container in found:
+        scene.tell(None, container.service, "healthy")

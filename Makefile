@@ -18,7 +18,7 @@ check: venv ## Style, types, architecture, unit tests: under a minute
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/unit -m "not engine and not load"
+	$(BIN)/pytest tests/unit tests/proof -m "not engine and not load"
 
 engine: venv ## Install or start a Docker Engine, pull or build the base images
 	@$(WITH_ENGINE) true

@@ -3,8 +3,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-.venv/bin/pytest tests/unit -m "engine or load"
+.venv/bin/pytest tests/unit tests/proof -m "engine or load"
 units=$?
-.venv/bin/pytest --ignore=tests/unit
+.venv/bin/pytest --ignore=tests/unit --ignore=tests/proof
 others=$?
 exit $((units || others))

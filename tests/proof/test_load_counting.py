@@ -7,7 +7,7 @@ import pytest
 
 from proof.load import Action, Load, Mix, Report
 from proof.load.mix import deck
-from tests.unit.load_server import Server
+from tests.proof.load_server import Server
 
 SHORT = Mix(
     get=400, post=380, chain=120, slow=20, upload=0, events=40, ws=40, plain_only=True,

@@ -3,7 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "tale" / "teal.caddy"
+EXAMPLE = Path(__file__).parents[4] / "examples" / "tale" / "teal.caddy"
 
 
 def test_the_packaged_snippet_is_the_example_s() -> None:

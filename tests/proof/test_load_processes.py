@@ -13,7 +13,7 @@ import pytest
 from proof.load import Load, LoadFailed, Mix
 from proof.load import worker as worker_module
 from proof.load.mix import schedule
-from tests.unit.load_server import Server
+from tests.proof.load_server import Server
 
 pytestmark = pytest.mark.load
 LIGHT = Mix(get=1, post=1, chain=0, slow=0, upload=0, events=0, ws=0, plain_only=True)

@@ -10,8 +10,8 @@ from teal.cli.commands import migrate
 from teal.cli.main import run
 from teal.core.migrations.gate import Condition
 from teal.run.api import Contracted, FloorStatus, Outcome
-from tests.unit.library import FakeLibrary, session
-from tests.unit.test_cli import STATUS
+from tests.unit.cli.library import FakeLibrary, session
+from tests.unit.cli.test_cli import STATUS
 
 SEEN = Contracted(
     "tale",

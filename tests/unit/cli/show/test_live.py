@@ -17,7 +17,7 @@ from teal.cli.show.live import Picture
 from teal.core.model.side import Side
 from teal.core.planning.events import InFlight, Said, ServiceNow, StepBegan, StepEnded
 from teal.core.planning.steps import Build, Drain, Start, Switch
-from tests.unit.test_cli import ROOT, SLOW
+from tests.unit.cli.test_cli import ROOT, SLOW
 
 START = Start(Side.GREEN, 8, ("web", "rag"))
 

@@ -9,7 +9,7 @@ from teal.adapters.caddy.config import admin, entries, routes, unfit
 from teal.adapters.caddy.dials import dials
 from teal.core.model.compose import Node
 from teal.ports import Entry
-from tests.unit.adapted import adapted
+from tests.unit.adapters.caddy.adapted import adapted
 
 
 def at(route: str, port: int, listen: int, where: str, *, tls: bool) -> Entry:

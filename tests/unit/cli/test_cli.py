@@ -40,7 +40,7 @@ from teal.run.api import (
     Upped,
     UpPlan,
 )
-from tests.unit.library import FakeLibrary, session
+from tests.unit.cli.library import FakeLibrary, session
 
 DONE = Outcome(
     "deploy",
@@ -449,7 +449,7 @@ def test_version_and_schema(capsys):
 
 
 def test_the_schemas_that_ship_are_current():
-    folder = Path(__file__).parents[2] / "src" / "teal" / "schemas"
+    folder = Path(__file__).parents[3] / "src" / "teal" / "schemas"
     shipped = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
     assert shipped == schemas(), "run: python scripts/schemas.py"
 
@@ -494,8 +494,8 @@ import asyncio, sys
 from teal.cli.main import main
 from teal.cli import session as s
 from teal.errors import Interrupted
-from tests.unit.library import FakeLibrary, session
-from tests.unit.test_cli import DONE, lively
+from tests.unit.cli.library import FakeLibrary, session
+from tests.unit.cli.test_cli import DONE, lively
 
 async def deploy(watch):
     await lively(watch)
@@ -515,7 +515,7 @@ code = run(sys.argv[1:], mine)
 sys.stdout.flush()
 sys.exit(code)
 """
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def slow(undo: str = "pass", stdout: int | None = subprocess.PIPE) -> subprocess.Popen[str]:

@@ -11,8 +11,8 @@ from proof.load import Load, Mix
 from proof.load.client import context
 from proof.load.exchange import Answer, Request
 from proof.load.http2 import Http2
-from tests.unit.load_caddy import Caddy
-from tests.unit.load_server import Server
+from tests.proof.load_caddy import Caddy
+from tests.proof.load_server import Server
 
 LIVELY = Mix(
     slow=30, upload=15, events=25, ws=25, slow_seconds=0.3,

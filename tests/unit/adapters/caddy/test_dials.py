@@ -10,7 +10,7 @@ import pytest
 from teal.adapters.caddy.dials import dials
 from teal.core.model.compose import Node
 from teal.core.model.proxy_config import Dial
-from tests.unit.adapted import adapted
+from tests.unit.adapters.caddy.adapted import adapted
 
 NOTHING: Mapping[str, str] = {}
 PROXIED = {

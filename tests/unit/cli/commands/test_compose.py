@@ -16,7 +16,7 @@ from teal.core.model.observed import Container
 from teal.core.model.side import Side
 from teal.core.model.traffic import Traffic, to
 from teal.run.api import ByHand
-from tests.unit.library import Became, FakeLibrary, session
+from tests.unit.cli.library import Became, FakeLibrary, session
 
 
 def container(service: str, side: Side, release: int | None) -> Container:

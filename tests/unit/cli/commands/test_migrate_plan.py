@@ -10,7 +10,7 @@ import pytest
 
 from scripts.schemas import schemas
 from teal.cli.main import run
-from tests.unit.library import FakeLibrary, session
+from tests.unit.cli.library import FakeLibrary, session
 
 RENAME = "rename reviews.author to writer text not null"
 

@@ -1,10 +1,16 @@
 """What must run before the switch: what routes depend on, and whoever is asked by name or over HTTP."""
 
+from __future__ import annotations
+
+from dataclasses import replace
+
 import pytest
 
 from teal.core.model.compose import Node
 from teal.core.model.stack import Evidence
+from teal.core.services.dependencies import behind, stop_waves
 from tests.unit.stacks import stack_of
+from tests.unit.worlds import API, CLOCK, QUEUE, WEB
 
 
 def opening(services: dict[str, Node], evidence: Evidence | None = None) -> set[str]:
@@ -76,3 +82,18 @@ def test_needs_are_followed_over_several_steps_and_never_to_a_singleton_or_one_s
 def test_the_owner_says_what_a_route_needs() -> None:
     evidence = Evidence(proxy="proxy", routes={"web": 3000}, needs={"web": ("jobs",)})
     assert opening({"jobs": {"image": "app"}}, evidence) == {"web", "jobs"}
+
+
+def test_behind_a_service_is_what_it_depends_on_and_behind_a_route_all_that_routes_need() -> None:
+    cache = replace(QUEUE, name="cache", after={"store": "service_started"})
+    jobs = replace(QUEUE, after={"cache": "service_healthy", "db": "service_healthy"})
+    every = {each.name: each for each in (WEB, API, jobs, cache)}
+    assert behind("queue", every) == ("cache", "db", "store")
+    assert behind("web", every) == ("api", "db")
+    assert behind("web", {**every, "web": replace(WEB, after={})}) == ("api",)
+
+
+def test_dependants_stop_before_what_they_need_and_mere_workers_last() -> None:
+    waves = [[each.name for each in wave] for wave in stop_waves((API, QUEUE, WEB))]
+    assert waves == [["web"], ["api"], ["queue"]]
+    assert [len(wave) for wave in stop_waves((QUEUE, CLOCK))] == [2]

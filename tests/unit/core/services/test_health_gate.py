@@ -6,15 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from teal.core.checks.machine import Room, check_room
-from teal.core.model.problem import demand
 from teal.core.model.side import Side
 from teal.core.model.stack import Health, HttpProbe, Service
-from teal.core.model.traffic import Draining, Mode, Open, Traffic, format_traffic, open_on, parse_traffic
-from teal.core.services.dependencies import behind, stop_waves
 from teal.core.services.health import Probed, is_broken, judge, timeout_reason
-from teal.errors import Refused
-from tests.unit.worlds import API, CLOCK, QUEUE, WEB, container
+from tests.unit.worlds import API, WEB, container
 
 CHECKED = replace(API, health=Health("engine", HttpProbe(8000, "/health")))
 STEADY = replace(API, health=Health("running", steady=10.0))
@@ -100,78 +95,3 @@ def test_an_answer_that_is_steadily_an_error_ends_the_wait_and_one_of_booting_do
     service: Service, status: int, seconds: float, broken: bool
 ) -> None:
     assert is_broken(service, Probed(passed=False, status=status), seconds) is broken
-
-
-def test_behind_a_service_is_what_it_depends_on_and_behind_a_route_all_that_routes_need() -> None:
-    cache = replace(QUEUE, name="cache", after={"store": "service_started"})
-    jobs = replace(QUEUE, after={"cache": "service_healthy", "db": "service_healthy"})
-    every = {each.name: each for each in (WEB, API, jobs, cache)}
-    assert behind("queue", every) == ("cache", "db", "store")
-    assert behind("web", every) == ("api", "db")
-    assert behind("web", {**every, "web": replace(WEB, after={})}) == ("api",)
-
-
-def test_a_missing_row_is_an_error_and_not_a_zero() -> None:
-    routes = (("web", 8000),)
-    assert open_on(Side.BLUE, ("web",), {}, routes) is None
-    counts = {"web-blue:8000": 2, "web-blue.:8000": 5, "web-green:8000": 9}
-    assert open_on(Side.BLUE, ("web",), counts, routes) == Open(2, 5)
-    assert open_on(Side.PLAIN, ("web",), {"web:8000": 1}, routes) == Open(1, 0)
-
-
-def test_whatever_the_proxy_sends_to_a_color_counts_at_each_port_and_to_services_that_are_no_routes() -> None:
-    counts = {"web-blue:8000": 1, "web-blue:9000": 2, "api-blue:8000": 4, "db:5432": 8, "web-green:8000": 16}
-    routes = (("web", 8000), ("web", 9000))
-    assert open_on(Side.BLUE, ("web", "api", "queue"), counts, routes) == Open(7, 0)
-
-
-def test_a_drain_is_over_after_three_quiet_polls_in_a_row() -> None:
-    state = Draining()
-    for seen in (Open(0, 0), Open(1, 0), Open(0, 0), Open(0, 0)):
-        state = state.polled(seen, websockets_matter=True)
-        assert not state.over
-    assert state.polled(Open(0, 0), websockets_matter=True).over
-
-
-def test_websockets_hold_a_drain_only_while_they_matter() -> None:
-    busy = Open(0, 4)
-    assert Draining(2).polled(busy, websockets_matter=True).quiet == 0
-    assert Draining(2).polled(busy, websockets_matter=False).over
-
-
-def test_dependants_stop_before_what_they_need_and_mere_workers_last() -> None:
-    waves = [[each.name for each in wave] for wave in stop_waves((API, QUEUE, WEB))]
-    assert waves == [["web"], ["api"], ["queue"]]
-    assert [len(wave) for wave in stop_waves((QUEUE, CLOCK))] == [2]
-
-
-def test_a_second_color_that_does_not_fit_is_refused_with_both_numbers_and_the_ways_out() -> None:
-    gib = 1024**3
-    with pytest.raises(Refused, match=r"needs about 6.0 GB of memory, 5.0 GB are available") as refused:
-        demand(check_room(Room(16 * gib, 5 * gib, 5 * gib, 50 * gib)))
-    assert "--strategy recreate" in refused.value.hint
-    assert "--force-memory" in refused.value.hint
-    assert list(check_room(Room(16 * gib, 5 * gib, 5 * gib, 50 * gib), force_memory=True)) == []
-    (small,) = check_room(Room(8 * gib, 5 * gib, gib, 50 * gib))
-    assert (small.level, small.service) == ("warning", "memory")
-    assert "12 GB" in small.message
-
-
-@pytest.mark.parametrize(
-    ("text", "traffic"),
-    [
-        ("blue", Traffic(Mode.BLUE)),
-        ("plain", Traffic(Mode.PLAIN)),
-        ("hold", Traffic(Mode.HOLD)),
-        ("blue green a1B2", Traffic(Mode.BLUE, Side.GREEN, "a1B2")),
-        ("hold plain k", Traffic(Mode.HOLD, Side.PLAIN, "k")),
-    ],
-)
-def test_the_state_file_reads_as_it_was_written(text: str, traffic: Traffic) -> None:
-    assert parse_traffic(text) == traffic
-    assert format_traffic(traffic) == text
-
-
-@pytest.mark.parametrize("text", ["", "blue\n", "Blue", "red", "blue green", "blue red k", "blue green k k"])
-def test_what_the_proxy_would_not_know_is_nothing(text: str) -> None:
-    assert parse_traffic(text) is None

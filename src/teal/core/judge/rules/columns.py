@@ -27,7 +27,7 @@ def _default(column: Node) -> Node | None:
     why="{it} fails where {table} has rows, and every INSERT of the release that serves fails after it",
     remedy="add it nullable or with a constant default; SET NOT NULL in a contract",
 )
-def _(action: Action, known: Known) -> bool:
+def not_null_without_default(action: Action, known: Known) -> bool:
     return is_required(action.node["def"])
 
 
@@ -39,7 +39,7 @@ def _(action: Action, known: Known) -> bool:
     why="{it} is not known to be stable: all rows of {table} are written anew while everybody waits",
     remedy="add the column without a default, then SET DEFAULT for new rows, and fill the others in a backfill",
 )
-def _(action: Action, known: Known) -> bool | str:
+def volatile_default(action: Action, known: Known) -> bool | str:
     column = action.node["def"]
     if "serial" in type_of(column.get("typeName")):
         return f"{action.name} {type_of(column['typeName'])}"
@@ -56,7 +56,7 @@ def _(action: Action, known: Known) -> bool | str:
     why="a stored generated column writes all rows of {table} anew while everybody waits",
     remedy="add an ordinary column, fill it by trigger, backfill the rest",
 )
-def _(action: Action, known: Known) -> bool:
+def stored_generated(action: Action, known: Known) -> bool:
     return bool(constraints(action.node["def"], "CONSTR_GENERATED"))
 
 
@@ -68,7 +68,7 @@ def _(action: Action, known: Known) -> bool:
     why="{it} has a domain with a constraint as its type: all rows of {table} are written anew while everybody waits",
     remedy="add it with the domain's base type and a CHECK … NOT VALID",
 )
-def _(action: Action, known: Known) -> bool:
+def constrained_domain(action: Action, known: Known) -> bool:
     name = type_of(action.node["def"].get("typeName"))
     made = (one for one in known.of("CreateDomainStmt") if one.name == name and one.order < action.order)
     constrained = any(constraints(one.node, "CONSTR_CHECK", "CONSTR_NOTNULL") for one in made)
@@ -83,7 +83,7 @@ def _(action: Action, known: Known) -> bool:
     why="the CHECK within ADD COLUMN {it} reads all of {table} while everybody waits",
     remedy="add the column alone; ADD CONSTRAINT … CHECK … NOT VALID, and VALIDATE in a backfill",
 )
-def _(action: Action, known: Known) -> bool:
+def inline_check(action: Action, known: Known) -> bool:
     return bool(constraints(action.node["def"], "CONSTR_CHECK"))
 
 
@@ -95,7 +95,7 @@ def _(action: Action, known: Known) -> bool:
     why="the index of {it} is built while everybody waits for {table}",
     remedy="add the column alone; in a contract CREATE UNIQUE INDEX CONCURRENTLY",
 )
-def _(action: Action, known: Known) -> bool:
+def inline_unique(action: Action, known: Known) -> bool:
     return bool(constraints(action.node["def"], "CONSTR_UNIQUE", "CONSTR_PRIMARY"))
 
 
@@ -107,7 +107,7 @@ def _(action: Action, known: Known) -> bool:
     why="with a default each row of {table} is looked up in the other table while writers of both wait",
     remedy="add the column without the reference; FOREIGN KEY … NOT VALID in a contract",
 )
-def _(action: Action, known: Known) -> bool:
+def inline_foreign_key(action: Action, known: Known) -> bool:
     return bool(constraints(action.node["def"], "CONSTR_FOREIGN")) and _default(action.node["def"]) is not None
 
 
@@ -121,7 +121,7 @@ def _(action: Action, known: Known) -> bool:
     remedy="ON DELETE CASCADE or SET NULL, or the foreign key in a contract",
     spares_fresh=False,
 )
-def _(action: Action, known: Known) -> bool | str:
+def foreign_key_blocks_deletes(action: Action, known: Known) -> bool | str:
     if action.kind == "AT_AddConstraint" and not known.fresh(action):
         return False  # foreign-key-in-expand says it
     for key in find(
@@ -147,7 +147,7 @@ def _about(action: Action, table: str) -> Action:
     why="the release that serves reads {it} and does not expect NULL",
     remedy="only for a column that a contract among the files drops: write that contract too",
 )
-def _(action: Action, known: Known) -> bool:
+def drop_not_null_unpaired(action: Action, known: Known) -> bool:
     return not known.fresh_column(action, action.name) and not known.contract_drops(action.table, action.name)
 
 
@@ -159,7 +159,7 @@ def _(action: Action, known: Known) -> bool:
     why="rows that the release that serves inserts without {it} get another value than it expects",
     remedy="only for a column that a contract among the files drops, or that the same expand adds",
 )
-def _(action: Action, known: Known) -> bool:
+def default_unpaired(action: Action, known: Known) -> bool:
     own = known.fresh_column(action, action.name) or known.contract_drops(action.table, action.name)
     return not own and bool(action.node.get("def"))
 
@@ -172,7 +172,7 @@ def _(action: Action, known: Known) -> bool:
     why="the release that serves inserts without {it} and relies on its default",
     remedy="move DROP DEFAULT to a contract",
 )
-def _(action: Action, known: Known) -> bool:
+def drop_default_in_expand(action: Action, known: Known) -> bool:
     return not action.node.get("def") and (
         _is_filled_by_default(action, known) or not known.fresh_column(action, action.name)
     )
@@ -202,7 +202,7 @@ rule(
     why="no validated CHECK ({name} IS NOT NULL) is known: all of {table} is read while everybody waits",
     remedy="ADD CONSTRAINT … CHECK ({name} IS NOT NULL) NOT VALID, VALIDATE it in a transaction of its own, then this",
 )
-def _(action: Action, known: Known) -> bool:
+def set_not_null_scans(action: Action, known: Known) -> bool:
     if action.table in known.catalog.compressed:
         return False  # no check can be validated there: a rule of its own says so
     return action.name not in known.not_null_checks(action, valid=True)
@@ -216,7 +216,7 @@ def _(action: Action, known: Known) -> bool:
     why="{it} selects {name}: as long as it does, the column can neither go nor have another type, and this fails",
     remedy="drop the view before (a continuous aggregate: once no release reads it), or make it anew without {name}",
 )
-def _(action: Action, known: Known) -> bool | str:
+def view_in_the_way(action: Action, known: Known) -> bool | str:
     if action.kind == "AT_AlterColumnType" and action.script.phase is not WINDOW:
         return False  # it belongs into a window first of all
     left = [] if action.node.get("behavior") == "DROP_CASCADE" else known.views_of(action)
@@ -231,7 +231,7 @@ def _(action: Action, known: Known) -> bool | str:
     why="{it} is NOT NULL without a default: the release that no longer knows it can't INSERT from its first minute",
     remedy="an earlier expand: ALTER COLUMN {name} DROP NOT NULL (or SET DEFAULT, or a trigger that fills it)",
 )
-def _(action: Action, known: Known) -> bool:
+def required_column_in_the_way(action: Action, known: Known) -> bool:
     column = known.column(action.table, action.name)
     if column is None or column.nullable or column.default is not None:
         return False

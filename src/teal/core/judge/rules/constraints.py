@@ -34,7 +34,7 @@ def _is(action: Action, *kinds: str) -> bool:
     why="also NOT VALID it holds for new rows: what the release that serves writes to {table} may be rejected",
     remedy="move it to a contract; or say why no old write breaks it: -- teal: phase=expand reason=…",
 )
-def _(action: Action, known: Known) -> bool:
+def check_in_expand(action: Action, known: Known) -> bool:
     return _is(action, "CONSTR_CHECK")
 
 
@@ -46,7 +46,7 @@ def _(action: Action, known: Known) -> bool:
     why="without NOT VALID all of {table} is read while everybody waits",
     remedy="add NOT VALID, then VALIDATE CONSTRAINT in a transaction of its own",
 )
-def _(action: Action, known: Known) -> bool:
+def check_scans(action: Action, known: Known) -> bool:
     return _is(action, "CONSTR_CHECK") and not action.node["def"].get("skip_validation")
 
 
@@ -58,7 +58,7 @@ def _(action: Action, known: Known) -> bool:
     why="also NOT VALID it holds for new rows: what the release that serves writes and deletes may be rejected",
     remedy="move it to a contract; or say why no old write breaks it: -- teal: phase=expand reason=…",
 )
-def _(action: Action, known: Known) -> bool:
+def foreign_key_in_expand(action: Action, known: Known) -> bool:
     return _is(action, "CONSTR_FOREIGN")
 
 
@@ -70,7 +70,7 @@ def _(action: Action, known: Known) -> bool:
     why="without NOT VALID each row of {table} is looked up while writers of both tables wait",
     remedy="add NOT VALID, then VALIDATE CONSTRAINT in a transaction of its own",
 )
-def _(action: Action, known: Known) -> bool:
+def foreign_key_scans(action: Action, known: Known) -> bool:
     return _is(action, "CONSTR_FOREIGN") and not action.node["def"].get("skip_validation")
 
 
@@ -82,7 +82,7 @@ def _(action: Action, known: Known) -> bool:
     why="the release that serves may write the same value twice into {table}: it is rejected from then on",
     remedy="move it to a contract",
 )
-def _(action: Action, known: Known) -> bool:
+def unique_in_expand(action: Action, known: Known) -> bool:
     if action.kind == "IndexStmt":
         return bool(action.node.get("unique")) and not _old_leaves_null(action, known)
     return _is(action, *_UNIQUE)
@@ -112,7 +112,7 @@ def _is_left_null(action: Action, column: str, known: Known) -> bool:
     " write fails",
     remedy="an expression that can't fail (lower, coalesce …), a new column that a trigger fills, or a contract",
 )
-def _(action: Action, known: Known) -> bool | str:
+def index_rejects(action: Action, known: Known) -> bool | str:
     for part in [*action.node.get("indexParams", []), action.node.get("whereClause", {})]:
         expression = part.get("IndexElem", {}).get("expr", part)
         casts = [one for one in find(expression, "TypeCast") if column_names(one.get("arg", {}))]
@@ -137,7 +137,7 @@ _NEVER_FAIL = frozenset(_SAFE.split())
     why="the index of {it} is built while everybody waits for {table}",
     remedy="CREATE UNIQUE INDEX CONCURRENTLY first, then ADD CONSTRAINT … USING INDEX",
 )
-def _(action: Action, known: Known) -> bool:
+def unique_scans(action: Action, known: Known) -> bool:
     return _is(action, *_UNIQUE) and not action.node["def"].get("indexname")
 
 
@@ -149,7 +149,7 @@ def _(action: Action, known: Known) -> bool:
     why="{it} may be NULL: making it a key reads all of {table} while everybody waits",
     remedy="first a validated CHECK (… IS NOT NULL) and SET NOT NULL, then the key",
 )
-def _(action: Action, known: Known) -> bool | str:
+def primary_key_scans(action: Action, known: Known) -> bool | str:
     if not _is(action, "CONSTR_PRIMARY") or not action.node["def"].get("indexname"):
         return False
     sure = known.not_null_checks(action, valid=True) | {
@@ -177,7 +177,7 @@ def _index_columns(action: Action, known: Known) -> list[str]:
     why="nobody can write to {table} while {it} is built",
     remedy="CREATE INDEX CONCURRENTLY, outside a transaction (a hypertable: WITH (timescaledb.transaction_per_chunk))",
 )
-def _(action: Action, known: Known) -> bool | str:
+def index_not_concurrent(action: Action, known: Known) -> bool | str:
     patient = action.node.get("concurrent") or per_chunk(action.node)
     only = known.catalog.partitioned and action.node["relation"].get("inh") is not True  # ON ONLY: nothing to build
     return not patient and not only and (action.name or "the index")
@@ -191,7 +191,7 @@ def _(action: Action, known: Known) -> bool | str:
     why="{table} is partitioned: CONCURRENTLY fails there",
     remedy="CREATE INDEX … ON ONLY {table}, CONCURRENTLY on each partition, then ALTER INDEX … ATTACH PARTITION",
 )
-def _(action: Action, known: Known) -> bool:
+def partitioned_index(action: Action, known: Known) -> bool:
     return action.table in known.catalog.partitioned and bool(action.node.get("concurrent"))
 
 
@@ -203,7 +203,7 @@ def _(action: Action, known: Known) -> bool:
     why="all queries on the table of {it} queue behind the lock, which itself waits for the longest one",
     remedy="DROP INDEX CONCURRENTLY, outside a transaction",
 )
-def _(action: Action, known: Known) -> bool:
+def drop_index_not_concurrent(action: Action, known: Known) -> bool:
     table = known.catalog.indexes.get(action.name, "")
     made = {one.table for one in known.of("IndexStmt", name=action.name) if one.order < action.order}
     if any(known.hypertable(one) for one in {table, *made}):
@@ -219,7 +219,7 @@ def _(action: Action, known: Known) -> bool:
     why="nobody can write, and no query can use the index, while it is rebuilt",
     remedy="REINDEX … CONCURRENTLY, outside a transaction",
 )
-def _(action: Action, known: Known) -> bool:
+def reindex_locks(action: Action, known: Known) -> bool:
     return option(action.node.get("params", []), "concurrently") is None
 
 
@@ -241,7 +241,7 @@ rule(
     why="{table} is read while the lock of an earlier statement of the same transaction keeps everybody out",
     remedy="VALIDATE CONSTRAINT in a transaction of its own: in the backfill, or after a COMMIT",
 )
-def _(action: Action, known: Known) -> bool:
+def validate_with_lock(action: Action, known: Known) -> bool:
     before = (one for one in known.actions if one.order < action.order and one.transaction == action.transaction)
     return any(one.table == action.table and one.kind.startswith("AT_") and one.kind != action.kind for one in before)
 
@@ -254,7 +254,7 @@ def _(action: Action, known: Known) -> bool:
     why="the rows of {it} are read behind a lock that keeps everybody out of it",
     remedy="first a validated CHECK that repeats the bounds; then -- teal: allow=attach-partition-scans reason=…",
 )
-def _(action: Action, known: Known) -> bool | str:
+def attach_partition_scans(action: Action, known: Known) -> bool | str:
     name = str(action.node["def"].get("name", {}).get("relname", ""))
     made = (one for one in known.of("CreateStmt", table=name) if one.order < action.order)
     return not any(one.script is action.script for one in made) and name
@@ -269,7 +269,7 @@ def _(action: Action, known: Known) -> bool | str:
     remedy="CREATE TABLE … (LIKE parent INCLUDING ALL), then ALTER TABLE parent ATTACH PARTITION",
     spares_fresh=False,
 )
-def _(action: Action, known: Known) -> bool:
+def partition_of(action: Action, known: Known) -> bool:
     if "partbound" not in action.node:
         return False
     parents = [table_of(one["RangeVar"]) for one in action.node.get("inhRelations", [])]

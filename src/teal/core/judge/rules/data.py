@@ -24,7 +24,7 @@ _ABOVE, _BELOW = (">", ">="), ("<", "<=")
     " and the release that serves sees them change",
     remedy="move it to a backfill",
 )
-def _(action: Action, known: Known) -> bool:
+def write_in_expand(action: Action, known: Known) -> bool:
     return action.kind != "CopyStmt" or bool(action.node.get("is_from"))
 
 
@@ -36,7 +36,7 @@ def _(action: Action, known: Known) -> bool:
     why="the gate has just looked at the rows of {table}; a contract only takes away",
     remedy="move it to a backfill, whose assertion the gate asks",
 )
-def _(action: Action, known: Known) -> bool:
+def write_in_contract(action: Action, known: Known) -> bool:
     return action.kind != "CopyStmt" or bool(action.node.get("is_from"))
 
 
@@ -58,7 +58,7 @@ rule(
     why="all rows of {table} stay locked until the last one is done",
     remedy="WHERE … IN (SELECT … WHERE it is still to do LIMIT 5000): the statement is run until nothing is left",
 )
-def _(action: Action, known: Known) -> bool:
+def update_without_where(action: Action, known: Known) -> bool:
     return "whereClause" not in action.node and not known.small(action.table)
 
 
@@ -70,7 +70,7 @@ def _(action: Action, known: Known) -> bool:
     why="as many rows of {table} as the condition meets stay locked until the last one is done",
     remedy="WHERE … IN (SELECT … WHERE it is still to do LIMIT 5000): the statement is run until nothing is left",
 )
-def _(action: Action, known: Known) -> bool:
+def update_unbatched(action: Action, known: Known) -> bool:
     return "whereClause" in action.node and not known.small(action.table) and not _is_portion(action, known)
 
 
@@ -139,7 +139,7 @@ def _conjuncts(where: Node) -> list[tuple[str, str]]:
     " more than 100,000 in one transaction)",
     remedy="a LIMIT of some thousands: the statement is run until nothing is left",
 )
-def _(action: Action, known: Known) -> bool | str:
+def batch_too_large(action: Action, known: Known) -> bool | str:
     sizes = [number(one) for one in limits(action.node)] + _widths(action, known)
     large = [one for one in sizes if one > known.lint.batch]
     return str(large[0]) if large else False
@@ -163,7 +163,7 @@ def _widths(action: Action, known: Known) -> list[int]:
     why="the query picks any rows, also those that are done: run until nothing is left, it never ends",
     remedy="a WHERE beside the LIMIT that a row no longer meets once it is done",
 )
-def _(action: Action, known: Known) -> bool:
+def never_done(action: Action, known: Known) -> bool:
     picks = [select for one in _limited(action) for select in find(one, "SelectStmt") if "limitCount" in select]
     return bool(picks) and not any("whereClause" in select for select in picks)
 
@@ -176,7 +176,7 @@ def _(action: Action, known: Known) -> bool:
     why="{it} is computed from itself: run again after a kill, rows that were done change a second time",
     remedy="write into another column, or add a condition that a row no longer meets once it is done",
 )
-def _(action: Action, known: Known) -> bool | str:
+def not_idempotent(action: Action, known: Known) -> bool | str:
     update = action.node.get("onConflictClause", action.node)
     tested = column_names(update.get("whereClause", {}))
     for column, expression in assigned_columns(update).items():
@@ -207,7 +207,7 @@ def _settles(expression: Node) -> bool:
     why="run again after a kill, the same rows are inserted into {table} a second time",
     remedy="ON CONFLICT DO NOTHING, or a NOT EXISTS that leaves out what is there",
 )
-def _(action: Action, known: Known) -> bool:
+def insert_twice(action: Action, known: Known) -> bool:
     conflict = "onConflictClause" in action.node
     absent = any(
         sub.get("subLinkType") in ("EXISTS_SUBLINK", "ANY_SUBLINK")
@@ -227,7 +227,7 @@ def _(action: Action, known: Known) -> bool:
     why="all rows are copied into {table} in one transaction: a kill loses all of it, and it holds back VACUUM",
     remedy="INSERT … SELECT … WHERE NOT EXISTS (…) LIMIT 5000: the statement is run until nothing is left",
 )
-def _(action: Action, known: Known) -> bool:
+def insert_unbatched(action: Action, known: Known) -> bool:
     select = action.node.get("selectStmt", {}).get("SelectStmt", {})
     if "valuesLists" in select or "fromClause" not in select:
         return False
@@ -252,7 +252,7 @@ def _ranged(select: Node, source: list[str], known: Known) -> bool:
     why="all rows that are read stay locked until the transaction ends",
     remedy="add a LIMIT, or leave FOR UPDATE out",
 )
-def _(action: Action, known: Known) -> bool:
+def row_locks(action: Action, known: Known) -> bool:
     return "lockingClause" in action.node and "limitCount" not in action.node
 
 
@@ -274,5 +274,5 @@ rule(
     why="nobody can read {table} while it is filled",
     remedy="REFRESH MATERIALIZED VIEW CONCURRENTLY (it needs a unique index), in a backfill",
 )
-def _(action: Action, known: Known) -> bool:
+def refresh_locks(action: Action, known: Known) -> bool:
     return not action.node.get("concurrent")

@@ -19,7 +19,7 @@ _PHASE, _LOCK, _LOSS = Nature.PHASE, Nature.LOCK, Nature.LOSS
     why="{table} is a hypertable: CONCURRENTLY fails there",
     remedy="CREATE INDEX … WITH (timescaledb.transaction_per_chunk), outside a transaction",
 )
-def _(action: Action, known: Known) -> bool:
+def hypertable_index_concurrently(action: Action, known: Known) -> bool:
     return known.hypertable(action.table) and bool(action.node.get("concurrent"))
 
 
@@ -31,7 +31,7 @@ def _(action: Action, known: Known) -> bool:
     why="{table} is no hypertable: transaction_per_chunk fails there",
     remedy="CREATE INDEX CONCURRENTLY, outside a transaction",
 )
-def _(action: Action, known: Known) -> bool:
+def not_a_hypertable(action: Action, known: Known) -> bool:
     return known.catalog.asked and per_chunk(action.node) and not known.hypertable(action.table)
 
 
@@ -44,7 +44,7 @@ def _(action: Action, known: Known) -> bool:
     " over no index, so nobody can write until it is done",
     remedy="use a window",
 )
-def _(action: Action, known: Known) -> bool:
+def hypertable_unique(action: Action, known: Known) -> bool:
     if not known.hypertable(action.table):
         return False
     kind = action.node.get("def", {}).get("contype") if action.kind == "AT_AddConstraint" else None
@@ -59,7 +59,7 @@ def _(action: Action, known: Known) -> bool:
     why="{it} is in use: all its rows move into chunks while everybody waits",
     remedy="a new hypertable beside it with a trigger and a backfill, or a window",
 )
-def _(action: Action, known: Known) -> bool | str:
+def hypertable_conversion(action: Action, known: Known) -> bool | str:
     table = _first_argument(action) if calls(action, "create_hypertable") else None
     if table is None:
         return calls(action, "create_hypertable") and "the table"
@@ -83,7 +83,7 @@ def _first_argument(action: Action) -> str | None:
     why="{table} is a hypertable: a trigger with transition tables (REFERENCING) fails there",
     remedy="a trigger FOR EACH ROW without REFERENCING",
 )
-def _(action: Action, known: Known) -> bool:
+def hypertable_transition_table(action: Action, known: Known) -> bool:
     return known.hypertable(action.table) and "transitionRels" in action.node
 
 
@@ -95,7 +95,7 @@ def _(action: Action, known: Known) -> bool:
     why="{it} removes rows that the release that serves still reads",
     remedy="move it to a contract",
 )
-def _(action: Action, known: Known) -> bool | str:
+def retention_outside_contract(action: Action, known: Known) -> bool | str:
     return next((name for name in ("drop_chunks", "add_retention_policy") if calls(action, name)), "")
 
 
@@ -107,7 +107,7 @@ def _(action: Action, known: Known) -> bool | str:
     why="{table} has a columnstore: it takes a new column only nullable or with a constant default",
     remedy="a constant default, or none and a backfill",
 )
-def _(action: Action, known: Known) -> bool:
+def columnstore_default(action: Action, known: Known) -> bool:
     defaults = constraints(action.node["def"], "CONSTR_DEFAULT")
     return action.table in known.catalog.compressed and not all(_is_constant(each["raw_expr"]) for each in defaults)
 
@@ -126,7 +126,7 @@ def _is_constant(expression: Node) -> bool:
     why="{table} has a columnstore: a new column with {it} fails there",
     remedy="add it alone: nullable, or with a constant default",
 )
-def _(action: Action, known: Known) -> bool | str:
+def columnstore_column(action: Action, known: Known) -> bool | str:
     if action.table not in known.catalog.compressed:
         return False
     column = action.node["def"]
@@ -145,7 +145,7 @@ _ON_A_NEW_COLUMN = ("CONSTR_NULL", "CONSTR_NOTNULL", "CONSTR_DEFAULT")
     why="{table} has a columnstore: VALIDATE CONSTRAINT fails there",
     remedy="in a window SET NOT NULL, or the constraint without NOT VALID: each reads all rows itself",
 )
-def _(action: Action, known: Known) -> bool:
+def columnstore_validate(action: Action, known: Known) -> bool:
     return action.table in known.catalog.compressed
 
 
@@ -157,7 +157,7 @@ def _(action: Action, known: Known) -> bool:
     why="{table} has a columnstore: a CHECK reads all its rows while everybody waits, with NOT VALID, too",
     remedy="use a window",
 )
-def _(action: Action, known: Known) -> bool:
+def columnstore_check(action: Action, known: Known) -> bool:
     return action.table in known.catalog.compressed and action.node["def"].get("contype") == "CONSTR_CHECK"
 
 
@@ -170,7 +170,7 @@ def _(action: Action, known: Known) -> bool:
     " spare that",
     remedy="use a window, or let the column be nullable",
 )
-def _(action: Action, known: Known) -> bool:
+def columnstore_not_null(action: Action, known: Known) -> bool:
     return action.table in known.catalog.compressed
 
 
@@ -182,7 +182,7 @@ def _(action: Action, known: Known) -> bool:
     why="{table} has a columnstore: row security fails there",
     remedy="a view for each role that selects its rows",
 )
-def _(action: Action, known: Known) -> bool:
+def columnstore_row_security(action: Action, known: Known) -> bool:
     return action.table in known.catalog.compressed
 
 
@@ -194,7 +194,7 @@ def _(action: Action, known: Known) -> bool:
     why="{it} orders or segments the columnstore of {table}: dropping it fails",
     remedy="leave the column, or make a new hypertable without it",
 )
-def _(action: Action, known: Known) -> bool:
+def columnstore_key(action: Action, known: Known) -> bool:
     return action.name in known.catalog.columnstore_keys.get(action.table, frozenset())
 
 
@@ -206,7 +206,7 @@ def _(action: Action, known: Known) -> bool:
     why="{table} has a columnstore: the type of {it} can't be changed on compressed chunks, in a window neither",
     remedy="a new column of the new type, with a trigger and a backfill",
 )
-def _(action: Action, known: Known) -> bool:
+def columnstore_type(action: Action, known: Known) -> bool:
     return action.table in known.catalog.compressed
 
 
@@ -218,7 +218,7 @@ def _(action: Action, known: Known) -> bool:
     why="{table} is a continuous aggregate: its query can't be changed",
     remedy="create a new one, refresh it in a backfill, let the new release read it, drop the old one in a contract",
 )
-def _(action: Action, known: Known) -> bool:
+def aggregate_altered(action: Action, known: Known) -> bool:
     return action.table in known.catalog.aggregates
 
 
@@ -231,7 +231,7 @@ def _(action: Action, known: Known) -> bool:
     remedy="WITH NO DATA, then CALL refresh_continuous_aggregate in a backfill",
     spares_fresh=False,
 )
-def _(action: Action, known: Known) -> bool:
+def aggregate_with_data(action: Action, known: Known) -> bool:
     into = action.node.get("into", {})
     continuous = option(into.get("options", []), "continuous", "timescaledb") is not None
     return continuous and not into.get("skipData")
@@ -245,5 +245,5 @@ def _(action: Action, known: Known) -> bool:
     why="with a columnstore {table} refuses later changes of its schema and some writes of the release that serves",
     remedy="a new hypertable, or a window",
 )
-def _(action: Action, known: Known) -> bool:
+def columnstore_switch(action: Action, known: Known) -> bool:
     return any(spelled(one.get("defnamespace", "")) == "timescaledb" for one in find(action.node, "DefElem"))

@@ -19,7 +19,7 @@ _PHASE, _LOSS = Nature.PHASE, Nature.LOSS
     why="the release that serves now still uses {it}: its queries fail from that moment on",
     remedy="move it to a contract of a release later than the one that stops using it",
 )
-def _(action: Action, known: Known) -> bool:
+def removes_in_expand(action: Action, known: Known) -> bool:
     return not _made_again(action, known)
 
 
@@ -45,7 +45,7 @@ def _made_again(action: Action, known: Known) -> bool:
     remedy="move it to an expand, which runs before the release that needs it starts",
     spares_fresh=False,
 )
-def _(action: Action, known: Known) -> bool:
+def adds_in_contract(action: Action, known: Known) -> bool:
     if action.kind == "IndexStmt":
         return not action.node.get("unique")
     return not (action.kind in ("ViewStmt", "CreateFunctionStmt") and bool(action.node.get("replace")))
@@ -60,7 +60,7 @@ def _(action: Action, known: Known) -> bool:
     remedy="what adds goes to an expand, what removes or restricts to a contract",
     spares_fresh=False,
 )
-def _(action: Action, known: Known) -> bool:
+def ddl_in_backfill(action: Action, known: Known) -> bool:
     into = action.node.get("into") or action.node.get("intoClause") or {}
     relation = action.node.get("relation") or into.get("rel") or {}
     return bool(relation.get("relpersistence") != "t")
@@ -85,7 +85,7 @@ rule(
     why="whichever release does not know the new name of {it} fails, before the switch or after a rollback",
     remedy='add the new one beside the old: teal migrate plan "rename …" writes the files',
 )
-def _(action: Action, known: Known) -> bool:
+def rename(action: Action, known: Known) -> bool:
     return not (action.script.phase is CONTRACT and _is_tombstone(action))
 
 
@@ -102,7 +102,7 @@ def _is_tombstone(action: Action) -> bool:
     why="whichever release does not know the new name of the value of {it} fails on it",
     remedy="add the new value in an expand, rewrite the rows in a backfill, leave the old value in the type",
 )
-def _(action: Action, known: Known) -> bool:
+def rename_value(action: Action, known: Known) -> bool:
     return "oldVal" in action.node
 
 
@@ -134,7 +134,7 @@ rule(
     why="the whole of {it} is written anew while nobody can read it",
     remedy="use a window, or a new table with a trigger and a backfill",
 )
-def _(action: Action, known: Known) -> bool | str:
+def table_rewrite(action: Action, known: Known) -> bool | str:
     if action.kind == "VacuumStmt":
         full = any(one.get("DefElem", {}).get("defname") == "full" for one in action.node.get("options", []))
         return full and (_vacuumed(action) or "all tables")
@@ -174,7 +174,7 @@ rule(
     why="the release that serves may still need the right that is taken away",
     remedy="move REVOKE to a contract",
 )
-def _(action: Action, known: Known) -> bool:
+def revoke_in_expand(action: Action, known: Known) -> bool:
     action_of = action.node.get("action", action.node)
     return not action_of.get("is_grant", False)
 
@@ -218,7 +218,7 @@ rule(
     remedy="make a table of its own, read both through a new view",
     spares_fresh=False,
 )
-def _(action: Action, known: Known) -> bool:
+def inheritance(action: Action, known: Known) -> bool:
     if action.kind != "CreateStmt":
         return True
     parents = action.node.get("inhRelations", [])
@@ -233,7 +233,7 @@ def _(action: Action, known: Known) -> bool:
     why="both releases take numbers from {it}: a new start or step makes keys collide or overflow",
     remedy="use a window",
 )
-def _(action: Action, known: Known) -> bool:
+def sequence_change(action: Action, known: Known) -> bool:
     options = {one.get("DefElem", {}).get("defname") for one in action.node.get("options", [])}
     made = known.of("CreateSeqStmt", name=action.name)
     return options != {"owned_by"} and not any(one.script is action.script for one in made)
@@ -247,7 +247,7 @@ def _(action: Action, known: Known) -> bool:
     why="the release that serves uses {it} as it is: it gets other answers without a deploy of its own",
     remedy="give the new version a new name (CREATE without OR REPLACE), drop the old one in a contract",
 )
-def _(action: Action, known: Known) -> bool:
+def replaces_in_expand(action: Action, known: Known) -> bool:
     if not action.node.get("replace"):
         return False
     is_sync = action.routine is not None and action.routine.trigger
@@ -263,7 +263,7 @@ def _(action: Action, known: Known) -> bool:
     why="CASCADE also drops whatever else depends on {it}, unnamed and unseen",
     remedy="drop by name, one by one, what depends on it",
 )
-def _(action: Action, known: Known) -> bool:
+def drop_cascade(action: Action, known: Known) -> bool:
     return action.node.get("behavior") == "DROP_CASCADE"
 
 

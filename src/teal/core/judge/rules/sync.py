@@ -29,7 +29,7 @@ def _made_by(action: Action, known: Known) -> Sync | None:
     why="what the release that serves writes after the backfill never reaches {it}: those writes are lost",
     remedy="an expand before it: a trigger BEFORE INSERT OR UPDATE on {table} that keeps both columns in step",
 )
-def _(action: Action, known: Known) -> bool | str:
+def backfill_before_trigger(action: Action, known: Known) -> bool | str:
     for column, expression in assigned_columns(action.node).items():
         added = any(one.order < action.order for one in known.of("AT_AddColumn", table=action.table, name=column))
         derived = column_names(expression) - {column}
@@ -47,7 +47,7 @@ def _(action: Action, known: Known) -> bool | str:
     why="what the new release writes does not reach {it}: after a rollback those writes are lost",
     remedy="let the function set both: the new column from the old one, and the old one from the new",
 )
-def _(action: Action, known: Known) -> bool | str:
+def sync_one_way(action: Action, known: Known) -> bool | str:
     sync = _made_by(action, known)
     if sync is None or not _is_sync(sync, known):
         return False
@@ -66,7 +66,7 @@ def _(action: Action, known: Known) -> bool | str:
     why="{it} does not run BEFORE both INSERT and each UPDATE: what it misses is lost for the other release",
     remedy="CREATE TRIGGER … BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW",
 )
-def _(action: Action, known: Known) -> bool:
+def sync_misses_writes(action: Action, known: Known) -> bool:
     sync = _made_by(action, known)
     return sync is not None and _is_sync(sync, known) and not (sync.before and sync.insert and sync.update)
 
@@ -79,7 +79,7 @@ def _(action: Action, known: Known) -> bool:
     why="a trigger of {table} still names {it}: from then on each INSERT and UPDATE fails",
     remedy="drop the trigger in the same transaction, before the column",
 )
-def _(action: Action, known: Known) -> bool:
+def sync_trigger_left(action: Action, known: Known) -> bool:
     return any(not _drops(sync, action, known) for sync in _naming(action, known))
 
 
@@ -91,7 +91,7 @@ def _(action: Action, known: Known) -> bool:
     why="trigger and column {it} go in two transactions: in between, writes are rejected or fall out of step",
     remedy="drop both in one transaction",
 )
-def _(action: Action, known: Known) -> bool:
+def sync_trigger_apart(action: Action, known: Known) -> bool:
     drops = [drop for sync in _naming(action, known) for drop in _drops(sync, action, known)]
     return bool(drops) and all(drop.transaction != action.transaction for drop in drops)
 
@@ -114,7 +114,7 @@ def _drops(sync: Sync, action: Action, known: Known) -> list[Action]:
     why="{it} can reject or drop what the release that serves writes",
     remedy="a trigger that only fills columns; rules that reject go to a contract",
 )
-def _(action: Action, known: Known) -> bool:
+def trigger_rejects(action: Action, known: Known) -> bool:
     routine, timing = known.function_of(action), action.node.get("timing", 0)
     drops = routine is not None and routine.skips and bool(timing & BEFORE) and bool(action.node.get("row"))
     return bool(action.node.get("isconstraint")) or drops or (routine is not None and routine.raises)
@@ -128,7 +128,7 @@ def _(action: Action, known: Known) -> bool:
     why="the release that serves finds in {it} something else than it wrote",
     remedy="a trigger that fills new columns, and an old one only from the new one that takes its place",
 )
-def _(action: Action, known: Known) -> bool | str:
+def trigger_changes_writes(action: Action, known: Known) -> bool | str:
     routine = known.function_of(action)
     assigned = routine.assigned if routine else frozenset()
     old = sorted(name for name in assigned if not any(known.of("AT_AddColumn", table=action.table, name=name)))
@@ -143,7 +143,7 @@ def _(action: Action, known: Known) -> bool | str:
     why="each write of the release that serves now also does {it}",
     remedy="let it write only into tables that the same series makes",
 )
-def _(action: Action, known: Known) -> bool | str:
+def trigger_writes_elsewhere(action: Action, known: Known) -> bool | str:
     routine = known.function_of(action)
     for piece in routine.embedded if routine else ():
         for statement in parse(piece.sql):
@@ -161,7 +161,7 @@ def _(action: Action, known: Known) -> bool | str:
     why="what {it} does to the writes of the release that serves can't be told from the files",
     remedy="write its function in plpgsql in the same series, without EXECUTE; or -- teal: phase=… reason=…",
 )
-def _(action: Action, known: Known) -> bool | str:
+def unread_trigger(action: Action, known: Known) -> bool | str:
     routine = known.function_of(action)
     if routine is None:
         return f"{action.it} (its function {joined(words(action.node.get('funcname', [])))} is in none of the files)"

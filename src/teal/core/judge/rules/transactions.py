@@ -26,7 +26,7 @@ _LONGEST_WAIT = 5_000  # ms
     remedy="put it into a file of its own that runs outside a transaction (or COMMIT before it)",
     spares_fresh=False,
 )
-def _(action: Action, known: Known) -> bool | str:
+def not_in_transaction(action: Action, known: Known) -> bool | str:
     return action.wrapped and _needs_none(action)
 
 
@@ -73,7 +73,7 @@ def _before(action: Action, known: Known) -> set[str]:
     remedy="one table in use per transaction: another file, or a COMMIT between",
     spares_fresh=False,
 )
-def _(action: Action, known: Known) -> bool | str:
+def locks_several_tables(action: Action, known: Known) -> bool | str:
     tables = locked(action, known)
     before = _before(action, known)
     new = sorted(tables - before)
@@ -89,7 +89,7 @@ def _(action: Action, known: Known) -> bool | str:
     remedy="a transaction of its own: another file, or a COMMIT between",
     spares_fresh=False,
 )
-def _(action: Action, known: Known) -> bool | str:
+def lock_held(action: Action, known: Known) -> bool | str:
     source = action.node.get("selectStmt", action.node)
     reads = list(find(source, "RangeVar")) or action.kind in ("UpdateStmt", "DeleteStmt")
     rows = "valuesLists" not in str(source) if action.kind == "InsertStmt" else bool(reads)
@@ -118,7 +118,7 @@ BOOKKEEPING = frozenset(_LEDGERS.split())
     why="with {it} no trigger runs: what this script writes falls out of step, and foreign keys are not held",
     remedy="leave it out",
 )
-def _(action: Action, known: Known) -> bool:
+def triggers_silenced(action: Action, known: Known) -> bool:
     return action.name == "session_replication_role" and action.node.get("kind") == "VAR_SET_VALUE"
 
 
@@ -130,7 +130,7 @@ def _(action: Action, known: Known) -> bool:
     why="a statement that waits for its lock makes all later queries wait behind it, and now it waits longer than 5 s",
     remedy="leave lock_timeout to the runner (1 s, tried again)",
 )
-def _(action: Action, known: Known) -> bool:
+def lock_timeout_off(action: Action, known: Known) -> bool:
     if action.name != "lock_timeout" or action.node.get("kind") != "VAR_SET_VALUE":
         return False
     wait = _milliseconds(action)
@@ -151,7 +151,7 @@ def _milliseconds(action: Action) -> int:
     why="which tables are meant after {it} can't be told",
     remedy="name the schema of each table; or -- teal: phase={phase} reason=…",
 )
-def _(action: Action, known: Known) -> bool:
+def search_path(action: Action, known: Known) -> bool:
     said = [text(one) for one in action.node.get("args", [])]
     return action.name == "search_path" and bool(set(said) - {"public", "$user", "pg_catalog", ""})
 
@@ -164,5 +164,5 @@ def _(action: Action, known: Known) -> bool:
     why="the locks of a prepared transaction stay, also after a restart, until somebody ends it by hand",
     remedy="COMMIT",
 )
-def _(action: Action, known: Known) -> bool:
+def prepared_transaction(action: Action, known: Known) -> bool:
     return action.node.get("kind") == "TRANS_STMT_PREPARE"

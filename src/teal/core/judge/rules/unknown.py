@@ -30,7 +30,7 @@ rule(
     why="what {it} does to a release that is serving is not known",
     remedy=_SAY,
 )
-def _(action: Action, known: Known) -> bool | str:
+def unknown_statement(action: Action, known: Known) -> bool | str:
     if action.kind in phase_table.READABLE or action.kind.startswith(("RENAME_", "DROP_POLICY")):
         return False
     return " ".join(part for part in (action.kind.removesuffix("Stmt"), action.it) if part)
@@ -44,7 +44,7 @@ def _(action: Action, known: Known) -> bool | str:
     why="the DO block holds {it}: what it does can't be told from the file",
     remedy=_SAY,
 )
-def _(action: Action, known: Known) -> str:
+def unread_body(action: Action, known: Known) -> str:
     return action.routine.unread if action.routine else ""
 
 
@@ -57,7 +57,7 @@ def _(action: Action, known: Known) -> str:
     remedy=f"define it in the same series, or {_SAY}",
     spares_fresh=False,
 )
-def _(action: Action, known: Known) -> str:
+def unlisted_function(action: Action, known: Known) -> str:
     return unlisted(action.node, known) or _unread(action, known)
 
 
@@ -76,7 +76,7 @@ def _unread(action: Action, known: Known) -> str:
     remedy='-- teal: phase={phase} reason="why no release is hurt"',
     spares_fresh=False,
 )
-def _(action: Action, known: Known) -> bool:
+def exception_without_reason(action: Action, known: Known) -> bool:
     return action.notes.claims and not action.notes.reason
 
 
@@ -88,6 +88,6 @@ def _(action: Action, known: Known) -> bool:
     remedy="move the statement to a script of that phase",
     spares_fresh=False,
 )
-def _(action: Action, known: Known) -> bool | str:
+def exception_for_another_phase(action: Action, known: Known) -> bool | str:
     said = action.notes.phase
     return said not in ("", action.script.phase) and f"phase={said}"

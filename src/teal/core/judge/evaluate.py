@@ -1,4 +1,11 @@
-"""Decides: which statements of which script would hurt whom. Each action meets each rule."""
+"""Which statements of which script would hurt whom: each action meets each rule of its phase.
+
+- Actions are what statements do (``actions``); rules are in ``rules``, one module for each kind of harm.
+- A rule is passed over where ``lint`` turns it off, where the phase or the kind of action is not its own, on tables of
+  the migrations' own bookkeeping, and, where it says so, on tables that the same change has made.
+- A finding has the statement's line, why it would hurt and what to write instead.
+- A finding that the file excuses (``-- teal:`` with a reason) is still found, and says the reason.
+"""
 
 from __future__ import annotations
 

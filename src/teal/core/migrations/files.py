@@ -1,4 +1,4 @@
-"""Decides: what the files of a directory of migrations are, which of them are due, and in which order."""
+"""The files of a directory of migrations: what each is, which are due, and in which order."""
 
 from __future__ import annotations
 

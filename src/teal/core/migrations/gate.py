@@ -1,6 +1,15 @@
-"""Decides: whether a contract may run: each condition of its gate, the evidence for it, and what opens it.
+"""The gate before a contract: each condition, the evidence for it, and what would open it.
 
-Decides: which release a session in the database belongs to, by the address that it comes from.
+The contract may run where all of these hold:
+
+- ``serving``: the active release can live without what the contract removes.
+- ``containers``: some stand, and none of an older release, on any side, running or stopped.
+- ``kept``: no older release is kept for a rollback.
+- ``sessions``: no session in the database may be of an older release. A session belongs to the container whose address
+  it comes from; one that can't be told counts as old, unless the operator vouches for it.
+- ``backfill``: every backfill is finished, and no assertion finds a row.
+- ``delay``: ``contract_delay`` has passed since it came, or since its columns became tombstones.
+- ``confirmed``: the operator has seen this and said yes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,10 @@
-"""Decides: what the proxy's state file says, as a value; the snippet ``teal.caddy`` reads the same words.
+"""The proxy's state file as a value, and what its counts say of requests in flight.
 
-Decides: when a drain is over, from the proxy's counts of what is in flight.
+- The file is one line: where users go (``blue``, ``green``, ``plain``, ``hold``, ``maintenance``), and where a command
+  checks a side first, that side and the key that leads to it. ``teal.caddy`` reads the same words.
+- A line that is not known sends users to the plain side, as the snippet does.
+- A drain is over when three polls in a row saw no request, and no WebSocket where those are waited for.
+- A route of which the proxy shows no count is an error, never a zero.
 """
 
 from __future__ import annotations

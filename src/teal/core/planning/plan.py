@@ -1,4 +1,17 @@
-"""Decides: the steps of deploy, rollback and leave. What they share stands once, in ``_take_over``."""
+"""The steps of deploy, rollback and leave, in their order.
+
+1. Prepare: shared services up, room on the machine, images built or pulled.
+2. Fill the target: keep the release, run one-shots, judge and expand the schema, create the containers.
+3. Take over: start what routes need, check it through the proxy, switch, confirm.
+4. After the switch: workers and singletons change hands; drain, retire and remove what served; prune.
+
+- What fails up to the confirmed switch is undone (``Plan.undo``). After it nothing goes back.
+- A side is drained before it is emptied, also one that should serve nobody: a kill may have left users there.
+- Strategy ``recreate`` holds users and retires the source before the target starts.
+- Where nothing of the application runs, the schema changes between stop and start, in place of before.
+- A rollback starts the containers that still stand, and creates them anew only where one is missing or another one.
+- Leave is a deploy to the plain side; the colors are removed at its end.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,18 @@
-"""Decides: what an interrupted command, or a hand, left behind, and what puts it right."""
+"""What an interrupted command, or a hand, left behind, and the plan that puts it right.
+
+The first case that holds is repaired; then everything is looked at anew:
+
+1. The proxy's state file is lost, and it can be told which color served: users go there again (``restore``).
+2. A run has no end in the journal: past its switch it is finished (``forward``), before it undone (``undo``). Of
+   migrations what was applied stays. Past its switch, and nothing stands on its target any more: undone, too.
+3. Users are still held, or see the maintenance page, though the run that did it has ended: what served before serves
+   again (``undo``).
+4. A key of an earlier command is still in the state file: it is taken out (``settle``).
+5. The state file can't be read by the proxy's user: it is written again (``restore``).
+6. Shared services are still on the networks of a color where nothing runs: they leave them (``settle``).
+
+No repair brings back a release below the rollback floor: then nothing is done, and its text says why (``note``).
+"""
 
 from __future__ import annotations
 

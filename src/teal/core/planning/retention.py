@@ -1,4 +1,10 @@
-"""Decides: which kept releases stay and which one a rollback returns to."""
+"""Which kept releases stay, and which one a rollback returns to.
+
+- The active release stays, and the ``keep_releases`` others that served last; all others are pruned.
+- A rollback returns to the release below the active one that served last, which need not be the newest: that one may
+  have been rolled back.
+- A release that stands in a color, and of which the journal knows nothing, counts as one that has served.
+"""
 
 from __future__ import annotations
 

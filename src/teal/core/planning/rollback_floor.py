@@ -1,4 +1,9 @@
-"""Decides: the rollback floor: the lowest release that can live with what contracts have removed."""
+"""The rollback floor: the lowest release that can live with what contracts have removed.
+
+- A contract or window that has been run raises the floor to the release that brought it; of several the highest counts.
+- No plan brings a release below the floor back: not a rollback, not a repair.
+- What removed it says why, in words.
+"""
 
 from __future__ import annotations
 

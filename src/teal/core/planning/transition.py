@@ -1,4 +1,23 @@
-"""Decides: who serves now, who would serve next, and the changes of hands that follow from that."""
+"""Who serves now, who serves next, and what passes from one to the other.
+
+Who serves (``source_of``), the first that holds:
+
+1. The color that the state file sends users to.
+2. The color that served last by the journal, where the state file is lost or says plain while nothing plain runs. Where
+   both are lost: the only color on which all services of one release run.
+3. The plain side, where a rotating service runs there, unless users were held while a color served.
+4. Nobody: this is the first deploy.
+
+Who comes next (``target_of``): the other color; blue where none serves.
+
+Beside that, in a transition:
+
+- A plain container beside an active color is refused, unless it is the job whose container in the color failed when
+  the stack was adopted: that goes on until the next transition.
+- A third side that is not empty, and serves nobody, is emptied after the switch.
+- Stopped plain containers are removed after the switch, since a restart of the machine could revive them.
+- Where nobody serves, jobs start with the routes: there is nothing that they could disturb.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,13 @@
-"""Decides: what a release looks like as a Compose project of one color, from the owner's resolved model.
+"""A release as a Compose project of one color, from the owner's resolved model.
 
-Everything that the owner wrote stays as it is, dollars doubled, except for what two colors can't both have, what
-would ask a registry or a shell again later, and names: those keep the colors apart.
+What the owner wrote stays as it is, dollars doubled, but for:
+
+- names of project, services and networks: they keep the colors apart;
+- what two colors can't both have: published ports, ``container_name``;
+- what would ask a registry or a shell again later: images are pinned, values are written out, files are copied.
+
+A release is rendered for both colors when it is made, so that it can come back in either. One-shots and the commands
+of migrations are a project of their own, on the stack's networks.
 """
 
 from __future__ import annotations

@@ -1,6 +1,14 @@
-"""Decides: whether a container has proved itself, still may, or never will. Time is an input.
+"""How a service proves that it is ready, and whether a container has proved it, still may, or never will.
 
-Decides: how a service proves that it is ready, and when waiting for it is hopeless.
+A service proves itself, the first that there is:
+
+1. by the probe that its owner declares (``probe``);
+2. by the healthcheck of its file or image, which the engine runs (``engine``);
+3. as a route by any answer below 500 at its port (``probe``);
+4. by staying up for a while without a restart (``running``).
+
+Waiting for a container is hopeless once it was killed for memory, has ended, restarts in a loop, used up the retries
+of its healthcheck, or was not healthy in the time that its owner's own values allow. Time is an input.
 """
 
 from __future__ import annotations

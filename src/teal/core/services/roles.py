@@ -1,4 +1,17 @@
-"""Decides: which role each service plays, and why; what the owner says comes first, then what the files show."""
+"""Which role each service plays: the owner's word in ``teal.yml`` first, else the first guess that has a reason.
+
+1. The proxy is shared.
+2. What the proxy passes to Teal's snippet is a route.
+3. What keeps data is shared: an image or data path known as a store's, or variables that make it one.
+4. What others wait for until it ends, or what is called ``migrate``, ``init`` and the like, is a one-shot.
+5. What is scaled to none, does nothing, or is named as something that people run by hand, is a tool.
+6. What is called or runs a scheduler is a singleton: two must never run at once.
+7. Where the proxy passes nothing to the snippet: what it dials, or what takes requests, is a route.
+8. All else is a worker.
+
+Where overlays (``compose.blue.yml``, ``compose.green.yml``) exist, they decide what rotates: a service in neither is
+shared, a one-shot or a tool; one in either is a one-shot, a route, a singleton or a worker.
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,9 @@ from teal.cli.options import Asked, Purpose, Times
 from teal.cli.redaction import Discretion
 from teal.cli.runner import nobody
 from teal.cli.wiring import opened
-from teal.run.library import DeployOptions, deploy, history, status
+from teal.run.api import DeployOptions
+from teal.run.commands.deploy import deploy
+from teal.run.commands.status import history, status
 
 
 class Held(msgspec.Struct, frozen=True):

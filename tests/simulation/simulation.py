@@ -10,8 +10,12 @@ from typing import Any
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack
 from teal.errors import Interrupted, TealError
-from teal.run import library
 from teal.run.api import ContractOptions, DeployOptions, Status
+from teal.run.commands.cleanup import cleanup
+from teal.run.commands.deploy import deploy, leave, rollback
+from teal.run.commands.migrate import migrate_contract, migrate_undo
+from teal.run.commands.services import down, restart, stop, up
+from teal.run.commands.status import status
 from teal.run.context import Ports
 from tests.simulated import (
     Killed,
@@ -191,28 +195,26 @@ class Simulation:
 
 
 def _deploy(ports: Ports, stack: Stack, watch: Callable[[Any], None], **options: Any) -> Coroutine[Any, Any, Any]:
-    return library.deploy(ports, stack, DeployOptions(**options), watch)
+    return deploy(ports, stack, DeployOptions(**options), watch)
 
 
 def _rollback(ports: Ports, stack: Stack, watch: Callable[[Any], None], **options: Any) -> Coroutine[Any, Any, Any]:
-    return library.rollback(ports, stack, options.pop("to", None), watch, **options)
+    return rollback(ports, stack, options.pop("to", None), watch, **options)
 
 
 _COMMANDS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
     "deploy": _deploy,
     "rollback": _rollback,
-    "cleanup": lambda ports, stack, watch: library.cleanup(ports, stack, watch, dry_run=False),
-    "leave": lambda ports, stack, watch, **how: library.leave(ports, stack, watch, **{"agreed": True, **how}),
-    "status": lambda ports, stack, watch: library.status(ports, stack),
-    "restart": lambda ports, stack, watch, **how: library.restart(ports, stack, watch=watch, **how),
-    "stop": lambda ports, stack, watch, **how: library.stop(ports, stack, watch=watch, **how),
-    "down": lambda ports, stack, watch: library.down(ports, stack, watch),
-    "contract": lambda ports, stack, watch, **how: library.migrate_contract(
-        ports, stack, "", ContractOptions(**how), watch
-    ),
-    "undo": lambda ports, stack, watch, **how: library.migrate_undo(ports, stack, watch=watch, **how),
-    "window": lambda ports, stack, watch, **how: library.deploy(
+    "cleanup": lambda ports, stack, watch: cleanup(ports, stack, watch, dry_run=False),
+    "leave": lambda ports, stack, watch, **how: leave(ports, stack, watch, **{"agreed": True, **how}),
+    "status": lambda ports, stack, watch: status(ports, stack),
+    "restart": lambda ports, stack, watch, **how: restart(ports, stack, watch=watch, **how),
+    "stop": lambda ports, stack, watch, **how: stop(ports, stack, watch=watch, **how),
+    "down": lambda ports, stack, watch: down(ports, stack, watch),
+    "contract": lambda ports, stack, watch, **how: migrate_contract(ports, stack, "", ContractOptions(**how), watch),
+    "undo": lambda ports, stack, watch, **how: migrate_undo(ports, stack, watch=watch, **how),
+    "window": lambda ports, stack, watch, **how: deploy(
         ports, stack, DeployOptions(strategy="recreate", window=True, force=True, **how), watch
     ),
-    "up": lambda ports, stack, watch: library.up(ports, stack, (), watch),
+    "up": lambda ports, stack, watch: up(ports, stack, (), watch),
 }

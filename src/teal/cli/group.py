@@ -6,7 +6,7 @@ The commands, in the order in which people meet them: name, module, one line. Th
 from __future__ import annotations
 
 import importlib
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import click
 
@@ -136,7 +136,8 @@ class LazyGroup(click.Group):
         if cmd_name not in ENTRIES:
             return None
         module = importlib.import_module(ENTRIES[cmd_name].module)
-        return cast("click.Command", module.COMMANDS[cmd_name])
+        commands = (each for each in vars(module).values() if isinstance(each, click.Command))
+        return next(each for each in commands if each.name == cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -1,4 +1,8 @@
-"""Runs a command of the library to its end: its events shown as they come, its signals passed on once."""
+"""Runs a command of the library to its end: its events shown as they come, its signals passed on once.
+
+A command is imported by the *action* that calls it: by then Compose reads the stack's files, and the import costs
+nobody any time.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +19,16 @@ from teal.cli.session import Session
 from teal.cli.signals import signals
 
 if TYPE_CHECKING:
-    from teal.cli.library import Library
     from teal.core.model.stack import Stack
     from teal.core.planning.events import Event
     from teal.run.context import Ports, Watch
 
+    Action = Callable[[Ports, Stack, Watch], Awaitable["T"]]
+
 T = TypeVar("T")
 
 
-def perform(
-    session: Session,
-    action: Callable[[Library, Ports, Stack, Watch], Awaitable[T]],
-    purpose: Purpose = Purpose.CHANGE,
-) -> T:
+def perform(session: Session, action: Action[T], purpose: Purpose = Purpose.CHANGE) -> T:
     """Open the stack for *purpose*, run *action* under a display of its events, return its result."""
     from teal.cli.show.progress import display, is_living
 
@@ -37,7 +38,7 @@ def perform(
         async with session.open(purpose) as opened:
             with _noted(opened, session), display(session) as watch:
                 watching.extend([watch] if is_living(session) else [])
-                return await action(session.library, opened.ports, opened.stack, watch)
+                return await action(opened.ports, opened.stack, watch)
 
     return run(whole(), say=lambda text: _warn(watching, text))
 
@@ -52,13 +53,13 @@ def _warn(watching: list[Watch], text: str) -> None:
         click.echo(text, err=True)
 
 
-def look(session: Session, purpose: Purpose, action: Callable[[Library, Ports, Stack], Awaitable[T]]) -> T:
-    """Open the stack for *purpose*, run *action*, return its result."""
+def look(session: Session, purpose: Purpose, action: Action[T]) -> T:
+    """Open the stack for *purpose*, run *action* without telling anyone how it goes on, return its result."""
 
     async def whole() -> T:
         async with session.open(purpose) as opened:
             with _noted(opened, session):
-                return await action(session.library, opened.ports, opened.stack)
+                return await action(opened.ports, opened.stack, nobody)
 
     return run(whole())
 

@@ -1,17 +1,13 @@
-"""The ways out of one invocation: the stack with its ports, the library's commands, another program."""
+"""The ways out of one invocation: the stack with its ports, another program."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from teal.cli.options import Asked, Opened, Purpose, Times
 from teal.cli.redaction import Discretion
-
-if TYPE_CHECKING:
-    from teal.cli.library import Library
 
 Open = Callable[["Session", Purpose], AbstractAsyncContextManager[Opened]]
 
@@ -20,12 +16,6 @@ def _open(session: Session, purpose: Purpose) -> AbstractAsyncContextManager[Ope
     from teal.cli.wiring import opened
 
     return opened(session.asked, session.times, purpose, session.discreet)
-
-
-def _library() -> Library:
-    from teal.cli.library import the_library
-
-    return the_library()
 
 
 def _discretion() -> Discretion:
@@ -42,7 +32,7 @@ def _become(argv: Sequence[str], environment: dict[str, str]) -> None:
 
 @dataclass(slots=True)
 class Session:
-    """One invocation; tests put their own *open*, *library* and *become* in."""
+    """One invocation; tests put their own *opener* and *become* in."""
 
     asked: Asked = field(default_factory=Asked)
     times: Times = field(default_factory=Times)
@@ -50,15 +40,9 @@ class Session:
     quiet: bool = False
     shown: set[str] = field(default_factory=set)  # notes and warnings that a display has shown already
     opener: Open = _open
-    librarian: Callable[[], Library] = _library
     become: Callable[[Sequence[str], dict[str, str]], None] = _become
     discreet: Discretion = field(default_factory=_discretion)
 
     def open(self, purpose: Purpose) -> AbstractAsyncContextManager[Opened]:
         """Read the stack's files as far as *purpose* asks for it, and build its ports."""
         return self.opener(self, purpose)
-
-    @property
-    def library(self) -> Library:
-        """Return the library's commands."""
-        return self.librarian()

@@ -1,12 +1,20 @@
-"""A library whose commands return what the test says and remember how they were called."""
+"""A library whose commands return what the test says and remember how they were called.
+
+The commands of ``teal.run.commands`` are replaced while a stack is open, each by one with the same parameters: the
+command line can't call one in a way in which the real one can't be called.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, cast
+import inspect
+import pkgutil
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
 
-from teal.cli.library import Library
 from teal.cli.options import Opened, Purpose
 from teal.cli.session import Session
 from teal.core.model.side import Side
@@ -28,25 +36,46 @@ STACK = Stack(
 )
 
 
+def commands() -> Iterator[tuple[ModuleType, str, Callable[..., Any]]]:
+    """Yield the library's commands: module, name, function."""
+    import teal.run.commands as package
+
+    for found in pkgutil.iter_modules(package.__path__):
+        module = import_module(f"{package.__name__}.{found.name}")
+        for name, each in inspect.getmembers(module, inspect.isfunction):
+            own = each.__module__ == module.__name__ and not name.startswith("_")
+            if own and next(iter(inspect.signature(each).parameters), "") == "ports":
+                yield module, name, each
+
+
 class FakeLibrary:
-    """Every command is an attribute; *answers* says what it returns, raises, or does with its watch."""
+    """Stands in for every command; *answers* says what each returns, raises, or does with its watch."""
 
     def __init__(self, **answers: Any) -> None:
         self.answers = answers
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name.startswith("_"):
-            raise AttributeError(name)
+    @contextlib.contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Replace the real commands."""
+        with contextlib.ExitStack() as replaced:
+            for module, name, real in commands():
+                replaced.enter_context(patch.object(module, name, self._standing_in(name, real)))
+            yield
+
+    def _standing_in(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        signature = inspect.signature(real)
 
         async def command(ports: Ports, stack: Stack, *args: Any, **kwargs: Any) -> Any:
+            signature.bind(ports, stack, *args, **kwargs)
             return await self._give(name, args, kwargs)
 
-        def history(ports: Ports, limit: int) -> Any:
-            self.calls.append(("history", (limit,), {}))
-            return self.answers["history"]
+        def history(ports: Ports, *args: Any) -> Any:
+            signature.bind(ports, *args)
+            self.calls.append((name, args, {}))
+            return self.answers[name]
 
-        return history if name == "history" else command
+        return command if inspect.iscoroutinefunction(real) else history
 
     async def _give(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self.calls.append((name, args, kwargs))
@@ -72,13 +101,14 @@ class Became(list[tuple[list[str], dict[str, str]]]):
 
 def session(library: FakeLibrary | None = None, ports: Any = None, stack: Stack = STACK) -> Session:
     """Return a session on *stack* with a fake library."""
-    opened = Opened(ports, stack)
+    opened, fake = Opened(ports, stack), library or FakeLibrary()
 
     @contextlib.asynccontextmanager
     async def opener(_: Session, purpose: Purpose) -> AsyncIterator[Opened]:
-        yield opened
+        with fake.in_place():
+            yield opened
 
-    return Session(opener=opener, librarian=lambda: cast("Library", library or FakeLibrary()), become=Became())
+    return Session(opener=opener, become=Became())
 
 
 Act = Callable[[Watch], Any]

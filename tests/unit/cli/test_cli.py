@@ -426,7 +426,7 @@ def test_rollback_takes_a_release(capsys):
     library = FakeLibrary(rollback=DONE)
     assert run(["rollback", "5", "--keep"], session(library)) == 0
     assert library.calls[0][1][0] == 5
-    assert library.calls[0][2] == {"keep": True}
+    assert library.calls[0][2] == {"dry_run": False, "keep": True}
 
 
 def test_unchanged_is_done(capsys):
@@ -582,6 +582,14 @@ def test_help_imports_neither_asyncio_nor_the_engine():
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ended.stderr.strip() == "[]"
+
+
+def test_no_command_loads_what_it_will_do_before_the_stack_is_being_read():
+    script = "import sys, importlib; from teal.cli.group import ENTRIES;"
+    script += "[importlib.import_module(each.module) for each in ENTRIES.values()];"
+    script += "print([name for name in sys.modules if name.startswith(('teal.run.commands', 'teal.adapters'))])"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"
 
 
 def test_status_and_deploy_load_no_judge_before_there_is_sql():

@@ -210,6 +210,3 @@ def _logs_as_json(given: Sequence[tuple[Place, Words]]) -> int:
                 click.echo(json.dumps(found, ensure_ascii=False))
         status = max(status, abs(log.returncode))
     return status
-
-
-COMMANDS = {"exec": exec_, "run": run_, "compose": compose, "ps": ps, "logs": logs}

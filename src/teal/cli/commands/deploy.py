@@ -9,7 +9,7 @@ import click
 from teal.cli.group import Command
 from teal.cli.options import Purpose
 from teal.cli.results import answer, confirm, consent
-from teal.cli.runner import look, nobody, perform
+from teal.cli.runner import look, perform
 from teal.cli.session import Session
 from teal.cli.timeouts import TIMES, with_options
 from teal.core.model.stack import Strategy
@@ -17,7 +17,9 @@ from teal.errors import Refused
 from teal.run.api import DeployOptions
 
 if TYPE_CHECKING:
-    from teal.run.api import Outcome
+    from teal.core.model.stack import Stack
+    from teal.run.api import Cleaned, Outcome
+    from teal.run.context import Ports, Watch
 
 _BUILDS = (
     click.option("--pull", "build", flag_value="pull", help="Pull images that are not built; build the others."),
@@ -65,13 +67,12 @@ def plan(session: Session, /, *, build: str | None, **choices: Any) -> None:
 def _deploy(session: Session, options: DeployOptions) -> None:
     from teal.cli.show.deploy import outcome
 
-    if options.dry_run:
-        result = look(
-            session, Purpose.JUDGE, lambda library, ports, stack: library.deploy(ports, stack, options, nobody)
-        )
-    else:
-        result = perform(session, lambda library, ports, stack, watch: library.deploy(ports, stack, options, watch))
-    answer(session, result, outcome)
+    async def run(ports: Ports, stack: Stack, watch: Watch) -> Outcome:
+        from teal.run.commands.deploy import deploy
+
+        return await deploy(ports, stack, options, watch)
+
+    answer(session, look(session, Purpose.JUDGE, run) if options.dry_run else perform(session, run), outcome)
 
 
 @click.command(cls=Command, example="teal rollback\nteal rollback 12")
@@ -82,18 +83,12 @@ def rollback(session: Session, /, *, release: int | None, dry_run: bool, keep: b
     """Bring the previous release, or an older kept RELEASE, back with its own images and configuration."""
     from teal.cli.show.deploy import outcome
 
-    if dry_run:
-        result = look(
-            session,
-            Purpose.LOOK,
-            lambda library, ports, stack: library.rollback(ports, stack, release, nobody, dry_run=True, keep=keep),
-        )
-    else:
-        result = perform(
-            session,
-            lambda library, ports, stack, watch: library.rollback(ports, stack, release, watch, keep=keep),
-            Purpose.RETURN,
-        )
+    async def run(ports: Ports, stack: Stack, watch: Watch) -> Outcome:
+        from teal.run.commands.deploy import rollback
+
+        return await rollback(ports, stack, release, watch, dry_run=dry_run, keep=keep)
+
+    result = look(session, Purpose.LOOK, run) if dry_run else perform(session, run, Purpose.RETURN)
     answer(session, result, outcome)
 
 
@@ -118,16 +113,25 @@ def leave(session: Session, /, *, dry_run: bool, yes: bool) -> None:
             click.echo(differing(would.differs), err=True)
             consent(session, "Leave all the same?", refusal=f"`leave` would change {'; '.join(would.differs)}")
             agreed = True
-    result = perform(session, lambda library, ports, stack, watch: library.leave(ports, stack, watch, agreed=agreed))
-    answer(session, result, outcome)
+
+    async def run(ports: Ports, stack: Stack, watch: Watch) -> Outcome:
+        from teal.run.commands.deploy import leave
+
+        return await leave(ports, stack, watch, agreed=agreed)
+
+    answer(session, perform(session, run), outcome)
 
 
 def _would_leave(session: Session, *, dry_run: bool) -> Outcome | None:
     """Return what a leave would do; None where that shows only after an interrupted command has been put right."""
+
+    async def run(ports: Ports, stack: Stack, watch: Watch) -> Outcome:
+        from teal.run.commands.deploy import leave
+
+        return await leave(ports, stack, watch, dry_run=True)
+
     try:
-        return look(
-            session, Purpose.JUDGE, lambda library, ports, stack: library.leave(ports, stack, nobody, dry_run=True)
-        )
+        return look(session, Purpose.JUDGE, run)
     except Refused:
         if dry_run:
             raise
@@ -145,25 +149,22 @@ def cleanup(session: Session, /, *, dry_run: bool, yes: bool) -> None:
     """
     from teal.cli.show.deploy import cleaned
 
+    async def would_go(ports: Ports, stack: Stack, watch: Watch) -> Cleaned:
+        from teal.run.commands.cleanup import cleanup
+
+        return await cleanup(ports, stack, watch, dry_run=True)
+
+    async def run(ports: Ports, stack: Stack, watch: Watch) -> Cleaned:
+        from teal.run.commands.cleanup import cleanup
+
+        return await cleanup(ports, stack, watch, dry_run=False)
+
     if dry_run or not (yes or session.json):
-        would = look(
-            session, Purpose.LOOK, lambda library, ports, stack: library.cleanup(ports, stack, nobody, dry_run=True)
-        )
+        would = look(session, Purpose.LOOK, would_go)
         if dry_run:
             answer(session, would, cleaned)
             return
         if would.containers or would.releases or would.networks:
             click.echo(cleaned(would), err=session.quiet)
             confirm("Remove them?")
-    answer(
-        session,
-        perform(
-            session,
-            lambda library, ports, stack, watch: library.cleanup(ports, stack, watch, dry_run=False),
-            Purpose.RETURN,
-        ),
-        cleaned,
-    )
-
-
-COMMANDS = {"deploy": deploy, "plan": plan, "rollback": rollback, "leave": leave, "cleanup": cleanup}
+    answer(session, perform(session, run, Purpose.RETURN), cleaned)

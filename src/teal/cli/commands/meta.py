@@ -135,6 +135,3 @@ def _program() -> Path:
         if candidate and os.access(candidate, os.X_OK):
             return Path(candidate).resolve()
     raise Refused("this Teal was not started as an installed program", hint="install it with pip, pipx or uv first")
-
-
-COMMANDS = {"version": version, "help": help_, "schema": schema, "snippet": snippet, "plugin": plugin}

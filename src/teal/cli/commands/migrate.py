@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,7 +19,7 @@ from teal.cli.group import HELP, Command
 from teal.cli.options import Purpose
 from teal.cli.output import interactive
 from teal.cli.results import answer, consent
-from teal.cli.runner import look, nobody, perform
+from teal.cli.runner import look, perform
 from teal.cli.session import Session
 from teal.cli.show.migrate import planned
 from teal.cli.timeouts import TIMES, with_options
@@ -29,9 +28,9 @@ from teal.errors import ConfigError, Usage
 from teal.run.api import ContractOptions, DeployOptions
 
 if TYPE_CHECKING:
-    from teal.cli.library import Library
+    from teal.cli.runner import Action
     from teal.core.model.stack import Images, Stack
-    from teal.run.api import Contracted, Migrated, Outcome
+    from teal.run.api import Contracted, MigrateChecked, Migrated, MigrateStatus, Outcome
     from teal.run.context import Ports, Watch
 
 
@@ -59,28 +58,23 @@ def contract(
 
     options = ContractOptions(dry_run=True, soft=soft, give_up=give_up, trusted=frozenset(trust))
     if dry_run or not yes:
-        seen = _seen(session, name, options)
+        seen = look(session, Purpose.CHANGE, _contract(name, options))
         if dry_run:
             answer(session, seen, contracted)
             return
         click.echo(contracted(seen), err=True)
         options, name = replace(options, give_up=_gives_up(seen, asked=give_up)), seen.contract
         consent(session, f"Run {name}?", refusal=f"{name} takes something from the schema for good", default=False)
-    answer(session, _run(session, name, replace(options, dry_run=False, confirmed=True)), contracted)
+    answer(session, perform(session, _contract(name, replace(options, dry_run=False, confirmed=True))), contracted)
 
 
-def _seen(session: Session, name: str, options: ContractOptions) -> Contracted:
-    async def action(library: Library, ports: Ports, stack: Stack) -> Contracted:
-        return await library.migrate_contract(ports, stack, name, options, nobody)
+def _contract(name: str, options: ContractOptions) -> Action[Contracted]:
+    async def run(ports: Ports, stack: Stack, watch: Watch) -> Contracted:
+        from teal.run.commands.migrate import migrate_contract
 
-    return look(session, Purpose.CHANGE, action)
+        return await migrate_contract(ports, stack, name, options, watch)
 
-
-def _run(session: Session, name: str, options: ContractOptions) -> Contracted:
-    async def action(library: Library, ports: Ports, stack: Stack, watch: Watch) -> Contracted:
-        return await library.migrate_contract(ports, stack, name, options, watch)
-
-    return perform(session, action)
+    return run
 
 
 def _gives_up(seen: Contracted, *, asked: bool) -> bool:
@@ -98,11 +92,12 @@ def undo(session: Session, /, *, name: str) -> None:
     """Bring back what `contract --soft` of NAME took away; the rollback floor falls to where it was."""
     from teal.cli.show.migrate import contracted
 
-    answer(
-        session,
-        perform(session, lambda library, ports, stack, watch: library.migrate_undo(ports, stack, name, watch)),
-        contracted,
-    )
+    async def run(ports: Ports, stack: Stack, watch: Watch) -> Contracted:
+        from teal.run.commands.migrate import migrate_undo
+
+        return await migrate_undo(ports, stack, name, watch)
+
+    answer(session, perform(session, run), contracted)
 
 
 @click.command(cls=Command, example="teal migrate window\nteal migrate window --maintenance")
@@ -133,13 +128,12 @@ def window(session: Session, /, *, maintenance: bool, build: Images | None, dry_
 
 
 def _deploy(session: Session, options: DeployOptions) -> Outcome:
-    async def judge(library: Library, ports: Ports, stack: Stack) -> Outcome:
-        return await library.deploy(ports, stack, options, nobody)
+    async def run(ports: Ports, stack: Stack, watch: Watch) -> Outcome:
+        from teal.run.commands.deploy import deploy
 
-    async def change(library: Library, ports: Ports, stack: Stack, watch: Watch) -> Outcome:
-        return await library.deploy(ports, stack, options, watch)
+        return await deploy(ports, stack, options, watch)
 
-    return look(session, Purpose.JUDGE, judge) if options.dry_run else perform(session, change)
+    return look(session, Purpose.JUDGE, run) if options.dry_run else perform(session, run)
 
 
 _NUMBER = re.compile(r"(\d{4,})_.*\.sql")
@@ -213,7 +207,12 @@ def status(session: Session, /, *, exit_code: bool) -> int:
     """Say which files or revisions are pending, which changes are open and what their gate waits for."""
     from teal.cli.show.migrate import status as show
 
-    result = look(session, Purpose.JUDGE, lambda library, ports, stack: library.migrate_status(ports, stack, nobody))
+    async def run(ports: Ports, stack: Stack, watch: Watch) -> MigrateStatus:
+        from teal.run.commands.migrate import migrate_status
+
+        return await migrate_status(ports, stack, watch)
+
+    result = look(session, Purpose.JUDGE, run)
     answer(session, result, lambda found: show(found, now=time.time()))
     return result.status if exit_code else int(result.state == "broken")
 
@@ -228,7 +227,12 @@ def check(session: Session, /) -> int:
     """
     from teal.cli.show.migrate import checked
 
-    result = look(session, Purpose.JUDGE, lambda library, ports, stack: library.migrate_check(ports, stack, nobody))
+    async def run(ports: Ports, stack: Stack, watch: Watch) -> MigrateChecked:
+        from teal.run.commands.migrate import migrate_check
+
+        return await migrate_check(ports, stack, watch)
+
+    result = look(session, Purpose.JUDGE, run)
     answer(session, result, checked)
     return 0 if result.safe else 1
 
@@ -241,7 +245,13 @@ def expand(session: Session, /, *, dry_run: bool) -> None:
 
     A deploy does the same; this is for whoever wants to migrate first and deploy later.
     """
-    _alone(session, lambda library: library.migrate_expand, dry_run=dry_run)
+
+    async def run(ports: Ports, stack: Stack, watch: Watch) -> Migrated:
+        from teal.run.commands.migrate import migrate_expand
+
+        return await migrate_expand(ports, stack, watch, dry_run=dry_run)
+
+    _alone(session, run, dry_run=dry_run)
 
 
 @migrate.command("backfill", cls=Command, example="teal migrate backfill")
@@ -249,29 +259,20 @@ def expand(session: Session, /, *, dry_run: bool) -> None:
 @click.pass_obj
 def backfill(session: Session, /, *, dry_run: bool) -> None:
     """Fill rows in batches beside the traffic; one that was interrupted goes on where it was."""
-    _alone(session, lambda library: library.migrate_backfill, dry_run=dry_run)
+
+    async def run(ports: Ports, stack: Stack, watch: Watch) -> Migrated:
+        from teal.run.commands.migrate import migrate_backfill
+
+        return await migrate_backfill(ports, stack, watch, dry_run=dry_run)
+
+    _alone(session, run, dry_run=dry_run)
 
 
-class _Phase(Protocol):
-    """A command of the library that runs one phase alone."""
-
-    def __call__(self, ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False) -> Awaitable[Migrated]: ...
-
-
-def _alone(session: Session, phase: Callable[[Library], _Phase], *, dry_run: bool) -> None:
+def _alone(session: Session, phase: Action[Migrated], *, dry_run: bool) -> None:
     from teal.cli.show.migrate import migrated
 
-    if dry_run:
-        result = look(
-            session,
-            Purpose.JUDGE,
-            lambda library, ports, stack: phase(library)(ports, stack, nobody, dry_run=True),
-        )
-    else:
-        result = perform(session, lambda library, ports, stack, watch: phase(library)(ports, stack, watch))
-    answer(session, result, migrated)
+    answer(session, look(session, Purpose.JUDGE, phase) if dry_run else perform(session, phase), migrated)
 
 
 for each in (contract, undo, window, plan):
     migrate.add_command(each)
-COMMANDS = {"migrate": migrate}

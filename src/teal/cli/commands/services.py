@@ -21,9 +21,8 @@ from teal.errors import Failed
 
 if TYPE_CHECKING:
     from teal.cli.commands.compose import Places
-    from teal.cli.library import Library
     from teal.core.model.stack import Stack
-    from teal.run.api import ByHand, UpPlan
+    from teal.run.api import ByHand, Gap, Upped, UpPlan
     from teal.run.context import Ports, Watch
 
 _YES = click.option("-y", "--yes", is_flag=True, help="Don't ask, and accept that users may be cut off.")
@@ -44,18 +43,32 @@ def up(session: Session, /, *, services: tuple[str, ...], yes: bool) -> None:
     from teal.cli.show.deploy import upped
 
     built = not yes and _prepare(session, services)
-    result = perform(
-        session, lambda library, ports, stack, watch: library.up(ports, stack, services, watch, built=built)
-    )
-    answer(session, result, upped)
+
+    async def run(ports: Ports, stack: Stack, watch: Watch) -> Upped:
+        from teal.run.commands.services import up
+
+        return await up(ports, stack, services, watch, built=built)
+
+    answer(session, perform(session, run), upped)
 
 
 def _prepare(session: Session, services: tuple[str, ...]) -> bool:
     """Build what has a build, and ask a person before running services restart; tell whether anything was built."""
-    due = look(session, Purpose.JUDGE, lambda library, ports, stack: library.plan_up(ports, stack, services))
+
+    async def plan(ports: Ports, stack: Stack, _: Watch) -> UpPlan:
+        from teal.run.commands.services import plan_up
+
+        return await plan_up(ports, stack, services)
+
+    async def build(ports: Ports, stack: Stack, watch: Watch) -> None:
+        from teal.run.commands.services import build_shared
+
+        await build_shared(ports, stack, services, watch)
+
+    due = look(session, Purpose.JUDGE, plan)
     if due.build:
-        perform(session, lambda library, ports, stack, watch: library.build_shared(ports, stack, services, watch))
-        due = look(session, Purpose.JUDGE, lambda library, ports, stack: library.plan_up(ports, stack, services))
+        perform(session, build)
+        due = look(session, Purpose.JUDGE, plan)
     if due.restart:
         _ask_before_restart(session, due)
     return bool(due.build)
@@ -116,12 +129,13 @@ def _by_hand(
     if mine:
         side, names = found.side, mine[0]
 
-        async def action(library: Library, ports: Ports, stack: Stack, watch: Watch) -> ByHand:
-            command = library.restart if word == "restart" else library.stop
+        async def run(ports: Ports, stack: Stack, watch: Watch) -> ByHand:
+            from teal.run.commands.services import restart, stop
+
+            command = restart if word == "restart" else stop
             return await command(ports, stack, side, names, watch, cut=cut)
 
-        result = perform(session, action)
-        answer(session, result, _say)
+        answer(session, perform(session, run), _say)
     return 0
 
 
@@ -129,7 +143,12 @@ def _restart_proxy(session: Session, found: Places, *, cut: bool) -> None:
     """Restart the proxy through Compose, as its owner would, and let nobody wait for what never ends."""
     from teal.cli.show.deploy import gap
 
-    known = look(session, Purpose.LOOK, lambda library, ports, stack: library.plan_restart(ports, stack, cut=cut))
+    async def plan(ports: Ports, stack: Stack, _: Watch) -> Gap | None:
+        from teal.run.commands.services import plan_restart
+
+        return await plan_restart(ports, stack, cut=cut)
+
+    known = look(session, Purpose.LOOK, plan)
     if known is not None and not session.json:
         click.echo(gap(known), err=True)
     short = ("--timeout", f"{known.stop:.0f}") if known is not None and not known.own else ()
@@ -152,7 +171,13 @@ def down(session: Session, /, *, volumes: bool, yes: bool) -> None:
     if not yes:
         _ask_before_down(session, volumes=volumes)
     plain = places(session, None).plain
-    result = perform(session, lambda library, ports, stack, watch: library.down(ports, stack, watch))
+
+    async def run(ports: Ports, stack: Stack, watch: Watch) -> ByHand:
+        from teal.run.commands.services import down
+
+        return await down(ports, stack, watch)
+
+    result = perform(session, run)
     words = Words(("down", *(["--volumes"] if volumes else [])))
     _compose(session, plain.argv(words), environment(plain))
     answer(session, result, _say)
@@ -171,6 +196,3 @@ def _compose(session: Session, argv: list[str], environment: dict[str, str]) -> 
     ended = subprocess.run(argv, env=known, stdout=sys.__stderr__, stderr=None, check=False)
     if ended.returncode:
         raise Failed(f"{' '.join(argv[:2])} ended with status {ended.returncode}", hint="its own words are above")
-
-
-COMMANDS = {"up": up, "restart": restart, "stop": stop, "down": down}

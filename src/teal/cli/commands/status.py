@@ -14,17 +14,22 @@ from teal.cli.runner import look
 from teal.cli.session import Session
 
 if TYPE_CHECKING:
-    from teal.cli.library import Library
     from teal.core.model.stack import Stack
-    from teal.run.api import History
-    from teal.run.context import Ports
+    from teal.run.api import Checked, History, Status
+    from teal.run.context import Ports, Watch
 
 
 @click.command(cls=Command, example="teal status --json")
 @click.pass_obj
 def status(session: Session, /) -> None:
     """Say what the engine and the proxy show now: colors, releases, services, the lock, the way back."""
-    result = look(session, Purpose.LOOK, lambda library, ports, stack: library.status(ports, stack))
+
+    async def run(ports: Ports, stack: Stack, _: Watch) -> Status:
+        from teal.run.commands.status import status
+
+        return await status(ports, stack)
+
+    result = look(session, Purpose.LOOK, run)
     from teal.cli.show.status import status as show
 
     answer(session, result, lambda found: show(found, now=time.time()))
@@ -37,12 +42,13 @@ def history(session: Session, /, *, limit: int) -> None:
     """List what has changed this stack: outcome and duration, the latest first."""
     from teal.cli.show.status import history as show
 
-    async def rows(library: Library, ports: Ports, _: Stack) -> History:
+    async def run(ports: Ports, _: Stack, __: Watch) -> History:
         from teal.run.api import History
+        from teal.run.commands.status import history
 
-        return History(library.history(ports, limit))
+        return History(history(ports, limit))
 
-    answer(session, look(session, Purpose.LOOK, rows), show)
+    answer(session, look(session, Purpose.LOOK, run), show)
 
 
 @click.command(cls=Command, example="teal check")
@@ -51,9 +57,11 @@ def check(session: Session, /) -> int:
     """Judge configuration and machine without changing anything; exit status 1 where a deploy would be refused."""
     from teal.cli.show.status import check as show
 
-    result = look(session, Purpose.JUDGE, lambda library, ports, stack: library.check(ports, stack))
+    async def run(ports: Ports, stack: Stack, _: Watch) -> Checked:
+        from teal.run.commands.check import check
+
+        return await check(ports, stack)
+
+    result = look(session, Purpose.JUDGE, run)
     answer(session, result, show)
     return 0 if result.ready else 1
-
-
-COMMANDS = {"status": status, "history": history, "check": check}

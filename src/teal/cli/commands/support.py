@@ -9,7 +9,7 @@ import platform
 import subprocess
 import tarfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,21 +20,19 @@ from teal.cli.errors import explain
 from teal.cli.group import Command
 from teal.cli.options import Purpose
 from teal.cli.redaction import tame
-from teal.cli.runner import look, nobody
+from teal.cli.runner import look
 from teal.cli.session import Session
 from teal.errors import Refused
 
 if TYPE_CHECKING:
-    from teal.cli.library import Library
+    from teal.cli.runner import Action
     from teal.core.model.stack import Stack
-    from teal.run.context import Ports
+    from teal.run.context import Ports, Watch
 
 _PATIENCE = 10.0  # seconds for a version
 _MACHINE = "storage {{.Driver}}, cgroup v{{.CgroupVersion}}, live-restore {{.LiveRestoreEnabled}}, {{.OperatingSystem}}"
 _VERSIONS = (("docker", "version"), ("docker", "compose", "version"), ("docker", "info", "--format", _MACHINE))
 _RUNS = 20
-
-Part = tuple[str, Purpose, Callable[["Library", "Ports", "Stack"], Awaitable[object]]]
 
 
 @click.command(cls=Command, example="teal support\nteal support --output /tmp/teal.tar.gz")
@@ -78,18 +76,33 @@ def _seen(session: Session) -> Iterator[tuple[str, str]]:
             yield name, "\n".join((shown.message, shown.hint, shown.detail))
 
 
-def _parts() -> tuple[Part, ...]:
-    from teal.run.api import DeployOptions
+def _parts() -> tuple[tuple[str, Purpose, Action[object]], ...]:
+    async def now(ports: Ports, stack: Stack, _: Watch) -> object:
+        from teal.run.commands.status import status
 
-    async def history(library: Library, ports: Ports, _: Stack) -> object:
-        return library.history(ports, _RUNS)
+        return await status(ports, stack)
 
-    dry = DeployOptions(dry_run=True)
+    async def past(ports: Ports, _: Stack, __: Watch) -> object:
+        from teal.run.commands.status import history
+
+        return history(ports, _RUNS)
+
+    async def verdict(ports: Ports, stack: Stack, _: Watch) -> object:
+        from teal.run.commands.check import check
+
+        return await check(ports, stack)
+
+    async def planned(ports: Ports, stack: Stack, watch: Watch) -> object:
+        from teal.run.api import DeployOptions
+        from teal.run.commands.deploy import deploy
+
+        return await deploy(ports, stack, DeployOptions(dry_run=True), watch)
+
     return (
-        ("status.json", Purpose.LOOK, lambda library, ports, stack: library.status(ports, stack)),
-        ("history.json", Purpose.LOOK, history),
-        ("check.json", Purpose.JUDGE, lambda library, ports, stack: library.check(ports, stack)),
-        ("plan.json", Purpose.JUDGE, lambda library, ports, stack: library.deploy(ports, stack, dry, nobody)),
+        ("status.json", Purpose.LOOK, now),
+        ("history.json", Purpose.LOOK, past),
+        ("check.json", Purpose.JUDGE, verdict),
+        ("plan.json", Purpose.JUDGE, planned),
     )
 
 
@@ -105,6 +118,3 @@ def _write(path: Path, parts: dict[str, str]) -> None:
             entry = tarfile.TarInfo(f"{path.name.removesuffix('.tar.gz')}/{name}")
             entry.size, entry.mode, entry.mtime = len(content), 0o600, int(time.time())
             bundle.addfile(entry, io.BytesIO(content))
-
-
-COMMANDS = {"support": support}

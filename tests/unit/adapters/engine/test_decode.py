@@ -149,6 +149,6 @@ def test_a_broken_docker_configuration_is_said(tmp_path):
 
 
 def test_nothing_imports_a_whole_http_library():
-    code = "import sys, teal.adapters.engine, teal.adapters.caddy.proxy, teal.run.library;"
+    code = "import sys, teal.adapters.engine, teal.adapters.caddy.proxy, teal.run.commands.deploy;"
     code += "sys.exit(bool({'httpx', 'aiohttp', 'urllib.request', 'http.client'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

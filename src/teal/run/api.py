@@ -100,7 +100,7 @@ class Migrated:
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """One service as the engine shows it now; with several replicas the one that fares worst."""
+    """One service as the engine shows it now; of several replicas the one in the worst state."""
 
     container: str
     image: str

@@ -260,7 +260,7 @@ def test_in_a_pipe_a_deploy_is_lines_with_times_and_ends_in_a_summary(capsys):
         "  green/web healthy",
         "  start took 9.8 s",
         "switch all routes to green, release 8",
-        "  drain: so already",
+        "  drain: already done",
         "  1 request and 2 WebSockets in flight on blue",
         "warning: memory is short",
     ]
@@ -433,7 +433,7 @@ def test_unchanged_is_done(capsys):
     same = Outcome("deploy", "tale", "unchanged", 7, 7, Side.BLUE, Side.GREEN, healed="release 8 was undone")
     assert run(["deploy"], session(FakeLibrary(deploy=same))) == 0
     assert capsys.readouterr().out == (
-        "put right first: release 8 was undone\n"
+        "first repaired: release 8 was undone\n"
         "tale: nothing changed since release 7 (`teal deploy --force` deploys anyway)\n"
     )
 

@@ -127,7 +127,7 @@ def _way_back(result: Outcome) -> str:
 
 
 def _healed(healed: str) -> tuple[str, ...]:
-    return (f"put right first: {healed}",) if healed else ()
+    return (f"first repaired: {healed}",) if healed else ()
 
 
 def _notes(notes: Sequence[str]) -> tuple[str, ...]:

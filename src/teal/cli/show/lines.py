@@ -86,7 +86,7 @@ def plain(event: Event) -> str:
 
 def _ended(name: str, took: float, *, passed: bool) -> str:
     if passed:
-        return f"  {name}: so already"
+        return f"  {name}: already done"
     return f"  {name} took {seconds(took)}" if took >= _WORTH_SAYING else ""
 
 

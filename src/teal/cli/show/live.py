@@ -83,7 +83,7 @@ class Picture:
         self.tail.clear()
         at = f"{self.clock() - self.start:6.1f}s "
         mark = Text("✓ ", style="bright_black" if passed else "green")
-        how = " (so already)" if passed else f"  {seconds(took)}"
+        how = " (already done)" if passed else f"  {seconds(took)}"
         words = Text(say(step), style="bold" if isinstance(step, Switch) else "")
         self.ended.append(Text.assemble((at, "bright_black"), mark, words, (how, "bright_black")))
 

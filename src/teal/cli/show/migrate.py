@@ -89,7 +89,7 @@ def migrated(result: Migrated) -> str:
     said = {"done": "done", "unchanged": "nothing was due"}[result.outcome]
     head = paint(f"✓ migrate {result.command} {result.project}: {said}", "green", bold=True)
     took = "  ".join(f"{name} {seconds(each)}" for name, each in result.phases.items() if each >= 0.05)
-    healed = [f"put right first: {result.healed}"] if result.healed else []
+    healed = [f"first repaired: {result.healed}"] if result.healed else []
     notes = [paint(f"  note: {note}", "yellow") for note in result.notes]
     return "\n".join([*healed, head, *([f"  {took}"] if took else []), *notes])
 
@@ -131,7 +131,7 @@ def _mark(condition: Condition) -> str:
 
 def _healed(result: Contracted) -> Iterator[str]:
     if result.healed:
-        yield f"put right first: {result.healed}"
+        yield f"first repaired: {result.healed}"
 
 
 def _notes(result: Contracted) -> Iterator[str]:

@@ -40,7 +40,7 @@ def stamp(when: float | None) -> str:
 
 def goes(removes: Sequence[str]) -> str:
     """Return what a contract will remove, in brackets."""
-    return f" ({', '.join(removes)} goes)" if removes else ""
+    return f" (removes {', '.join(removes)})" if removes else ""
 
 
 def paint(text: str, color: str = "", *, bold: bool = False, dim: bool = False) -> str:

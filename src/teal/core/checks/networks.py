@@ -105,7 +105,7 @@ def _calls(name: str, stack: Stack) -> Iterator[Problem]:
     for each in stack.rotating:
         if calls(caller, names_of(each.name, model.get(each.name, {}))):
             remedy = f"let {name} call it through the proxy, or make {name} rotate too"
-            yield warning(name, f"{name} is shared and calls {each.name}, a name that no color has for it", remedy)
+            yield warning(name, f"{name} is shared and calls {each.name}, which has that name in no color", remedy)
         elif each.name in mapping(caller.get("depends_on")):
             message = f"{name} is shared and waits for {each.name}, which rotates: Teal starts {name} without waiting"
             yield warning(name, message, f"drop {each.name} from the depends_on of {name}")
@@ -121,5 +121,8 @@ def names_decide(stack: Stack, engine: tuple[int, int]) -> Iterator[Problem]:
         private = max((private_name(stack, side, key) for key in own), default="")
         for key in sorted(meeting(stack, side) & set(own)):
             if name_of(model, key) < private:
-                message = f"the network {name_of(model, key)} sorts before {private}, and this engine goes by that"
+                message = (
+                    f"Docker before 28 resolves names by the order of the networks' names: {name_of(model, key)} sorts"
+                    f" before {private}, so that the other color would answer"
+                )
                 yield error("", message, "install Docker Engine 28 or later, or give the network another name")

@@ -189,7 +189,7 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The knobs, in seconds and counts."""
+    """What the owner may set, with its defaults: times in seconds, numbers of releases."""
 
     health_timeout: float = 180.0
     health_asked: bool = False  # somebody has asked for that much patience: a service is given all of it

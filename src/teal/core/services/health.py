@@ -176,8 +176,8 @@ def _hopeless(service: Service, container: Container, now: float) -> str:
     if container.running and container.health == "unhealthy" and service.health.kind == "engine":
         return f"is unhealthy: its healthcheck used up all its retries{_at_last(container)}"
     if _waited(service, container, now):
-        seconds = f"{service.patience:.0f} s, in which its healthcheck's own retries would have ended"
-        return f"was never healthy in {seconds}{_at_last(container)}"
+        within = f"{service.patience:.0f} s (its start_period and retries)"
+        return f"did not become healthy within {within}{_at_last(container)}"
     return ""
 
 

@@ -38,7 +38,7 @@ def _cleaned(
     gone = removal(plan, observed, stack)
     said = tuple(say(step) for step in plan.steps)
     notes = tuple(
-        f"contract {name} waits for no older release any more: `teal migrate contract {name}`"
+        f"contract {name} can be run now, since no older release is kept: `teal migrate contract {name}`"
         for name in freed(observed, frozenset(gone.releases))
     )
     notes = (*staying(observed, stack), *notes)

@@ -45,7 +45,7 @@ async def judge(scene: Scene, release: int, phases: Collection[Phase] = NOW, onl
     hurting = [each for each in found.of(*phases) if each.script.startswith((only, "sql."))]
     if hurting:
         raise Refused(
-            f"the schema changes of this release would hurt: {said(hurting[0])}",
+            f"unsafe schema change: {said(hurting[0])}",
             hint=f"{hurting[0].remedy}; `teal migrate check` shows all; nothing was run",
             detail="\n".join(said(each) for each in hurting[1:]),
         )

@@ -107,7 +107,7 @@ def test_ended_steps_and_warnings_move_up(picture, clock):
     picture.take(Said("warning", "memory is short"))
     assert [line.plain for line in picture.ended] == [
         "   2.0s ✓ switch all routes to green, release 8  0.0 s",
-        "   2.0s ✓ build web (so already)",
+        "   2.0s ✓ build web (already done)",
         "warning: memory is short",
     ]
 

@@ -260,7 +260,7 @@ def test_what_only_sounds_like_a_migration_is_none(more: Tree) -> None:
 
 def test_a_shared_service_that_calls_a_rotating_one_is_told_that_the_name_is_gone() -> None:
     watch = {"image": "grafana/grafana", "environment": {"TARGET": "http://web:3000/metrics"}}
-    message = "watch is shared and calls web, a name that no color has for it"
+    message = "watch is shared and calls web, which has that name in no color"
     assert said(stack_of({**SOUND, "watch": watch})) == [("warning", message)]
 
 

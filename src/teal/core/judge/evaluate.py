@@ -17,14 +17,18 @@ from teal.core.judge.rule import RULES, Rule
 from teal.core.judge.rules import columns, constraints, data, hypertables, phase, sync, transactions, unknown  # noqa: F401  each registers its rules
 from teal.core.judge.rules.transactions import BOOKKEEPING
 from teal.core.judge.values import Catalog, Finding, Lint, Script
+from teal.core.model.migrations import Phase
+
+_PHASES = (Phase.EXPAND, Phase.BACKFILL, Phase.CONTRACT, Phase.WINDOW)
 
 
 def judge(scripts: Sequence[Script], catalog: Catalog, lint: Lint) -> tuple[Finding, ...]:
     """Return what would hurt, by script and line; empty: all scripts are safe in their phases.
 
-    *scripts* are in the order in which they are run; give all of a change's, for what one does may need another.
+    Give all scripts that are due, for what one does may need another. Within a phase they are in the order in which
+    they are run; the phases themselves come one after the other, wherever the scripts were read.
     """
-    known = Known(read(scripts), catalog, lint)
+    known = Known(read(in_order(scripts)), catalog, lint)
     found = {
         (finding.script, finding.line, finding.rule): finding
         for action in known.actions
@@ -32,6 +36,11 @@ def judge(scripts: Sequence[Script], catalog: Catalog, lint: Lint) -> tuple[Find
         if rule.name not in lint.off and (finding := _finding(rule, action, known)) is not None
     }
     return tuple(found.values())
+
+
+def in_order(scripts: Sequence[Script]) -> list[Script]:
+    """Return *scripts* as a deploy and its contracts carry them out: all expands, then all backfills, and so on."""
+    return sorted(scripts, key=lambda script: _PHASES.index(script.phase))
 
 
 def _finding(rule: Rule, action: Action, known: Known) -> Finding | None:

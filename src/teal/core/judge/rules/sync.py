@@ -6,7 +6,7 @@ from teal.core.judge.actions import Action
 from teal.core.judge.context import BEFORE, MAKES_TABLE, Known, Sync, assigned_columns
 from teal.core.judge.functions import unlisted
 from teal.core.judge.rule import BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, WINDOW, Nature, rule
-from teal.core.migrations.sql import column_names, inside, joined, kind_of, parse, table_of, words
+from teal.core.migrations.sql import column_names, find, inside, joined, kind_of, parse, table_of, words
 from teal.core.model.migrations import Phase
 
 _PHASE, _LOSS, _UNKNOWN = Nature.PHASE, Nature.LOSS, Nature.UNKNOWN
@@ -33,10 +33,26 @@ def backfill_before_trigger(action: Action, known: Known) -> bool | str:
     for column, expression in assigned_columns(action.node).items():
         added = any(one.order < action.order for one in known.of("AT_AddColumn", table=action.table, name=column))
         derived = column_names(expression) - {column}
+        if not added:  # with an earlier deploy, then: filled where it is empty, from columns that may change
+            derived = _filled_from(action, column, known)
+            added = bool(derived)
         filled = any(s.order < action.order and column in s.routine.assigned for s in known.syncs(action.table))
         if added and derived and not filled:
             return f"{action.table}.{column}"
     return False
+
+
+def _filled_from(action: Action, column: str, known: Known) -> set[str]:
+    """Return what a backfill copies into *column* of the database where that is NULL; nothing where it is no copy."""
+    there = known.column(action.table, column)
+    named = column_names(assigned_columns(action.node)[column])
+    empty = any(
+        test.get("nulltesttype") == "IS_NULL" and column in column_names(test.get("arg", {}))
+        for test in find(action.node.get("whereClause", {}), "NullTest")
+    )
+    if there is None or column in named or not empty:
+        return set()
+    return (named & set(known.catalog.columns.get(action.table, {}))) - known.keys(action.table)
 
 
 @rule(

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from teal import config
+from teal.config import teal_yml
 from teal.core.migrations.draft import Series
 from teal.run.api import (
     ByHand,
@@ -47,7 +47,7 @@ _RESULTS: dict[str, tuple[Any, str]] = {
 def schemas() -> dict[str, dict[str, Any]]:
     """Return every schema by its name."""
     made = {name: _of(kind, title) for name, (kind, title) in _RESULTS.items()}
-    return {**made, "event": _event(), "error": _error(), "teal.yml": config.schema()}
+    return {**made, "event": _event(), "error": _error(), "teal.yml": teal_yml.schema()}
 
 
 def _of(kind: Any, title: str) -> dict[str, Any]:

@@ -16,10 +16,11 @@ from typing import Self
 import msgspec
 
 from proof.managed import Managed, ProofFailed
-from teal.cli.options import Asked, Purpose, Times
+from teal.cli.options import Purpose
 from teal.cli.redaction import Discretion
 from teal.cli.runner import nobody
 from teal.cli.wiring import opened
+from teal.config.options import Options, Overrides
 from teal.run.api import DeployOptions
 from teal.run.commands.deploy import deploy
 from teal.run.commands.status import history, status
@@ -72,7 +73,7 @@ class Library:
 
 async def once(word: str) -> None:
     """Open the stack, look at it, deploy it if *word* says so, and close it."""
-    async with opened(Asked(), Times(), Purpose.CHANGE, Discretion(os.environ)) as found:
+    async with opened(Options(), Overrides(), Purpose.CHANGE, Discretion(os.environ)) as found:
         if word == "deploy":
             await deploy(found.ports, found.stack, DeployOptions(force=True, build="none"), nobody)
         await status(found.ports, found.stack)

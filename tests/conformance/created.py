@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from teal.adapters.state.releases import ReleaseFolders
-from teal.config import Options, load
+from teal.config.load import load
+from teal.config.options import Options
 from teal.core.model.release import Making, Release
 from teal.core.model.side import Side
 from teal.core.rendering.project import render_both, render_once

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from teal.config import Options, find, load
 from teal.config.dotenv import plain
-from teal.config.files import HEEDED
+from teal.config.files import HEEDED, find
+from teal.config.load import load
+from teal.config.options import Options
 from teal.core.model.compose import environment_of, services_in
 from teal.core.model.side import Side
 from teal.errors import ConfigError

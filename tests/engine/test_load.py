@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from teal.config import Options, load
+from teal.config.load import load
+from teal.config.options import Options
 from teal.core.checks.stack import problems
 from teal.core.model.compose import mapping, services_in
 from teal.core.model.release import Making

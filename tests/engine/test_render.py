@@ -13,7 +13,8 @@ import pytest
 
 from teal.adapters.engine import DockerEngine
 from teal.adapters.state.releases import ReleaseFolders
-from teal.config import Options, load
+from teal.config.load import load
+from teal.config.options import Options
 from teal.core.model.release import Making, Release, Rendered
 from teal.core.model.side import COLORS, Side, key_of
 from teal.core.model.stack import Health, Stack

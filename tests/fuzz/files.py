@@ -15,9 +15,10 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from teal.config import Options, Overrides, find, project_name
 from teal.config.compose_model import Resolved, understood
+from teal.config.files import find, project_name
 from teal.config.load import load
+from teal.config.options import Options, Overrides
 from teal.core.checks.proxy import preparation
 from teal.core.checks.stack import problems
 from teal.core.model.release import Making

@@ -7,8 +7,8 @@ import os
 
 from hypothesis import strategies as st
 
-from teal.config import Options
 from teal.config.load import load
+from teal.config.options import Options
 from teal.core.checks.stack import problems
 from tests.fuzz import files
 from tests.fuzz.judging import Target, unchanged

@@ -15,7 +15,8 @@ import pytest
 
 from teal.cli.group import ENTRIES, EXITS, cli
 from teal.cli.session import Session
-from teal.config.settings import Overrides, settings_of
+from teal.config.options import Overrides
+from teal.config.settings import settings_of
 from teal.config.strict_yaml import decode
 from teal.config.teal_yml import TealYml, checks_of, evidence_of, hooks_of
 from teal.core.model.stack import Settings

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import click
 
-from teal.cli.options import Asked
 from teal.cli.session import Session
+from teal.config.options import Options
 
 
 class Entry(NamedTuple):
@@ -178,7 +178,7 @@ def _meant(name: str) -> str:
 @click.pass_context
 def cli(context: click.Context, /, **options: Any) -> None:
     """Roll a Docker Compose stack from blue to green behind Caddy, without a lost request."""
-    context.ensure_object(Session).asked = Asked(**options)
+    context.ensure_object(Session).options = Options(**options)
 
 
 cli.params += shared_options()

@@ -1,44 +1,14 @@
-"""What one invocation was asked, as values, and what a stack that is opened for it holds."""
+"""What a stack is opened for, and what it then holds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from teal.core.model.stack import Stack
     from teal.run.context import Ports
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The options that stand before the command, as Compose has them."""
-
-    files: tuple[str, ...] = ()
-    project: str = ""
-    directory: str = ""
-    env_files: tuple[str, ...] = ()
-    profiles: tuple[str, ...] = ()
-
-    def words(self) -> tuple[str, ...]:
-        """Return them as Compose's own command line has them."""
-        named = (("--project-name", self.project), ("--project-directory", self.directory))
-        listed = (("--file", self.files), ("--env-file", self.env_files), ("--profile", self.profiles))
-        return (
-            *(word for name, value in named if value for word in (name, value)),
-            *(word for name, values in listed for value in values for word in (name, value)),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """The durations given as options, as written; empty leaves them to environment and ``teal.yml``."""
-
-    health_timeout: str = ""
-    health_interval: str = ""
-    drain_timeout: str = ""
 
 
 class Opened(NamedTuple):

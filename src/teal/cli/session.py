@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
-from teal.cli.options import Asked, Opened, Purpose, Times
+from teal.cli.options import Opened, Purpose
 from teal.cli.redaction import Discretion
+from teal.config.options import Options, Overrides
 
 Open = Callable[["Session", Purpose], AbstractAsyncContextManager[Opened]]
 
@@ -15,7 +16,7 @@ Open = Callable[["Session", Purpose], AbstractAsyncContextManager[Opened]]
 def _open(session: Session, purpose: Purpose) -> AbstractAsyncContextManager[Opened]:
     from teal.cli.wiring import opened
 
-    return opened(session.asked, session.times, purpose, session.discreet)
+    return opened(session.options, session.overrides, purpose, session.discreet)
 
 
 def _discretion() -> Discretion:
@@ -34,8 +35,8 @@ def _become(argv: Sequence[str], environment: dict[str, str]) -> None:
 class Session:
     """One invocation; tests put their own *opener* and *become* in."""
 
-    asked: Asked = field(default_factory=Asked)
-    times: Times = field(default_factory=Times)
+    options: Options = field(default_factory=Options)
+    overrides: Overrides = field(default_factory=Overrides)
     json: bool = False
     quiet: bool = False
     shown: set[str] = field(default_factory=set)  # notes and warnings that a display has shown already

@@ -15,7 +15,7 @@ def _kept(context: click.Context, parameter: click.Parameter, value: str) -> Non
     """Put what was written into the session, under the option's own name."""
     if value:
         session = context.ensure_object(Session)
-        session.times = replace(session.times, **{str(parameter.name): value})
+        session.overrides = replace(session.overrides, **{str(parameter.name): value})
 
 
 def _time(option: str, help_text: str) -> Callable[[Any], Any]:

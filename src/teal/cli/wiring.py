@@ -11,10 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from teal import config
 from teal.adapters.engine import DockerEngine
 from teal.adapters.state.directory import DEFAULT, Home
-from teal.cli.options import Asked, Opened, Purpose, Times
+from teal.cli.options import Opened, Purpose
+from teal.config.files import find, project_name
+from teal.config.options import Options, Overrides
+from teal.config.settings import again
 from teal.core.model.compose import environment_of, services_in
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack, Tree
@@ -26,77 +28,74 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def opened(asked: Asked, times: Times, purpose: Purpose, discreet: Discretion) -> AsyncIterator[Opened]:
+async def opened(
+    options: Options, overrides: Overrides, purpose: Purpose, discreet: Discretion
+) -> AsyncIterator[Opened]:
     """Yield the stack that is meant and its ports; where it is to be changed, its state directory is prepared."""
     async with AsyncExitStack() as closing:
         engine = DockerEngine.here(os.environ)
         closing.push_async_callback(engine.close)
         # Compose takes as long to read the files as Python to import the rest: they do it side by side.
         stack, _ = await asyncio.gather(
-            _stack(asked, times, engine, purpose), asyncio.to_thread(_import_the_rest, purpose)
+            _stack(options, overrides, engine, purpose), asyncio.to_thread(_import_the_rest, purpose)
         )
-        home = home_of(asked, stack.project)
+        home = home_of(options, stack.project)
         if purpose in {Purpose.CHANGE, Purpose.RETURN}:
             home.prepare()
-        yield _built(asked, stack, home, engine, discreet, closing)
+        yield _built(options, stack, home, engine, discreet, closing)
 
 
-def home_of(asked: Asked, project: str) -> Home:
+def home_of(options: Options, project: str) -> Home:
     """Return where the state of *project* lies: as Compose finds the variable, in the environment or in ``.env``."""
-    return Home(Path(_found(asked).variables.get("TEAL_HOME") or DEFAULT).absolute(), project)
+    return Home(Path(find(options, os.environ).variables.get("TEAL_HOME") or DEFAULT).absolute(), project)
 
 
-def _found(asked: Asked) -> config.Found:
-    return config.find(_options(asked), os.environ)
-
-
-def _options(asked: Asked) -> config.Options:
-    return config.Options(asked.files, asked.project, asked.directory, asked.env_files, asked.profiles)
-
-
-async def _stack(asked: Asked, times: Times, engine: DockerEngine, purpose: Purpose) -> Stack:
-    overrides = config.Overrides(times.health_timeout, times.health_interval, times.drain_timeout)
-    kept = _kept(asked, overrides) if purpose in {Purpose.LOOK, Purpose.RETURN} else None
-    if kept is not None and purpose is Purpose.RETURN and _is_interrupted(asked, kept.project):
-        return await _with_models(kept, asked)
+async def _stack(options: Options, overrides: Overrides, engine: DockerEngine, purpose: Purpose) -> Stack:
+    kept = _kept(options, overrides) if purpose in {Purpose.LOOK, Purpose.RETURN} else None
+    if kept is not None and purpose is Purpose.RETURN and _is_interrupted(options, kept.project):
+        return await _with_models(kept, options)
     if kept is not None:
         return kept
+    from teal.config.load import load
+
     if purpose is Purpose.LOOK:
-        return await config.load(_options(asked), os.environ, only_plain=True)
+        return await load(options, os.environ, only_plain=True)
     from teal.adapters.caddy.adapt import Adapting
 
     adapt = Adapting(engine, os.environ).adapted
-    return await config.load(_options(asked), os.environ, overrides=overrides, look=engine.image, adapt=adapt)
+    return await load(options, os.environ, overrides=overrides, look=engine.image, adapt=adapt)
 
 
-def _kept(asked: Asked, overrides: config.Overrides) -> Stack | None:
+def _kept(options: Options, overrides: Overrides) -> Stack | None:
     """Return the stack as its latest kept release remembers it; None where there is none, or -f means other files."""
     from teal.adapters.state.releases import ReleaseFolders
 
-    project = "" if asked.files else config.project_name(_options(asked), os.environ)
-    releases = ReleaseFolders(home_of(asked, project).releases).all() if project else ()
+    project = "" if options.files else project_name(options, os.environ)
+    releases = ReleaseFolders(home_of(options, project).releases).all() if project else ()
     remembered = releases[-1].remembered if releases else None
     if remembered is None:
         return None
     stack = remembered.stack
-    return replace(stack, settings=config.again(stack.settings, overrides, os.environ), directory=_directory(asked))
+    return replace(stack, settings=again(stack.settings, overrides, os.environ), directory=_directory(options))
 
 
-def _is_interrupted(asked: Asked, project: str) -> bool:
+def _is_interrupted(options: Options, project: str) -> bool:
     """Tell whether a run of the stack did not end: the command that is asked for heals it first."""
     from teal.adapters.state.journal import SqliteJournal
 
-    journal = SqliteJournal(home_of(asked, project).journal)
+    journal = SqliteJournal(home_of(options, project).journal)
     try:
         return journal.unfinished() is not None
     finally:
         journal.close()
 
 
-async def _with_models(kept: Stack, asked: Asked) -> Stack:
+async def _with_models(kept: Stack, options: Options) -> Stack:
     """Return *kept* with the models of today's files, as far as they can be read: healing may need the database."""
+    from teal.config.load import load
+
     try:
-        today = await config.load(_options(asked), os.environ, only_plain=True)
+        today = await load(options, os.environ, only_plain=True)
     except TealError:
         return kept
     return replace(kept, models=today.models)
@@ -112,9 +111,9 @@ def _kept_models(releases: ReleaseFolders) -> Iterator[Tree]:
                 yield json.loads(Path(file).read_bytes())
 
 
-def _directory(asked: Asked) -> str:
+def _directory(options: Options) -> str:
     """Return the checkout in which the command was given: the color is published there."""
-    return str(_found(asked).directory)
+    return str(find(options, os.environ).directory)
 
 
 def _import_the_rest(purpose: Purpose) -> None:
@@ -127,7 +126,7 @@ def _import_the_rest(purpose: Purpose) -> None:
 
 
 def _built(
-    asked: Asked, stack: Stack, home: Home, engine: DockerEngine, discreet: Discretion, closing: AsyncExitStack
+    options: Options, stack: Stack, home: Home, engine: DockerEngine, discreet: Discretion, closing: AsyncExitStack
 ) -> Opened:
     from teal.adapters.caddy.adapt import adapt_words
     from teal.adapters.caddy.proxy import CaddyProxy
@@ -148,7 +147,7 @@ def _built(
     discreet.learn(stack, *_kept_models(releases))
     ports = Ports(
         engine=engine,
-        compose=DockerCompose(asked.words(), cwd=where, environ=os.environ, remarked=stack.notes),
+        compose=DockerCompose(options.words(), cwd=where, environ=os.environ, remarked=stack.notes),
         proxy=proxy,
         releases=releases,
         journal=journal,

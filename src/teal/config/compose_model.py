@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +19,8 @@ from msgspec import Meta, Struct
 
 from teal.config.compose_errors import refusal
 from teal.config.dotenv import ASKING
-from teal.config.files import PROJECT, Options, owner_files
+from teal.config.files import PROJECT, owner_files
+from teal.config.options import Options
 from teal.core.model.compose import mapping, sequence, services_in, text, unescaped
 from teal.core.model.stack import Tree
 from teal.errors import ConfigError, Unavailable
@@ -99,12 +100,7 @@ def command(options: Options, files: Sequence[Path] = ()) -> tuple[list[str], di
     ``--file`` would make it look for ``.env`` elsewhere.
     """
     named = (*options.files, *map(str, files[len(options.files) :])) if options.files else ()
-    argv = ["docker", "compose"]
-    argv += [word for file in named for word in ("--file", file)]
-    argv += ["--project-name", options.project] if options.project else []
-    argv += ["--project-directory", options.directory] if options.directory else []
-    argv += [word for file in options.env_files for word in ("--env-file", file)]
-    argv += [word for profile in options.profiles for word in ("--profile", profile)]
+    argv = ["docker", "compose", *replace(options, files=named).words()]
     chosen = {"COMPOSE_FILE": _BETWEEN.join(map(str, files)), "COMPOSE_PATH_SEPARATOR": _BETWEEN}
     return argv, chosen if files and not named else {}
 

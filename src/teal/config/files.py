@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from teal.config.dotenv import PROJECT_NAME, read
+from teal.config.options import Options
 from teal.core.model.compose import mapping, text
 from teal.errors import ConfigError
 
@@ -26,23 +27,6 @@ _OVERRIDES = (
     "docker-compose.override.yml",
     "docker-compose.override.yaml",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Which stack is meant; all empty for the one in *where*."""
-
-    files: tuple[str, ...] = ()
-    project: str = ""
-    directory: str = ""
-    env_files: tuple[str, ...] = ()
-    profiles: tuple[str, ...] = ()
-    where: str = ""  # the working directory, empty for the process's own
-
-    @property
-    def cwd(self) -> Path:
-        """Return the directory in which the command was given."""
-        return Path(self.where or os.curdir).absolute()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from teal.config.caddyfile import find_proxy, named_by_proxy
 from teal.config.compose_model import Resolved, mentioned, resolve, values
-from teal.config.files import Options, find, named_in, overlay, places
+from teal.config.files import find, named_in, overlay, places
 from teal.config.migrations import digest_of, migrations_of
+from teal.config.options import Options, Overrides
 from teal.config.own_sources import own_sources
-from teal.config.settings import Overrides, settings_of
+from teal.config.settings import settings_of
 from teal.config.teal_yml import TealYml, checks_of, evidence_of, hooks_of
 from teal.core.model.compose import escaped, mapping, sequence, services_in, text, unescaped
 from teal.core.model.proxy_config import Adapted

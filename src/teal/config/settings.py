@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from teal.config.options import Overrides
 from teal.config.teal_yml import Retention, TealYml, Timeouts
 from teal.core.model.duration import seconds
 from teal.core.model.stack import Settings
 from teal.errors import ConfigError
 
 _DEFAULTS = Settings()
-
-
-@dataclass(frozen=True, slots=True)
-class Overrides:
-    """What the command line says of the settings, as written; empty for nothing."""
-
-    health_timeout: str = ""
-    health_interval: str = ""
-    drain_timeout: str = ""
 
 
 def settings_of(overrides: Overrides, environment: Mapping[str, str], said: TealYml) -> Settings:

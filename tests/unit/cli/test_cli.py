@@ -153,8 +153,8 @@ def test_the_options_before_the_command_are_those_of_compose(capsys):
     mine = session(FakeLibrary(status=STATUS))
     words = ["-f", "a.yml", "-f", "b.yml", "-p", "x", "--project-directory", "d", "--env-file", "e", "--profile", "q"]
     assert run([*words, "status"], mine) == 0
-    assert mine.asked.files == ("a.yml", "b.yml")
-    assert mine.asked.words() == (
+    assert mine.options.files == ("a.yml", "b.yml")
+    assert mine.options.words() == (
         *("--project-name", "x", "--project-directory", "d", "--file", "a.yml", "--file", "b.yml"),
         *("--env-file", "e", "--profile", "q"),
     )
@@ -195,8 +195,8 @@ def test_deploy_hands_its_options_on(capsys):
     )
     (options, _), _ = library.calls[0][1:]
     assert options == DeployOptions(force=True, keep=True, strategy="recreate", build="none")
-    assert mine.times.drain_timeout == "1m"
-    assert mine.times.health_timeout == ""
+    assert mine.overrides.drain_timeout == "1m"
+    assert mine.overrides.health_timeout == ""
 
 
 STARTING = ("deploy", "plan", "rollback", "leave", "up", "restart", "migrate window")
@@ -210,7 +210,7 @@ def test_whatever_starts_something_takes_the_same_times(command):
     times |= {"drain_timeout": "9s"} if drains else {}
     words = [word for name, value in times.items() for word in (f"--{name.replace('_', '-')}", value)]
     run([*command.split(), *words], mine)
-    assert {name: getattr(mine.times, name) for name in times} == times
+    assert {name: getattr(mine.overrides, name) for name in times} == times
 
 
 @pytest.mark.parametrize("arguments", [["plan"], ["deploy", "--dry-run"]])

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from teal.config.caddyfile import find_proxy, named_by_proxy
-from teal.config.files import Options, overlay, owner_files, places
-from teal.config.settings import Overrides, settings_of
+from teal.config.files import overlay, owner_files, places
+from teal.config.options import Options, Overrides
+from teal.config.settings import settings_of
 from teal.config.teal_yml import Retention, TealYml, Timeouts
 from teal.core.model.proxy_config import Adapted, Dial
 from teal.core.model.side import Side
@@ -49,8 +50,8 @@ def test_a_duration_that_is_none_names_where_it_was_written() -> None:
     assert refused.value.hint == "for example `HEALTH_CHECK_TIMEOUT=300s`"
 
 
-def test_the_function_that_reads_is_one_whoever_asks_for_it_again() -> None:
-    script = "from teal import config; first = config.load; assert first is config.load and callable(first)"
+def test_where_a_kept_release_says_enough_what_reads_the_files_is_not_loaded() -> None:
+    script = "import sys, teal.cli.wiring; assert 'teal.config.load' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)
 
 

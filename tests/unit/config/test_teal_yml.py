@@ -5,10 +5,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from teal.config import schema
 from teal.config.caddyfile import Named
 from teal.config.strict_yaml import decode
-from teal.config.teal_yml import TealYml, checks_of, evidence_of, hooks_of
+from teal.config.teal_yml import TealYml, checks_of, evidence_of, hooks_of, schema
 from teal.core.model.stack import CommandCheck, Evidence, Hook, HttpCheck, HttpProbe, Role, TcpProbe
 from teal.errors import ConfigError
 

@@ -16,9 +16,10 @@ import click
 
 from teal.cli.commands.compose_args import Place, Words, split, take_apart, unknown
 from teal.cli.group import Command, PassingCommand
-from teal.cli.options import Asked, Opened, Purpose
+from teal.cli.options import Opened, Purpose
 from teal.cli.runner import run
 from teal.cli.session import Session
+from teal.config.options import Options
 from teal.core.model.observed import Container, active_of
 from teal.core.model.side import COLORS, Side, key_of, once_project, project_of
 from teal.errors import ConfigError, Refused
@@ -45,7 +46,7 @@ async def find(session: Session, opened: Opened, color: str | None) -> Places:
     containers = await ports.engine.containers(stack.project)
     active = active_of(ports.proxy.read(), containers) or Side.PLAIN
     side = Side(color) if color else active
-    plain = _plain(session.asked, opened)
+    plain = _plain(session.options, opened)
     if side is Side.PLAIN:
         return Places(side, serves=True, every=(plain,), proxy=stack.proxy)
     return Places(side, side is active, (*_of_color(opened, side, containers), plain), stack.proxy)
@@ -81,9 +82,9 @@ def _keys(file: Path) -> tuple[str, ...]:
         ) from error
 
 
-def _plain(asked: Asked, opened: Opened) -> Place:
+def _plain(given: Options, opened: Opened) -> Place:
     stack = opened.stack
-    return Place(stack.project, {each.name: each.name for each in stack.services}, options=asked.words())
+    return Place(stack.project, {each.name: each.name for each in stack.services}, options=given.words())
 
 
 COLOR = click.option("--color", type=click.Choice([str(color) for color in COLORS]), help="Not the active one.")

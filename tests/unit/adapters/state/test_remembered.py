@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from teal.adapters.state.releases import ReleaseFolders
-from teal.config import Options, Overrides, again, project_name
+from teal.config.files import project_name
+from teal.config.options import Options, Overrides
+from teal.config.settings import again
 from teal.core.model.migrations import DatabaseAt, Migrations, Phase
 from teal.core.model.release import Rendered, remember
 from teal.core.model.side import Side

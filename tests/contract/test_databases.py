@@ -9,8 +9,9 @@ from typing import Protocol
 import pytest
 
 from teal.adapters.postgres import PostgresDatabases
+from teal.core.migrations.connection import Credentials
 from teal.errors import Locked
-from teal.ports import Database, Databases, Login
+from teal.ports import Database, Databases
 from tests.engine.sandbox import Sandbox
 from tests.engine.server import Server, file
 from tests.simulated import Process, SimulatedDatabases, VirtualLoop, World
@@ -21,7 +22,7 @@ FILL = "UPDATE t SET x = id WHERE id IN (SELECT id FROM t WHERE x IS NULL LIMIT 
 LEFT = "SELECT count(*) FROM t WHERE x IS NULL"
 EXPAND = file("0001_one.expand", "CREATE TABLE one (id int);\nCREATE TABLE two (id int);")
 BACKFILL = file("0001_one.backfill", f"{FILL};")
-Test = Callable[[Databases, Login], Awaitable[None]]
+Test = Callable[[Databases, Credentials], Awaitable[None]]
 
 
 class Place(Protocol):
@@ -39,7 +40,7 @@ class Simulated:
         loop = VirtualLoop()
         world = World(loop, "shop")
         world.rows = ROWS
-        login = Login((), 5432, "", "", "shop", "web.DATABASE_URL")
+        login = Credentials("", "", "shop", 5432, "web.DATABASE_URL")
         loop.run_until_complete(test(SimulatedDatabases(world, Process(world, "deploy", (), pid=1)), login))
         loop.close()
 
@@ -85,7 +86,7 @@ async def names(database: Database) -> list[tuple[str, str, int, bool]]:
 
 
 def test_what_was_applied_or_recorded_is_known_to_the_next_connection(place: Place) -> None:
-    async def test(databases: Databases, login: Login) -> None:
+    async def test(databases: Databases, login: Credentials) -> None:
         async with databases.open(login, application="teal shop") as database:
             assert await names(database) == []
             await database.apply(EXPAND, told=silent)
@@ -99,7 +100,7 @@ def test_what_was_applied_or_recorded_is_known_to_the_next_connection(place: Pla
 
 
 def test_batches_fill_until_no_row_is_left(place: Place) -> None:
-    async def test(databases: Databases, login: Login) -> None:
+    async def test(databases: Databases, login: Credentials) -> None:
         async with databases.open(login, application="teal shop") as database:
             assert await database.count(LEFT) == ROWS
             assert [await database.batch(FILL, told=silent) for _ in range(4)] == [1000, 1000, 500, 0]
@@ -114,7 +115,7 @@ def test_one_runner_at_a_time(place: Place) -> None:
             async with two.exclusively("shop"):
                 pass
 
-    async def test(databases: Databases, login: Login) -> None:
+    async def test(databases: Databases, login: Credentials) -> None:
         first, second = (databases.open(login, application="teal shop") for _ in range(2))
         async with first as one, second as two:
             async with one.exclusively("shop"):
@@ -126,7 +127,7 @@ def test_one_runner_at_a_time(place: Place) -> None:
 
 
 def test_a_catalog_was_asked_for_and_nothing_is_missing(place: Place) -> None:
-    async def test(databases: Databases, login: Login) -> None:
+    async def test(databases: Databases, login: Credentials) -> None:
         assert databases.missing() == ()
         async with databases.open(login, application="teal shop") as database:
             assert (await database.catalog()).asked

@@ -11,9 +11,10 @@ from importlib import import_module
 from typing import Any
 
 from teal.adapters.postgres import PostgresDatabases
+from teal.core.migrations.connection import Credentials
 from teal.core.migrations.files import ScriptFile, read_files
 from teal.errors import Unavailable
-from teal.ports import Database, Login
+from teal.ports import Database
 from tests.engine.sandbox import Sandbox, docker
 
 IMAGE = "timescale/timescaledb-ha:pg17"
@@ -30,8 +31,8 @@ class Server:
         self.address = docker("inspect", "--format", show, self.container)
         asyncio.run(self._ready())
 
-    def login(self, name: str) -> Login:
-        return Login((self.address,), 5432, "shop", PASSWORD, name, "web.DATABASE_URL")
+    def login(self, name: str) -> Credentials:
+        return Credentials("shop", PASSWORD, name, 5432, "web.DATABASE_URL", addresses=(self.address,))
 
     async def connect(self, name: str = "shop") -> Any:
         """Return a bare connection, as an application has it."""
@@ -65,7 +66,7 @@ class Place:
         self.server, self.name = server, name
 
     @property
-    def login(self) -> Login:
+    def login(self) -> Credentials:
         return self.server.login(self.name)
 
     @asynccontextmanager

@@ -173,9 +173,9 @@ async def test_a_second_runner_is_refused_at_once_by_name(place):
 HOLD = """
 import asyncio, sys
 from teal.adapters.postgres import PostgresDatabases
-from teal.ports import Login
+from teal.core.migrations.connection import Credentials
 async def main():
-    login = Login((sys.argv[1],), 5432, "shop", sys.argv[2], sys.argv[3], "")
+    login = Credentials("shop", sys.argv[2], sys.argv[3], 5432, "", addresses=(sys.argv[1],))
     async with PostgresDatabases().open(login, application="teal shop") as database:
         async with database.exclusively("shop"):
             print("held", flush=True)
@@ -216,7 +216,7 @@ async def test_sessions_are_told_by_their_address(place):
 async def test_what_goes_wrong_on_the_way_is_said_without_a_secret(place):
     cases = (
         ({"password": "wrong-and-secret"}, "refuses the login of web.DATABASE_URL"),
-        ({"name": "nowhere"}, "there is no database nowhere"),
+        ({"database": "nowhere"}, "there is no database nowhere"),
         ({"port": 5433}, "does not answer on port 5433"),
         ({"addresses": ()}, "has no address"),
     )

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 
 from teal import ports
 from teal.core.judge.values import Catalog
+from teal.core.migrations.connection import Credentials
 from teal.core.migrations.files import Applied, ScriptFile
 from teal.core.migrations.gate import Session
 from teal.errors import Locked
-from teal.ports import Login, Told
+from teal.ports import Told
 from tests.simulated.process import Process, acts, asks
 from tests.simulated.world import World
 
@@ -26,7 +27,7 @@ class SimulatedDatabases(ports.Databases):
         return ()
 
     @asynccontextmanager
-    async def open(self, login: Login, *, application: str) -> AsyncIterator[SimulatedDatabase]:
+    async def open(self, login: Credentials, *, application: str) -> AsyncIterator[SimulatedDatabase]:
         yield SimulatedDatabase(self.world, self.process)
 
 

@@ -5,7 +5,7 @@ since the epoch; names are the real Docker names.
 """
 
 from teal.ports.compose import Compose, Due
-from teal.ports.database import Database, Databases, Login
+from teal.ports.database import Database, Databases
 from teal.ports.engine import Engine, EngineInfo, ImageInfo, Network, Ran
 from teal.ports.machine import Clock, Machine, Told
 from teal.ports.proxy import Answer, Entry, Grasp, Heard, Loaded, Proxy
@@ -28,7 +28,6 @@ __all__ = [
     "Journal",
     "Loaded",
     "Lock",
-    "Login",
     "Machine",
     "Network",
     "Proxy",

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from teal.core.migrations.connection import Credentials
 from teal.core.migrations.files import Applied, ScriptFile
 from teal.core.migrations.gate import Session
 from teal.ports.machine import Told
 
 if TYPE_CHECKING:
     from teal.core.judge.values import Catalog  # its package loads all rules: 45 ms of every `teal status`
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """How to reach a database; nothing of it but *name* and *said* may ever be shown."""
-
-    addresses: tuple[str, ...] = field(repr=False)  # of the server's container, one for each of its networks
-    port: int = field(repr=False)
-    user: str = field(repr=False)
-    password: str = field(repr=False)
-    name: str
-    said: str  # where it was read: "web.DATABASE_URL"
-    password_file: str = field(default="", repr=False)  # on this host, in place of *password*
 
 
 class Database(Protocol):
@@ -73,6 +60,6 @@ class Databases(Protocol):
         """Return the libraries that schema changes need and that are not installed."""
         ...
 
-    def open(self, login: Login, *, application: str) -> AbstractAsyncContextManager[Database]:
+    def open(self, login: Credentials, *, application: str) -> AbstractAsyncContextManager[Database]:
         """Connect as *application*; ``Unavailable`` where nothing answers, ``ConfigError`` without the library."""
         ...

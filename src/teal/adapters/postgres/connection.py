@@ -12,8 +12,8 @@ from typing import cast
 
 from teal.adapters.postgres.database import PostgresDatabase
 from teal.adapters.postgres.driver import Connection, library
+from teal.core.migrations.connection import Credentials
 from teal.errors import ConfigError, TealError, Unavailable
-from teal.ports import Login
 
 LIBRARIES = ("asyncpg", "pgparse")
 PATIENCE = 10.0  # seconds for a connection
@@ -30,7 +30,7 @@ class PostgresDatabases:
         return tuple(name for name in LIBRARIES if find_spec(name) is None)
 
     @asynccontextmanager
-    async def open(self, login: Login, *, application: str) -> AsyncIterator[PostgresDatabase]:
+    async def open(self, login: Credentials, *, application: str) -> AsyncIterator[PostgresDatabase]:
         """Connect as *application*, and close at the end."""
         connection = await _connected(login, application)
         try:
@@ -40,10 +40,10 @@ class PostgresDatabases:
                 await asyncio.wait_for(asyncio.shield(connection.close()), GOODBYE)
 
 
-async def _connected(login: Login, application: str) -> Connection:
+async def _connected(login: Credentials, application: str) -> Connection:
     """Return a connection to the first of the addresses that answers."""
     error: TealError = Unavailable(
-        f"the database {login.name} can't be reached: its container has no address that this machine knows",
+        f"the database {login.database} can't be reached: its container has no address that this machine knows",
         hint="see whether it runs: `teal status`",
     )
     for address in login.addresses:
@@ -51,13 +51,13 @@ async def _connected(login: Login, application: str) -> Connection:
             return await _connect(login, address, application)
         except OSError:  # a timeout, too
             error = Unavailable(
-                f"the database {login.name} does not answer on port {login.port} of its container",
+                f"the database {login.database} does not answer on port {login.port} of its container",
                 hint="see `teal status`, and the log of its service",
             )
     raise error
 
 
-async def _connect(login: Login, address: str, application: str) -> Connection:
+async def _connect(login: Credentials, address: str, application: str) -> Connection:
     asyncpg = library()
     try:
         found = await asyncpg.connect(
@@ -65,7 +65,7 @@ async def _connect(login: Login, address: str, application: str) -> Connection:
             port=login.port,
             user=login.user,
             password=_password(login),
-            database=login.name,
+            database=login.database,
             timeout=PATIENCE,
             server_settings={
                 "application_name": f"{application} {os.uname().nodename}:{os.getpid()}"[:63],
@@ -85,7 +85,7 @@ _NOTICE = """
 SELECT set_config(name, '1s', false) FROM pg_settings WHERE name = 'client_connection_check_interval'"""
 
 
-def _password(login: Login) -> str:
+def _password(login: Credentials) -> str:
     if not login.password_file:
         return login.password
     try:
@@ -96,14 +96,17 @@ def _password(login: Login) -> str:
         ) from error
 
 
-def _refused(login: Login, error: Exception) -> TealError:
+def _refused(login: Credentials, error: Exception) -> TealError:
     """Return what the server's refusal means; its own words may hold the name of a user, and are left out."""
     if getattr(error, "sqlstate", "") in {"28P01", "28000"}:
         return Unavailable(
-            f"the database {login.name} refuses the login of {login.said}", hint="is it what the server was made with?"
+            f"the database {login.database} refuses the login of {login.said}",
+            hint="is it what the server was made with?",
         )
     if getattr(error, "sqlstate", "") == "3D000":
-        return Unavailable(f"there is no database {login.name} (from {login.said})", hint="create it, or mend the name")
+        return Unavailable(
+            f"there is no database {login.database} (from {login.said})", hint="create it, or mend the name"
+        )
     return Unavailable(
-        f"the database {login.name} takes no connection now ({type(error).__name__})", hint="see its service's log"
+        f"the database {login.database} takes no connection now ({type(error).__name__})", hint="see its service's log"
     )

@@ -17,11 +17,12 @@ from teal.adapters.postgres import errors
 from teal.adapters.postgres.catalog import read_catalog
 from teal.adapters.postgres.driver import Connection
 from teal.core.judge.values import Catalog
+from teal.core.migrations.connection import Credentials
 from teal.core.migrations.files import TABLE, Applied, ScriptFile
 from teal.core.migrations.gate import Session
 from teal.core.migrations.sql import Statement
 from teal.errors import Failed, Locked, TealError
-from teal.ports import Login, Told
+from teal.ports import Told
 
 _MAKE = (
     "CREATE SCHEMA IF NOT EXISTS teal",
@@ -96,9 +97,9 @@ WHERE c.oid = to_regclass($1) AND NOT i.indisvalid"""
 class PostgresDatabase:
     """A database over one connection."""
 
-    def __init__(self, connection: Connection, login: Login) -> None:
+    def __init__(self, connection: Connection, login: Credentials) -> None:
         self._connection = connection
-        self._name = login.name
+        self._name = login.database
         self._ledger = Ledger(connection)
 
     # --- asking

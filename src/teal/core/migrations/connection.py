@@ -17,14 +17,16 @@ _SCHEME = re.compile(r"postgres(ql)?(\+\w+)?")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a client says to the server; only *database* and *said* may be shown."""
+    """How a database is reached and what a client says to it; only *database* and *said* may be shown."""
 
     user: str = field(repr=False)
     password: str = field(repr=False)
     database: str
     port: int
     said: str  # where it stands: "web.DATABASE_URL"
-    password_file: str = field(default="", repr=False)  # on this host
+    password_file: str = field(default="", repr=False)  # on this host, in place of *password*
+    addresses: tuple[str, ...] = field(default=(), repr=False)
+    # ^ of the server's container, one for each of its networks; empty until it was seen running
 
 
 def credentials(at: DatabaseAt, model: Node) -> Credentials:

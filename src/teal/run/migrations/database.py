@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
-from teal.core.migrations.connection import credentials
+from teal.core.migrations.connection import Credentials, credentials
 from teal.core.migrations.files import ScriptFile, read_files
 from teal.core.model.migrations import DatabaseAt, Migrations
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack
 from teal.errors import Refused, Unavailable
-from teal.ports import Database, Login
+from teal.ports import Database
 from teal.run.context import Ports, Scene
 
 
@@ -39,7 +40,7 @@ async def exclusive(ports: Ports, stack: Stack) -> AsyncIterator[Database]:
         yield database
 
 
-async def _login(ports: Ports, stack: Stack, at: DatabaseAt) -> Login:
+async def _login(ports: Ports, stack: Stack, at: DatabaseAt) -> Credentials:
     if Side.PLAIN not in stack.models:
         raise Unavailable(
             "the stack's files were not read: how its database is reached is not known", hint="`teal check`"
@@ -47,15 +48,7 @@ async def _login(ports: Ports, stack: Stack, at: DatabaseAt) -> Login:
     said = credentials(at, stack.models[Side.PLAIN])
     for container in await ports.engine.containers(stack.project):
         if container.side is Side.PLAIN and container.service == at.service and container.running:
-            return Login(
-                tuple(address for address in container.addresses.values() if address),
-                said.port,
-                said.user,
-                said.password,
-                said.database,
-                said.said,
-                said.password_file,
-            )
+            return replace(said, addresses=tuple(address for address in container.addresses.values() if address))
     raise Unavailable(f"the database's service {at.service} does not run", hint="start it: `teal up`")
 
 

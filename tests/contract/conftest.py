@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,8 @@ WORLDS = ["simulated", pytest.param("real", marks=[pytest.mark.engine, pytest.ma
 @pytest.fixture(params=WORLDS)
 def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
     """A world of its own, emptied afterwards."""
-    made: Ground = SimulatedGround() if request.param == "simulated" else RealGround(tmp_path)
+    made: Ground
+    made = SimulatedGround() if request.param == "simulated" else RealGround(tmp_path)
     yield made
     made.close()
 
@@ -36,8 +38,8 @@ def door(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
     """Run an asynchronous test in the time of its world."""
-    door = pyfuncitem.funcargs.get("door")
-    ground = door.ground if door is not None else pyfuncitem.funcargs.get("ground")
+    given: dict[str, Any] = pyfuncitem.funcargs
+    ground = given["door"].ground if "door" in given else given.get("ground")
     if ground is None or not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     names = pyfuncitem._fixtureinfo.argnames

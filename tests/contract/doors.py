@@ -36,8 +36,11 @@ http.server.ThreadingHTTPServer(("", {PORT}), Handler).serve_forever()
 class Door(Protocol):
     """A running proxy; ``web`` stands behind it on blue, green and plain."""
 
-    ground: Ground
-    proxy: Proxy
+    @property
+    def ground(self) -> Ground: ...
+
+    @property
+    def proxy(self) -> Proxy: ...
 
     async def container(self) -> Container:
         """Return the proxy's container."""

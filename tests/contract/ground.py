@@ -19,8 +19,12 @@ class Ground(Protocol):
     """A world, in which the stack called *stack* is all that a test may touch."""
 
     stack: str
-    engine: Engine
-    clock: Clock
+
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def clock(self) -> Clock: ...
 
     def run(self, test: Coroutine[Any, Any, None]) -> None:
         """Run a test to its end, in this world's time."""

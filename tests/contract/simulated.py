@@ -18,8 +18,8 @@ from tests.simulated import (
     SimulatedClock,
     SimulatedCompose,
     SimulatedEngine,
-    VirtualLoop,
     World,
+    virtual_loop,
 )
 from tests.simulated.world import Net
 
@@ -37,7 +37,7 @@ class SimulatedGround:
 
     def __init__(self) -> None:
         self.stack = "teal-test"
-        self.world = World(VirtualLoop(), self.stack)
+        self.world = World(virtual_loop(), self.stack)
         self.process = Process(self.world, "teal")
         self.engine = SimulatedEngine(self.world, self.process)
         self.clock = SimulatedClock(self.world, self.process)

@@ -14,7 +14,7 @@ from teal.errors import Locked
 from teal.ports import Database, Databases
 from tests.engine.sandbox import Sandbox
 from tests.engine.server import Server, file
-from tests.simulated import Process, SimulatedDatabases, VirtualLoop, World
+from tests.simulated import Process, SimulatedDatabases, World, virtual_loop
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 ROWS = 2500
@@ -37,7 +37,7 @@ class Simulated:
     """The database of a simulated world."""
 
     def run(self, test: Test) -> None:
-        loop = VirtualLoop()
+        loop = virtual_loop()
         world = World(loop, "shop")
         world.rows = ROWS
         login = Credentials("", "", "shop", 5432, "web.DATABASE_URL")

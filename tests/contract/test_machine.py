@@ -14,12 +14,12 @@ from teal.adapters.state.directory import Home
 from teal.adapters.state.lock import FileLock
 from teal.errors import Locked
 from teal.ports import Clock, Lock, Machine
-from tests.simulated import MemoryLock, Process, SimulatedClock, SimulatedMachine, VirtualLoop, World
+from tests.simulated import MemoryLock, Process, SimulatedClock, SimulatedMachine, World, virtual_loop
 
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    loop = VirtualLoop()
+    loop = virtual_loop()
     yield World(loop, "tale")
     loop.close()
 

@@ -35,12 +35,12 @@ from teal.core.planning.steps import (
 )
 from teal.errors import Locked
 from teal.ports import Journal, Lock, Releases
-from tests.simulated import MemoryJournal, MemoryLock, MemoryReleases, Process, VirtualLoop, World
+from tests.simulated import MemoryJournal, MemoryLock, MemoryReleases, Process, World, virtual_loop
 
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    loop = VirtualLoop()
+    loop = virtual_loop()
     yield World(loop, "tale")
     loop.close()
 
@@ -114,7 +114,7 @@ def _answers(journal: Journal, later: float) -> tuple[object, ...]:
 @settings(max_examples=80, deadline=None)
 @given(st.lists(_WRITES, max_size=12))
 def test_both_journals_give_the_same_answers_to_every_question(writes: list[tuple[Any, ...]]) -> None:
-    loop = VirtualLoop()
+    loop = virtual_loop()
     with tempfile.TemporaryDirectory() as folder:
         world = World(loop, "tale")
         memory = MemoryJournal(world, process(world))

@@ -1,11 +1,14 @@
 """Single containers, networks and images on the real engine, for tests of the adapters."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 import secrets
 import subprocess
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from teal.core.model.side import Side
 
@@ -45,11 +48,11 @@ class Sandbox:
         }
         return [f"--label={name}={value}" for name, value in pairs.items()]
 
-    def create(self, *options: str, command: tuple[str, ...] = IDLE, **labels) -> str:
+    def create(self, *options: str, command: tuple[str, ...] = IDLE, **labels: Any) -> str:
         """Create a container of the stack; return its id."""
         return docker("create", "--label", self.mine, *self.labels(**labels), *options, IMAGE, *command)
 
-    def run(self, *options: str, command: tuple[str, ...] = IDLE, **labels) -> str:
+    def run(self, *options: str, command: tuple[str, ...] = IDLE, **labels: Any) -> str:
         """Create and start a container of the stack; return its id."""
         one = self.create(*options, command=command, **labels)
         docker("start", one)
@@ -92,11 +95,11 @@ class Relay:
         self.path, self._engine = path, engine
         self._writers: set[asyncio.StreamWriter] = set()
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> Relay:
         self._server = await asyncio.start_unix_server(self._serve, self.path)
         return self
 
-    async def __aexit__(self, *_):
+    async def __aexit__(self, *_: object) -> None:
         self._server.close()
         self.cut()
         await asyncio.sleep(0)
@@ -107,13 +110,13 @@ class Relay:
             writer.transport.abort()
         self._writers.clear()
 
-    async def _serve(self, reader, writer):
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_unix_connection(self._engine)
         self._writers |= {writer, back}
         await asyncio.gather(copy(reader, back), copy(there, writer))
 
 
-async def copy(reader, writer):
+async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Copy until one of both ends."""
     with suppress(OSError):
         while data := await reader.read(65536):

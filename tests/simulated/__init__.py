@@ -9,7 +9,7 @@ from tests.simulated.compose import SimulatedCompose
 from tests.simulated.database import SimulatedDatabases
 from tests.simulated.engine import SimulatedEngine
 from tests.simulated.host import SimulatedClock, SimulatedMachine
-from tests.simulated.loop import Stuck, VirtualLoop
+from tests.simulated.loop import Stuck, VirtualLoop, virtual_loop
 from tests.simulated.process import Killed, Process, Trouble
 from tests.simulated.proxy import SimulatedProxy
 from tests.simulated.stores import MemoryJournal, MemoryLock, MemoryReleases
@@ -39,4 +39,5 @@ __all__ = [
     "VirtualLoop",
     "World",
     "life",
+    "virtual_loop",
 ]

@@ -8,8 +8,6 @@ import json
 from collections.abc import Sequence
 
 from teal import ports
-from teal.adapters.engine.decode import CONFIG_HASH, ONE_OFF, PROJECT, SERVICE
-from teal.adapters.engine.networks import KEY
 from teal.core.model.compose import Node, environment_of, mapping, networks_of, number, sequence, services_in, text
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack
@@ -17,6 +15,7 @@ from teal.errors import BuildFailed, Failed, Unavailable
 from teal.ports import Told
 from tests.simulated import life
 from tests.simulated.behaviour import Behaviour
+from tests.simulated.labels import CONFIG_HASH, NETWORK, ONE_OFF, PROJECT, SERVICE
 from tests.simulated.process import Process, acts, asks, come_late, hang
 from tests.simulated.world import Box, Net, Picture, World
 
@@ -240,7 +239,7 @@ def _network(world: World, model: Node, project: str, key: str) -> Net:
     if name not in world.nets:
         if declared.get("external"):
             raise Failed(f"network {name} declared as external, but could not be found")
-        labels = {PROJECT: project, KEY: key, CONFIG_HASH: fingerprint(declared)}
+        labels = {PROJECT: project, NETWORK: key, CONFIG_HASH: fingerprint(declared)}
         world.nets[name] = Net(world.id("net"), name, labels)
     return world.nets[name]
 

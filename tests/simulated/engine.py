@@ -6,15 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
 from teal import ports
-from teal.adapters.engine.api import EngineSaid
-from teal.adapters.engine.decode import PROJECT, side_in
-from teal.adapters.engine.networks import KEY
 from teal.core.model.observed import Container
 from teal.core.model.stack import HttpProbe, TcpProbe
 from teal.core.services.health import Probed
 from teal.errors import Failed, Unavailable
 from teal.ports import EngineInfo, ImageInfo, Network, Ran
 from tests.simulated import life
+from tests.simulated.labels import NETWORK, PROJECT, refused, side_in
 from tests.simulated.process import Process, acts, asks, passes
 from tests.simulated.world import Box, Net, World
 
@@ -36,7 +34,7 @@ class SimulatedEngine(ports.Engine):
         self._up()
         box = self.world.called(id)
         if box is None:
-            raise EngineSaid(404, b'{"message": "No such container"}')
+            raise refused("No such container")
         return box
 
     @asks
@@ -61,7 +59,7 @@ class SimulatedEngine(ports.Engine):
         for name, (net_id, _, _) in box.aliases.items():
             net = self.world.nets.get(name)
             if net is None or net.id != net_id:
-                raise EngineSaid(404, f'{{"message": "network {net_id} not found"}}'.encode())
+                raise refused(f"network {net_id} not found")
         life.start(self.world, box, by=self.process.name)
 
     @acts
@@ -98,7 +96,7 @@ class SimulatedEngine(ports.Engine):
     ) -> Ran:
         box = self._box(id)
         if not box.up:
-            raise EngineSaid(409, f'{{"message": "container {box.id} is not running"}}'.encode())
+            raise refused(f"container {box.id} is not running")
         return Ran(0 if box.ready else 1, "")
 
     def events(self, stack: str) -> AsyncIterator[str]:
@@ -138,7 +136,9 @@ class SimulatedEngine(ports.Engine):
     def _network(self, net: Net) -> Network:
         attached = tuple(sorted(box.id for box in self._on(net)))
         labels = net.labels
-        return Network(net.id, net.name, labels.get(PROJECT, ""), labels.get(KEY, ""), "bridge", net.internal, attached)
+        return Network(
+            net.id, net.name, labels.get(PROJECT, ""), labels.get(NETWORK, ""), "bridge", net.internal, attached
+        )
 
     def _on(self, net: Net) -> list[Box]:
         return [b for b in self.world.boxes.values() if b.up and b.aliases.get(net.name, ("",))[0] == net.id]
@@ -161,7 +161,7 @@ class SimulatedEngine(ports.Engine):
     def _net(self, name: str) -> Net:
         net = self.world.nets.get(name)
         if net is None:
-            raise EngineSaid(404, f'{{"message": "network {name} not found"}}'.encode())
+            raise refused(f"network {name} not found")
         return net
 
     @acts
@@ -171,7 +171,7 @@ class SimulatedEngine(ports.Engine):
         if net is None:
             return
         if self._on(net):
-            raise EngineSaid(403, f'{{"message": "network {name} has active endpoints"}}'.encode())
+            raise refused(f"network {name} has active endpoints")
         for box in self.world.boxes.values():
             if box.aliases.get(name, ("",))[0] == net.id:
                 del box.aliases[name]
@@ -228,7 +228,7 @@ class SimulatedEngine(ports.Engine):
         self._up()
         found = self.world.image_of(image)
         if found is None:
-            raise EngineSaid(404, b'{"message": "No such image"}')
+            raise refused("No such image")
         for other in self.world.images.values():
             other.tags.discard(f"{repository}:{tag}")
         found.tags.add(f"{repository}:{tag}")

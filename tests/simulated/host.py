@@ -50,6 +50,10 @@ class SimulatedMachine(ports.Machine):
         return 16 * GIB, 8 * GIB
 
     @reads
+    def unprepared(self) -> str:
+        return ""
+
+    @reads
     def disk(self) -> int:
         return 0 if self.world.disk.full else 50 * GIB
 

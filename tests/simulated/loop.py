@@ -203,3 +203,8 @@ def _wake(future: asyncio.Future[None]) -> None:
 
 async def _closed(generator: Any) -> None:
     await generator.aclose()
+
+
+def virtual_loop() -> VirtualLoop:
+    """Return a loop; what nothing here needs of asyncio (sockets, signals, threads) raises NotImplementedError."""
+    return VirtualLoop()  # type: ignore[abstract]

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from teal import ports
-from teal.adapters.engine.api import EngineSaid
 from teal.core.model.observed import Container
 from teal.core.model.side import Side, key_of
 from teal.core.model.traffic import PLAIN, Mode, Traffic, format_traffic
 from teal.errors import Unavailable
 from teal.ports import Answer, Entry, Grasp, Heard, Loaded
+from tests.simulated.labels import refused
 from tests.simulated.process import Process, acts, asks, reads, writes
 from tests.simulated.users import TRY, Users, traffic_in
 from tests.simulated.world import Box, World
@@ -128,7 +128,7 @@ class SimulatedProxy(ports.Proxy):
         """Let a command run in the proxy's container: whether Caddy itself answers yet is no matter."""
         box = self.world.boxes.get(container.id)
         if box is None or not box.up:
-            raise EngineSaid(409, f'{{"message": "container {container.id} is not running"}}'.encode())
+            raise refused(f"container {container.id} is not running")
 
     def _opened(self, key: str) -> Side | None:
         """Return the side that *key* opens, as the proxy reads it; None for the wrong key."""

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from teal.adapters.engine.decode import base_name, side_in
 from teal.core.migrations.files import Applied
 from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Container, Healthy, State
 from teal.core.model.release import Release
 from teal.core.model.side import Side
 from tests.simulated.behaviour import Behaviour
+from tests.simulated.labels import plain_name, side_in
 from tests.simulated.loop import VirtualLoop
 
 BIRTH = 1_750_000_000.0  # seconds since the epoch at which the world begins
@@ -184,7 +184,7 @@ class World:
         """Return side, service and release of *box*."""
         if box.facts is None:
             side, release = side_in(self.project, box.labels), box.labels.get("teal.release", "")
-            service = base_name(side or Side.PLAIN, box.labels)
+            service = plain_name(side or Side.PLAIN, box.labels)
             box.facts = (side, service, int(release) if release.isdecimal() else None)
         return box.facts
 

@@ -31,9 +31,9 @@ from tests.simulated import (
     SimulatedProxy,
     Trouble,
     Users,
-    VirtualLoop,
     World,
     life,
+    virtual_loop,
 )
 from tests.simulated.compose import build_image, make
 from tests.simulated.process import CURRENT, adopt
@@ -58,6 +58,12 @@ class Result:
         return self.error is None
 
     @property
+    def refusal(self) -> TealError:
+        """Return the error that the command ended with; AssertionError where it is none of Teal's."""
+        assert isinstance(self.error, TealError), self.error
+        return self.error
+
+    @property
     def killed(self) -> bool:
         return isinstance(self.error, Killed)
 
@@ -66,7 +72,7 @@ class Simulation:
     """The world and what is done in it."""
 
     def __init__(self, stack: Stack | None = None, *, every: float = 0.1) -> None:
-        self.loop = VirtualLoop()
+        self.loop = virtual_loop()
         self.loop.set_exception_handler(self._unexpected)
         self.loop.set_task_factory(adopt)
         self.world = World(self.loop, "shop")
@@ -136,7 +142,7 @@ class Simulation:
 
     def finish(self, task: asyncio.Task[Result]) -> Result:
         """Let time pass until *task* has ended."""
-        result = self.loop.run_until_complete(task)
+        result: Result = self.loop.run_until_complete(task)
         self.promises.heard(result.said, result.value, result.error)
         if isinstance(result.value, Status):
             self.promises.status(result.value, result.began)

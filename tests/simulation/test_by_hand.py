@@ -60,7 +60,7 @@ def test_what_serves_users_is_refused_and_left_alone(world: Simulation, command:
     before = started(world, Side.GREEN)
     result = world.run(command, side=Side.GREEN, names=names, cut=False)
     assert isinstance(result.error, Refused)
-    assert "--yes" in result.error.hint
+    assert "--yes" in result.refusal.hint
     assert started(world, Side.GREEN) == before
     world.promises.settled(command)
     assert world.promises.violations == []
@@ -86,7 +86,7 @@ def test_an_unknown_service_is_named(world: Simulation) -> None:
     result = world.run("stop", side=Side.GREEN, names=("wbe",), cut=False)
     assert isinstance(result.error, ConfigError)
     assert "wbe" in result.error.message
-    assert "web" in result.error.hint
+    assert "web" in result.refusal.hint
 
 
 def test_a_restart_that_fails_says_what_users_notice(world: Simulation) -> None:
@@ -100,10 +100,10 @@ def test_a_restart_that_fails_says_what_users_notice(world: Simulation) -> None:
 def test_a_failed_recreate_says_that_users_waited_and_a_failed_deploy_that_nothing_happened(world: Simulation) -> None:
     world.new_source()
     world.world.behaviours[("web", world.world.source)] = Behaviour(exits_after=0.3, boot=5)
-    assert world.run("deploy").error.hint == "green still serves, untouched"
+    assert world.run("deploy").refusal.hint == "green still serves, untouched"
     world.users.flowing = False
     world.sleep(1)
-    hint = world.run("deploy", strategy="recreate").error.hint
+    hint = world.run("deploy", strategy="recreate").refusal.hint
     assert hint == "green was stopped, and serves again: users waited meanwhile, or were turned away"
 
 
@@ -113,7 +113,7 @@ def test_a_failed_deploy_does_not_call_serving_what_somebody_else_has_stopped(wo
     assert world.run("stop", side=Side.GREEN, names=("api",), cut=True).ok
     world.new_source()
     world.world.behaviours[("web", world.world.source)] = Behaviour(exits_after=0.3, boot=5)
-    assert world.run("deploy").error.hint == "green was not touched; api does not run there"
+    assert world.run("deploy").refusal.hint == "green was not touched; api does not run there"
 
 
 def gone(world: Simulation) -> bool:

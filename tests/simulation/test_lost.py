@@ -113,7 +113,7 @@ def test_a_release_whose_folder_was_removed_is_left_all_the_same_and_its_number_
     world.new_source()
     assert world.run("deploy").value.release == 2
     for lost in (world.world.disk.releases, world.world.disk.texts, world.world.disk.runs, world.world.disk.steps):
-        lost.clear()  # type: ignore[attr-defined]
+        lost.clear()
     world.new_source()
     outcome = world.run("deploy")
     assert outcome.ok, outcome.error
@@ -140,7 +140,7 @@ def test_a_state_file_lost_after_a_killed_recreate_sends_nobody_to_the_color_tha
         assert world.run("deploy").ok
         world.new_source()
         switch = [n for n, each in enumerate(effects_of_a_recreate(), 1) if each == "proxy.write"][4]
-        assert world.run("deploy", Trouble(switch, kind), strategy="recreate").killed  # type: ignore[arg-type]
+        assert world.run("deploy", Trouble(switch, kind), strategy="recreate").killed
         world.world.disk.state = None
         world.promises.lost_state()
         assert "undone" in world.run("cleanup").value.healed

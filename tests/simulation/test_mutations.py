@@ -19,11 +19,11 @@ from teal.core.model.traffic import to
 from teal.core.planning import past, plan, transition
 from teal.core.planning.steps import Retire
 from teal.core.rendering import service
-from teal.core.rendering.networks import joined
-from teal.run import perform, recovery
+from teal.core.rendering.networks import attached, joined
+from teal.run import recovery
 from teal.run.commands import cleanup, deploy, services, status
 from teal.run.context import Ports
-from teal.run.observe import observe
+from teal.run.observe import observe, observe_beside
 from teal.run.steps import checks, handover, prepare, start, traffic
 from teal.run.steps import release as release_steps
 from tests.simulated import Behaviour, MemoryLock
@@ -93,21 +93,21 @@ def retired_before_the_drain(patch: Patch) -> None:
 
 
 def plain_names_for_everybody(patch: Patch) -> None:
-    def attached(name: str, *rest: Any) -> Any:
+    def twice(name: str, *rest: Any) -> Any:
         return {joined("default"): {"aliases": [name]}}
 
-    patch.setattr(service, "attached", attached)
+    patch.setattr(service, "attached", twice)
 
 
 def no_gate(patch: Patch) -> None:
-    async def start(scene: Any, side: Side, _: Any, names: Any, **__: Any) -> bool:
+    async def begin(scene: Any, side: Side, _: Any, names: Any, **__: Any) -> bool:
         for container in await scene.containers(side, frozenset(names)):
             await scene.ports.engine.start(container.id)
         return False
 
     async def check(*_: Any) -> None: ...
 
-    patch.setattr(perform.start, "start", start)
+    patch.setattr(start, "start", begin)
     patch.setattr(checks, "check", check)
 
 
@@ -155,10 +155,8 @@ def no_lock(patch: Patch) -> None:
 
 
 def status_by_memory(patch: Patch) -> None:
-    look = status.observe_beside
-
     async def observe(ports: Any, stack: Any) -> Any:
-        observed, holder = await look(ports, stack)
+        observed, holder = await observe_beside(ports, stack)
         return replace(observed, traffic=to(Side.BLUE)), holder
 
     patch.setattr(status, "observe_beside", observe)
@@ -194,13 +192,11 @@ def no_healing(patch: Patch) -> None:
 
 
 def both_names(patch: Patch) -> None:
-    real = service.attached
-
-    def attached(name: str, *rest: Any) -> Any:
+    def twice(name: str, *rest: Any) -> Any:
         both = {"aliases": [key_of(name, color) for color in COLORS]}
-        return real(name, *rest) | {joined("default"): both}
+        return attached(name, *rest) | {joined("default"): both}
 
-    patch.setattr(service, "attached", attached)
+    patch.setattr(service, "attached", twice)
 
 
 def endless_patience(patch: Patch) -> None:

@@ -44,14 +44,24 @@ _RESULTS: dict[str, tuple[Any, str]] = {
 }
 
 
+# The names that schemas have given to values which are the engine room's own: they outlive a rename there.
+_NAMES = {
+    "status": {"Holder": "LockStatus", "Floor": "FloorStatus"},
+    "migrate-check": {"Finding": "FindingRow"},
+}
+
+
 def schemas() -> dict[str, dict[str, Any]]:
     """Return every schema by its name."""
-    made = {name: _of(kind, title) for name, (kind, title) in _RESULTS.items()}
+    made = {name: _of(kind, title, _NAMES.get(name, {})) for name, (kind, title) in _RESULTS.items()}
     return {**made, "event": _event(), "error": _error(), "teal.yml": teal_yml.schema()}
 
 
-def _of(kind: Any, title: str) -> dict[str, Any]:
-    made = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(kind)))  # defaults as JSON has them
+def _of(kind: Any, title: str, names: dict[str, str]) -> dict[str, Any]:
+    text = msgspec.json.encode(msgspec.json.schema(kind)).decode()  # defaults as JSON has them
+    for name, public in names.items():
+        text = text.replace(f'"{name}"', f'"{public}"').replace(f'"#/$defs/{name}"', f'"#/$defs/{public}"')
+    made = msgspec.json.decode(text)
     return {"$schema": _DRAFT, "title": title, **made}
 
 

@@ -4,12 +4,13 @@ Every method may raise ``Unavailable`` where the world does not answer. Times ar
 since the epoch; names are the real Docker names.
 """
 
+from teal.core.model.observed import Holder
 from teal.ports.compose import Compose, Due
 from teal.ports.database import Database, Databases
 from teal.ports.engine import Engine, EngineInfo, ImageInfo, Network, Ran
 from teal.ports.machine import Clock, Machine, Told
 from teal.ports.proxy import Answer, Entry, Grasp, Heard, Loaded, Proxy
-from teal.ports.stores import Holder, Journal, Lock, Releases, RunRecord
+from teal.ports.stores import Journal, Lock, Releases, RunRecord
 
 __all__ = [
     "Answer",

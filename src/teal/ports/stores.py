@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from teal.core.model.migrations import OpenChange
-from teal.core.model.observed import Unfinished
+from teal.core.model.observed import Holder, Unfinished
 from teal.core.model.release import Release, Rendered
 from teal.core.model.side import Side
 from teal.core.planning.past import Turn
@@ -113,22 +113,6 @@ class Journal(Protocol):
     def contracts(self) -> tuple[OpenChange, ...]:
         """Return every contract that a release ever brought, by release and name, closed ones too."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds the lock."""
-
-    command: str
-    user: str
-    host: str
-    pid: int
-    since: float
-
-    @property
-    def said(self) -> str:
-        """Return in words who works on the stack."""
-        return f"{self.command} by {self.user}@{self.host} (pid {self.pid}) works on this stack"
 
 
 class Lock(Protocol):

@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from teal.core.judge import values as judge
 from teal.core.migrations.gate import Condition
+from teal.core.model.observed import Holder
 from teal.core.model.side import Side
 from teal.core.model.stack import Images, Strategy
 from teal.core.planning.rollback import State
+from teal.core.planning.rollback_floor import Floor
 from teal.core.status import Way
 
 SchemaState = Literal["done", "broken", "expand", "backfill", "contract", "unknown"]
@@ -61,25 +64,13 @@ class MigrateStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class FindingRow:
-    """A statement that would hurt."""
-
-    script: str
-    line: int
-    rule: str
-    why: str
-    remedy: str
-    excused: str | None = None  # the reason that the file gives for an exception
-
-
-@dataclass(frozen=True, slots=True)
 class MigrateChecked:
     """What ``migrate check`` says of the SQL that is to come; nothing was run."""
 
     project: str
     safe: bool
     scripts: tuple[str, ...]  # that were judged
-    findings: tuple[FindingRow, ...] = ()
+    findings: tuple[judge.Finding, ...] = ()
     notes: tuple[str, ...] = ()
     unknown: str = ""  # why it is not known what is pending, where nothing could be judged
 
@@ -120,17 +111,6 @@ class ColorStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class LockStatus:
-    """Who works on this stack now."""
-
-    command: str
-    user: str
-    host: str
-    pid: int
-    since: float
-
-
-@dataclass(frozen=True, slots=True)
 class RollbackStatus:
     """What ``teal rollback`` would return to, and how."""
 
@@ -150,16 +130,6 @@ class KeptRow:
 
 
 @dataclass(frozen=True, slots=True)
-class FloorStatus:
-    """The rollback floor: no release below it comes back, since a contract has removed what they need."""
-
-    release: int
-    contract: str
-    since: float  # when the contract was run, seconds since the epoch
-    reason: str = ""  # the contract's own
-
-
-@dataclass(frozen=True, slots=True)
 class Status:
     """The stack as engine and proxy show it at this moment."""
 
@@ -172,11 +142,11 @@ class Status:
     colors: Mapping[str, ColorStatus]
     shared: Mapping[str, ServiceStatus]
     plain: Mapping[str, ServiceStatus]  # rotating services that run plainly, beside or instead of the colors
-    lock: LockStatus | None
+    lock: Holder | None
     rollback: RollbackStatus | None
     interrupted: str = ""  # what an interrupted command left, and what the next one does about it
     problems: tuple[str, ...] = ()  # what a person should know: published color disagrees, proxy blind, …
-    floor: FloorStatus | None = None
+    floor: Floor | None = None
     open: tuple[OpenRow, ...] = ()  # changes of the schema whose contract has not been run
     kept: tuple[KeptRow, ...] = ()  # the newest first
 

@@ -22,6 +22,7 @@ from teal.core.model.side import Side
 from teal.core.planning.events import InFlight, Said, ServiceNow, StepBegan, StepEnded
 from teal.core.planning.steps import Drain, Start, Switch
 from teal.errors import Interrupted, Locked, NeedsPerson, Unavailable, Unhealthy
+from teal.ports import Holder
 from teal.run.api import (
     Checked,
     Cleaned,
@@ -31,7 +32,6 @@ from teal.run.api import (
     Finding,
     Gap,
     HistoryRow,
-    LockStatus,
     Outcome,
     RoleRow,
     RollbackStatus,
@@ -70,7 +70,7 @@ STATUS = Status(
     },
     {"db": ServiceStatus("tale-db", "timescale:17", "running", "none", 1_764_000_000.0)},
     {},
-    LockStatus("cleanup", "ann", "box", 12, 1_764_000_000.0),
+    Holder("cleanup", "ann", "box", 12, 1_764_000_000.0),
     RollbackStatus(7, "stopped", 4.0),
     problems=(".deployment-color says green, but users go to blue",),
 )

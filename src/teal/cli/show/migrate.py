@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 from teal.cli.show.deploy import planned as deploy_planned
 from teal.cli.show.text import age, goes, paint, seconds, stamp
+from teal.core.judge.values import Finding
 from teal.core.migrations.draft import Draft, Series
 from teal.core.migrations.gate import Condition
-from teal.run.api import Contracted, FindingRow, MigrateChecked, Migrated, MigrateStatus, OpenRow, PendingRow
+from teal.run.api import Contracted, MigrateChecked, Migrated, MigrateStatus, OpenRow, PendingRow
 
 _NEXT = {
     "done": ("green", "all done"),
@@ -71,7 +72,7 @@ def _nothing(result: MigrateChecked) -> str:
     return "nothing was judged" if result.notes else "nothing is pending"
 
 
-def _finding(row: FindingRow) -> Iterator[str]:
+def _finding(row: Finding) -> Iterator[str]:
     place = f"{row.script}:{row.line}"
     if row.excused is not None:
         yield f"{paint('excused', dim=True)}: {place}: {row.why} ({row.rule}): {row.excused}"

@@ -8,12 +8,11 @@ from teal.cli.show.migrate import opened
 from teal.cli.show.text import age, paint, seconds, stamp, table
 from teal.core.model.side import Side
 from teal.core.planning.rollback import SAID
-from teal.core.planning.rollback_floor import called
+from teal.core.planning.rollback_floor import Floor, called
 from teal.run.api import (
     Checked,
     ColorStatus,
     Finding,
-    FloorStatus,
     History,
     HistoryRow,
     KeptRow,
@@ -102,7 +101,7 @@ def _kept(row: KeptRow) -> str:
     return f"{row.release} ({SAID[row.state]}{why})"
 
 
-def _floor(floor: FloorStatus) -> str:
+def _floor(floor: Floor) -> str:
     reason = f" ({floor.reason})" if floor.reason else ""
     since = stamp(floor.since)
     return f"rollback floor: release {floor.release}, since {called(floor.contract)} was run at {since}{reason}"

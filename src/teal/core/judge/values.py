@@ -76,14 +76,11 @@ class Lint:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A statement that would hurt: where, by which rule, whom and how, and the safe way.
-
-    *excused* holds the reason that the file itself gives for an exception; None is a refusal.
-    """
+    """A statement that would hurt."""
 
     script: str
     line: int
     rule: str
-    why: str
-    remedy: str
-    excused: str | None = None
+    why: str  # whom it would hurt, and how
+    remedy: str  # the safe way
+    excused: str | None = None  # the reason that the file itself gives for an exception; None is a refusal

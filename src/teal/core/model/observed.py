@@ -78,6 +78,22 @@ class Unfinished:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Who works on this stack now."""
+
+    command: str
+    user: str
+    host: str
+    pid: int
+    since: float
+
+    @property
+    def said(self) -> str:
+        """Return in words who works on the stack."""
+        return f"{self.command} by {self.user}@{self.host} (pid {self.pid}) works on this stack"
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """The stack as engine, proxy, kept files and journal show it."""
 

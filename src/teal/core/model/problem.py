@@ -16,7 +16,7 @@ class Problem:
     level: Literal["error", "warning", "note"]
     service: str  # what it is about: a service, "memory", "disk", …; empty for the whole stack
     message: str
-    remedy: str
+    remedy: str = ""
     place: str = ""  # "compose.yml:12", where it is known
 
     @property

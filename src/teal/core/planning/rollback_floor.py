@@ -17,7 +17,7 @@ from teal.core.planning.steps import BringBack, Create, Plan, Start, Step, Switc
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """No release below *release* comes back, since *contract* has removed what it needs."""
+    """The rollback floor: no release below it comes back, since a contract has removed what they need."""
 
     release: int
     contract: str

@@ -23,7 +23,7 @@ from teal.core.services.external import External
 from teal.errors import ConfigError, TealError
 from teal.ports import Holder
 from teal.run.api import Checked, Finding, RoleRow
-from teal.run.commands.check_proxy import finding, proxy_findings
+from teal.run.commands.check_proxy import proxy_problems
 from teal.run.context import Ports
 from teal.run.migrations.database import files_of
 from teal.run.observe import Outdated, differences, missing_of, observe_beside, outdated
@@ -67,20 +67,20 @@ def _files(ports: Ports, migrations: Migrations) -> Iterator[Problem]:
 async def check(ports: Ports, stack: Stack) -> Checked:
     """Return the roles with their reasons, and everything that would stop or trouble a deploy."""
     engine = engine_version((await ports.engine.info()).version)
-    found = [finding(problem) for problem in by_files(stack, engine, ports.proxy.folder)]
-    found += [finding(problem) for problem in schema_problems(ports, stack)]
+    found: list[Problem] = [*by_files(stack, engine, ports.proxy.folder)]
+    found += schema_problems(ports, stack)
     found += _home(ports)
     found += _mounts(stack)
     observed, holder = await observe_beside(ports, stack)
-    found += [finding(problem) for problem in by_sight(observed, stack, busy=holder is not None)]
+    found += by_sight(observed, stack, busy=holder is not None)
     found += _working(holder) if holder else _unfinished(observed, stack)
     found += await _external(ports, stack)
     differing, said = await _outdated(ports, stack, observed)
     found += said
-    found += await proxy_findings(ports, stack, observed, changed=differing.services.get(stack.proxy, ""))
+    found += await proxy_problems(ports, stack, observed, changed=differing.services.get(stack.proxy, ""))
     found += [] if holder else await _room(ports, stack, observed)
     order = ("error", "warning", "note")
-    findings = tuple(sorted(dict.fromkeys(found), key=lambda finding: order.index(finding.level)))
+    findings = tuple(sorted(dict.fromkeys(map(_finding, found)), key=lambda finding: order.index(finding.level)))
     return Checked(
         stack.project, tuple(map(_row, stack.services)), findings, all(each.level != "error" for each in findings)
     )
@@ -94,39 +94,43 @@ async def refuse(ports: Ports, stack: Stack) -> tuple[Problem, ...]:
     return demand((*by_files(stack, engine, ports.proxy.folder), *wrong))
 
 
+def _finding(problem: Problem) -> Finding:
+    return Finding(problem.level, problem.place or problem.service, problem.message, problem.remedy)
+
+
 def _row(service: Service) -> RoleRow:
     return RoleRow(service.name, str(service.role), service.assigned.reason, ready_by(service), service.needed)
 
 
-def _home(ports: Ports) -> Iterable[Finding]:
+def _home(ports: Ports) -> Iterable[Problem]:
     command = ports.machine.unprepared()
     if command:
-        yield Finding("error", "state directory", "it is not prepared for you", f"prepare it once: {command}")
+        yield Problem("error", "state directory", "it is not prepared for you", f"prepare it once: {command}")
 
 
-def _mounts(stack: Stack) -> Iterable[Finding]:
+def _mounts(stack: Stack) -> Iterable[Problem]:
     """Name what is mounted as it is: an edit shows in both colors, and no rollback takes it back."""
     for service, source, target in live_mounts(stack):
-        yield Finding("note", service, f"{source} at {target} is not part of the release: it is mounted as it is")
+        yield Problem("note", service, f"{source} at {target} is not part of the release: it is mounted as it is")
 
 
-def _working(holder: Holder) -> Iterable[Finding]:
+def _working(holder: Holder) -> Iterable[Problem]:
     """Name who works on the stack: what is half done then, and the room that it takes, are nobody's trouble."""
     message = f"{holder.said}: what it has begun, and the room that it takes, were not judged"
-    yield Finding("note", "lock", message, "`teal status` shows how far it is; check again when it has ended")
+    yield Problem("note", "lock", message, "`teal status` shows how far it is; check again when it has ended")
 
 
-def _unfinished(observed: Observed, stack: Stack) -> Iterable[Finding]:
+def _unfinished(observed: Observed, stack: Stack) -> Iterable[Problem]:
     repair = diagnose(observed, stack)
     if repair is not None:
         remedy = "the next deploy, rollback or cleanup sees to it"
         if repair.kind == "restore":
-            yield Finding("warning", "state file", repair.text, remedy)
+            yield Problem("warning", "state file", repair.text, remedy)
         else:
-            yield Finding("note", "journal", repair.text, remedy)
+            yield Problem("note", "journal", repair.text, remedy)
 
 
-async def _outdated(ports: Ports, stack: Stack, observed: Observed) -> tuple[Outdated, list[Finding]]:
+async def _outdated(ports: Ports, stack: Stack, observed: Observed) -> tuple[Outdated, list[Problem]]:
     """Return which shared services run from another definition or image than today's, and what is said of them.
 
     The proxy is judged by itself.
@@ -136,20 +140,20 @@ async def _outdated(ports: Ports, stack: Stack, observed: Observed) -> tuple[Out
         found = await outdated(ports, stack, observed, names)
     except TealError as error:
         last = next((line for line in reversed(error.detail.splitlines()) if line.strip()), error.hint)
-        return Outdated(), [Finding("warning", "", f"{error.message}: {last.strip()}", "the rest was looked at")]
+        return Outdated(), [Problem("warning", "", f"{error.message}: {last.strip()}", "the rest was looked at")]
     problems = [each for each in differences(found) if each.service != stack.proxy]
-    return found, [*map(finding, problems), *_unseen(stack, found)]
+    return found, [*problems, *_unseen(stack, found)]
 
 
-def _unseen(stack: Stack, found: Outdated) -> Iterable[Finding]:
+def _unseen(stack: Stack, found: Outdated) -> Iterable[Problem]:
     """Name the images that are not on this machine: no registry is asked for them."""
     for name, image in found.unpulled.items():
         verb = "build" if stack.service(name).builds else "pull"
         message = f"its image {image} is not on this machine, and no registry was asked: what it brings is not known"
-        yield Finding("note", name, message, f"`docker compose {verb} {name}` brings it")
+        yield Problem("note", name, message, f"`docker compose {verb} {name}` brings it")
 
 
-async def _external(ports: Ports, stack: Stack) -> list[Finding]:
+async def _external(ports: Ports, stack: Stack) -> list[Problem]:
     """Name what no start of the stack makes, and nobody has made yet."""
     names = tuple(service.name for service in stack.services if service.role is not Role.TOOL)
     users: dict[External, list[str]] = {}
@@ -157,15 +161,15 @@ async def _external(ports: Ports, stack: Stack) -> list[Finding]:
         for each in lacking:
             users.setdefault(each, []).append(name)
     return [
-        Finding("error", ", ".join(using), f"the external {each.kind} {each.name} does not exist", each.remedy)
+        Problem("error", ", ".join(using), f"the external {each.kind} {each.name} does not exist", each.remedy)
         for each, using in sorted(users.items())
     ]
 
 
-async def _room(ports: Ports, stack: Stack, observed: Observed) -> list[Finding]:
+async def _room(ports: Ports, stack: Stack, observed: Observed) -> list[Problem]:
     source = source_of(observed, stack)
     running = [c.id for c in observed.on(source) if c.running and c.service in _rotating(stack)] if source else []
-    return [finding(problem) for problem in check_room(await room(ports, running))]
+    return list(check_room(await room(ports, running)))
 
 
 def _rotating(stack: Stack) -> frozenset[str]:

@@ -15,29 +15,28 @@ from teal.core.model.versions import is_old_caddy
 from teal.core.planning.recovery import diagnose
 from teal.errors import Locked, TealError
 from teal.ports import Loaded
-from teal.run.api import Finding
 from teal.run.context import Ports, Scene
 from teal.run.observe import drift, way
 from teal.run.steps.proxy import prove_entries
 
 
-async def proxy_findings(ports: Ports, stack: Stack, observed: Observed, *, changed: str) -> list[Finding]:
+async def proxy_problems(ports: Ports, stack: Stack, observed: Observed, *, changed: str) -> list[Problem]:
     """Judge the proxy; *changed* names what differs from its container: its definition, its image, or nothing."""
     text = f"its files were only read as text: {stack.evidence.unseen}"
-    found = [Finding("note", stack.proxy, text)] if stack.evidence.unseen else []
+    found = [Problem("note", stack.proxy, text)] if stack.evidence.unseen else []
     proxy = next((c for c in observed.on(Side.PLAIN) if c.service == stack.proxy and c.running), None)
     if proxy is None:
         if stack.evidence.broken:
             message = f"Caddy does not accept its configuration: {stack.evidence.broken}"
-            return [*found, Finding("error", stack.proxy, message, "mend the Caddyfile")]
-        note = Finding("note", stack.proxy, "it does not run yet: its own settings were not looked at")
+            return [*found, Problem("error", stack.proxy, message, "mend the Caddyfile")]
+        note = Problem("note", stack.proxy, "it does not run yet: its own settings were not looked at")
         return [*found, note, *_front(stack, trusts=stack.evidence.trusts or bool(stack.evidence.unseen))]
     try:
         loaded, version, grasp = await asyncio.gather(
             ports.proxy.loaded(proxy), ports.proxy.version(proxy), ports.proxy.grasp(proxy)
         )
     except TealError as failed:
-        return [*found, Finding("error", stack.proxy, failed.message, failed.hint)]
+        return [*found, Problem("error", stack.proxy, failed.message, failed.hint)]
     applied = way(stack, grasp, ports.proxy.reload, changed=changed)
     problems = [
         *_version(version, stack),
@@ -49,29 +48,24 @@ async def proxy_findings(ports: Ports, stack: Stack, observed: Observed, *, chan
     differs = changed or grasp.older or grasp.stale
     can_be_asked = not unswitched and not grasp.blind and diagnose(observed, stack) is None
     again = f"`teal up {stack.proxy}`" if changed else f"`teal restart {stack.proxy}`"
-    silent = [Finding("warning", stack.proxy, *_uncounted(loaded.admin, again))] if loaded.admin else []
+    silent = [Problem("warning", stack.proxy, *_uncounted(loaded.admin, again))] if loaded.admin else []
     asked = await _asked(ports, stack, applied if differs else "", silent) if can_be_asked else []
     known = not stack.evidence.unseen and not stack.evidence.broken
     behind = _front(stack, trusts=stack.evidence.trusts if known else loaded.trusts)
-    return [*found, *map(finding, problems), *asked, *behind]
+    return [*found, *problems, *asked, *behind]
 
 
-def _front(stack: Stack, *, trusts: bool) -> list[Finding]:
+def _front(stack: Stack, *, trusts: bool) -> list[Problem]:
     """Say what a front of the proxy's needs, where the proxy does not believe it."""
     if trusts:
         return []
     if shows := front(stack):
         message = f"something else stands in front of it ({shows}), and it does not believe what that says of users"
-        return [Finding("warning", stack.proxy, message, BELIEVE)]
+        return [Problem("warning", stack.proxy, message, BELIEVE)]
     if on_loopback(stack):
         message = "only this machine reaches it: where users come to an nginx there first, say, it must believe that"
-        return [Finding("note", stack.proxy, message, BELIEVE_HERE)]
+        return [Problem("note", stack.proxy, message, BELIEVE_HERE)]
     return []
-
-
-def finding(problem: Problem) -> Finding:
-    """Return *problem* as `check` tells it."""
-    return Finding(problem.level, problem.place or problem.service, problem.message, problem.remedy)
 
 
 def _version(version: str, stack: Stack) -> Iterable[Problem]:
@@ -102,7 +96,7 @@ def _uncounted(listens: str, again: str) -> tuple[str, str]:
     return message, f"its admin endpoint listens at {listens}: say so in its environment, `TEAL_ADMIN: HOST:PORT`"
 
 
-async def _asked(ports: Ports, stack: Stack, applied: str, silent: list[Finding]) -> list[Finding]:
+async def _asked(ports: Ports, stack: Stack, applied: str, silent: list[Problem]) -> list[Problem]:
     """Ask through the proxy as a deploy will; the state file is lent for that, and is as it was afterwards.
 
     *applied* is the command that gives the proxy its files of today, where it has others; *silent* is what to say of
@@ -115,7 +109,7 @@ async def _asked(ports: Ports, stack: Stack, applied: str, silent: list[Finding]
         with ports.lock.hold("check"), ports.proxy.lent():
             return [] if await prove_entries(scene) else silent
     except Locked as busy:
-        return [Finding("note", stack.proxy, f"nothing was asked through it: {busy.message}")]
+        return [Problem("note", stack.proxy, f"nothing was asked through it: {busy.message}")]
     except TealError as failed:
         hint = f"it runs with other files than today's: {applied}, then look again" if applied else failed.hint
-        return [Finding("error", stack.proxy, failed.message, hint)]
+        return [Problem("error", stack.proxy, failed.message, hint)]

@@ -30,7 +30,6 @@ from teal.errors import Refused, SchemaBroken, TealError
 from teal.run.api import (
     Contracted,
     ContractOptions,
-    FindingRow,
     MigrateChecked,
     Migrated,
     MigrateStatus,
@@ -123,10 +122,9 @@ async def migrate_check(ports: Ports, stack: Stack, watch: Watch) -> MigrateChec
     if migrations.prints:
         await _keep_jobs(scene)
     found = await judged(scene, NO_RELEASE, offline=True)
-    rows = tuple(FindingRow(f.script, f.line, f.rule, f.why, f.remedy, f.excused) for f in found.findings)
     names = tuple(script.name for script in found.scripts)
     unknown = "" if found.scripts else unasked(migrations)
-    return MigrateChecked(stack.project, not found.hurting, names, rows, found.notes, unknown)
+    return MigrateChecked(stack.project, not found.hurting, names, found.findings, found.notes, unknown)
 
 
 async def _look(scene: Scene, migrations: Migrations) -> tuple[SchemaState, tuple[PendingRow, ...]]:

@@ -12,13 +12,10 @@ from teal.core.planning.rollback import Kept, kept_releases, way_back
 from teal.core.planning.rollback_floor import floor_of
 from teal.core.status import coming_back, misread, standing_of, troubles, worst
 from teal.errors import TealError
-from teal.ports import Holder
 from teal.run.api import (
     ColorStatus,
-    FloorStatus,
     HistoryRow,
     KeptRow,
-    LockStatus,
     RollbackStatus,
     ServiceStatus,
     Status,
@@ -36,7 +33,6 @@ async def status(ports: Ports, stack: Stack) -> Status:
     release = observed.active_release
     back = way_back(observed)
     rows = history(ports, RUNS)
-    lock = _lock(holder)
     shared = frozenset(service.name for service in stack.having(Role.SHARED))
     rotating = frozenset(service.name for service in stack.rotating)
     return Status(
@@ -49,23 +45,14 @@ async def status(ports: Ports, stack: Stack) -> Status:
         colors={str(color): _color(observed, color) for color in COLORS},
         shared=_services(observed.on(Side.PLAIN, shared), shared),
         plain=_services(observed.on(Side.PLAIN, rotating)),
-        lock=lock,
+        lock=holder,
         rollback=_rollback(observed, back, rows) if back else None,
-        interrupted="" if lock else _interrupted(observed, stack),
+        interrupted="" if holder else _interrupted(observed, stack),
         problems=(*_problems(ports, stack, observed), *[each.text for each in await grasped(ports, stack, observed)]),
-        floor=_floor(observed),
+        floor=floor_of(observed.contracts),
         open=open_rows(ports, stack, observed),
         kept=tuple(KeptRow(each.release.number, each.state, each.why) for each in kept_releases(observed)),
     )
-
-
-def _lock(holder: Holder | None) -> LockStatus | None:
-    return LockStatus(holder.command, holder.user, holder.host, holder.pid, holder.since) if holder else None
-
-
-def _floor(observed: Observed) -> FloorStatus | None:
-    floor = floor_of(observed.contracts)
-    return FloorStatus(floor.release, floor.contract, floor.since, floor.reason) if floor else None
 
 
 def _since(rows: Iterable[HistoryRow], release: int | None) -> float | None:

@@ -9,7 +9,8 @@ import pytest
 from teal.cli.commands import migrate
 from teal.cli.main import run
 from teal.core.migrations.gate import Condition
-from teal.run.api import Contracted, FloorStatus, Outcome
+from teal.core.planning.rollback_floor import Floor
+from teal.run.api import Contracted, Outcome
 from tests.unit.cli.library import FakeLibrary, session
 from tests.unit.cli.test_cli import STATUS
 
@@ -91,7 +92,7 @@ def test_a_window_asks_before_users_are_kept_away(capsys) -> None:
 
 
 def test_status_shows_the_floor_and_why(capsys) -> None:
-    floor = FloorStatus(7, "0007_writer", 1_764_000_000.0, "author is writer now")
+    floor = Floor(7, "0007_writer", 1_764_000_000.0, "author is writer now")
     library = FakeLibrary(status=replace(STATUS, floor=floor))
     assert run(["status"], session(library)) == 0
     shown = capsys.readouterr().out

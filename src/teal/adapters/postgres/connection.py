@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from teal.adapters.postgres.database import PostgresDatabase
 from teal.adapters.postgres.driver import Connection, library
 from teal.core.migrations.connection import Credentials
 from teal.errors import ConfigError, TealError, Unavailable
+
+if TYPE_CHECKING:
+    from teal.adapters.postgres.database import PostgresDatabase
 
 LIBRARIES = ("asyncpg", "pgparse")
 PATIENCE = 10.0  # seconds for a connection
@@ -32,6 +34,8 @@ class PostgresDatabases:
     @asynccontextmanager
     async def open(self, login: Credentials, *, application: str) -> AsyncIterator[PostgresDatabase]:
         """Connect as *application*, and close at the end."""
+        from teal.adapters.postgres.database import PostgresDatabase  # most commands open no database
+
         connection = await _connected(login, application)
         try:
             yield PostgresDatabase(connection, login)

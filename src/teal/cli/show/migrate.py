@@ -8,13 +8,16 @@ Says what the files of a planned change are.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from teal.cli.show.deploy import planned as deploy_planned
 from teal.cli.show.text import age, goes, paint, seconds, stamp
-from teal.core.judge.values import Finding
-from teal.core.migrations.draft import Draft, Series
-from teal.core.migrations.gate import Condition
 from teal.run.api import Contracted, MigrateChecked, Migrated, MigrateStatus, OpenRow, PendingRow
+
+if TYPE_CHECKING:  # `teal status` comes here for what is open, and needs none of these
+    from teal.core.judge.values import Finding
+    from teal.core.migrations.draft import Draft, Series
+    from teal.core.migrations.gate import Condition
 
 _NEXT = {
     "done": ("green", "all done"),

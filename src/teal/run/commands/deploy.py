@@ -27,7 +27,7 @@ from teal.run.commands.check import refuse
 from teal.run.context import Ports, Scene, Watch
 from teal.run.execute import execute, prepare
 from teal.run.migrations import window
-from teal.run.migrations.contracts import open_rows
+from teal.run.migrations.open_changes import open_rows
 from teal.run.observe import Outdated, differences, grasped, observe, outdated
 from teal.run.recovery import close_open_runs, heal
 from teal.run.steps import release as release_steps

@@ -40,11 +40,11 @@ from teal.run.api import (
 from teal.run.context import Ports, Scene, Watch
 from teal.run.execute import execute, prepare
 from teal.run.migrations import gate
-from teal.run.migrations.contracts import open_rows
 from teal.run.migrations.database import files_of, migrations_here, opened
 from teal.run.migrations.gate import contract_file, look
 from teal.run.migrations.jobs import ask_pending, print_sql
 from teal.run.migrations.judge import judged
+from teal.run.migrations.open_changes import open_rows
 from teal.run.observe import observe
 from teal.run.recovery import heal
 from teal.run.steps import release as release_steps

@@ -21,7 +21,7 @@ from teal.run.api import (
     Status,
 )
 from teal.run.context import Ports
-from teal.run.migrations.contracts import open_rows
+from teal.run.migrations.open_changes import open_rows
 from teal.run.observe import grasped, observe_beside
 
 RUNS = 50  # how many past runs are asked for times

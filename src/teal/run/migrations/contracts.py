@@ -1,23 +1,16 @@
-"""Does: the steps of a contract: the floor rises, the contract runs, and what can be taken back is.
-
-Does: looks up which changes of the schema are open, and what their gates wait for; no database is asked.
-"""
+"""The steps of a contract: the floor rises, the contract runs, and what can be taken back is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from teal.core.migrations.contracts import UNNAMED, Asked, owed, taken_along
-from teal.core.migrations.files import ScriptFile, pending, read_files, refuse_early, refuse_edited, removed
-from teal.core.migrations.gate import Seen, judge, rotating_containers
+from teal.core.migrations.files import ScriptFile, pending, refuse_early, refuse_edited
 from teal.core.migrations.tombstones import hard_form, hard_name, soft_form, soft_name, soft_of, undo_form
-from teal.core.model.migrations import Migrations, OpenChange, Phase
-from teal.core.model.observed import Observed
-from teal.core.model.stack import Stack
-from teal.errors import Failed, Refused, TealError
+from teal.core.model.migrations import Migrations, Phase
+from teal.errors import Failed, Refused
 from teal.ports import Database
-from teal.run.api import OpenRow
-from teal.run.context import Ports, Scene
+from teal.run.context import Scene
 from teal.run.migrations.database import exclusive, files_of, migrations_here, migrations_of, opened
 from teal.run.migrations.gate import contract_file
 from teal.run.migrations.jobs import ask_pending, run_exclusively
@@ -176,50 +169,3 @@ async def _count_missing(scene: Scene, database: Database, file: ScriptFile) -> 
             scene.note(
                 f"{rows} written while it was away, to be filled before an old release comes: {sql}", warning=True
             )
-
-
-_SEEN = frozenset({"serving", "containers", "kept"})  # conditions that show without a database
-
-
-def open_rows(ports: Ports, stack: Stack, observed: Observed | None = None) -> tuple[OpenRow, ...]:
-    """Return the changes that are open; with *observed*, what of their gates' conditions can be seen in it, too."""
-    migrations = stack.migrations
-    still = [each for each in ports.journal.contracts() if each.closed is None]
-    if not still:
-        return ()
-    delay = migrations.contract_delay if migrations else 0.0
-    goes = _removed(ports, migrations)
-    return tuple(
-        OpenRow(
-            each.name,
-            each.release,
-            each.opened,
-            each.opened + delay,
-            goes.get(each.name, ()),
-            _waits(each, stack, observed) if observed else (),
-        )
-        for each in still
-    )
-
-
-def _waits(change: OpenChange, stack: Stack, observed: Observed) -> tuple[str, ...]:
-    rotating = frozenset(service.name for service in stack.rotating)
-    seen = Seen(
-        change=change,
-        active=observed.active_release,
-        containers=rotating_containers(observed, rotating),
-        kept=tuple(release.number for release in observed.releases),
-        sessions=(),
-    )
-    return tuple(f"{each.name}: {each.evidence}" for each in judge(seen) if each.name in _SEEN and not each.met)
-
-
-def _removed(ports: Ports, migrations: Migrations | None) -> Mapping[str, tuple[str, ...]]:
-    """Return what each contract removes, as far as its file is there."""
-    if migrations is None or not migrations.files:
-        return {}
-    try:
-        files = read_files(ports.machine.texts(migrations.files, ".sql"))
-    except TealError:
-        return {}
-    return {each.stem: removed(each) for each in files if each.phase is Phase.CONTRACT}

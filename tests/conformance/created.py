@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from teal.adapters.compose.model import DockerModels
 from teal.adapters.state.releases import ReleaseFolders
 from teal.config.load import load
 from teal.config.options import Options
@@ -31,7 +32,7 @@ def created(world: World) -> dict[str, Pair]:
 
 def _keep(world: World) -> ReleaseFolders:
     """Render the stack into a release, as a deploy would."""
-    stack = asyncio.run(load(Options(where=str(world.folder)), world.environment()))
+    stack = asyncio.run(load(Options(where=str(world.folder)), world.environment(), DockerModels()))
     kept = ReleaseFolders(world.home / world.project / "releases")
     image = said("image", "inspect", "-f", "{{.Id}}", world.plan.place.image).strip()
     images = {each.name: image for each in stack.services}

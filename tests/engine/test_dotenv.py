@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from teal.adapters.compose.model import DockerModels
 from teal.config.dotenv import plain
 from teal.config.files import HEEDED, find
 from teal.config.load import load
@@ -126,7 +127,7 @@ def test_what_teal_takes_from_env_files_is_what_compose_finds(root: Path) -> Non
         model = compose(options, environment)
         if model is None:
             return
-        found = find(options, environment)
+        found = find(options, environment, DockerModels())
         services = services_in(model)
         told = {name: value for each in services.values() for name, value in each["environment"].items()}  # type: ignore[attr-defined]
         expected = {name: value.replace("$$", "$") for name, value in told.items() if value is not None}
@@ -160,7 +161,7 @@ def staged(root: Path) -> Iterator[Path]:
 def test_both_colors_are_read_with_the_variables_of_the_plain_stack(staged: Path) -> None:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     options = Options(where=str(staged / "below"))
-    stack = asyncio.run(load(options, kept))
+    stack = asyncio.run(load(options, kept, DockerModels()))
     assert {each.name for each in stack.services} == {"main", "more"}
     labels = services_in(stack.models[Side.BLUE])["main"]["labels"]
     assert labels == {"seen": "above other"}
@@ -171,10 +172,10 @@ def test_a_file_that_compose_cannot_read_is_named_and_plain_ones_cost_nothing(ro
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     (root / ".env").write_text("A='never closed\nTEAL_HOME=$A\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"\.env: line \d: unterminated quoted value"):
-        find(Options(where=str(root)), kept)
+        find(Options(where=str(root)), kept, DockerModels())
     secrets = "".join(f"KEY_{number}='a $ecret'\n" for number in range(2000))
     text = f'{secrets}PEM="-----BEGIN\nabc\n-----END"\nTEAL_HOME=/srv/teal\n'
     (root / ".env").write_text(text, encoding="utf-8")
     begun = time.process_time()
-    assert find(Options(where=str(root)), {"PATH": ""}).variables == {"TEAL_HOME": "/srv/teal"}
+    assert find(Options(where=str(root)), {"PATH": ""}, DockerModels()).variables == {"TEAL_HOME": "/srv/teal"}
     assert time.process_time() - begun < 0.05

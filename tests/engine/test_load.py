@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from teal.adapters.compose.model import DockerModels
 from teal.config.load import load
 from teal.config.options import Options
 from teal.core.checks.stack import problems
@@ -27,7 +28,7 @@ SHOP = ROOT / "tests" / "stacks" / "shop"
 
 def read(folder: Path, **known: str) -> Stack:
     plain = {name: value for name, value in os.environ.items() if not name.startswith("COMPOSE_")}
-    return asyncio.run(load(Options(where=str(folder)), {**plain, **known}))
+    return asyncio.run(load(Options(where=str(folder)), {**plain, **known}, DockerModels()))
 
 
 def roles(stack: Stack) -> dict[str, Role]:
@@ -139,7 +140,7 @@ def test_overlays_are_merged_with_the_override_that_compose_would_read(tmp_path:
 
 
 def test_only_the_plain_model_is_read_where_that_is_enough():
-    quick, whole = asyncio.run(load(Options(where=str(TALE)), os.environ, only_plain=True)), read(TALE)
+    quick, whole = asyncio.run(load(Options(where=str(TALE)), os.environ, DockerModels(), only_plain=True)), read(TALE)
     assert roles(quick) == roles(whole)
     assert quick.models[Side.BLUE] is quick.models[Side.PLAIN]
     assert quick.fingerprint == ""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from teal.adapters.compose.model import DockerModels
 from teal.adapters.engine import DockerEngine
 from teal.adapters.state.releases import ReleaseFolders
 from teal.config.load import load
@@ -66,7 +67,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     shutil.copytree(ODD, folder)
     project = f"tren-{os.getpid()}"
     shell = {**os.environ, "FROM_SHELL": "a$b"}
-    stack = asyncio.run(load(Options(where=str(folder), project=project), shell))
+    stack = asyncio.run(load(Options(where=str(folder), project=project), shell, DockerModels()))
     try:
         for arguments in (["create"], ["start", "db"]):
             subprocess.run(["docker", "compose", "-p", project, *arguments], cwd=folder, env=shell, check=True)
@@ -213,7 +214,7 @@ def test_an_images_own_healthcheck_is_asked_early_too_and_stays_what_it_is(tmp_p
     (tmp_path / "teal.yml").write_text("services: {api: worker}\n", encoding="utf-8")
     subprocess.run(["docker", "build", "-qt", project, "-"], input=DOCKERFILE, text=True, check=True)
     try:
-        stack = asyncio.run(load(Options(where=str(tmp_path), project=project), os.environ, look=_look))
+        stack = asyncio.run(load(Options(where=str(tmp_path), project=project), os.environ, DockerModels(), look=_look))
         assert stack.service("api").health == Health("engine")
         making = Making(1, {"api": docker("image", "inspect", "-f", "{{.Id}}", project)}, str(tmp_path))
         file = tmp_path / "blue.json"

@@ -7,15 +7,14 @@ import atexit
 import json
 import re
 import shutil
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hypothesis import strategies as st
 
-from teal.config.compose_model import Resolved, understood
+from teal.adapters.compose.model import DockerModels, understood
 from teal.config.files import find, project_name
 from teal.config.load import load
 from teal.config.options import Options, Overrides
@@ -26,6 +25,7 @@ from teal.core.model.side import Side
 from teal.core.model.stack import Role, Stack, Tree
 from teal.core.rendering.files import live_mounts
 from teal.core.rendering.project import render_both, render_once
+from teal.ports import Question, Resolved
 from tests.fuzz.judging import Target, unchanged
 from tests.fuzz.text import (
     SERVICES,
@@ -63,8 +63,7 @@ def use(model: Tree, environment: Mapping[str, str], overrides: Overrides = _NOT
 
     *colored* is what Compose says of a color's overlay.
     """
-    with _answering(model, colored):
-        stack = asyncio.run(load(Options(where=str(ROOT)), environment, overrides=overrides))
+    stack = asyncio.run(load(Options(where=str(ROOT)), environment, _Answers(model, colored), overrides=overrides))
     for problem in (*problems(stack), *problems(stack, (24, 0)), *preparation(stack, "/var/lib/teal/shop/proxy")):
         assert problem.message, problem
         assert problem.remedy, problem
@@ -78,21 +77,17 @@ def use(model: Tree, environment: Mapping[str, str], overrides: Overrides = _NOT
     return stack
 
 
-@contextmanager
-def _answering(model: Tree, colored: Mapping[str, Tree]) -> Iterator[None]:
-    """Let Compose answer with *model*: the real one takes 100 ms, and has a fuzz of its own."""
-    module = sys.modules["teal.config.load"]
-    asked = module.resolve
+@dataclass(frozen=True)
+class _Answers(DockerModels):
+    """Lets Compose answer with *model*: the real one takes 100 ms, and has a fuzz of its own."""
 
-    async def answer(options: Options, environment: dict[str, str], files: Sequence[Path] = ()) -> Resolved:
-        color = files[-1].suffixes[0][1:] if files else ""
-        return understood(json.dumps(colored.get(color, model)), 'level=warning msg="The \\"X\\" variable is not set"')
+    model: Tree = field(hash=False)
+    colored: Mapping[str, Tree] = field(hash=False)
 
-    module.resolve = answer
-    try:
-        yield
-    finally:
-        module.resolve = asked
+    async def read(self, question: Question) -> Resolved:
+        last = question.environment.get("COMPOSE_FILE", "").rpartition("\n")[2]
+        model = next((self.colored[color] for color in self.colored if f".{color}." in last), self.model)
+        return understood(json.dumps(model), 'level=warning msg="The \\"X\\" variable is not set"')
 
 
 def _put(**files: str | bytes) -> None:
@@ -307,8 +302,8 @@ def _read_environment(example: tuple[dict[str, str], str | bytes, dict[str, str]
     with unchanged(ROOT):
         use(WHOLE, environment, Overrides(**said))
         without_docker = {**environment, "PATH": str(ROOT)}  # what isn't plain is for Compose to read
-        find(options, without_docker)
-        assert re.fullmatch("[a-z0-9_-]*", project_name(options, without_docker))
+        find(options, without_docker, DockerModels())
+        assert re.fullmatch("[a-z0-9_-]*", project_name(options, without_docker, DockerModels()))
 
 
 _overrides = st.dictionaries(

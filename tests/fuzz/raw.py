@@ -7,6 +7,7 @@ import os
 
 from hypothesis import strategies as st
 
+from teal.adapters.compose.model import DockerModels
 from teal.config.load import load
 from teal.config.options import Options
 from teal.core.checks.stack import problems
@@ -47,7 +48,7 @@ def _read(example: tuple[str | bytes, str | bytes | None, str]) -> None:
     (files.ROOT / "compose.yml").write_bytes(raw)
     known = {"PATH": os.environ["PATH"], "HOME": str(files.ROOT / "home"), "DOCKER_CONFIG": "/nowhere"}
     with unchanged(files.ROOT):
-        problems(asyncio.run(load(Options(where=str(files.ROOT)), known)))
+        problems(asyncio.run(load(Options(where=str(files.ROOT)), known, DockerModels())))
 
 
 TARGET = Target(

@@ -17,12 +17,12 @@ from teal.adapters.caddy.dials import dials
 from teal.adapters.caddy.proxy import CaddyProxy
 from teal.adapters.compose import one_shot
 from teal.adapters.compose.cli import culprits, read_version, told_why
+from teal.adapters.compose.model import understood
 from teal.adapters.engine import DockerEngine
 from teal.adapters.engine.api import Api
 from teal.adapters.engine.containers import Frames
 from teal.adapters.host import read_memory
 from teal.adapters.process import Ended, Output
-from teal.config.compose_model import understood
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
 from teal.core.model.versions import engine_version, is_old_caddy

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from teal.adapters.compose.model import DockerModels
 from teal.adapters.engine import DockerEngine
 from teal.adapters.state.directory import DEFAULT, Home
 from teal.cli.options import Opened, Purpose
@@ -25,6 +26,9 @@ from teal.errors import TealError
 if TYPE_CHECKING:
     from teal.adapters.state.releases import ReleaseFolders
     from teal.cli.redaction import Discretion
+
+
+_MODELS = DockerModels()
 
 
 @asynccontextmanager
@@ -47,7 +51,7 @@ async def opened(
 
 def home_of(options: Options, project: str) -> Home:
     """Return where the state of *project* lies: as Compose finds the variable, in the environment or in ``.env``."""
-    return Home(Path(find(options, os.environ).variables.get("TEAL_HOME") or DEFAULT).absolute(), project)
+    return Home(Path(find(options, os.environ, _MODELS).variables.get("TEAL_HOME") or DEFAULT).absolute(), project)
 
 
 async def _stack(options: Options, overrides: Overrides, engine: DockerEngine, purpose: Purpose) -> Stack:
@@ -59,18 +63,18 @@ async def _stack(options: Options, overrides: Overrides, engine: DockerEngine, p
     from teal.config.load import load
 
     if purpose is Purpose.LOOK:
-        return await load(options, os.environ, only_plain=True)
+        return await load(options, os.environ, _MODELS, only_plain=True)
     from teal.adapters.caddy.adapt import Adapting
 
     adapt = Adapting(engine, os.environ).adapted
-    return await load(options, os.environ, overrides=overrides, look=engine.image, adapt=adapt)
+    return await load(options, os.environ, _MODELS, overrides=overrides, look=engine.image, adapt=adapt)
 
 
 def _kept(options: Options, overrides: Overrides) -> Stack | None:
     """Return the stack as its latest kept release remembers it; None where there is none, or -f means other files."""
     from teal.adapters.state.releases import ReleaseFolders
 
-    project = "" if options.files else project_name(options, os.environ)
+    project = "" if options.files else project_name(options, os.environ, _MODELS)
     releases = ReleaseFolders(home_of(options, project).releases).all() if project else ()
     remembered = releases[-1].remembered if releases else None
     if remembered is None:
@@ -95,7 +99,7 @@ async def _with_models(kept: Stack, options: Options) -> Stack:
     from teal.config.load import load
 
     try:
-        today = await load(options, os.environ, only_plain=True)
+        today = await load(options, os.environ, _MODELS, only_plain=True)
     except TealError:
         return kept
     return replace(kept, models=today.models)
@@ -113,7 +117,7 @@ def _kept_models(releases: ReleaseFolders) -> Iterator[Tree]:
 
 def _directory(options: Options) -> str:
     """Return the checkout in which the command was given: the color is published there."""
-    return str(find(options, os.environ).directory)
+    return str(find(options, os.environ, _MODELS).directory)
 
 
 def _import_the_rest(purpose: Purpose) -> None:

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-import msgspec
-
-from teal.config.compose_errors import refusal
 from teal.core.model.compose import mapping, services_in, text, unescaped
-from teal.errors import ConfigError, Unavailable
+from teal.errors import ConfigError
+from teal.ports import ModelReader, Question
 
 ASKING = "teal-asks"  # project and service of a model that nothing is made of
 PROJECT_NAME = "COMPOSE_PROJECT_NAME"
@@ -37,6 +34,7 @@ def read(
     files: Sequence[Path],
     names: Collection[str],
     environment: Mapping[str, str],
+    reader: ModelReader,
     *,
     where: tuple[Path, Path],
     before: Sequence[Path] = (),
@@ -53,7 +51,7 @@ def read(
         plainly = plain(content, names)
         if plainly is None:
             known = tuple(sorted(environment.items()))
-            return _asked(every, tuple(contents), tuple(sorted(names)), known, where)
+            return _asked(every, tuple(contents), tuple(sorted(names)), known, where, reader)
         found |= plainly
     return found
 
@@ -95,6 +93,7 @@ def _asked(
     names: tuple[str, ...],
     environment: tuple[tuple[str, str], ...],
     where: tuple[Path, Path],
+    reader: ModelReader,
 ) -> dict[str, str]:
     """Return those of *names* that are set for Compose with these files, in its own words.
 
@@ -104,24 +103,10 @@ def _asked(
     del contents
     cwd, directory = map(str, where)
     services = {ASKING: {"image": "none", "environment": dict.fromkeys(names)}}
-    argv = ["docker", "compose", "--project-directory", directory, "--file", "-"]
-    argv += [word for file in files for word in ("--env-file", str(file))]
-    try:
-        ended = subprocess.run(
-            [*argv, "config", "--format", "json"],
-            cwd=cwd,
-            env={**dict(environment), "PWD": cwd},
-            input=json.dumps({"name": ASKING, "services": services}).encode(),
-            capture_output=True,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise Unavailable(
-            "there is no docker command", hint="install the Docker Engine with its Compose plugin"
-        ) from error
-    if ended.returncode != 0:
-        raise refusal(ended.stderr.decode(errors="replace"), ())
-    model = msgspec.json.decode(ended.stdout, type=dict[str, object])
+    options = ["--project-directory", directory, "--file", "-"]
+    options += [word for file in files for word in ("--env-file", str(file))]
+    asked = json.dumps({"name": ASKING, "services": services})
+    model = reader.read_at_once(Question(tuple(options), cwd, dict(environment), text=asked)).model
     told = mapping(services_in(model)[ASKING].get("environment"))
     found = {name: unescaped(value) for name, value in told.items() if value is not None and name != PROJECT_NAME}
     return found if text(model.get("name")) == ASKING else {**found, PROJECT_NAME: text(model.get("name"))}

@@ -15,11 +15,13 @@ from teal.config.dotenv import PROJECT_NAME, read
 from teal.config.options import Options
 from teal.core.model.compose import mapping, text
 from teal.errors import ConfigError
+from teal.ports import ModelReader
 
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")  # what Compose takes as a project's name, and folders may be called
 _NAME = re.compile(r"^name:[ \t]*[\"']?([^\"'#\s]+)", re.MULTILINE)
 _ODD = re.compile(r"^(?:[{\"']|<<|\? |name[ \t]+:|name:[ \t]*$)", re.MULTILINE)  # a name may be written otherwise
+_VARIABLE = re.compile(r"(?<!\$)\$\{?([A-Za-z_]\w*)")
 _TRUE = {"1", "t", "T", "TRUE", "true", "True"}
 _OVERRIDES = (
     "compose.override.yml",
@@ -41,19 +43,20 @@ class Found:
 HEEDED = ("COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR", PROJECT_NAME, "TEAL_HOME")
 
 
-def find(options: Options, environment: Mapping[str, str]) -> Found:
+def find(options: Options, environment: Mapping[str, str], reader: ModelReader) -> Found:
     """Return what *options* and *environment* mean, by Compose's own order; ``ConfigError`` for no Compose file.
 
     The environment beats ``.env``. That is read beside the first file of ``-f`` or else where the command was given,
-    and again beside the first Compose file, once that is known: the first to set a variable wins.
+    and again beside the first Compose file, once that is known: the first to set a variable wins. *reader* is asked for
+    what isn't written plainly there.
     """
     explicit = _env_files(options, environment)
     begin = _directory(options, options.files) or options.cwd
-    known = _with_dotenv(options, environment, explicit, begin)
+    known = _with_dotenv(options, environment, reader, explicit, begin)
     files = _files(options, known, begin)
     directory = _directory(options, tuple(map(str, files))) or options.cwd
     if not explicit and directory != begin:
-        known = _with_dotenv(options, known, (), directory, before=begin)
+        known = _with_dotenv(options, known, reader, (), directory, before=begin)
     return Found(files, directory, {name: known[name] for name in HEEDED if name in known})
 
 
@@ -78,6 +81,7 @@ def _env_files(options: Options, environment: Mapping[str, str]) -> tuple[Path, 
 def _with_dotenv(
     options: Options,
     known: Mapping[str, str],
+    reader: ModelReader,
     explicit: tuple[Path, ...],
     directory: Path,
     *,
@@ -91,7 +95,7 @@ def _with_dotenv(
         return dict(known)
     files = explicit or _dotenv(directory)
     earlier = _dotenv(before) if before else ()
-    found = read(files, HEEDED, known, where=(options.cwd, directory), before=earlier) if files else {}
+    found = read(files, HEEDED, known, reader, where=(options.cwd, directory), before=earlier) if files else {}
     return {**found, **known}
 
 
@@ -134,9 +138,9 @@ def _absolute(options: Options, name: str) -> Path:
     return path
 
 
-def owner_files(options: Options, environment: Mapping[str, str]) -> tuple[Path, ...]:
+def owner_files(options: Options, environment: Mapping[str, str], reader: ModelReader) -> tuple[Path, ...]:
     """Return the Compose files of the stack, as Compose itself finds them, absolute; ``ConfigError`` for none."""
-    return find(options, environment).files
+    return find(options, environment, reader).files
 
 
 def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
@@ -150,9 +154,9 @@ def _text(path: Path) -> str:
         raise ConfigError(f"{path} can't be read: {error.strerror}", hint="make it readable for you") from error
 
 
-def project_name(options: Options, environment: Mapping[str, str]) -> str:
+def project_name(options: Options, environment: Mapping[str, str], reader: ModelReader) -> str:
     """Return the project's name by Compose's own order, "" where only Compose itself can tell it."""
-    found = find(options, environment)
+    found = find(options, environment, reader)
     said = options.project or found.variables.get(PROJECT_NAME, "")
     if said:
         return said if PROJECT.fullmatch(said) else ""  # a folder is called so: no way out of it
@@ -181,6 +185,16 @@ def places(files: Iterable[Path]) -> dict[str, str]:
     for file in files:
         for line, name in _services(_lines(file)):
             found.setdefault(name, f"{file.name}:{line}")
+    return found
+
+
+def mentioned(files: Iterable[Path]) -> dict[str, str]:
+    """Return variable -> ``compose.yml:12``, where *files* name it first; included ones are not looked into."""
+    found: dict[str, str] = {}
+    for file in files:
+        for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            for name in _VARIABLE.findall(line):
+                found.setdefault(name, f"{file.name}:{number}")
     return found
 
 

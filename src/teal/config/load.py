@@ -11,11 +11,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from teal.config.caddyfile import find_proxy, named_by_proxy
-from teal.config.compose_model import Resolved, mentioned, resolve, values
-from teal.config.files import find, named_in, overlay, places
+from teal.config.files import find, mentioned, named_in, overlay, places
 from teal.config.migrations import digest_of, migrations_of
 from teal.config.options import Options, Overrides
 from teal.config.own_sources import own_sources
+from teal.config.questions import resolve, values
 from teal.config.settings import settings_of
 from teal.config.teal_yml import TealYml, checks_of, evidence_of, hooks_of
 from teal.core.model.compose import escaped, mapping, sequence, services_in, text, unescaped
@@ -27,7 +27,7 @@ from teal.core.planning.leave import definitions
 from teal.core.rendering.project import render, render_both, render_once
 from teal.core.services.classify import services_of, with_images
 from teal.errors import ConfigError
-from teal.ports import ImageInfo
+from teal.ports import ImageInfo, ModelReader, Resolved
 
 LARGEST_COPY = 10 * 1024 * 1024  # bytes
 _TELLING = 0o755  # of a file's mode, what matters to a release: group and others may write by a checkout's umask alone
@@ -39,6 +39,7 @@ _NO_OVERRIDES = Overrides()
 async def load(
     options: Options,
     environment: Mapping[str, str],
+    reader: ModelReader,
     *,
     overrides: Overrides = _NO_OVERRIDES,
     look: Look | None = None,
@@ -47,15 +48,16 @@ async def load(
 ) -> Stack:
     """Return the stack that *options* mean.
 
-    *look* asks the engine for an image, *adapt* Caddy for its configuration, where they may be asked.
+    *reader* asks Compose what the files mean; *look* asks the engine for an image, *adapt* Caddy for its
+    configuration, where they may be asked.
     *only_plain* is enough to say what there is, and quicker: both colors have the plain model, and no fingerprint.
     """
     known = dict(environment)
-    found = find(options, known)
+    found = find(options, known, reader)
     files = found.files
     overlays = {side: overlay(files, side) for side in COLORS}
-    resolved = await _resolved(options, known, files, {} if only_plain else overlays)
-    models = await _with_values({side: each.model for side, each in resolved.items()}, options, known, files)
+    resolved = await _resolved(options, known, reader, files, {} if only_plain else overlays)
+    models = await _with_values({side: each.model for side, each in resolved.items()}, options, known, reader, files)
     _alike(models, overlays)
     said = _teal_yml(files[0].parent)
     plain = models[Side.PLAIN]
@@ -97,14 +99,19 @@ async def load(
 
 
 async def _resolved(
-    options: Options, environment: dict[str, str], files: tuple[Path, ...], overlays: Mapping[Side, Path | None]
+    options: Options,
+    environment: dict[str, str],
+    reader: ModelReader,
+    files: tuple[Path, ...],
+    overlays: Mapping[Side, Path | None],
 ) -> dict[Side, Resolved]:
     """Return the model of each side; without overlays Compose is asked once, and never told which files."""
     if not any(overlays.values()):
-        one = await resolve(options, environment)
+        one = await resolve(options, environment, reader)
         return dict.fromkeys(Side, one)
     chosen = {side: (*files, path) if path else files for side, path in overlays.items()}
-    asked = (resolve(options, environment), *(resolve(options, environment, chosen[side]) for side in COLORS))
+    colors = (resolve(options, environment, reader, chosen[side]) for side in COLORS)
+    asked = (resolve(options, environment, reader), *colors)
     answers = await asyncio.gather(*asked, return_exceptions=True)  # all end before any failure is told
     return {side: _answer(each) for side, each in zip((Side.PLAIN, *COLORS), answers, strict=True)}
 
@@ -127,7 +134,11 @@ def _alike(models: Mapping[Side, Tree], overlays: Mapping[Side, Path | None]) ->
 
 
 async def _with_values(
-    models: Mapping[Side, Tree], options: Options, environment: dict[str, str], files: tuple[Path, ...]
+    models: Mapping[Side, Tree],
+    options: Options,
+    environment: dict[str, str],
+    reader: ModelReader,
+    files: tuple[Path, ...],
 ) -> dict[Side, Tree]:
     """Return *models* with the secrets and configs that an environment variable holds given by value."""
     kinds = ("secrets", "configs")
@@ -135,7 +146,7 @@ async def _with_values(
     variables = {text(mapping(entry).get("environment")) for entry in entries} - {""}
     if not variables:
         return dict(models)
-    found = await values(options, environment, files, variables)
+    found = await values(options, environment, reader, files, variables)
     return {
         side: {**model, **{kind: _valued(kind, mapping(model[kind]), found) for kind in kinds if model.get(kind)}}
         for side, model in models.items()

@@ -5,7 +5,7 @@ since the epoch; names are the real Docker names.
 """
 
 from teal.core.model.observed import Holder
-from teal.ports.compose import Compose, Due
+from teal.ports.compose import Compose, Due, ModelReader, Question, Resolved
 from teal.ports.database import Database, Databases
 from teal.ports.engine import Engine, EngineInfo, ImageInfo, Network, Ran
 from teal.ports.machine import Clock, Machine, Told
@@ -30,10 +30,13 @@ __all__ = [
     "Loaded",
     "Lock",
     "Machine",
+    "ModelReader",
     "Network",
     "Proxy",
+    "Question",
     "Ran",
     "Releases",
+    "Resolved",
     "RunRecord",
     "Told",
 ]

@@ -1,11 +1,12 @@
-"""Docker Compose as ``run`` asks it."""
+"""Docker Compose as ``run`` asks it, and as ``config`` asks it what the stack's files mean."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from teal.core.model.stack import Tree
 from teal.ports.machine import Told
 
 
@@ -16,6 +17,37 @@ class Due:
     containers: frozenset[str] = frozenset()  # made anew: their definition has changed, or their image
     networks: tuple[str, ...] = ()  # taken down first, with all that runs on them: defined otherwise now
     volumes: tuple[str, ...] = ()  # defined otherwise now, and left as they are
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What Compose is asked of the stack's files, as their owner would ask it."""
+
+    options: tuple[str, ...]  # global ones: which files, project, environment files, profiles
+    cwd: str
+    environment: Mapping[str, str]
+    service: str = ""  # the only one to be told of; empty for all
+    text: str = ""  # the Compose file that the options call "-"
+    broken: Callable[[], str] = str  # names the file that is no YAML, where Compose's words leave that out
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A model, the variables that nobody set, and what else Compose remarked."""
+
+    model: Tree
+    unset: frozenset[str]
+    notes: tuple[str, ...]
+
+
+class ModelReader(Protocol):
+    """``docker compose config``; ``ConfigError`` with Compose's own words where it refuses the files."""
+
+    def __hash__(self) -> int: ...
+    async def read(self, question: Question) -> Resolved: ...
+    def read_at_once(self, question: Question) -> Resolved:
+        """Return the same, for whoever can't wait for anything else meanwhile."""
+        ...
 
 
 class Compose(Protocol):

@@ -1,13 +1,16 @@
 """What is read beside Compose's own model: which files, the settings, the proxy's configuration."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from teal.adapters.compose.model import DockerModels
 from teal.config.caddyfile import find_proxy, named_by_proxy
 from teal.config.files import overlay, owner_files, places
+from teal.config.load import load
 from teal.config.options import Options, Overrides
 from teal.config.settings import settings_of
 from teal.config.teal_yml import Retention, TealYml, Timeouts
@@ -15,6 +18,7 @@ from teal.core.model.proxy_config import Adapted, Dial
 from teal.core.model.side import Side
 from teal.core.model.stack import Tree
 from teal.errors import ConfigError
+from teal.ports import Question, Resolved
 
 
 @pytest.mark.parametrize(
@@ -77,22 +81,22 @@ def test_the_files_are_those_that_compose_would_choose(
     below = tmp_path / "scripts"
     below.mkdir()
     for where in (tmp_path, below):
-        assert tuple(path.name for path in owner_files(Options(where=str(where)), {})) == found
+        assert tuple(path.name for path in owner_files(Options(where=str(where)), {}, DockerModels())) == found
 
 
 def test_named_files_beat_the_environments_which_beat_the_usual_ones(tmp_path: Path) -> None:
     touch(tmp_path, "compose.yml", "a.yml", "b.yml", "c.yml")
     (tmp_path / ".env").write_text("COMPOSE_FILE=c.yml\n", encoding="utf-8")
     here = Options(where=str(tmp_path))
-    assert [p.name for p in owner_files(here, {})] == ["c.yml"]
-    assert [p.name for p in owner_files(here, {"COMPOSE_FILE": "a.yml:b.yml"})] == ["a.yml", "b.yml"]
+    assert [p.name for p in owner_files(here, {}, DockerModels())] == ["c.yml"]
+    assert [p.name for p in owner_files(here, {"COMPOSE_FILE": "a.yml:b.yml"}, DockerModels())] == ["a.yml", "b.yml"]
     named = Options(where=str(tmp_path), files=("b.yml",))
-    assert [p.name for p in owner_files(named, {"COMPOSE_FILE": "a.yml"})] == ["b.yml"]
+    assert [p.name for p in owner_files(named, {"COMPOSE_FILE": "a.yml"}, DockerModels())] == ["b.yml"]
 
 
 def test_no_file_at_all_is_said_with_where_it_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no Compose file in"):
-        owner_files(Options(where=str(tmp_path)), {})
+        owner_files(Options(where=str(tmp_path)), {}, DockerModels())
 
 
 @pytest.mark.parametrize(
@@ -200,3 +204,39 @@ def test_a_service_is_placed_at_its_line_in_the_first_file_that_has_it(tmp_path:
     (tmp_path / "compose.blue.yml").write_text("services:\n  web:\n  more: {}\n", encoding="utf-8")
     files = [tmp_path / name for name in ("compose.yml", "compose.blue.yml", "absent.yml")]
     assert places(files) == {"proxy": "compose.yml:4", "web": "compose.yml:10", "more": "compose.blue.yml:3"}
+
+
+class Told:
+    """A reader of models that runs no program: it says what it was told, and keeps what it was asked."""
+
+    def __init__(self, **models: dict[str, object]) -> None:
+        self.models, self.asked = models, list[Question]()
+
+    async def read(self, question: Question) -> Resolved:
+        self.asked.append(question)
+        last = question.environment.get("COMPOSE_FILE", "").rpartition("\n")[2]
+        color = next((color for color in ("blue", "green") if f".{color}." in last), "plain")
+        return Resolved(self.models[color], frozenset({"X"}), ("a remark",))
+
+    def read_at_once(self, question: Question) -> Resolved:
+        raise AssertionError(question)
+
+
+def test_what_the_files_mean_is_asked_of_the_reader_alone(tmp_path: Path) -> None:
+    for name in ("compose.yml", "compose.blue.yml"):
+        (tmp_path / name).write_text("services:\n  web: {}\n")
+    web = {"image": "web:1"}
+    plain: dict[str, object] = {"name": "tale", "services": {"web": web}}
+    blue: dict[str, object] = {"name": "tale", "services": {"web": {**web, "hostname": "blue"}}}
+    reader = Told(plain=plain, blue=blue)
+    stack = asyncio.run(load(Options(where=str(tmp_path), profiles=("night",)), {"PATH": ""}, reader))
+    assert (stack.project, stack.unset, stack.notes) == ("tale", {"X"}, ("a remark",))
+    assert (stack.models[Side.BLUE], stack.models[Side.GREEN]) == (blue, plain)
+    assert {(each.options, each.cwd) for each in reader.asked} == {(("--profile", "night"), str(tmp_path))}
+
+
+def test_a_name_that_reads_like_an_option_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "compose.yml").write_text("services: {}\n")
+    odd = Told(plain={"name": "tale", "services": {"-web": {"image": "web:1"}}})
+    with pytest.raises(ConfigError, match="a name that reads like an option or a path"):
+        asyncio.run(load(Options(where=str(tmp_path)), {}, odd))

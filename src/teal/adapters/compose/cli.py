@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from teal import ports
 from teal.adapters import process
 from teal.adapters.compose import one_shot
+from teal.adapters.compose.errors import NO_COMPOSE, NO_ENGINE, OLDEST, no_compose, not_started
 from teal.adapters.docker_hints import hint
 from teal.adapters.process import clean
-from teal.errors import BuildFailed, ConfigError, Failed, TealError, Unavailable
+from teal.errors import BuildFailed, Failed, TealError, Unavailable
 from teal.ports import Due, Told
 
-OLDEST = (2, 24)
 SHOWN = 40  # last lines of a failed command that are shown
 _MADE_ANEW = re.compile(r"Container (\S+) +Recreate\b")
 _TAKEN_DOWN = re.compile(r"Network (\S+) +Remov(?:ed|ing)")
@@ -25,8 +25,6 @@ _LEFT = re.compile(r'Volume "([^"]+)" exists but doesn')
 _ONLY_TRIED = re.compile(r"cannot share \w+(?: namespace)? with service \S+ container missing")
 _ABOVE = "its own words are above"
 _LOGIN = "is its name right, and does it need a `docker login`?"
-NO_COMPOSE = re.compile(r"is not a docker command|unknown command: docker|Usage:\s+docker \[OPTIONS\] COMMAND")
-NO_ENGINE = re.compile(r"Cannot connect to the Docker daemon|permission denied while trying to connect")
 
 
 class DockerCompose(ports.Compose):
@@ -220,11 +218,7 @@ async def _run(
     try:
         ended = await process.run(argv, cwd=cwd, env=env, told=told, errors=errors)
     except FileNotFoundError as error:
-        if error.filename == cwd:
-            raise ConfigError(f"the directory {cwd} does not exist", hint="go to the stack's folder") from error
-        raise Unavailable(
-            "there is no docker command", hint="install the Docker Engine and its Compose plugin"
-        ) from error
+        raise not_started(error, cwd) from error
     if ended.status != 0 and failure is not None:
         raise told_why(failure, ended)
     return ended
@@ -233,7 +227,7 @@ async def _run(
 def told_why(failure: TealError, ended: process.Ended) -> TealError:
     """Return *failure* with the command's last words, or the error that explains it better."""
     if NO_COMPOSE.search(ended.text):
-        return Unavailable("docker has no Compose plugin", hint=f"install it, {OLDEST[0]}.{OLDEST[1]} or newer")
+        return no_compose()
     detail = "\n".join([line for line in ended.lines if line.strip()][-SHOWN:])
     if NO_ENGINE.search(ended.text):
         return Unavailable("Compose does not reach the Docker Engine", hint="see: docker info", detail=detail)

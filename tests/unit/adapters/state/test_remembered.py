@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from teal.adapters.compose.model import DockerModels
 from teal.adapters.state.releases import ReleaseFolders
 from teal.config.files import project_name
 from teal.config.options import Options, Overrides
@@ -68,8 +69,8 @@ def test_the_project_is_known_without_asking_compose(tmp_path: Path, text: str, 
     folder.mkdir()
     (folder / "compose.yml").write_text(text)
     (folder / ".env").write_text(env)
-    assert project_name(Options(where=str(folder)), {}) == name
-    assert project_name(Options(where=str(folder), project="mine"), {}) == "mine"
+    assert project_name(Options(where=str(folder)), {}, DockerModels()) == name
+    assert project_name(Options(where=str(folder), project="mine"), {}, DockerModels()) == "mine"
 
 
 def test_what_option_and_environment_say_now_beats_what_was_kept() -> None:

@@ -1,14 +1,33 @@
-"""Says in two lines what Compose refuses: its own words with file and line, and what to do about it."""
+"""Says what Docker's command line complains of: no Docker, no Compose, no engine, files that Compose refuses.
+
+What it refuses is said in two lines: its own words with file and line, and what to do about it.
+"""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Callable
 
 from teal.errors import ConfigError, TealError, Unavailable
+
+OLDEST = (2, 24)  # version of Compose
+NO_COMPOSE = re.compile(r"is not a docker command|unknown command: docker|Usage:\s+docker \[OPTIONS\] COMMAND")
+NO_ENGINE = re.compile(r"Cannot connect to the Docker daemon|permission denied while trying to connect")
+
+
+def not_started(error: FileNotFoundError, cwd: str) -> TealError:
+    """Return the error for a docker command that could not be started in *cwd*."""
+    if error.filename == cwd:
+        return ConfigError(f"the directory {cwd} does not exist", hint="go to the stack's folder")
+    return Unavailable("there is no docker command", hint="install the Docker Engine and its Compose plugin")
+
+
+def no_compose() -> TealError:
+    """Return the error for a docker that knows no ``compose``."""
+    oldest = ".".join(map(str, OLDEST))
+    return Unavailable("docker has no Compose plugin", hint=f"install it, {oldest} or newer")
+
 
 _KEYS = """annotations attach build blkio_config cap_add cap_drop cgroup cgroup_parent command configs
     container_name cpus cpu_count cpu_percent cpu_shares cpuset credential_spec depends_on deploy develop
@@ -35,17 +54,19 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (r"^\S*:? ?yaml: |did not find expected|mapping values are not allowed|could not find expected", _LINE),
 )
 _UNKNOWN = re.compile(r"(\S+) additional propert(?:y|ies) '([^']+)' not allowed", re.IGNORECASE)
-_NO_PLUGIN = ("is not a docker command", "unknown shorthand flag", "unknown command: docker")
 _LOOK = "see what `docker compose config` says in that folder"
 
 
-def refusal(errors: str, files: Sequence[Path]) -> TealError:
-    """Return the error for *errors*, which Compose printed when it was asked what *files* mean."""
-    if any(words in errors for words in _NO_PLUGIN):
-        return Unavailable("docker has no Compose plugin", hint="install it, version 2.24 or later")
+def refusal(errors: str, broken: Callable[[], str]) -> TealError:
+    """Return the error for *errors*, which Compose printed when it was asked what the stack's files mean.
+
+    *broken* names the file that is no YAML: asked where Compose leaves that out.
+    """
+    if NO_COMPOSE.search(errors) or "unknown shorthand flag" in errors:
+        return no_compose()
     lines = [line for line in errors.splitlines() if line.strip() and "level=warning" not in line]
-    if len(lines) == 1 and lines[0].startswith("yaml: line"):
-        lines = [_with_file(lines[0], files)]
+    if len(lines) == 1 and lines[0].startswith("yaml: line") and (file := broken()):
+        lines = [f"{file}: {lines[0]}"]
     if len(lines) != 1 or len(lines[0]) > _LONGEST:
         return ConfigError("Compose does not accept the stack's files", detail=errors.strip(), hint=_LOOK)
     return ConfigError(f"Compose does not accept the stack: {_short(lines[0])}", hint=_hint(lines[0]))
@@ -58,19 +79,6 @@ def _short(line: str) -> str:
     """Return *line* without what says nothing: Compose's own verdict at its end, the folder of a file twice."""
     line = re.sub(r"^(failed to parse|validating) ", "", line.removesuffix(": invalid compose project"))
     return re.sub(r": (stat|open) \S+: no such file or directory$", "", line)
-
-
-def _with_file(line: str, files: Sequence[Path]) -> str:
-    """Return Compose's *line* about broken YAML with the name of the file, which it left out."""
-    from teal.config.strict_yaml import read_yaml  # slow to import, and only asked where something is wrong
-
-    for file in files:
-        try:
-            with suppress(OSError):
-                read_yaml(file)
-        except ConfigError:
-            return f"{file.name}: {line}"
-    return line
 
 
 def _hint(line: str) -> str:

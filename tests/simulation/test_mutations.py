@@ -84,12 +84,12 @@ def taken_back(world: Simulation) -> None:
 
 
 def retired_before_the_drain(patch: Patch) -> None:
-    after = plan._after
+    after = plan._after_switch
 
     def retire_first(*change: Any) -> Any:
-        return tuple(sorted(after(*change), key=lambda step: not isinstance(step, Retire)))
+        return tuple(sorted(after(*change), key=lambda each: not isinstance(each.step, Retire)))
 
-    patch.setattr(plan, "_after", retire_first)
+    patch.setattr(plan, "_after_switch", retire_first)
 
 
 def plain_names_for_everybody(patch: Patch) -> None:

@@ -42,7 +42,7 @@ def test_status_is_held_to_what_was_so_when_it_was_asked(world: Simulation) -> N
 
 def test_two_clocks_are_the_doing_of_who_started_the_second(world: Simulation) -> None:
     task = world.begin("leave")
-    plain = Confirm(Side.PLAIN)
+    plain = Confirm(Side.PLAIN, None, Side.BLUE)
     while not any(row["step"] == plain and row["ended"] for row in world.world.disk.steps):
         world.sleep(0.001)
     take_down(world)

@@ -60,8 +60,7 @@ class Scene:
     changed: tuple[str, ...] = ()  # what a window has changed in the database, as far as that is known
     back: str = ""  # what a failed window has left, in words
     worries: list[str] = field(default_factory=list)  # what went wrong after the switch
-    undone: bool = False  # a step after the switch could not be done
-    spared: set[str] = field(default_factory=set)  # services of the source that go on, since the new one failed
+    facts: dict[str, str] = field(default_factory=dict)  # what a hook finds in its environment
     phases: dict[str, float] = field(default_factory=dict)  # step name -> seconds
     notes: list[str] = field(default_factory=list)
     entries: dict[str, Entry] = field(default_factory=dict)  # route -> where the snippet hears Teal's key

@@ -1,4 +1,11 @@
-"""Does: executes a plan: journals each step before and after it, undoes before the switch, goes forward after it."""
+"""Executes a plan, each step between its two entries in the journal, and follows what it says of a step that fails.
+
+- ``abort``: what was begun is undone, by the plan's undo, and the error is raised.
+- ``resume``: it is told, the others still happen, and the run stays open, so that the next command takes it up.
+- ``report``: it is told, and the others still happen.
+- ``keep_previous``: what the step was to replace goes on, and no later step ends it.
+- Until the switch a signal undoes; from then on it waits until all is done.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +17,23 @@ from typing import TypeVar
 from teal.core.model.side import Side
 from teal.core.model.traffic import AWAY, Mode
 from teal.core.planning.events import StepBegan, StepEnded
-from teal.core.planning.steps import BringBack, Hold, Plan, Retire, RunHook, Start, Step, Switch
+from teal.core.planning.steps import (
+    BringBack,
+    Hold,
+    OnFailure,
+    Plan,
+    Planned,
+    Retire,
+    Start,
+    Step,
+    Switch,
+    planned,
+    sparing,
+)
 from teal.errors import Interrupted, NeedsPerson, TealError, Unavailable
 from teal.run.context import Scene
 from teal.run.perform import perform
+from teal.run.steps.handover import KeptPrevious
 from teal.run.steps.start import fallen
 from teal.run.steps.traffic import keep_users
 
@@ -27,8 +47,8 @@ async def execute(plan: Plan, scene: Scene, run: int) -> None:
     Raises what a step raised, after the undo; ``NeedsPerson`` where something after the switch failed. Cancelled
     before the switch, it undoes and raises ``Interrupted``; after it, it finishes first.
     """
-    phases, begun = scene.phases, list[Step]()
-    scene.users = _users_of(plan)
+    begun = list[Step]()
+    scene.users, scene.facts = _users_of(plan), _facts(plan, scene.stack.project)
     try:
         await _until_confirmed(plan, scene, run, begun)
     except asyncio.CancelledError:
@@ -45,9 +65,9 @@ async def execute(plan: Plan, scene: Scene, run: int) -> None:
         if isinstance(error, TealError) and left:
             error.hint = f"{error.hint}; {left}"
         raise
-    await to_the_end(_rest(plan, scene, run, phases), scene)
+    resume = await to_the_end(_rest(plan, scene, run), scene)
     if scene.worries:
-        raise _worried(plan, scene, run)
+        raise _worried(plan, scene, run, resume=resume)
     scene.ports.journal.end(run, "done")
     scene.done_at = scene.ports.clock.monotonic()
 
@@ -64,14 +84,25 @@ def _users_of(plan: Plan) -> Mode:
     return Mode(first.to if isinstance(first, Switch) else plan.source or Side.PLAIN)
 
 
-def _worried(plan: Plan, scene: Scene, run: int) -> NeedsPerson:
+def _facts(plan: Plan, project: str) -> dict[str, str]:
+    """Return what a hook finds in its environment."""
+    return {
+        "TEAL_PROJECT": project,
+        "TEAL_COMMAND": plan.command,
+        "TEAL_COLOR": str(plan.target or ""),
+        "TEAL_PREVIOUS_COLOR": str(plan.source or ""),
+        "TEAL_RELEASE": "" if plan.release is None else str(plan.release),
+    }
+
+
+def _worried(plan: Plan, scene: Scene, run: int, *, resume: bool) -> NeedsPerson:
     """Return the error that tells what went wrong after the switch.
 
-    Where a step could not be done at all, the run stays open: the next command goes on with it.
+    Where a step is to be taken up again (*resume*), the run stays open: the next command goes on with it.
     """
     message = "; ".join(dict.fromkeys(scene.worries))
     error = NeedsPerson(message, hint="users are served; see `teal status` and `teal logs`, or `teal rollback`")
-    if scene.undone:
+    if resume:
         error.hint = "users are served; the next command takes up what could not be done: see `teal status`"
         error.again = True
     if not error.again or plan.command == "heal":
@@ -90,20 +121,21 @@ def _end_window(scene: Scene, error: Exception, message: str) -> None:
 async def _until_confirmed(plan: Plan, scene: Scene, run: int, begun: list[Step]) -> None:
     """Perform what may still be undone; from the switch on a signal waits: users are on the new release already."""
     switched = False
-    for step in plan.before:
-        begun.append(step)
-        work = _one(step, plan, scene, run, scene.phases)
+    for each in plan.order:
+        if each.on_failure is not OnFailure.ABORT:
+            break
+        begun.append(each.step)
+        work = _one(each, scene, run, scene.phases)
         await (to_the_end(work, scene) if switched else work)
-        switched = switched or isinstance(step, Switch)
+        switched = switched or isinstance(each.step, Switch)
 
 
 async def prepare(steps: Sequence[Step], plan: Plan, scene: Scene, run: int) -> None:
     """Execute *steps*, which come before anything of the plan needs an undo."""
-    phases = scene.phases
-    scene.users = Mode(plan.source or Side.PLAIN)
+    scene.users, scene.facts = Mode(plan.source or Side.PLAIN), _facts(plan, scene.stack.project)
     try:
-        for step in steps:
-            await _one(step, plan, scene, run, phases)
+        for each in planned(OnFailure.ABORT, *steps):
+            await _one(each, scene, run, scene.phases)
     except asyncio.CancelledError:
         scene.ports.journal.end(run, "interrupted")
         hint = await _cost(plan, scene, ())
@@ -114,20 +146,24 @@ async def prepare(steps: Sequence[Step], plan: Plan, scene: Scene, run: int) -> 
         raise
 
 
-async def _rest(plan: Plan, scene: Scene, run: int, phases: dict[str, float]) -> None:
-    """Perform what follows the switch; a step that fails is noted, and the others still happen."""
-    for step in plan.after:
+async def _rest(plan: Plan, scene: Scene, run: int) -> bool:
+    """Perform what follows the switch, each step whatever became of the others; tell whether one is to be resumed."""
+    resume, kept = False, set[str]()
+    for each in plan.order:
+        if each.on_failure is OnFailure.ABORT:
+            continue
         try:
-            await _one(step, plan, scene, run, phases)
+            await _one(each, scene, run, scene.phases, kept)
         except TealError as error:
-            scene.undone = True
+            resume = True
             scene.worries.append(error.message)
             scene.note(error.message, warning=True)
     try:
         await _look_back(plan, scene)
     except Unavailable as error:
-        scene.undone = True
+        resume = True
         scene.worries.append(error.message)
+    return resume
 
 
 async def _look_back(plan: Plan, scene: Scene) -> None:
@@ -140,14 +176,32 @@ async def _look_back(plan: Plan, scene: Scene) -> None:
         scene.note(f"{error.message}\n{error.detail}", warning=True)
 
 
-async def _one(step: Step, plan: Plan, scene: Scene, run: int, phases: dict[str, float]) -> None:
-    """Perform one step between its two journal entries."""
-    clock, journal = scene.ports.clock, scene.ports.journal
+async def _one(each: Planned, scene: Scene, run: int, phases: dict[str, float], kept: set[str] | None = None) -> None:
+    """Perform one step between its two journal entries, so that it ends none of the services *kept*, and add to them.
+
+    A failure that is only reported ends the step, as its success does.
+    """
+    clock, journal, step = scene.ports.clock, scene.ports.journal, each.step
     scene.watch(StepBegan(step))
     entry = journal.started(run, step)
     keep_users(scene)
     began = clock.monotonic()
-    passed = await _guarded(perform(step, scene, plan), scene)
+    try:
+        passed = await _guarded(perform(sparing(step, frozenset(kept)) if kept else step, scene), scene)
+    except KeptPrevious as error:
+        if each.on_failure is not OnFailure.KEEP_PREVIOUS or kept is None:
+            raise
+        passed = False
+        kept |= error.services
+        scene.worries += error.problems
+        if error.then is not None:
+            raise error.then from error
+    except TealError as error:
+        if each.on_failure is not OnFailure.REPORT:
+            raise
+        passed = False
+        scene.worries.append("; ".join(filter(None, (error.message, each.remedy))))
+        scene.note(f"{error.message}\n{error.detail}".rstrip(), warning=True)
     seconds = clock.monotonic() - began
     journal.finished(entry, passed=passed)
     name = step.name
@@ -178,12 +232,9 @@ async def _undo(plan: Plan, scene: Scene, run: int, begun: Sequence[Step], outco
     """
     left: list[TealError] = []
     untouched = scene.users is Mode(plan.source or Side.PLAIN)
-    steps: list[Step] = list(plan.undo_of(begun, untouched=untouched))
-    if any(hook.when == "on-failure" for hook in scene.stack.hooks) and plan.target is not None:
-        steps.append(RunHook("on-failure", plan.target, plan.release))
-    for step in steps:
+    for each in plan.undo_of(begun, untouched=untouched):
         try:
-            await _one(step, plan, scene, run, {})
+            await _one(each, scene, run, {})
         except TealError as error:
             left.append(error)
         if scene.live_at is not None and plan.target is not None and scene.users is not Mode(plan.target):

@@ -1,4 +1,7 @@
-"""Does: performs one step; the one place where a step meets the code that does it."""
+"""Performs one step: the one place where a step meets the code that does it.
+
+A step says all that is needed; what its failure leads to is the plan's to say, and for ``execute`` to follow.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,6 @@ from teal.core.planning.steps import (
     Keep,
     OpenGate,
     Part,
-    Plan,
     Preflight,
     Prune,
     PutBack,
@@ -44,37 +46,37 @@ from teal.core.planning.steps import (
     TakeBackFloor,
     UndoContract,
 )
-from teal.errors import TealError
 from teal.run.context import Scene
 from teal.run.migrations import backfill, contracts, expand, gate, judge, window
 from teal.run.steps import adoption, checks, containers, handover, one_shots, prepare, start, traffic
 from teal.run.steps import release as release_steps
 
 
-async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 - one case a step
+async def perform(step: Step, scene: Scene) -> bool:  # noqa: C901 - one case a step
     """Perform *step*; return whether it was true already. Performing twice equals performing once."""
     match step:
         case StartShared(services):
             return await prepare.start_shared(scene, services)
-        case Preflight(force_memory):
-            return await prepare.preflight(scene, plan.source, force_memory=force_memory)
+        case Preflight(force_memory, source):
+            return await prepare.preflight(scene, source, force_memory=force_memory)
         case Build():
-            return await release_steps.build(scene, plan.target or Side.PLAIN, step)
+            return await release_steps.build(scene, step)
         case Keep(release, side):
             return await release_steps.keep(scene, release, side)
-        case Clear(side, logs):
-            return await containers.clear(scene, side, logs=logs)
+        case Clear(side, logs, sparing):
+            return await containers.clear(scene, side, logs=logs, sparing=sparing)
         case RunOnce(service, release):
             return await one_shots.run_once(scene, service, release)
-        case Judge(release, phases, only):
-            await window.refuse_due(scene, plan)
+        case Judge(release, phases, only, no_window):
+            if no_window:
+                await window.refuse_due(scene)
             return await judge.judge(scene, release, phases or judge.NOW, only)
-        case Expand(release, _):
-            return await expand.expand(scene, release, _recheck_of(plan))
+        case Expand(release, _, serving):
+            return await expand.expand(scene, release, serving)
         case Recheck():
             return await expand.recheck(scene, step)
-        case Backfill():
-            return await _backfill(scene, plan, step)
+        case Backfill(release):
+            return await backfill.backfill(scene, release)
         case RecordContracts(release):
             return await contracts.record(scene, release)
         case PutBack(release, images):
@@ -85,20 +87,20 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
             return await start.start(scene, side, release, services, beside=beside)
         case Check(side, release):
             await checks.check(scene, side, release)
-        case RunHook(when, _, _):
-            return await one_shots.run_hooks(scene, when, facts(scene, plan))
+        case RunHook(when, _, _, each):
+            return await one_shots.run_hooks(scene, when, each=each)
         case Hold(page, limit):
             return await traffic.hold(scene, page=page, limit=limit)
         case RunWindow(release):
             return await window.run(scene, release)
-        case CloseWindow(release):
-            return await window.close(scene, release, plan.command)
+        case CloseWindow(release, unseen):
+            return await window.close(scene, release, unseen=unseen)
         case BringBack(side, release, services):
             await window.bring_back(scene, side, release, services)
-        case Switch(to, release):
-            return await _switch(scene, plan, to, release)
-        case Confirm(side):
-            await traffic.confirm(scene, side, plan.release if side.is_color else None, plan.source)
+        case Switch():
+            return await _switch(scene, step)
+        case Confirm(side, release, source):
+            await traffic.confirm(scene, side, release, source)
         case HandOver():
             return await handover.hand_over(scene, step)
         case Drain(side):
@@ -120,11 +122,6 @@ async def perform(step: Step, scene: Scene, plan: Plan) -> bool:  # noqa: C901 -
     return False
 
 
-def _recheck_of(plan: Plan) -> Recheck | None:
-    """Return the step that checks the release that serves again, where the plan has one."""
-    return next((step for step in plan.before if isinstance(step, Recheck)), None)
-
-
 async def _contract(step: ContractStep, scene: Scene) -> bool:
     match step:
         case OpenGate(contract, trusted):
@@ -142,26 +139,15 @@ async def _contract(step: ContractStep, scene: Scene) -> bool:
             assert_never(step)
 
 
-async def _backfill(scene: Scene, plan: Plan, step: Backfill) -> bool:
-    """Backfill before the switch, where a failure ends the deploy, or after it, where it can be run again any time."""
-    try:
-        return await backfill.backfill(scene, step.release)
-    except TealError as error:
-        if step not in plan.after:
-            raise
-        scene.worries.append(f"{error.message}; `teal migrate backfill` goes on")
-        scene.note(f"{error.message}\n{error.detail}".rstrip(), warning=True)
-        return False
-
-
-async def _switch(scene: Scene, plan: Plan, to: Side, release: int | None) -> bool:
-    """Look once more whether all that passed the gate still stands, then switch; healing goes forward anyway."""
-    if plan.command != "heal":
-        error = await start.fallen(scene, to, release, scene.opening(release))
+async def _switch(scene: Scene, step: Switch) -> bool:
+    """Look once more whether all that passed the gate still stands, then switch."""
+    if not step.again:
+        opening = scene.opening(step.release)
+        error = await start.fallen(scene, step.to, step.release, opening)
         if error is not None:
             raise error
-        await start.start(scene, to, release, scene.opening(release))  # all of them pass at one and the same time
-    return await traffic.switch(scene, to)
+        await start.start(scene, step.to, step.release, opening)  # all of them pass at one and the same time
+    return await traffic.switch(scene, step.to)
 
 
 async def _drain(scene: Scene, side: Side) -> None:
@@ -170,14 +156,3 @@ async def _drain(scene: Scene, side: Side) -> None:
     release = numbers.pop() if len(numbers) == 1 and side.is_color else None
     services = (*scene.services(release), *scene.stack.rotating)
     await traffic.drain(scene, side, frozenset(service.name for service in services))
-
-
-def facts(scene: Scene, plan: Plan) -> dict[str, str]:
-    """Return what a hook finds in its environment."""
-    return {
-        "TEAL_PROJECT": scene.stack.project,
-        "TEAL_COMMAND": plan.command,
-        "TEAL_COLOR": str(plan.target or ""),
-        "TEAL_PREVIOUS_COLOR": str(plan.source or ""),
-        "TEAL_RELEASE": "" if plan.release is None else str(plan.release),
-    }

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,7 +35,23 @@ from teal.core.model.observed import Unfinished
 from teal.core.model.side import Side
 from teal.core.planning.past import Move, Turn, turn_of
 from teal.core.planning.step_names import StepName
-from teal.core.planning.steps import BringBack, Confirm, Hold, Keep, RunOnce, Settle, Step, Switch
+from teal.core.planning.steps import (
+    BringBack,
+    Build,
+    Clear,
+    CloseWindow,
+    Confirm,
+    Expand,
+    Hold,
+    Judge,
+    Keep,
+    Preflight,
+    RunHook,
+    RunOnce,
+    Settle,
+    Step,
+    Switch,
+)
 from teal.errors import Unavailable
 from teal.ports import RunRecord
 
@@ -106,13 +123,25 @@ class _Recorded(msgspec.Struct):
     page: bool = False
 
 
+# What a step says for its performing only, by its name in Python: it is no part of the record.
+_UNRECORDED = {
+    Build: {"side"},
+    Clear: {"sparing"},
+    CloseWindow: {"unseen"},
+    Expand: {"serving"},
+    Judge: {"no_window"},
+    Preflight: {"source"},
+    RunHook: {"each"},
+}
+
+
 def _payload(step: Step) -> str:
     """Return what is recorded of *step*: under lasting keys what is asked for again, of others what people may read."""
     said: object = step
     match step:
         case Switch(to, release):
             said = {"to": to, "release": release}
-        case Confirm(side) | Settle(side):
+        case Confirm(side, _, _) | Settle(side):
             said = {"side": side}
         case BringBack(side, release, services):
             said = {"side": side, "release": release, "services": services}
@@ -120,6 +149,9 @@ def _payload(step: Step) -> str:
             said = {"page": page, "limit": limit}
         case RunOnce(service, release):
             said = {"service": service, "release": release}
+        case _ if type(step) in _UNRECORDED:
+            left = _UNRECORDED[type(step)]
+            said = {each.name: getattr(step, each.name) for each in fields(step) if each.name not in left}
         case _:
             pass
     return msgspec.json.encode(said).decode()

@@ -19,6 +19,7 @@ from teal.core.model.side import COLORS
 from teal.core.planning.steps import (
     Clear,
     Judge,
+    OnFailure,
     OpenGate,
     Plan,
     Prune,
@@ -27,6 +28,7 @@ from teal.core.planning.steps import (
     Step,
     TakeBackFloor,
     UndoContract,
+    planned,
 )
 from teal.errors import Refused
 
@@ -85,7 +87,8 @@ def plan_contract(observed: Observed, seen: Seen, project: str, *, soft: bool, g
         RaiseFloor(name),
         RunContract(name, release, soft=soft),
     )
-    return Plan("migrate-contract", observed.active, None, None, steps, (), (TakeBackFloor(name),))
+    order, undo = planned(OnFailure.ABORT, *steps), planned(OnFailure.RESUME, TakeBackFloor(name))
+    return Plan("migrate-contract", observed.active, None, None, order, undo)
 
 
 def _giving_up(observed: Observed, seen: Seen, project: str) -> tuple[Step, ...]:
@@ -109,7 +112,7 @@ def refused(name: str, conditions: Sequence[Condition]) -> Refused:
 
 def plan_undo(observed: Observed, name: str) -> Plan:
     """Return the plan that brings back what the soft form of contract *name* took away."""
-    return Plan("migrate-undo", observed.active, None, None, (UndoContract(name),), (), ())
+    return Plan("migrate-undo", observed.active, None, None, planned(OnFailure.ABORT, UndoContract(name)))
 
 
 UNNAMED = "contract"  # of which there may be several at a time: nobody can tell

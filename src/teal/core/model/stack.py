@@ -44,7 +44,6 @@ class Assigned:
 
 
 Moment = Literal["pre-build", "pre-deploy", "pre-switch", "post-switch", "post-deploy", "on-failure"]  # of a hook
-BEFORE_SWITCH: frozenset[Moment] = frozenset({"pre-build", "pre-deploy", "pre-switch"})  # where its failure aborts
 Strategy = Literal["blue-green", "recreate"]
 Images = Literal["build", "pull", "none"]  # where those of a release come from; none: they are there
 

@@ -1,11 +1,12 @@
-"""The steps of deploy, rollback and leave, in their order.
+"""The order of a deploy, of a rollback and of a leave.
 
-1. Prepare: shared services up, room on the machine, images built or pulled.
-2. Fill the target: keep the release, run one-shots, judge and expand the schema, create the containers.
-3. Take over: start what routes need, check it through the proxy, switch, confirm.
-4. After the switch: workers and singletons change hands; drain, retire and remove what served; prune.
+1. Prepare (``plan_prepare``): shared services up, room on the machine, images built or pulled.
+2. Until the switch (``_until_switch``): fill the target, start what routes need, check it, switch, confirm.
+3. After it (``_after_switch``): workers and singletons change hands; drain, retire and remove what served; prune.
 
-- What fails up to the confirmed switch is undone (``Plan.undo``). After it nothing goes back.
+- A deploy has all of this order; of a rollback and a leave some parts are empty (``_Parts``).
+- What fails up to the confirmed switch aborts, and ``_back`` is the way back. After it nothing goes back: the plan says
+  beside each step what its failure leads to.
 - A side is drained before it is emptied, also one that should serve nobody: a kill may have left users there.
 - Strategy ``recreate`` holds users and retires the source before the target starts.
 - Where nothing of the application runs, the schema changes between stop and start, in place of before.
@@ -15,13 +16,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from teal.core.model.migrations import Migrations, Phase
 from teal.core.model.observed import Container, Observed
 from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side, key_of, project_of
-from teal.core.model.stack import Images, Role, Service, Stack
+from teal.core.model.stack import Images, Moment, Role, Service, Stack
 from teal.core.model.traffic import HELD
 from teal.core.planning.images import images_due
 from teal.core.planning.retention import superfluous
@@ -40,8 +41,10 @@ from teal.core.planning.steps import (
     Hold,
     Judge,
     Keep,
+    OnFailure,
     Part,
     Plan,
+    Planned,
     Preflight,
     PutBack,
     Recheck,
@@ -57,90 +60,203 @@ from teal.core.planning.steps import (
     StartShared,
     Step,
     Switch,
+    planned,
 )
 from teal.core.planning.transition import Change
 
 WINDOW = "migrate-window"  # the command that makes a window
+Steps = tuple[Step, ...]
 
 
 def plan_prepare(
-    stack: Stack, *, build: Images, absent: frozenset[str] = frozenset(), force_memory: bool = False
-) -> tuple[Step, ...]:
+    stack: Stack,
+    *,
+    build: Images,
+    absent: frozenset[str] = frozenset(),
+    force_memory: bool = False,
+    source: Side | None = None,
+    target: Side = Side.PLAIN,
+) -> Steps:
     """Return the steps that come before it is known whether anything changed: shared services, images.
 
     *absent*: the images that are not on the engine.
     """
-    hooks = {hook.when for hook in stack.hooks}
     shared = tuple(service.name for service in stack.having(Role.SHARED))
-    steps: list[Step] = [StartShared(shared)] if shared else []
-    steps.append(Preflight(force_memory=force_memory))
-    if "pre-build" in hooks:
-        steps.append(RunHook("pre-build", Side.PLAIN, None))
     images = images_due(stack, build, absent)
-    return (*steps, images) if images else tuple(steps)
+    return (
+        *([StartShared(shared)] if shared else ()),
+        Preflight(force_memory, source),
+        *([RunHook("pre-build", Side.PLAIN, None)] if _has(stack, "pre-build") else ()),
+        *([replace(images, side=target)] if images else ()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Schema:
+    """How a deploy changes the database, by where that stands in its order."""
+
+    beside: Steps = ()  # while the source serves: both releases can live with it
+    noted: Steps = ()  # what is owed, before anybody waits
+    alone: Steps = ()  # while nothing of the application runs
+    last: Steps = ()  # when users are on the target
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What one change of hands has of its own."""
+
+    made: Steps  # how what comes is made
+    filled: Steps  # how it comes to stand on the target
+    emptied: Steps  # how the target is emptied where it fails
+    prune: Step | None = None
+    schema: _Schema = _Schema()
+    last: Steps = ()
 
 
 def plan_deploy(observed: Observed, stack: Stack, change: Change) -> Plan:
     """Return the plan that fills *change.target* with a new release of *stack* and gives it the traffic."""
-    release = change.release
+    release, target = change.release, change.target
     assert release is not None, "a deploy always makes a release"
-    fill: list[Step] = [Keep(release, change.target)]
-    if "pre-deploy" in change.hooks:
-        fill.append(RunHook("pre-deploy", change.target, release))
     expand = stack.migrations.one_shot if stack.migrations else ""
-    fill += [RunOnce(service.name, release) for service in stack.having(Role.ONE_SHOT) if service.name != expand]
-    between = _between(stack.migrations, change, release)
-    judged = (Phase.EXPAND, Phase.BACKFILL, Phase.WINDOW)
-    fill += [Judge(release, judged)] if between else _expansion(stack.migrations, change, release)
-    fill += emptied(observed, change.target)  # not before: what fails until here takes no release that stands there
-    fill.append(Create(change.target, release, apart=change.source is Side.PLAIN))
-    prune = superfluous(observed, active=release, keep=stack.settings.keep_releases)
-    plan = _take_over(change, tuple(fill), undo=(Clear(change.target, logs=True),), prune=prune, between=between)
-    return plan if stack.migrations is None else _with_migrations(plan, stack.migrations, release)
-
-
-def _expansion(migrations: Migrations | None, change: Change, release: int) -> list[Step]:
-    """Return how the schema is changed before anything of the new release starts."""
-    if migrations is None:
-        return []
-    steps: list[Step] = [Judge(release), Expand(release, migrations.how(Phase.EXPAND))]
-    if change.source is not None and change.checks and not change.held:
-        steps.append(Recheck(change.source, change.source_release))
-    backfill = migrations.how(Phase.BACKFILL)
-    return [*steps, Backfill(release, backfill)] if backfill and migrations.backfill == "before" else steps
-
-
-def _between(migrations: Migrations | None, change: Change, release: int) -> tuple[Step, ...]:
-    """Return how the schema is changed while nothing of the application runs; nothing where something does."""
-    if migrations is None or (change.source is not None and not change.window):
-        return ()
-    steps: list[Step] = [Expand(release, migrations.how(Phase.EXPAND))]
-    if migrations.files or (change.command == WINDOW and migrations.how(Phase.WINDOW)):
-        steps.append(RunWindow(release))
-    backfill = migrations.how(Phase.BACKFILL)
-    return (*steps, *([Backfill(release, backfill)] if backfill and migrations.backfill == "before" else []))
-
-
-def _with_migrations(plan: Plan, migrations: Migrations, release: int) -> Plan:
-    """Return *plan* with what is owed noted before its switch, and with a backfill that comes last of all."""
-    at = next(n for n, step in enumerate(plan.before) if isinstance(step, Hold | Switch))  # before anybody waits
-    before = (*plan.before[:at], RecordContracts(release), *plan.before[at:])
-    how = migrations.how(Phase.BACKFILL)
-    last = (Backfill(release, how),) if how and migrations.backfill == "after" else ()
-    return replace(plan, before=before, after=(*plan.after, *last))
+    ones = (service.name for service in stack.having(Role.ONE_SHOT) if service.name != expand)
+    parts = _Parts(
+        made=(
+            Keep(release, target),
+            *_hook(change, "pre-deploy"),
+            *(RunOnce(name, release) for name in ones),
+        ),
+        # Not emptied before: what fails until here takes no release that stands there.
+        filled=(*emptied(observed, target), Create(target, release, apart=change.source is Side.PLAIN)),
+        emptied=(Clear(target, logs=True),),
+        prune=superfluous(observed, active=release, keep=stack.settings.keep_releases),
+        schema=_schema(stack.migrations, change, release),
+    )
+    return _plan(stack, change, parts)
 
 
 def plan_rollback(observed: Observed, stack: Stack, change: Change, release: Release) -> Plan:
     """Return the plan that brings *release* back: by start and switch where its containers still stand."""
-    fill: tuple[Step, ...] = ()
-    if not reusable(observed, change.target, release):
-        fill = (*emptied(observed, change.target), Create(change.target, release.number))
-    undo = (Retire(change.target, tuple(service.name for service in release.rotating)),)
-    prune = superfluous(observed, active=release.number, keep=stack.settings.keep_releases)
-    return _take_over(change, fill, undo=undo, prune=prune)
+    stands = reusable(observed, change.target, release)
+    parts = _Parts(
+        made=(),
+        filled=() if stands else (*emptied(observed, change.target), Create(change.target, release.number)),
+        emptied=(Retire(change.target, tuple(service.name for service in release.rotating)),),
+        prune=superfluous(observed, active=release.number, keep=stack.settings.keep_releases),
+    )
+    return _plan(stack, change, parts)
 
 
-def emptied(observed: Observed, side: Side) -> tuple[Step, ...]:
+def plan_leave(stack: Stack, change: Change, images: tuple[Build | PutBack, ...] = ()) -> Plan:
+    """Return the plan that goes back to the plain stack; the colors are removed at its end.
+
+    *images*: how those come about that the plain stack lacks, and those of the active release come back to their names.
+    """
+    parts = _Parts(
+        made=images,
+        filled=(Create(Side.PLAIN, None),),
+        emptied=emptied_plainly(change.coming, change.spared),
+        last=tuple(Clear(color) for color in COLORS),
+    )
+    return _plan(stack, replace(change, spared=(), left=()), parts)  # they are of the side that comes
+
+
+def plan_forward(observed: Observed, stack: Stack, change: Change) -> Plan:
+    """Return what is left of a run that was killed after its switch; what is true already is passed over."""
+    release = change.release
+    prune = superfluous(observed, active=release, keep=stack.settings.keep_releases) if release is not None else None
+    last = tuple(Clear(color) for color in COLORS) if change.target is Side.PLAIN else ()
+    again = (Switch(change.target, release, again=True), _confirm(change))  # so that the journal knows it, too
+    order = (*planned(OnFailure.ABORT, *again), *_after_switch(change, _Parts((), (), (), prune, last=last)))
+    return Plan("heal", change.source, change.target, release, order, _told(stack, change))
+
+
+def _plan(stack: Stack, change: Change, parts: _Parts) -> Plan:
+    order = (*_until_switch(change, parts), *_after_switch(change, parts))
+    undo = (*planned(OnFailure.RESUME, *_back(change, parts.emptied)), *_told(stack, change))
+    return Plan(change.command, change.source, change.target, change.release, order, undo)
+
+
+def _until_switch(change: Change, parts: _Parts) -> tuple[Planned, ...]:
+    """Return what proves the target and gives it the traffic: what fails is undone, and the source goes on."""
+    target, release, schema = change.target, change.release, parts.schema
+    opening = tuple(service.name for service in change.coming if service.opens)
+    stops = _stops(change)  # strategy recreate: from here on users wait
+    return planned(
+        OnFailure.ABORT,
+        *parts.made,
+        *schema.beside,
+        *parts.filled,
+        *(schema.noted if stops else ()),
+        *stops,
+        *schema.alone,
+        Start(target, release, opening, change.beside),
+        *([Check(target, release)] if change.checks else ()),
+        *_hook(change, "pre-switch"),
+        *(() if stops else schema.noted),
+        Switch(target, release),
+        _confirm(change),
+    )
+
+
+def _after_switch(change: Change, parts: _Parts) -> tuple[Planned, ...]:
+    """Return what follows: users are on the target, so that whatever fails is told, and the others still happen."""
+    target, release, idle = change.target, change.release, change.idle
+    close = CloseWindow(release, unseen=change.command == "heal") if change.window and release is not None else None
+    again = "`teal migrate backfill` goes on"
+    return (
+        *planned(OnFailure.RESUME, *([close] if close else ())),
+        *planned(OnFailure.REPORT, *_hook(change, "post-switch", each=True)),
+        *planned(OnFailure.RESUME, *([Drain(idle), Clear(idle)] if idle else ())),
+        *planned(OnFailure.KEEP_PREVIOUS, *_handing_over(change)),
+        *planned(OnFailure.RESUME, *_leftovers(change)),
+        *planned(OnFailure.RESUME, *_farewell(change)),
+        *planned(OnFailure.RESUME, Settle(target)),
+        *planned(OnFailure.RESUME, *([parts.prune] if parts.prune else ())),
+        *planned(OnFailure.REPORT, *_hook(change, "post-deploy", each=True)),
+        *(Planned(step, OnFailure.REPORT, again) for step in parts.schema.last),
+        *planned(OnFailure.RESUME, *parts.last),
+    )
+
+
+def _has(stack: Stack, moment: Moment) -> bool:
+    return any(hook.when == moment for hook in stack.hooks)
+
+
+def _hook(change: Change, moment: Moment, *, each: bool = False) -> Steps:
+    return (RunHook(moment, change.target, change.release, each),) if moment in change.hooks else ()
+
+
+def _told(stack: Stack, change: Change) -> tuple[Planned, ...]:
+    """Return how the owner is told of a change of hands that was undone."""
+    hook = RunHook("on-failure", change.target, change.release, each=True)
+    return planned(OnFailure.REPORT, hook) if _has(stack, "on-failure") else ()
+
+
+def _confirm(change: Change) -> Confirm:
+    release = change.release if change.target.is_color else None
+    return Confirm(change.target, release, change.source)
+
+
+def _schema(migrations: Migrations | None, change: Change, release: int) -> _Schema:
+    """Return how the schema is changed: alone with the database where nothing of the application runs, else beside."""
+    if migrations is None:
+        return _Schema()
+    expand, how = Expand(release, migrations.how(Phase.EXPAND)), migrations.how(Phase.BACKFILL)
+    backfill: Steps = (Backfill(release, how),) if how else ()
+    early, late = (backfill, ()) if migrations.backfill == "before" else ((), backfill)
+    noted = (RecordContracts(release),)
+    if change.source is None or change.window:
+        window = migrations.files or (change.command == WINDOW and migrations.how(Phase.WINDOW))
+        judged = Judge(release, (Phase.EXPAND, Phase.BACKFILL, Phase.WINDOW))
+        return _Schema((judged,), noted, (expand, *([RunWindow(release)] if window else ()), *early), late)
+    rechecked = change.checks and not change.held
+    recheck = Recheck(change.source, change.source_release) if rechecked else None
+    judge = Judge(release, no_window=True)
+    beside = (judge, replace(expand, serving=recheck), *([recheck] if recheck else ()), *early)
+    return _Schema(beside, noted, (), late)
+
+
+def emptied(observed: Observed, side: Side) -> Steps:
     """Return how *side*, which gets no new requests, is emptied: what still runs there may not have been drained.
 
     A command may have been killed right after its switch, and the journal that knew of it lost.
@@ -149,62 +265,22 @@ def emptied(observed: Observed, side: Side) -> tuple[Step, ...]:
     return (*drain, Clear(side))
 
 
-def plan_leave(change: Change, images: tuple[Build | PutBack, ...] = ()) -> Plan:
-    """Return the plan that goes back to the plain stack; the colors are removed at its end.
-
-    *images*: how those come about that the plain stack lacks, and those of the active release come back to their names.
-    """
-    staying, change = change.spared, replace(change, spared=(), left=())  # they are of the side that comes
-    fill = (*images, Create(Side.PLAIN, None))
-    plan = _take_over(change, fill, undo=emptied_plainly(change.coming, staying), prune=None)
-    return replace(plan, after=(*plan.after, *(Clear(color) for color in COLORS)))
-
-
-def emptied_plainly(services: tuple[Service, ...], spared: tuple[str, ...]) -> tuple[Step, ...]:
+def emptied_plainly(services: tuple[Service, ...], spared: tuple[str, ...]) -> Steps:
     """Return how the plain side is emptied, but for the jobs of *spared*, which run nowhere else."""
     names = tuple(service.name for service in services if service.name not in spared)
     return (Retire(Side.PLAIN, names), Remove(names)) if spared else (Clear(Side.PLAIN),)
 
 
-def plan_forward(observed: Observed, stack: Stack, change: Change) -> Plan:
-    """Return what is left of a run that was killed after its switch; what is true already is passed over."""
-    prune = None
-    if change.release is not None:
-        prune = superfluous(observed, active=change.release, keep=stack.settings.keep_releases)
-    after = _after(change, prune)
-    if change.target is Side.PLAIN:
-        after = (*after, *(Clear(color) for color in COLORS))
-    again = (Switch(change.target, change.release), Confirm(change.target))  # so that the journal knows it, too
-    return Plan("heal", change.source, change.target, change.release, again, after, ())
+def _stops(change: Change) -> Steps:
+    """Return how the source stops before the target starts (strategy recreate); nothing where both run beside."""
+    if change.strategy != "recreate" or change.source is None:
+        return ()
+    leaving = tuple(service.name for service in change.leaving)
+    limit = HELD if change.window and not change.page else 0.0
+    return (Hold(page=change.page, limit=limit), Drain(change.source), Retire(change.source, leaving))
 
 
-def _take_over(
-    change: Change,
-    fill: tuple[Step, ...],
-    *,
-    undo: tuple[Step, ...],
-    prune: Step | None,
-    between: tuple[Step, ...] = (),
-) -> Plan:
-    """Put the common body around *fill*: start, check, switch and what follows; *between* has the database alone."""
-    opening = tuple(service.name for service in change.coming if service.opens)
-    start: tuple[Step, ...] = (*between, Start(change.target, change.release, opening, change.beside))
-    if change.strategy == "recreate" and change.source is not None:
-        leaving = tuple(service.name for service in change.leaving)
-        limit = HELD if change.window and not change.page else 0.0
-        start = (Hold(page=change.page, limit=limit), Drain(change.source), Retire(change.source, leaving), *start)
-    before: list[Step] = [*fill, *start]
-    if change.checks:
-        before.append(Check(change.target, change.release))
-    if "pre-switch" in change.hooks:
-        before.append(RunHook("pre-switch", change.target, change.release))
-    before += [Switch(change.target, change.release), Confirm(change.target)]
-    after = _after(change, prune)
-    back = _back(change, undo)
-    return Plan(change.command, change.source, change.target, change.release, tuple(before), after, back)
-
-
-def _back(change: Change, undo: tuple[Step, ...]) -> tuple[Step, ...]:
+def _back(change: Change, undo: Steps) -> Steps:
     """Return the way back to the source, with *undo* emptying the target once nothing is in flight there any more.
 
     Where the proxy did not confirm its switch, users may have been on the target for a moment.
@@ -220,34 +296,14 @@ def _back(change: Change, undo: tuple[Step, ...]) -> tuple[Step, ...]:
     return (*settle, Drain(change.target), *undo, *settle)
 
 
-def started_again(side: Side, release: int | None, services: tuple[Service, ...]) -> tuple[Step, ...]:
+def started_again(side: Side, release: int | None, services: tuple[Service, ...]) -> Steps:
     """Return how *side*, which was stopped, serves again: users come back before its jobs do."""
     opening = tuple(service.name for service in services if service.opens)
     jobs = tuple(service.name for service in services if not service.opens)
     return (Start(side, release, opening), Settle(side), *([Start(side, release, jobs)] if jobs else []))
 
 
-def _after(change: Change, prune: Step | None) -> tuple[Step, ...]:
-    """Return what follows the switch: workers, singletons, drain, retire, settle, prune."""
-    source, target, release = change.source, change.target, change.release
-    steps: list[Step] = [CloseWindow(release)] if change.window and release is not None else []
-    if "post-switch" in change.hooks:
-        steps.append(RunHook("post-switch", target, release))
-    if change.idle is not None:
-        steps += [Drain(change.idle), Clear(change.idle)]
-    steps += _handing_over(change)
-    steps += _leftovers(change)
-    if source is not None:
-        steps += _farewell(change, source)
-    steps.append(Settle(target))
-    if prune is not None:
-        steps.append(prune)
-    if "post-deploy" in change.hooks:
-        steps.append(RunHook("post-deploy", target, release))
-    return tuple(steps)
-
-
-def _handing_over(change: Change) -> list[Step]:
+def _handing_over(change: Change) -> Steps:
     """Return how the jobs come to run on the target."""
     workers = tuple(s.name for s in change.coming if s.role is Role.WORKER and not s.opens)
     giver = None if change.window else change.source  # old code doesn't come back onto a database that has changed
@@ -256,25 +312,29 @@ def _handing_over(change: Change) -> list[Step]:
         for s in change.coming
         if s.role is Role.SINGLETON
     )
-    return [HandOver(change.target, change.release, workers, singletons)] if workers or singletons else []
+    return (HandOver(change.target, change.release, workers, singletons),) if workers or singletons else ()
 
 
-def _leftovers(change: Change) -> list[Step]:
+def _leftovers(change: Change) -> Steps:
     """Return what ends the plain containers that stand beside a color."""
-    retire: list[Step] = [Retire(Side.PLAIN, change.spared)] if change.spared else []
-    return [*retire, Remove((*change.spared, *change.left))] if change.spared or change.left else []
+    retire: Steps = (Retire(Side.PLAIN, change.spared),) if change.spared else ()
+    return (*retire, Remove((*change.spared, *change.left))) if change.spared or change.left else ()
 
 
-def _farewell(change: Change, source: Side) -> list[Step]:
+def _farewell(change: Change) -> Steps:
     """Return how the source steps back; plain containers are removed, since nothing may revive them."""
-    leaving = change.leaving
+    source, leaving = change.source, change.leaving
+    if source is None:
+        return ()
     if change.keep and source.is_color:
         leaving = tuple(service for service in leaving if not service.opens)
     names = tuple(service.name for service in leaving)
-    steps: list[Step] = [Drain(source), *([Retire(source, names)] if names else [])]
-    if source is Side.PLAIN and change.release is not None:
-        steps.append(Remove(names))
-    return [*steps, Part(source)] if change.guests else steps
+    return (
+        Drain(source),
+        *([Retire(source, names)] if names else ()),
+        *([Remove(names)] if source is Side.PLAIN and change.release is not None else ()),
+        *([Part(source)] if change.guests else ()),
+    )
 
 
 def reusable(observed: Observed, side: Side, release: Release) -> bool:

@@ -25,7 +25,19 @@ from teal.core.model.stack import Service, Stack
 from teal.core.model.traffic import Mode
 from teal.core.planning.plan import WINDOW, emptied_plainly, plan_forward, started_again
 from teal.core.planning.rollback_floor import floor_of, sinks
-from teal.core.planning.steps import BringBack, Clear, Drain, Part, Plan, Remove, Retire, Settle, Step
+from teal.core.planning.steps import (
+    BringBack,
+    Clear,
+    Drain,
+    OnFailure,
+    Part,
+    Plan,
+    Remove,
+    Retire,
+    Settle,
+    Step,
+    planned,
+)
 from teal.core.planning.transition import Change, lost_traffic, services_on, spared_plainly
 
 
@@ -206,4 +218,4 @@ def _empty(observed: Observed, stack: Stack, unfinished: Unfinished, target: Sid
 
 def _only(command: str, side: Side | None, *steps: Step) -> Plan:
     """Return a plan of nothing but *steps*."""
-    return Plan(command, side, None, None, steps, (), ())
+    return Plan(command, side, None, None, planned(OnFailure.ABORT, *steps))

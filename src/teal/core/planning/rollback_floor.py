@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Observed
-from teal.core.planning.steps import BringBack, Create, Plan, Start, Step, Switch
+from teal.core.planning.steps import BringBack, Create, Plan, Start, Step, Switch, steps_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ def sinks(plan: Plan, contracts: Iterable[OpenChange]) -> int | None:
     floor = floor_of(contracts)
     if floor is None:
         return None
-    wanted = (number for step in (*plan.steps, *plan.undo) if (number := _brings(step)) is not None)
+    numbers = map(_brings, steps_of((*plan.order, *plan.undo)))
+    wanted = (number for number in numbers if number is not None)
     return next((number for number in wanted if number < floor.release), None)
 
 

@@ -1,12 +1,16 @@
-"""Decides: the steps that plans are made of; each a frozen fact that can be performed twice as well as once.
+"""The steps that plans are made of, and the plan: what is done in which order, and what a step that fails leads to.
 
-Decides: the steps that carry a contract out; each a frozen fact, as those of a deploy are.
+- Each step is a frozen fact that can be performed twice as well as once; it says all that its performing has to know,
+  so that nobody asks the plan what a step means where it stands.
+- What a failure leads to is said beside the step (``Planned``), not by the code that performs it.
+- Names and payloads of the journal are pinned apart: a field that is added here is not recorded by itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar
 
 from teal.core.model.migrations import Phase
@@ -75,6 +79,7 @@ class Preflight:
 
     name: ClassVar[StepName] = StepName.PREFLIGHT
     force_memory: bool = False
+    source: Side | None = None  # what serves now: what the second color will need is told by it
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class Build:
     pull: tuple[str, ...] = ()  # services whose image is pulled, whether it is there or not
     absent: tuple[str, ...] = ()  # services whose image is pulled since it is not there
     mounted: tuple[str, ...] = ()  # images that are mounted as volumes, and are not there
+    side: Side = Side.PLAIN  # what they are for
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +105,15 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Clear:
-    """No container or private network of *side* is left (never its volumes); logs of a failed one are kept."""
+    """No container or private network of *side* is left (never its volumes); logs of a failed one are kept.
+
+    A job of *sparing* that runs there stays, with its networks.
+    """
 
     name: ClassVar[StepName] = StepName.CLEAR
     side: Side
     logs: bool = False
+    sparing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +136,7 @@ class Judge:
     release: int
     phases: tuple[Phase, ...] = ()
     only: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Expand:
-    """The expand phase of *release* is in the database: both releases can live with it. *how* in words."""
-
-    name: ClassVar[StepName] = StepName.EXPAND
-    release: int
-    how: str
+    no_window: bool = False  # a change that waits for a window is refused: something of the application runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,19 @@ class Recheck:
     name: ClassVar[StepName] = StepName.RECHECK
     side: Side
     release: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expand:
+    """The expand phase of *release* is in the database: both releases can live with it. *how* in words.
+
+    *serving* is checked once before anything is changed: else nobody could tell what the schema has to do with it.
+    """
+
+    name: ClassVar[StepName] = StepName.EXPAND
+    release: int
+    how: str
+    serving: Recheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,12 +219,13 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class RunHook:
-    """The owner's commands for this moment ended with status 0."""
+    """The owner's commands for this moment ended with status 0; *each* was run, whatever became of the others."""
 
     name: ClassVar[StepName] = StepName.RUN_HOOK
     when: Moment
     side: Side
     release: int | None
+    each: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +254,7 @@ class CloseWindow:
 
     name: ClassVar[StepName] = StepName.CLOSE_WINDOW
     release: int
+    unseen: bool = False  # the window was another run's, which was killed: whether it came to it is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,19 +272,25 @@ class BringBack:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """All routes go to *to* from here on: the point of no return."""
+    """All routes go to *to* from here on: the point of no return.
+
+    What has passed the gate is looked at right before it, but *again*: users are there already.
+    """
 
     name: ClassVar[StepName] = StepName.SWITCH
     to: Side
     release: int | None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """Asked through the proxy, every route answers from *side*."""
+    """Asked through the proxy, every route of *release* answers from *side*; users were on *source* before."""
 
     name: ClassVar[StepName] = StepName.CONFIRM
     side: Side
+    release: int | None = None
+    source: Side | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,36 +398,90 @@ Step = (
 )
 
 
+class OnFailure(StrEnum):
+    """What a step that fails leads to."""
+
+    ABORT = "abort"  # what was done is undone, and the source goes on serving
+    RESUME = "resume"  # it is told, the others still happen, and the next command takes it up
+    REPORT = "report"  # it is told, and the others still happen: nothing of it is taken up by itself
+    KEEP_PREVIOUS = "keep_previous"  # what it was to replace goes on, and no later step ends that; it is told
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A step in its plan, and what its failure leads to; *remedy* says then what goes on, or is to be done."""
+
+    step: Step
+    on_failure: OnFailure
+    remedy: str = ""
+
+
+def planned(on_failure: OnFailure, *steps: Step) -> tuple[Planned, ...]:
+    """Return *steps*, the failure of each of which leads to *on_failure*."""
+    return tuple(Planned(step, on_failure) for step in steps)
+
+
+def steps_of(order: Iterable[Planned]) -> tuple[Step, ...]:
+    """Return the steps of *order* without what their failures lead to."""
+    return tuple(each.step for each in order)
+
+
+def sparing(step: Step, kept: frozenset[str]) -> Step:
+    """Return *step* so that it ends none of the services *kept*: they go on, since their successors failed."""
+    match step:
+        case Retire(side, services):
+            return Retire(side, tuple(name for name in services if name not in kept))
+        case Remove(services):
+            return Remove(tuple(name for name in services if name not in kept))
+        case Clear(side, logs):
+            return Clear(side, logs, kept)
+        case _:
+            return step
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one command will do: *before* the point of no return, *after* it, and *undo* where before fails."""
+    """What one command will do, in *order*, and the *undo* where a step fails that aborts it.
+
+    Nothing aborts after the point of no return: the steps that do come first.
+    """
 
     command: str
     source: Side | None
     target: Side | None
     release: int | None
-    before: tuple[Step, ...]
-    after: tuple[Step, ...]
-    undo: tuple[Step, ...]
+    order: tuple[Planned, ...] = ()
+    undo: tuple[Planned, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """Return all steps in order."""
-        return self.before + self.after
+        return steps_of(self.order)
 
-    def undo_of(self, begun: Iterable[Step], *, untouched: bool) -> tuple[Step, ...]:
+    @property
+    def before(self) -> tuple[Step, ...]:
+        """Return the steps whose failure is undone."""
+        return steps_of(each for each in self.order if each.on_failure is OnFailure.ABORT)
+
+    @property
+    def after(self) -> tuple[Step, ...]:
+        """Return the steps that follow them: the command goes forward, whatever fails."""
+        return steps_of(each for each in self.order if each.on_failure is not OnFailure.ABORT)
+
+    def undo_of(self, begun: Iterable[Step], *, untouched: bool) -> tuple[Planned, ...]:
         """Return the undo of a run that has *begun* these steps before the switch.
 
         Until one of them touches the target, an earlier release may stand there, and stays. *untouched*: users still
         are where they were, so that nobody is held, and nothing started again.
         """
         undo = self.undo
-        if untouched and any(isinstance(step, Hold) for step in undo):
-            kept = (step for step in undo if not isinstance(step, Hold | BringBack | Start | Settle))
-            undo = (*kept, Settle(self.source))
+        if untouched and any(isinstance(each.step, Hold) for each in undo):
+            hooks = tuple(each for each in undo if isinstance(each.step, RunHook))
+            back = (each for each in undo if not isinstance(each.step, Hold | BringBack | Start | Settle | RunHook))
+            undo = (*back, *planned(OnFailure.RESUME, Settle(self.source)), *hooks)
         if any(_touches(step, self.target) for step in begun):
             return undo
-        return tuple(step for step in undo if not _touches(step, self.target))
+        return tuple(each for each in undo if not _touches(each.step, self.target))
 
 
 def _touches(step: Step, side: Side | None) -> bool:

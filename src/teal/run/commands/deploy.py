@@ -13,7 +13,7 @@ from teal.core.model.problem import Problem, demand
 from teal.core.model.stack import Role, Stack
 from teal.core.planning.images import services_due
 from teal.core.planning.leave import changed_by_leaving, named, own_names
-from teal.core.planning.plan import WINDOW, plan_deploy, plan_leave, plan_prepare, plan_rollback
+from teal.core.planning.plan import WINDOW, Steps, plan_deploy, plan_leave, plan_prepare, plan_rollback
 from teal.core.planning.rollback import rollback_release, way_back
 from teal.core.planning.rollback_floor import is_below
 from teal.core.planning.steps import Build, Clear, Plan, PutBack, Step
@@ -52,7 +52,7 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watc
             run.scene.note(problem.text, warning=problem.level == "warning")
         absent = await release_steps.absent(ports, stack)
         forced = options.force_memory or _needs_no_room(change)
-        first = plan_prepare(stack, build=options.build, absent=absent, force_memory=forced)
+        first = _first(stack, change, options, absent, forced=forced)
         await prepare(first, _bare(change), run.scene, run.id)
         if not options.force and await _unchanged(observed, stack, run.scene):
             ports.journal.end(run.id, "unchanged")
@@ -100,8 +100,20 @@ async def _planned_deploy(ports: Ports, stack: Stack, options: DeployOptions) ->
     demand(by_sight(observed, stack))
     change = _deploy_change(observed, stack, options)
     absent = await release_steps.absent(ports, stack)
-    first = plan_prepare(stack, build=options.build, absent=absent, force_memory=options.force_memory)
+    first = _first(stack, change, options, absent, forced=options.force_memory)
     return _planned(stack, change, (*first, *plan_deploy(observed, stack, change).steps))
+
+
+def _first(stack: Stack, change: Change, options: DeployOptions, absent: frozenset[str], *, forced: bool) -> Steps:
+    """Return the steps that come before it is known whether anything changed."""
+    return plan_prepare(
+        stack,
+        build=options.build,
+        absent=absent,
+        force_memory=forced,
+        source=change.source,
+        target=change.target,
+    )
 
 
 async def _unchanged(observed: Observed, stack: Stack, scene: Scene) -> bool:
@@ -184,13 +196,13 @@ async def _leave_plan(ports: Ports, stack: Stack, observed: Observed) -> tuple[P
     images: tuple[Build | PutBack | None, ...] = (services_due(others, "build", absent),)
     if release and (moved := await release_steps.moved(ports, release, stack)):
         images = (*images, PutBack(release.number, moved))
-    plan = plan_leave(change, tuple(each for each in images if each))
+    plan = plan_leave(stack, change, tuple(each for each in images if each))
     return plan, change, changed_by_leaving(release, number, stack)
 
 
 def _bare(change: Change) -> Plan:
     """Return the plan's frame before its steps are known."""
-    return Plan(change.command, change.source, change.target, change.release, (), (), ())
+    return Plan(change.command, change.source, change.target, change.release)
 
 
 def _planned(stack: Stack, change: Change, steps: tuple[Step, ...]) -> Outcome:

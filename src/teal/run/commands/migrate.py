@@ -22,7 +22,7 @@ from teal.core.model.versions import engine_version
 from teal.core.planning.events import Event, StepEnded
 from teal.core.planning.images import services_due
 from teal.core.planning.rollback_floor import floor_of
-from teal.core.planning.steps import Backfill, Expand, Judge, Plan, Recheck, Step
+from teal.core.planning.steps import Backfill, Expand, Judge, OnFailure, Plan, Recheck, Step, planned
 from teal.core.planning.transition import source_of
 from teal.core.planning.wording import say
 from teal.core.rendering.project import render_jobs
@@ -166,10 +166,11 @@ async def migrate_expand(ports: Ports, stack: Stack, watch: Watch, *, dry_run: b
 
     def steps(observed: Observed) -> tuple[Step, ...]:
         source = source_of(observed, stack)
-        found: list[Step] = [Judge(NO_RELEASE), Expand(NO_RELEASE, migrations.how(Phase.EXPAND))]
+        serving = None
         if source is not None and stack.proxy:
-            found.append(Recheck(source, observed.release_on(source) if source in COLORS else None))
-        return tuple(found)
+            serving = Recheck(source, observed.release_on(source) if source in COLORS else None)
+        expand = Expand(NO_RELEASE, migrations.how(Phase.EXPAND), serving)
+        return (Judge(NO_RELEASE), expand, *([serving] if serving else ()))
 
     return await _Alone(ports, stack, watch, "expand").run(steps, dry_run=dry_run)
 
@@ -196,7 +197,7 @@ class _Alone:
         with self._ports.lock.hold(f"migrate {self._phase}"):
             healed, observed = await heal(self._ports, self._stack, self._watch)
             source = source_of(observed, self._stack)
-            plan = Plan(f"migrate-{self._phase}", source, None, None, steps(observed), (), ())
+            plan = Plan(f"migrate-{self._phase}", source, None, None, planned(OnFailure.ABORT, *steps(observed)))
             scene = Scene(self._ports, self._stack, self._told, key=self._ports.machine.secret())
             run = self._ports.journal.begin(plan.command, source, None, None)
             await prepare(await self._build(), plan, scene, run)

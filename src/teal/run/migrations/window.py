@@ -7,7 +7,6 @@ from teal.core.model.migrations import Migrations, Phase
 from teal.core.model.side import Side
 from teal.core.model.traffic import HELD
 from teal.core.planning.step_names import StepName
-from teal.core.planning.steps import Plan, RunWindow, Switch
 from teal.errors import Refused, TealError, Unavailable
 from teal.run.context import Scene
 from teal.run.migrations.database import files_of, migrations_here, migrations_of, opened
@@ -37,11 +36,14 @@ async def run(scene: Scene, release: int) -> bool:
     return not due
 
 
-async def close(scene: Scene, release: int, command: str) -> bool:
-    """Let the journal know what windows have changed, as the database tells it; tell whether it knew."""
+async def close(scene: Scene, release: int, *, unseen: bool) -> bool:
+    """Let the journal know what windows have changed, as the database tells it; tell whether it knew.
+
+    *unseen*: the window was a killed run's; where a command makes the changes, nothing tells whether it came to it.
+    """
     migrations, journal = migrations_of(scene), scene.ports.journal
     known = {each.name for each in journal.contracts()}
-    changed = await _applied(scene) if migrations.files else _by_command(scene, release, command)
+    changed = await _applied(scene) if migrations.files else _by_command(scene, release, unseen=unseen)
     new = [each for each in changed if each.name not in known]
     for each in new:
         journal.open_contract(each.name, each.min_release or release)
@@ -57,21 +59,17 @@ async def _applied(scene: Scene) -> tuple[ScriptFile, ...]:
     return tuple(each for each in files if each.phase is Phase.WINDOW and each.name in done)
 
 
-def _by_command(scene: Scene, release: int, command: str) -> tuple[ScriptFile, ...]:
+def _by_command(scene: Scene, release: int, *, unseen: bool) -> tuple[ScriptFile, ...]:
     """Return what stands for the owner's command, where it was run."""
     how = migrations_of(scene).how(Phase.WINDOW)
-    if not how or not (scene.changed or command == "heal"):
+    if not how or not (scene.changed or unseen):
         return ()
     return (ScriptFile(f"window of release {release}", "", 0, Phase.WINDOW, "", reason=how),)
 
 
-async def refuse_due(scene: Scene, plan: Plan) -> None:
-    """Raise ``Refused`` where a change waits for a window, and *plan* has none."""
-    migrations = migrations_of(scene)
-    switches = any(isinstance(step, Switch) for step in plan.before)
-    if not migrations.files or not switches or any(isinstance(step, RunWindow) for step in plan.before):
-        return
-    due = await pending_files(scene)
+async def refuse_due(scene: Scene) -> None:
+    """Raise ``Refused`` where a change waits for a window."""
+    due = await pending_files(scene) if migrations_of(scene).files else ()
     if due:
         raise Refused(
             f"{', '.join(each.name for each in due)} can only be applied while nothing of the application runs",

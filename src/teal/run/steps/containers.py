@@ -37,14 +37,14 @@ async def create(scene: Scene, side: Side, release: int | None, *, apart: bool) 
     return False
 
 
-async def clear(scene: Scene, side: Side, *, logs: bool) -> bool:
+async def clear(scene: Scene, side: Side, *, logs: bool, sparing: frozenset[str] = frozenset()) -> bool:
     """Remove the containers on *side* and, of a color, its own networks; volumes stay.
 
     One that has failed (*logs*) serves nobody: it is stopped all at once, since a hopeless service may need its
-    whole grace. A job that goes on there, since its successor failed, stays with its networks.
+    whole grace. A job of *sparing* that runs there goes on, since its successor failed: it stays with its networks.
     """
     every = await scene.containers(side)
-    found = tuple(c for c in every if not (c.alive and c.service in scene.spared))
+    found = tuple(c for c in every if not (c.alive and c.service in sparing))
     if logs:
         await _keep_logs(scene, found)
     await _stop_waves(scene, side, found, at_once=logs)
@@ -73,8 +73,7 @@ async def _keep_logs(scene: Scene, containers: Iterable[Container]) -> None:
 
 async def retire(scene: Scene, side: Side, names: Iterable[str]) -> bool:
     """Stop *names* on *side*, dependants first, each with its own grace; keep them for a rollback."""
-    wanted = frozenset(names) - scene.spared
-    found = await scene.containers(side, wanted)
+    found = await scene.containers(side, frozenset(names))
     await _stop_waves(scene, side, found)
     return not any(container.running for container in found)
 
@@ -115,6 +114,6 @@ async def _stop(scene: Scene, side: Side, container: Container, service: Service
 
 async def remove(scene: Scene, names: Iterable[str]) -> bool:
     """Remove the stopped plain containers of *names*."""
-    found = [c for c in await scene.containers(Side.PLAIN, frozenset(names)) if c.service not in scene.spared]
+    found = await scene.containers(Side.PLAIN, frozenset(names))
     await asyncio.gather(*(scene.ports.engine.remove(container.id) for container in found if not container.running))
     return not found

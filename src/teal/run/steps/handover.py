@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
 from teal.core.model.stack import GRACE, Service
 from teal.core.planning.steps import HandOver
-from teal.errors import Unhealthy
+from teal.errors import TealError, Unhealthy
 from teal.run.context import Scene
 from teal.run.steps import lifecycle
 from teal.run.steps.start import start_each
@@ -16,12 +16,25 @@ from teal.run.steps.start import start_each
 Old = tuple[Container, ...]
 
 
+class KeptPrevious(Unhealthy):
+    """Jobs failed on the new side, and their old ones go on; each was told of when it was seen.
+
+    *services*: those jobs; *problems*: what to say of them. *then*: what ended the handing over before all had changed
+    hands, None where only they failed.
+    """
+
+    def __init__(self, services: Iterable[str], problems: Sequence[str], then: TealError | None) -> None:
+        super().__init__("; ".join(problems))
+        self.services, self.problems, self.then = frozenset(services), tuple(problems), then
+
+
 async def hand_over(scene: Scene, step: HandOver) -> bool:
     """Start the jobs of *step* on its side, all waited for at once; tell whether all of them ran there already.
 
     A singleton is stopped wherever else it runs right before its successor starts. It may run on a third side: where an
-    earlier release's own failed, the one before it went on.
+    earlier release's own failed, the one before it went on. Raises ``KeptPrevious`` where one goes on.
     """
+    kept: dict[str, list[str]] = {}
     sources = {each.service: each.source for each in step.singletons}
     stopped: dict[str, Old] = {}
 
@@ -31,10 +44,21 @@ async def hand_over(scene: Scene, step: HandOver) -> bool:
 
     async def forgive(name: str, error: Unhealthy) -> None:
         old = stopped.get(name, ()) if name in sources else ()
-        await _take_back(scene, name, _one_of(old, sources.get(name)), step.to, error)
+        said = kept.setdefault(name, [])
+        await _take_back(scene, name, _one_of(old, sources.get(name)), step.to, error, said)
 
     names = (*step.workers, *sources)
-    return await start_each(scene, step.to, step.release, names, before=before, forgive=forgive)
+    failed: TealError | None = None
+    passed = False
+    try:
+        passed = await start_each(scene, step.to, step.release, names, before=before, forgive=forgive)
+    except TealError as error:
+        if not kept:
+            raise
+        failed = error
+    if kept:
+        raise KeptPrevious(kept, [each for said in kept.values() for each in said], failed)
+    return passed
 
 
 async def _stop_old(scene: Scene, service: str, source: Side | None, to: Side) -> Old:
@@ -64,22 +88,21 @@ def _service(scene: Scene, container: Container) -> Service:
     return {s.name: s for s in (*scene.stack.rotating, *scene.services(container.release))}[container.service]
 
 
-async def _take_back(scene: Scene, service: str, old: Old, to: Side, error: Unhealthy) -> None:
-    """Stop the new job, let the old one go on, and leave the rest to a person."""
+async def _take_back(scene: Scene, service: str, old: Old, to: Side, error: Unhealthy, said: list[str]) -> None:
+    """Stop the new job, let the old one go on, and leave the rest to a person; *said* gets what to tell."""
     for container in await scene.containers(to, frozenset({service})):
         await scene.ports.engine.stop(container.id, grace=GRACE)
     for container in old:
         try:
             await lifecycle.begin(scene, container, _service(scene, container))
         except Unhealthy as again:  # a hook of its own: it runs all the same
-            scene.worries.append(again.message)
-    scene.spared.add(service)
+            said.append(again.message)
     goes_on = (
         f"the old {service} runs again"
         if old
         else await _still(scene, service, (side for side in Side if side is not to))
     )
-    scene.worries.append(f"{error.message}; {goes_on}")
+    said.append(f"{error.message}; {goes_on}")
     scene.note(f"{error.message}\n{error.detail}".rstrip(), warning=True)
 
 

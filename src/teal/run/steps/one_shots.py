@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from teal.core.model.side import once_project, one_shot_name
-from teal.core.model.stack import BEFORE_SWITCH, Hook, Moment
+from teal.core.model.stack import Hook, Moment
 from teal.errors import CheckFailed, Failed
 from teal.run.context import Scene
 from teal.run.steps.evidence import TAIL
@@ -47,21 +47,26 @@ async def run_once(scene: Scene, service: str, release: int) -> bool:
     return False
 
 
-async def run_hooks(scene: Scene, when: Moment, facts: dict[str, str]) -> bool:
-    """Run the owner's commands for *when*; before the switch a failure stops the deploy, later it worries."""
+async def run_hooks(scene: Scene, when: Moment, *, each: bool) -> bool:
+    """Run the owner's commands for *when*; raise ``CheckFailed`` where one fails: at once, or after *each* was run."""
+    failed: list[CheckFailed] = []
     for hook in scene.stack.hooks:
-        if hook.when == when:
-            await _run_hook(scene, hook, facts)
+        if hook.when != when:
+            continue
+        try:
+            await _run_hook(scene, hook)
+        except CheckFailed as error:
+            if not each:
+                raise
+            failed.append(error)
+    if failed:
+        raise CheckFailed("; ".join(dict.fromkeys(error.message for error in failed)), hint=failed[0].hint)
     return False
 
 
-async def _run_hook(scene: Scene, hook: Hook, facts: dict[str, str]) -> None:
+async def _run_hook(scene: Scene, hook: Hook) -> None:
     last = _Last(scene)
-    status = await scene.ports.machine.hook(hook.command, facts, told=last)
-    if status == 0:
-        return
-    message = f"hook {hook.when} `{' '.join(hook.command)}` ended with status {status}"
-    if hook.when in BEFORE_SWITCH:
+    status = await scene.ports.machine.hook(hook.command, scene.facts, told=last)
+    if status != 0:
+        message = f"hook {hook.when} `{' '.join(hook.command)}` ended with status {status}"
         raise CheckFailed(message, detail=last.text)
-    scene.worries.append(message)
-    scene.note(message, warning=True)

@@ -27,8 +27,9 @@ async def absent(ports: Ports, stack: Stack) -> frozenset[str]:
     return frozenset(name for name, image in zip(names, found, strict=True) if image is None)
 
 
-async def build(scene: Scene, side: Side, step: Build) -> bool:
-    """Build and pull for *side*; what a build, or a hook before it, has brought meanwhile needs no pull."""
+async def build(scene: Scene, step: Build) -> bool:
+    """Build and pull; what a build, or a hook before it, has brought meanwhile needs no pull."""
+    side = step.side
     for name in step.services:
         scene.tell(side, name, "building")
     if step.services:

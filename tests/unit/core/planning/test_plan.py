@@ -26,7 +26,9 @@ from teal.core.planning.steps import (
     Hold,
     Judge,
     Keep,
+    OnFailure,
     Plan,
+    Planned,
     Preflight,
     Prune,
     PutBack,
@@ -42,6 +44,8 @@ from teal.core.planning.steps import (
     StartShared,
     Step,
     Switch,
+    sparing,
+    steps_of,
 )
 from teal.core.planning.transition import Change, change_to, leaving_change
 from teal.core.planning.wording import say
@@ -72,7 +76,7 @@ def test_a_deploy_fills_the_other_color_proves_it_and_then_switches() -> None:
         Start(Side.GREEN, 8, ("web", "api")),
         Check(Side.GREEN, 8),
         Switch(Side.GREEN, 8),
-        Confirm(Side.GREEN),
+        Confirm(Side.GREEN, 8, Side.BLUE),
     )
 
 
@@ -93,20 +97,20 @@ def test_the_schema_is_expanded_and_the_old_code_checked_on_it_before_anything_i
     before = deploy(BLUE_7, replace(STACK, migrations=FILES)).before
     assert before[1:8] == (
         RunOnce("migrate", 8),
-        Judge(8),
-        Expand(8, "the files of sql"),
+        Judge(8, no_window=True),
+        Expand(8, "the files of sql", Recheck(Side.BLUE, 7)),
         Recheck(Side.BLUE, 7),
         Backfill(8, "the files of sql"),
         Clear(Side.GREEN),
         Create(Side.GREEN, 8),
     )
-    assert before[-3:] == (RecordContracts(8), Switch(Side.GREEN, 8), Confirm(Side.GREEN))
+    assert before[-3:] == (RecordContracts(8), Switch(Side.GREEN, 8), Confirm(Side.GREEN, 8, Side.BLUE))
 
 
 def test_a_one_shot_that_is_the_expand_phase_is_run_as_it_and_not_once_more() -> None:
     before = deploy(BLUE_7, replace(STACK, migrations=Migrations(one_shot="migrate"))).before
     assert not [step for step in before if isinstance(step, RunOnce | Backfill)]
-    assert Expand(8, "the one-shot migrate") in before
+    assert Expand(8, "the one-shot migrate", Recheck(Side.BLUE, 7)) in before
 
 
 def test_a_backfill_that_comes_after_the_switch_comes_last_of_all() -> None:
@@ -133,7 +137,7 @@ def test_a_rollback_and_what_heals_change_no_schema() -> None:
 
 
 def test_a_failed_deploy_leaves_the_active_color_untouched() -> None:
-    undo = deploy(BLUE_7).undo
+    undo = steps_of(deploy(BLUE_7).undo)
     assert undo == (Settle(Side.BLUE), Drain(Side.GREEN), Clear(Side.GREEN, logs=True), Settle(Side.BLUE))
     assert not [step for step in undo if isinstance(step, (Clear, Retire)) and step.side is Side.BLUE]
 
@@ -172,18 +176,18 @@ def test_plain_containers_that_were_stopped_by_hand_are_removed_by_the_first_dep
 
 
 def test_leave_goes_plain_and_removes_both_colors_at_its_end() -> None:
-    plan = plan_leave(leaving_change(BLUE_7, STACK))
+    plan = plan_leave(STACK, leaving_change(BLUE_7, STACK))
     assert plan.before[0] == Create(Side.PLAIN, None)
     assert Switch(Side.PLAIN, None) in plan.before
     assert plan.after[-2:] == (Clear(Side.BLUE), Clear(Side.GREEN))
-    assert plan.undo == (Settle(Side.BLUE), Drain(Side.PLAIN), Clear(Side.PLAIN), Settle(Side.BLUE))
+    assert steps_of(plan.undo) == (Settle(Side.BLUE), Drain(Side.PLAIN), Clear(Side.PLAIN), Settle(Side.BLUE))
 
 
 def test_a_leave_puts_the_images_of_the_active_release_back_before_anything_is_created() -> None:
     images = (Build((), absent=("new",)), PutBack(7, ("shop-api:latest",)))
-    plan = plan_leave(leaving_change(BLUE_7, STACK), images)
+    plan = plan_leave(STACK, leaving_change(BLUE_7, STACK), images)
     assert plan.before[:3] == (*images, Create(Side.PLAIN, None))
-    assert plan.undo_of(images, untouched=True) == (Settle(Side.BLUE), Settle(Side.BLUE))
+    assert steps_of(plan.undo_of(images, untouched=True)) == (Settle(Side.BLUE), Settle(Side.BLUE))
 
 
 def test_rollback_to_a_stopped_color_is_a_start_and_a_switch() -> None:
@@ -191,7 +195,7 @@ def test_rollback_to_a_stopped_color_is_a_start_and_a_switch() -> None:
     assert release.number == 6
     plan = plan_rollback(BLUE_7, STACK, change_to(BLUE_7, STACK, command="rollback", release=release), release)
     assert kinds(plan.before) == ["Start", "Check", "Switch", "Confirm"]
-    assert plan.undo == (Settle(Side.BLUE), Drain(Side.GREEN), Retire(Side.GREEN, ALL), Settle(Side.BLUE))
+    assert steps_of(plan.undo) == (Settle(Side.BLUE), Drain(Side.GREEN), Retire(Side.GREEN, ALL), Settle(Side.BLUE))
 
 
 @pytest.mark.parametrize(
@@ -259,7 +263,7 @@ def test_recreate_holds_and_drains_before_the_old_color_stops_and_brings_it_back
     plan = deploy(BLUE_7, strategy="recreate")
     at = kinds(plan.before)
     assert at[at.index("Hold") : at.index("Start") + 1] == ["Hold", "Drain", "Retire", "Start"]
-    assert plan.undo == (
+    assert steps_of(plan.undo) == (
         Hold(),
         Drain(Side.GREEN),
         Clear(Side.GREEN, logs=True),
@@ -276,8 +280,8 @@ def test_a_plain_copy_beside_an_active_color_is_refused_by_name() -> None:
 
 
 def test_shared_services_are_named_by_no_step_but_their_own() -> None:
-    for plan in (deploy(BLUE_7), deploy(PLAINLY), plan_leave(leaving_change(BLUE_7, STACK))):
-        for step in plan.steps + plan.undo:
+    for plan in (deploy(BLUE_7), deploy(PLAINLY), plan_leave(STACK, leaving_change(BLUE_7, STACK))):
+        for step in (*plan.steps, *steps_of(plan.undo)):
             assert not {"db", "proxy"} & set(getattr(step, "services", ()))
 
 
@@ -325,13 +329,50 @@ def test_until_a_deploy_touches_the_other_color_what_stands_there_stays() -> Non
         plan = deploy(BLUE_7, **options)
         touching = next(n for n, step in enumerate(plan.before) if getattr(step, "side", None) is Side.GREEN and n)
         for begun in range(1, touching + 1):
-            undo = plan.undo_of(plan.before[:begun], untouched=True)
+            undo = steps_of(plan.undo_of(plan.before[:begun], untouched=True))
             assert set(undo) == {Settle(Side.BLUE)}
-        assert Clear(Side.GREEN, logs=True) in plan.undo_of(plan.before[: touching + 1], untouched=True)
+        assert Clear(Side.GREEN, logs=True) in steps_of(plan.undo_of(plan.before[: touching + 1], untouched=True))
 
 
 def test_a_run_that_was_killed_after_its_switch_goes_forward_without_starting_over() -> None:
     change = Change("heal", Side.GREEN, Side.BLUE, 7, STACK.rotating, STACK.rotating)
     plan = plan_forward(BLUE_7, STACK, change)
-    assert plan.before == (Switch(Side.BLUE, 7), Confirm(Side.BLUE))
+    assert plan.before == (Switch(Side.BLUE, 7, again=True), Confirm(Side.BLUE, 7, Side.GREEN))
     assert {"Keep", "Clear", "Create", "Check"}.isdisjoint(kinds(plan.steps))
+
+
+def test_a_plan_says_beside_each_step_what_its_failure_leads_to() -> None:
+    commands = {Phase.EXPAND: ("up",), Phase.BACKFILL: ("/bin/sh", "-c", "fill it")}
+    section = Migrations(service="api", commands=commands, backfill="after")
+    hooks = tuple(Hook(when, ("true",)) for when in ("pre-switch", "post-switch", "post-deploy", "on-failure"))
+    plan = deploy(BLUE_7, replace(STACK, migrations=section, hooks=hooks))
+    at = next(n for n, each in enumerate(plan.order) if isinstance(each.step, Confirm))
+    assert {each.on_failure for each in plan.order[: at + 1]} == {OnFailure.ABORT}
+    assert [(type(each.step).__name__, each.on_failure) for each in plan.order[at + 1 :]] == [
+        ("RunHook", OnFailure.REPORT),
+        ("HandOver", OnFailure.KEEP_PREVIOUS),
+        ("Drain", OnFailure.RESUME),
+        ("Retire", OnFailure.RESUME),
+        ("Settle", OnFailure.RESUME),
+        ("Prune", OnFailure.RESUME),
+        ("RunHook", OnFailure.REPORT),
+        ("Backfill", OnFailure.REPORT),
+    ]
+    assert plan.order[-1].remedy == "`teal migrate backfill` goes on"
+    assert plan.undo[-1] == Planned(RunHook("on-failure", Side.GREEN, 8, each=True), OnFailure.REPORT)
+    assert {each.on_failure for each in plan.undo[:-1]} == {OnFailure.RESUME}
+
+
+def test_a_failure_hook_comes_last_of_an_undo_that_touches_nothing_too() -> None:
+    stack = replace(STACK, hooks=(Hook("on-failure", ("true",)),))
+    for options in ({}, {"strategy": "recreate"}):
+        undo = deploy(BLUE_7, stack, **options).undo_of((), untouched=True)
+        assert isinstance(undo[-1].step, RunHook)
+
+
+def test_a_step_is_performed_so_that_it_ends_nothing_that_goes_on() -> None:
+    kept = frozenset({"clock"})
+    assert sparing(Retire(Side.BLUE, ("web", "clock")), kept) == Retire(Side.BLUE, ("web",))
+    assert sparing(Remove(("web", "clock")), kept) == Remove(("web",))
+    assert sparing(Clear(Side.BLUE, logs=True), kept) == Clear(Side.BLUE, logs=True, sparing=kept)
+    assert sparing(Drain(Side.BLUE), kept) == Drain(Side.BLUE)

@@ -57,7 +57,7 @@ def test_a_deploy_killed_after_its_switch_goes_forward() -> None:
     observed = replace(BLUE_7, containers=both, unfinished=interrupted(), traffic=keyed(Side.GREEN, Side.GREEN))
     found = repair(observed)
     assert found.kind == "forward"
-    assert found.plan.steps[0] == Switch(Side.GREEN, 8)
+    assert found.plan.steps[0] == Switch(Side.GREEN, 8, again=True)
     assert Retire(Side.BLUE, ("web", "api", "queue", "clock")) in found.plan.steps
 
 

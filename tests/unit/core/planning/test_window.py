@@ -27,6 +27,7 @@ from teal.core.planning.steps import (
     Singleton,
     Start,
     Switch,
+    steps_of,
 )
 from teal.core.planning.transition import Change, change_to, source_of
 from teal.core.planning.wording import say
@@ -70,15 +71,15 @@ def test_with_the_maintenance_page_nobody_waits() -> None:
 
 
 def test_a_window_that_fails_brings_the_old_release_back_as_far_as_the_database_allows() -> None:
-    undo = plan_deploy(BLUE_7, MIGRATING, change()).undo
+    undo = steps_of(plan_deploy(BLUE_7, MIGRATING, change()).undo)
     assert undo == (Hold(), Drain(Side.GREEN), Clear(Side.GREEN, logs=True), BringBack(Side.BLUE, 7, ALL))
 
 
 def test_a_window_that_fails_before_anybody_is_held_holds_nobody_and_starts_nothing() -> None:
     for command, facts in (("migrate-window", {}), ("deploy", {"window": False})):
         plan = plan_deploy(BLUE_7, MIGRATING, replace(change(), command=command, **facts))  # type: ignore[arg-type]
-        assert Hold() in plan.undo
-        undo = plan.undo_of(plan.before, untouched=True)
+        assert Hold() in steps_of(plan.undo)
+        undo = steps_of(plan.undo_of(plan.before, untouched=True))
         assert undo == (Drain(Side.GREEN), Clear(Side.GREEN, logs=True), Settle(Side.BLUE))
     beside = plan_deploy(BLUE_7, MIGRATING, change_to(BLUE_7, MIGRATING, command="deploy"))
     assert beside.undo_of(beside.before, untouched=True) == beside.undo
@@ -128,7 +129,7 @@ def test_only_a_run_that_kept_users_away_can_have_changed_the_database_in_a_wind
         run = replace(RUN, command=command, held=held)
         found = diagnose(replace(switched, unfinished=run), MIGRATING)  # type: ignore[type-var]
         assert found is not None
-        assert (CloseWindow(8) in found.plan.steps) is held
+        assert (CloseWindow(8, unseen=True) in found.plan.steps) is held
 
 
 def test_a_page_that_an_ended_run_left_is_taken_down_by_the_next_command() -> None:

@@ -20,10 +20,17 @@ from teal.core.model.side import Side
 from teal.core.planning.past import past_of
 from teal.core.planning.steps import (
     Build,
+    Clear,
+    CloseWindow,
     Confirm,
     Drain,
+    Expand,
     Hold,
+    Judge,
     Keep,
+    Preflight,
+    Recheck,
+    RunHook,
     RunOnce,
     Settle,
     Start,
@@ -394,3 +401,24 @@ def test_a_user_without_write_permission_reads_it(at_rest):
         finally:
             folder.chmod(0o755)
         assert seen.stdout.strip() == "(<Side.BLUE: 'blue'>, 3) ()"
+
+
+@pytest.mark.parametrize(
+    ("step", "payload"),
+    [
+        (Preflight(source=Side.BLUE), '{"force_memory":false}'),
+        (Build(("api",), side=Side.GREEN), '{"services":["api"],"pull":[],"absent":[],"mounted":[]}'),
+        (Clear(Side.GREEN, logs=True, sparing=frozenset({"clock"})), '{"side":"green","logs":true}'),
+        (Judge(8, no_window=True), '{"release":8,"phases":[],"only":""}'),
+        (Expand(8, "files", Recheck(Side.BLUE, 7)), '{"release":8,"how":"files"}'),
+        (RunHook("post-switch", Side.GREEN, 8, each=True), '{"when":"post-switch","side":"green","release":8}'),
+        (CloseWindow(8, unseen=True), '{"release":8}'),
+        (Switch(Side.GREEN, 8, again=True), '{"to":"green","release":8}'),
+        (Confirm(Side.GREEN, 8, Side.BLUE), '{"side":"green"}'),
+    ],
+)
+def test_what_a_step_says_for_its_performing_only_is_not_recorded(path: Path, step: Step, payload: str) -> None:
+    written = journal(path)
+    written.started(written.begin("deploy", None, Side.BLUE, 1), step)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT payload FROM step").fetchone() == (payload,)

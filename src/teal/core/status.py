@@ -87,8 +87,7 @@ def _down(observed: Observed, stack: Stack, active: Side) -> Iterator[str]:
     gone = {service.name for service in services_on(observed, stack, active)} - {c.service for c in observed.on(active)}
     if gone:
         yield f"of the active color {', '.join(sorted(gone))} have no container: `teal deploy` brings a whole one"
-    up = {container.service for container in observed.on(Side.PLAIN) if container.running}
-    away = {service.name for service in stack.having(Role.SHARED)} - up
+    away = {service.name for service in stack.having(Role.SHARED)} - observed.running(Side.PLAIN)
     if away:
         yield f"of the shared services {', '.join(sorted(away))} do not run: `teal up` starts them"
 
@@ -105,5 +104,4 @@ def same_release(observed: Observed, stack: Stack) -> Release | None:
     kept = observed.kept(observed.active_release)
     if observed.active is None or kept is None or kept.fingerprint != stack.fingerprint:
         return None
-    up = {container.service for container in observed.on(observed.active) if container.running}
-    return kept if up == {service.name for service in kept.rotating} else None
+    return kept if observed.running(observed.active) == {service.name for service in kept.rotating} else None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from teal.core.migrations.contracts import Asked
-from teal.core.model.observed import Container
+from teal.core.model.observed import Container, running_plain
 from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Service, Stack
@@ -103,7 +103,7 @@ class Scene:
         """Return the containers on *side* now; on the plain side those of the rotating services only."""
         every = await self.ports.engine.containers(self.stack.project)
         if side not in COLORS and names is None:
-            names = frozenset(service.name for service in self.stack.rotating)
+            names = self.stack.rotating_names
         return tuple(c for c in every if c.side is side and (names is None or c.service in names))
 
     async def door(self) -> tuple[Container, Loaded]:
@@ -119,10 +119,9 @@ class Scene:
 
     async def proxy(self) -> Container:
         """Return the proxy's running container; raise ``Refused`` where none runs."""
-        every = await self.ports.engine.containers(self.stack.project)
-        for container in every:
-            if container.side is Side.PLAIN and container.service == self.stack.proxy and container.running:
-                return container
+        proxy = running_plain(await self.ports.engine.containers(self.stack.project), self.stack.proxy)
+        if proxy is not None:
+            return proxy
         raise Refused(
             f"the proxy ({self.stack.proxy or 'none is named'}) does not run",
             hint="`teal up` starts the shared services; `teal check` says what is missing",

@@ -63,7 +63,7 @@ async def _present(ports: Ports, releases: tuple[Release, ...]) -> frozenset[str
 
 async def grasped(ports: Ports, stack: Stack, observed: Observed, *, changed: str = "") -> tuple[Problem, ...]:
     """Return where the running proxy differs from its files, and what that means; nothing where none runs."""
-    proxy = next((c for c in observed.on(Side.PLAIN) if c.service == stack.proxy and c.running), None)
+    proxy = observed.running_plain(stack.proxy)
     if proxy is None:
         return ()
     try:

@@ -40,7 +40,7 @@ def host_port(address: str, port: int) -> HostPort:
 
 def changing_hands(observed: Observed, stack: Stack) -> Iterator[Problem]:
     """Say which ports a running plain service holds that the proxy wants, and which nobody will publish any more."""
-    wanted, runs = _wanted(stack), _proxy_runs(observed, stack)
+    wanted, runs = _wanted(stack), observed.running_plain(stack.proxy) is not None
     for name, held in _held(observed, stack):
         if any(held.meets(each) for each in wanted):
             yield _in_turn(stack, name, held) if runs else _in_the_way(stack, name, held)
@@ -61,8 +61,7 @@ def refuse_held(observed: Observed, stack: Stack) -> None:
 
 
 def _held(observed: Observed, stack: Stack) -> Iterator[tuple[str, HostPort]]:
-    names = frozenset(service.name for service in stack.rotating)
-    for container in observed.on(Side.PLAIN, names):
+    for container in observed.on(Side.PLAIN, stack.rotating_names):
         if container.running:
             for address, port in sorted(container.published):
                 yield container.service, host_port(address, port)
@@ -74,10 +73,6 @@ def _wanted(stack: Stack) -> dict[HostPort, int]:
     ports = (port for port in map(mapping, sequence(proxy.get("ports"))) if text(port.get("protocol")) != "udp")
     found = ((text(p.get("host_ip")), number(p.get("published")), number(p.get("target"))) for p in ports)
     return {host_port(address, port): inside for address, port, inside in found if port}
-
-
-def _proxy_runs(observed: Observed, stack: Stack) -> bool:
-    return any(c.service == stack.proxy and c.running for c in observed.on(Side.PLAIN))
 
 
 def _in_the_way(stack: Stack, name: str, held: HostPort) -> Problem:

@@ -82,7 +82,7 @@ def _once(name: str, command: str, migrations: Migrations | None) -> str:
 def one_shots(stack: Stack) -> Iterator[Problem]:
     """Say which one-shots can't run before their release does, or would never end."""
     services = services_in(stack.models[Side.BLUE])
-    rotating = {each.name for each in stack.rotating}
+    rotating = stack.rotating_names
     for each in stack.having(Role.ONE_SHOT):
         service = services[each.name]
         links = {text(link).partition(":")[0] for link in sequence(service.get("links"))}

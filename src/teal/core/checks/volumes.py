@@ -123,7 +123,7 @@ def _docker(each: Service) -> Problem:
 
 
 def _borrowed(each: Service, service: Node, stack: Stack) -> Iterator[Problem]:
-    rotating = {other.name for other in stack.rotating}
+    rotating = stack.rotating_names
     for reference in map(text, sequence(service.get("volumes_from"))):
         owner = reference.split(":")[0]
         if owner not in rotating and owner != "container":

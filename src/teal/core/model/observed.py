@@ -112,6 +112,14 @@ class Observed:
         """Return the containers on *side*, of *services* only where given."""
         return tuple(c for c in self.containers if c.side is side and (services is None or c.service in services))
 
+    def running(self, side: Side, services: frozenset[str] | None = None) -> frozenset[str]:
+        """Return the services that run on *side*, of *services* only where given."""
+        return frozenset(container.service for container in self.on(side, services) if container.running)
+
+    def running_plain(self, service: str) -> Container | None:
+        """Return the plain container of *service* that runs, as that of the proxy or of a shared service."""
+        return running_plain(self.containers, service)
+
     def release_on(self, side: Side) -> int | None:
         """Return the number of the release whose containers stand on *side*, None for none or several."""
         numbers = {container.release for container in self.on(side)}
@@ -140,6 +148,11 @@ class Observed:
         """Return the containers outside of the color *side* that are on networks of its own; *project*, the stack's."""
         own = frozenset(self.networks_of(side, project)) if side in COLORS else frozenset()
         return tuple(c for c in self.containers if c.side is Side.PLAIN and not own.isdisjoint(c.networks))
+
+
+def running_plain(containers: Iterable[Container], service: str) -> Container | None:
+    """Return the plain one of *containers* that runs *service*, None where none does."""
+    return next((c for c in containers if c.side is Side.PLAIN and c.service == service and c.running), None)
 
 
 def active_of(traffic: Traffic | None, containers: Iterable[Container]) -> Side | None:

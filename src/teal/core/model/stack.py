@@ -242,6 +242,11 @@ class Stack:
         return tuple(each for each in self.services if each.role.rotates)
 
     @property
+    def rotating_names(self) -> frozenset[str]:
+        """Return their names."""
+        return frozenset(each.name for each in self.rotating)
+
+    @property
     def pinned(self) -> tuple[Service, ...]:
         """Return the services whose images a release pins."""
         return (*self.rotating, *self.having(Role.ONE_SHOT))

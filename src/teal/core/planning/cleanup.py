@@ -67,7 +67,7 @@ def removal(plan: Plan, observed: Observed, stack: Stack) -> Removal:
 
 def refuse_unknown(observed: Observed) -> None:
     """Refuse while nobody can say which color serves, though one runs."""
-    runs = any(c.running for color in COLORS for c in observed.on(color))
+    runs = any(observed.running(color) for color in COLORS)
     if observed.active is None and runs:
         raise Refused(
             "a color runs, but the proxy's state file names none: nothing is removed",

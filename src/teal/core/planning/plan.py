@@ -261,7 +261,7 @@ def emptied(observed: Observed, side: Side) -> Steps:
 
     A command may have been killed right after its switch, and the journal that knew of it lost.
     """
-    drain = (Drain(side),) if any(container.running for container in observed.on(side)) else ()
+    drain = (Drain(side),) if observed.running(side) else ()
     return (*drain, Clear(side))
 
 

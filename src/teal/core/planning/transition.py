@@ -65,8 +65,7 @@ def last_release(observed: Observed) -> Release | None:
 
 def plainly_running(observed: Observed, stack: Stack) -> tuple[str, ...]:
     """Return the names of rotating services that run outside of any color."""
-    names = frozenset(service.name for service in stack.rotating)
-    return tuple(sorted({c.service for c in observed.on(Side.PLAIN, names) if c.running}))
+    return tuple(sorted(observed.running(Side.PLAIN, stack.rotating_names)))
 
 
 def source_of(observed: Observed, stack: Stack) -> Side | None:
@@ -173,7 +172,7 @@ def spared_plainly(observed: Observed, stack: Stack, source: Side | None) -> tup
     """Return the plain jobs that go on beside the active color, since its own failed when it adopted the stack."""
     if source not in COLORS:
         return ()
-    plain, up = plainly_running(observed, stack), {c.service for c in observed.on(source) if c.running}
+    plain, up = plainly_running(observed, stack), observed.running(source)
     return tuple(s.name for s in stack.rotating if s.name in plain and s.name not in up and not s.opens)
 
 
@@ -182,7 +181,7 @@ def jobs_going_on(observed: Observed, stack: Stack, side: Side) -> tuple[str, ..
     active = observed.active
     if active is None or side is active:
         return ()
-    up = {container.service for container in observed.on(active) if container.running}
+    up = observed.running(active)
     alive = {container.service for container in observed.on(side) if container.alive} - up
     return tuple(s.name for s in services_on(observed, stack, side) if s.name in alive and not s.opens)
 
@@ -204,7 +203,7 @@ def leaving_change(observed: Observed, stack: Stack) -> Change:
 def lost_traffic(observed: Observed, stack: Stack) -> Side | None:
     """Return the color that users belong to while the state file doesn't name it."""
     known = observed.past.switched[0] if observed.past.switched else _only_whole(observed, stack)
-    if known not in COLORS or not any(container.running for container in observed.on(known)):
+    if known not in COLORS or not observed.running(known):
         return None
     if observed.traffic is None:
         return known
@@ -222,9 +221,8 @@ def _only_whole(observed: Observed, stack: Stack) -> Side | None:
 
 def _could_serve(observed: Observed, stack: Stack, color: Side) -> bool:
     """Tell whether all of one release runs on *color*, by what is kept of it, or else by today's files."""
-    up = {container.service for container in observed.on(color) if container.running}
     wanted = {service.name for service in services_on(observed, stack, color)}
-    return observed.release_on(color) is not None and bool(wanted) and wanted <= up
+    return observed.release_on(color) is not None and bool(wanted) and wanted <= observed.running(color)
 
 
 def _is_leaving(observed: Observed) -> bool:

@@ -221,7 +221,7 @@ def _ulimit(limit: object) -> object:
 
 def _depends(service: Node, stack: Stack, side: Side) -> Tree:
     """Return what *service* waits for within its color; what is shared or runs once is there already."""
-    names = {each.name for each in stack.rotating}
+    names = stack.rotating_names
     waits = mapping(service.get("depends_on")).items()
     return {key_of(target, side): how for target, how in waits if target in names}
 
@@ -235,5 +235,5 @@ def _links(service: Node, stack: Stack, side: Side) -> list[str]:
 def _suffixed(reference: str, stack: Stack, side: Side) -> str:
     """Return ``rag-blue:ro`` for ``rag:ro`` where ``rag`` rotates, anything else as it is."""
     name, colon, rest = reference.partition(":")
-    rotates = name in {each.name for each in stack.rotating}
+    rotates = name in stack.rotating_names
     return f"{key_of(name, side)}{colon}{rest}" if rotates else reference

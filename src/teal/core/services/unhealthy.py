@@ -40,7 +40,7 @@ def _said(container: Container) -> str:
 
 def _waiting_for(name: str, observed: Observed, stack: Stack) -> tuple[str, ...]:
     """Return what a deploy starts only, by the owner's files, once the shared service *name* is healthy."""
-    up = {container.service for container in observed.on(Side.PLAIN) if container.running}
+    up = observed.running(Side.PLAIN)
     services = services_in(stack.models.get(Side.PLAIN, {}))
     found = []
     for each in stack.services:

@@ -168,9 +168,5 @@ async def _external(ports: Ports, stack: Stack) -> list[Problem]:
 
 async def _room(ports: Ports, stack: Stack, observed: Observed) -> list[Problem]:
     source = source_of(observed, stack)
-    running = [c.id for c in observed.on(source) if c.running and c.service in _rotating(stack)] if source else []
+    running = [c.id for c in observed.on(source, stack.rotating_names) if c.running] if source else []
     return list(check_room(await room(ports, running)))
-
-
-def _rotating(stack: Stack) -> frozenset[str]:
-    return frozenset(service.name for service in stack.rotating)

@@ -9,7 +9,6 @@ from teal.core.checks.front import BELIEVE, BELIEVE_HERE, front, on_loopback
 from teal.core.checks.proxy import preparation, running
 from teal.core.model.observed import Observed
 from teal.core.model.problem import Problem, error, warning
-from teal.core.model.side import Side
 from teal.core.model.stack import Stack
 from teal.core.model.versions import is_old_caddy
 from teal.core.planning.recovery import diagnose
@@ -24,7 +23,7 @@ async def proxy_problems(ports: Ports, stack: Stack, observed: Observed, *, chan
     """Judge the proxy; *changed* names what differs from its container: its definition, its image, or nothing."""
     text = f"its files were only read as text: {stack.evidence.unseen}"
     found = [Problem("note", stack.proxy, text)] if stack.evidence.unseen else []
-    proxy = next((c for c in observed.on(Side.PLAIN) if c.service == stack.proxy and c.running), None)
+    proxy = observed.running_plain(stack.proxy)
     if proxy is None:
         if stack.evidence.broken:
             message = f"Caddy does not accept its configuration: {stack.evidence.broken}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from teal.core.checks.host_ports import refuse_held
-from teal.core.model.observed import Container
+from teal.core.model.observed import Container, running_plain
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Service, Stack
 from teal.core.model.traffic import PLAIN
@@ -137,8 +137,7 @@ async def plan_restart(ports: Ports, stack: Stack, *, cut: bool) -> Gap | None:
 
 
 async def _running(ports: Ports, stack: Stack) -> Container | None:
-    every = await ports.engine.containers(stack.project)
-    return next((c for c in every if c.side is Side.PLAIN and c.service == stack.proxy and c.running), None)
+    return running_plain(await ports.engine.containers(stack.project), stack.proxy)
 
 
 async def _gap(ports: Ports, proxy: Container) -> Gap:
@@ -172,7 +171,7 @@ async def plan_up(ports: Ports, stack: Stack, names: Sequence[str]) -> UpPlan:
     """Return what ``up`` of *names* would build, and, of what is running, restart by the images of now."""
     wanted = _named(stack, names)
     observed = await observe(ports, stack)
-    running = {c.service for c in observed.on(Side.PLAIN, frozenset(wanted)) if c.running}
+    running = observed.running(Side.PLAIN, frozenset(wanted))
     changed = (await outdated(ports, stack, observed, wanted)).services
     due = tuple(name for name in changed if name in running)
     return UpPlan(_built(stack, wanted), due, await gap(ports, stack) if stack.proxy in due else None)

@@ -34,7 +34,6 @@ async def status(ports: Ports, stack: Stack) -> Status:
     back = way_back(observed)
     rows = history(ports, RUNS)
     shared = frozenset(service.name for service in stack.having(Role.SHARED))
-    rotating = frozenset(service.name for service in stack.rotating)
     return Status(
         project=stack.project,
         active=observed.active,
@@ -44,7 +43,7 @@ async def status(ports: Ports, stack: Stack) -> Status:
         since=_since(rows, release),
         colors={str(color): _color(observed, color) for color in COLORS},
         shared=_services(observed.on(Side.PLAIN, shared), shared),
-        plain=_services(observed.on(Side.PLAIN, rotating)),
+        plain=_services(observed.on(Side.PLAIN, stack.rotating_names)),
         lock=holder,
         rollback=_rollback(observed, back, rows) if back else None,
         interrupted="" if holder else _interrupted(observed, stack),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from teal.core.migrations.connection import Credentials, credentials
 from teal.core.migrations.files import ScriptFile, read_files
 from teal.core.model.migrations import DatabaseAt, Migrations
+from teal.core.model.observed import running_plain
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack
 from teal.errors import Refused, Unavailable
@@ -46,10 +47,10 @@ async def _login(ports: Ports, stack: Stack, at: DatabaseAt) -> Credentials:
             "the stack's files were not read: how its database is reached is not known", hint="`teal check`"
         )
     said = credentials(at, stack.models[Side.PLAIN])
-    for container in await ports.engine.containers(stack.project):
-        if container.side is Side.PLAIN and container.service == at.service and container.running:
-            return replace(said, addresses=tuple(address for address in container.addresses.values() if address))
-    raise Unavailable(f"the database's service {at.service} does not run", hint="start it: `teal up`")
+    server = running_plain(await ports.engine.containers(stack.project), at.service)
+    if server is None:
+        raise Unavailable(f"the database's service {at.service} does not run", hint="start it: `teal up`")
+    return replace(said, addresses=tuple(filter(None, server.addresses.values())))
 
 
 def migrations_here(stack: Stack) -> Migrations:

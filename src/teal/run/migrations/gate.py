@@ -45,12 +45,11 @@ async def look(scene: Scene, observed: Observed, name: str, options: ContractOpt
     if not migrations.files:
         change = strictest(change, observed.contracts, due.names)
     file = due.file(change.name)
-    rotating = frozenset(service.name for service in scene.stack.rotating)
     asked = await _asked(scene, file.asserts if file else migrations.asserts)
     return Seen(
         change=change,
         active=active,
-        containers=rotating_containers(observed, rotating),
+        containers=rotating_containers(observed, scene.stack.rotating_names),
         kept=tuple(release.number for release in observed.releases),
         standing=observed.containers,
         trusted=options.trusted,

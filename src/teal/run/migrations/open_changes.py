@@ -41,11 +41,10 @@ def open_rows(ports: Ports, stack: Stack, observed: Observed | None = None) -> t
 def _waits(change: OpenChange, stack: Stack, observed: Observed) -> tuple[str, ...]:
     from teal.core.migrations.gate import Seen, judge, rotating_containers
 
-    rotating = frozenset(service.name for service in stack.rotating)
     seen = Seen(
         change=change,
         active=observed.active_release,
-        containers=rotating_containers(observed, rotating),
+        containers=rotating_containers(observed, stack.rotating_names),
         kept=tuple(release.number for release in observed.releases),
         sessions=(),
     )

@@ -13,19 +13,8 @@ import msgspec
 
 from teal.config import teal_yml
 from teal.core.migrations.draft import Series
-from teal.run.api import (
-    ByHand,
-    Checked,
-    Cleaned,
-    Contracted,
-    History,
-    MigrateChecked,
-    Migrated,
-    MigrateStatus,
-    Outcome,
-    Status,
-    Upped,
-)
+from teal.run.api import ByHand, Checked, Cleaned, History, Outcome, Status, Upped
+from teal.run.migrations.results import Contracted, MigrateChecked, Migrated, MigrateStatus
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _RESULTS: dict[str, tuple[Any, str]] = {

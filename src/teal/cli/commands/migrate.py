@@ -30,8 +30,9 @@ from teal.run.api import ContractOptions, DeployOptions
 if TYPE_CHECKING:
     from teal.cli.runner import Action
     from teal.core.model.stack import Images, Stack
-    from teal.run.api import Contracted, MigrateChecked, Migrated, MigrateStatus, Outcome
+    from teal.run.api import Outcome
     from teal.run.context import Ports, Watch
+    from teal.run.migrations.results import Contracted, MigrateChecked, Migrated, MigrateStatus
 
 
 _YES = click.option("-y", "--yes", is_flag=True, help="Don't ask.")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from teal.cli.show.deploy import planned as deploy_planned
 from teal.cli.show.text import age, goes, paint, seconds, stamp
-from teal.run.api import Contracted, MigrateChecked, Migrated, MigrateStatus, OpenRow, PendingRow
+from teal.run.api import OpenRow
+from teal.run.migrations.results import Contracted, MigrateChecked, Migrated, MigrateStatus, PendingRow
 
 if TYPE_CHECKING:  # `teal status` comes here for what is open, and needs none of these
     from teal.core.judge.values import Finding

@@ -27,16 +27,7 @@ from teal.core.planning.transition import source_of
 from teal.core.planning.wording import say
 from teal.core.rendering.project import render_jobs
 from teal.errors import Refused, SchemaBroken, TealError
-from teal.run.api import (
-    Contracted,
-    ContractOptions,
-    MigrateChecked,
-    Migrated,
-    MigrateStatus,
-    OpenRow,
-    PendingRow,
-    SchemaState,
-)
+from teal.run.api import ContractOptions, OpenRow
 from teal.run.context import Ports, Scene, Watch
 from teal.run.execute import execute, prepare
 from teal.run.migrations import gate
@@ -45,6 +36,7 @@ from teal.run.migrations.gate import contract_file, look
 from teal.run.migrations.jobs import ask_pending, print_sql
 from teal.run.migrations.judge import judged
 from teal.run.migrations.open_changes import open_rows
+from teal.run.migrations.results import Contracted, MigrateChecked, Migrated, MigrateStatus, PendingRow, SchemaState
 from teal.run.observe import observe
 from teal.run.recovery import heal
 from teal.run.steps import release as release_steps

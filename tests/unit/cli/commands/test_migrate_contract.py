@@ -10,7 +10,8 @@ from teal.cli.commands import migrate
 from teal.cli.main import run
 from teal.core.migrations.gate import Condition
 from teal.core.planning.rollback_floor import Floor
-from teal.run.api import Contracted, Outcome
+from teal.run.api import Outcome
+from teal.run.migrations.results import Contracted
 from tests.unit.cli.library import FakeLibrary, session
 from tests.unit.cli.test_cli import STATUS
 

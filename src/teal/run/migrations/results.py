@@ -1,0 +1,84 @@
+"""What the commands of migrate return: how the schema stands, what was judged, what a phase or a contract did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from teal.core.judge import values as judge
+from teal.core.migrations.gate import Condition
+from teal.run.api import OpenRow
+
+SchemaState = Literal["done", "broken", "expand", "backfill", "contract", "unknown"]
+
+
+EXITS: dict[SchemaState, int] = {"done": 0, "broken": 1, "expand": 2, "backfill": 2, "contract": 4, "unknown": 6}
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRow:
+    """Something that has not been run yet."""
+
+    phase: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MigrateStatus:
+    """How the schema stands."""
+
+    project: str
+    state: SchemaState  # what is next; unknown where nobody says so, or who does can't be asked
+    pending: tuple[PendingRow, ...] = ()
+    open: tuple[OpenRow, ...] = ()
+    floor: int = 0  # no release below it comes back
+    excused: tuple[str, ...] = ()  # what the files excuse themselves for: file, line, rule, reason
+    problems: tuple[str, ...] = ()
+    unknown: str = ""  # why the state is not known
+
+    @property
+    def status(self) -> int:
+        """Return the exit status that tells programs the state."""
+        return EXITS[self.state]
+
+
+@dataclass(frozen=True, slots=True)
+class MigrateChecked:
+    """What ``migrate check`` says of the SQL that is to come; nothing was run."""
+
+    project: str
+    safe: bool
+    scripts: tuple[str, ...]  # that were judged
+    findings: tuple[judge.Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    unknown: str = ""  # why it is not known what is pending, where nothing could be judged
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What ``migrate expand`` or ``backfill`` did."""
+
+    project: str
+    command: str
+    outcome: Literal["done", "unchanged", "planned"]
+    steps: tuple[str, ...] = ()  # in words; what a dry run prints
+    pending: tuple[PendingRow, ...] = ()  # what a dry run found to be due
+    phases: Mapping[str, float] = field(default_factory=dict)  # step name -> seconds
+    notes: tuple[str, ...] = ()
+    healed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contracted:
+    """How a contract, or the undo of its soft form, ended."""
+
+    project: str
+    contract: str
+    outcome: Literal["done", "soft", "undone", "planned"]
+    release: int  # the first release that doesn't need what it removes: the floor, once it is run
+    conditions: tuple[Condition, ...] = ()  # of its gate, as they were seen
+    gives_up: tuple[int, ...] = ()  # releases to which the way back is given up
+    steps: tuple[str, ...] = ()
+    healed: str = ""
+    notes: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from teal.core.model.side import Side
 from teal.core.model.traffic import to
 from teal.errors import NeedsPerson, Refused, Unavailable, Unhealthy
 from teal.run.api import Outcome
-from teal.run.context import Scene
+from teal.run.context import RunContext
 from teal.run.steps import adoption, traffic
 from tests.simulated import Behaviour, Trouble, life
 from tests.simulated.process import Kind
@@ -258,10 +258,10 @@ def test_a_signal_right_after_the_switch_waits_until_the_deploy_has_ended(
 ) -> None:
     real = traffic.switch
 
-    async def interrupted(scene: Scene, side: Side) -> bool:
+    async def interrupted(context: RunContext, side: Side) -> bool:
         task = asyncio.current_task()
         assert task is not None
-        passed = await real(scene, side)
+        passed = await real(context, side)
         task.cancel()
         return passed
 

@@ -100,9 +100,9 @@ def plain_names_for_everybody(patch: Patch) -> None:
 
 
 def no_gate(patch: Patch) -> None:
-    async def begin(scene: Any, side: Side, _: Any, names: Any, **__: Any) -> bool:
-        for container in await scene.containers(side, frozenset(names)):
-            await scene.ports.engine.start(container.id)
+    async def begin(context: Any, side: Side, _: Any, names: Any, **__: Any) -> bool:
+        for container in await context.containers(side, frozenset(names)):
+            await context.ports.engine.start(container.id)
         return False
 
     async def check(*_: Any) -> None: ...
@@ -129,18 +129,18 @@ def onto_the_active_color(patch: Patch) -> None:
 def images_by_name(patch: Patch) -> None:
     pinned = release_steps.images
 
-    async def images(scene: Any, services: Any) -> Any:
+    async def images(context: Any, services: Any) -> Any:
         names = {service.name: service.image for service in services}
-        return {name: replace(image, id=names[name]) for name, image in (await pinned(scene, services)).items()}
+        return {name: replace(image, id=names[name]) for name, image in (await pinned(context, services)).items()}
 
     patch.setattr(release_steps, "images", images)
 
 
 def database_restarted(patch: Patch) -> None:
-    async def start_shared(scene: Any, names: Any) -> bool:
-        for container in await scene.containers(Side.PLAIN, frozenset({"db"})):
-            await scene.ports.engine.stop(container.id, grace=1.0)
-            await scene.ports.engine.start(container.id)
+    async def start_shared(context: Any, names: Any) -> bool:
+        for container in await context.containers(Side.PLAIN, frozenset({"db"})):
+            await context.ports.engine.stop(container.id, grace=1.0)
+            await context.ports.engine.start(container.id)
         return False
 
     patch.setattr(prepare, "start_shared", start_shared)
@@ -165,9 +165,9 @@ def status_by_memory(patch: Patch) -> None:
 def talkative(patch: Patch) -> None:
     build = release_steps.build
 
-    async def told(scene: Any, *rest: Any) -> bool:
-        scene.note(str(scene.stack.models[Side.PLAIN]))
-        return await build(scene, *rest)
+    async def told(context: Any, *rest: Any) -> bool:
+        context.reporter.note(str(context.stack.models[Side.PLAIN]))
+        return await build(context, *rest)
 
     patch.setattr(release_steps, "build", told)
 

@@ -1,6 +1,6 @@
-"""Does: what the steps of one run share: the ports, what is wanted, who watches, and what was learnt on the way.
+"""What the steps of one run share: the ports, the stack, who is told, and where users are.
 
-Does: the edges of Teal in one bundle, handed to every command.
+What only one step needs is its argument, not a field here.
 """
 
 from __future__ import annotations
@@ -39,32 +39,13 @@ class Ports:
 
 
 @dataclass(slots=True)
-class Scene:
-    """One run's surroundings; the mutable fields are what its later steps and its outcome need of earlier ones."""
+class Reporter:
+    """Tells whoever watches what happens, and keeps for the summary what is worth a line there."""
 
-    ports: Ports
-    stack: Stack
     watch: Watch
-    key: str  # opens the standby color, and the proxy's counts, to Teal alone, while a state names it
-    users: Mode = Mode.PLAIN  # where this run knows that users belong, should the state file be lost meanwhile
-    drained: Drained | None = None
-    done_at: float | None = None  # monotonic, when the plan's last step was done
-    live_at: float | None = None  # monotonic, when the switch was done
-    left_at: float | None = None  # monotonic, when the undo had taken users away from where the switch had sent them
-    held_at: float | None = None  # monotonic, since when the proxy holds users' requests
-    asked: Asked | None = None  # what the owner's ``pending`` says, until a command of the migrations runs
-    sick: str = ""  # why the release that serves failed its checks before the schema was touched
-    interrupted: bool = False  # a signal came that what must be finished waits out
-    paged_at: float | None = None  # monotonic, since when the proxy shows the maintenance page
-    turning: asyncio.Task[None] | None = None  # turns users away when they have waited long enough
-    changed: tuple[str, ...] = ()  # what a window has changed in the database, as far as that is known
-    back: str = ""  # what a failed window has left, in words
-    worries: list[str] = field(default_factory=list)  # what went wrong after the switch
-    facts: dict[str, str] = field(default_factory=dict)  # what a hook finds in its environment
-    phases: dict[str, float] = field(default_factory=dict)  # step name -> seconds
     notes: list[str] = field(default_factory=list)
-    entries: dict[str, Entry] = field(default_factory=dict)  # route -> where the snippet hears Teal's key
-    found: tuple[Container, Loaded] | None = None  # the proxy and what it has loaded, looked up once a run
+    problems: list[str] = field(default_factory=list)  # what went wrong after the switch
+    phases: dict[str, float] = field(default_factory=dict)  # step name -> seconds, in order
 
     def tell(self, side: Side | None, service: str, state: str) -> None:
         """Report a service's new state."""
@@ -79,9 +60,52 @@ class Scene:
         self.notes.append(text)
         self.watch(Said("warning" if warning else "note", text))
 
-    def traffic(self) -> Traffic:
+
+@dataclass(slots=True)
+class TrafficControl:
+    """Where this run has sent users, since when, and how it asks the proxy; ``run.steps.traffic`` acts on it.
+
+    Times are monotonic, in seconds.
+    """
+
+    proxy: Proxy
+    key: str  # opens the standby color, and the proxy's counts, to Teal alone, while a state names it
+    users: Mode = Mode.PLAIN  # where this run knows that users belong, should the state file be lost meanwhile
+    live_at: float | None = None  # when the switch was done
+    left_at: float | None = None  # when the undo had taken users away from where the switch had sent them
+    held_at: float | None = None  # since when the proxy holds users' requests
+    paged_at: float | None = None  # since when the proxy shows the maintenance page
+    turning: asyncio.Task[None] | None = None  # turns users away when they have waited long enough
+    drained: Drained | None = None
+    entries: dict[str, Entry] = field(default_factory=dict)  # route -> where the snippet hears Teal's key
+    found: tuple[Container, Loaded] | None = None  # the proxy and what it has loaded, looked up once a run
+
+    def now(self) -> Traffic:
         """Return what the proxy does now, or, where its state file is lost, what it did as far as this run knows."""
-        return self.ports.proxy.read() or Traffic(self.users)
+        return self.proxy.read() or Traffic(self.users)
+
+
+@dataclass(slots=True)
+class SchemaRun:
+    """What the steps that change the schema learn, and hand on to those that follow them in the same run."""
+
+    asked: Asked | None = None  # what the owner's ``pending`` says, until a command of the migrations runs
+    sick: str = ""  # why the release that serves failed its checks before the schema was touched
+    changed: tuple[str, ...] = ()  # what a window has changed in the database, as far as that is known
+    back: str = ""  # what a failed window has left, in words
+
+
+@dataclass(slots=True)
+class RunContext:
+    """What the steps of one run share: the ports, the stack, who is told, and where users are."""
+
+    ports: Ports
+    stack: Stack
+    reporter: Reporter
+    traffic: TrafficControl
+    schema: SchemaRun = field(default_factory=SchemaRun)
+    facts: dict[str, str] = field(default_factory=dict)  # what a hook finds in its environment
+    interrupted: bool = False  # a signal came that what must be finished waits out
 
     def release(self, number: int) -> Release:
         """Return the kept release *number*; raise ``Refused`` where it isn't kept."""
@@ -112,10 +136,10 @@ class Scene:
         Raises ``Refused`` where it doesn't run. Asked once a run: a proxy that is replaced meanwhile answers
         nothing at the old place, and the step that asks it says so.
         """
-        if self.found is None:
+        if self.traffic.found is None:
             proxy = await self.proxy()
-            self.found = proxy, await self.ports.proxy.loaded(proxy)
-        return self.found
+            self.traffic.found = proxy, await self.ports.proxy.loaded(proxy)
+        return self.traffic.found
 
     async def proxy(self) -> Container:
         """Return the proxy's running container; raise ``Refused`` where none runs."""
@@ -130,3 +154,8 @@ class Scene:
     def shared(self) -> frozenset[str]:
         """Return the names of the shared services."""
         return frozenset(service.name for service in self.stack.having(Role.SHARED))
+
+
+def run_context(ports: Ports, stack: Stack, watch: Watch, *, key: str) -> RunContext:
+    """Return the context of a run that begins; *key* as the proxy will know Teal by it."""
+    return RunContext(ports, stack, Reporter(watch), TrafficControl(ports.proxy, key))

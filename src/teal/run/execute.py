@@ -31,7 +31,7 @@ from teal.core.planning.steps import (
     sparing,
 )
 from teal.errors import Interrupted, NeedsPerson, TealError, Unavailable
-from teal.run.context import Scene
+from teal.run.context import RunContext
 from teal.run.perform import perform
 from teal.run.steps.handover import KeptPrevious
 from teal.run.steps.start import fallen
@@ -41,35 +41,35 @@ T = TypeVar("T")
 GLANCE = 1.0  # seconds between two looks at the state file while a step works
 
 
-async def execute(plan: Plan, scene: Scene, run: int) -> None:
-    """Execute *plan* as journal run *run*; the scene keeps the seconds of each kind of step, in order.
+async def execute(plan: Plan, context: RunContext, run: int) -> float:
+    """Execute *plan* as journal run *run*; return when its last step was done, in monotonic seconds.
 
     Raises what a step raised, after the undo; ``NeedsPerson`` where something after the switch failed. Cancelled
     before the switch, it undoes and raises ``Interrupted``; after it, it finishes first.
     """
     begun = list[Step]()
-    scene.users, scene.facts = _users_of(plan), _facts(plan, scene.stack.project)
+    context.traffic.users, context.facts = _users_of(plan), _facts(plan, context.stack.project)
     try:
-        await _until_confirmed(plan, scene, run, begun)
+        await _until_confirmed(plan, context, run, begun)
     except asyncio.CancelledError:
-        left = await to_the_end(_undo(plan, scene, run, begun, "interrupted"), scene)
-        hint = left or scene.back or await _cost(plan, scene, begun)
+        left = await to_the_end(_undo(plan, context, run, begun, "interrupted"), context)
+        hint = left or context.schema.back or await _cost(plan, context, begun)
         raise Interrupted("interrupted before the switch", hint=hint) from None
     except Exception as error:  # a bug of Teal's undoes, too: whatever it is, the active release goes on
         message = error.message if isinstance(error, TealError) else f"a bug in Teal: {type(error).__name__}"
-        left = await to_the_end(_undo(plan, scene, run, begun, "aborted", message), scene)
+        left = await to_the_end(_undo(plan, context, run, begun, "aborted", message), context)
         if isinstance(error, TealError):
-            error.hint = "; ".join(filter(None, (await _cost(plan, scene, begun), error.hint)))
-        if scene.back:
-            _end_window(scene, error, message)
+            error.hint = "; ".join(filter(None, (await _cost(plan, context, begun), error.hint)))
+        if context.schema.back:
+            _end_window(context, error, message)
         if isinstance(error, TealError) and left:
             error.hint = f"{error.hint}; {left}"
         raise
-    resume = await to_the_end(_rest(plan, scene, run), scene)
-    if scene.worries:
-        raise _worried(plan, scene, run, resume=resume)
-    scene.ports.journal.end(run, "done")
-    scene.done_at = scene.ports.clock.monotonic()
+    resume = await to_the_end(_rest(plan, context, run), context)
+    if context.reporter.problems:
+        raise _worried(plan, context, run, resume=resume)
+    context.ports.journal.end(run, "done")
+    return context.ports.clock.monotonic()
 
 
 def _users_of(plan: Plan) -> Mode:
@@ -95,159 +95,167 @@ def _facts(plan: Plan, project: str) -> dict[str, str]:
     }
 
 
-def _worried(plan: Plan, scene: Scene, run: int, *, resume: bool) -> NeedsPerson:
+def _worried(plan: Plan, context: RunContext, run: int, *, resume: bool) -> NeedsPerson:
     """Return the error that tells what went wrong after the switch.
 
     Where a step is to be taken up again (*resume*), the run stays open: the next command goes on with it.
     """
-    message = "; ".join(dict.fromkeys(scene.worries))
+    message = "; ".join(dict.fromkeys(context.reporter.problems))
     error = NeedsPerson(message, hint="users are served; see `teal status` and `teal logs`, or `teal rollback`")
     if resume:
         error.hint = "users are served; the next command takes up what could not be done: see `teal status`"
         error.again = True
     if not error.again or plan.command == "heal":
-        scene.ports.journal.end(run, "needs-person", message)
+        context.ports.journal.end(run, "needs-person", message)
     return error
 
 
-def _end_window(scene: Scene, error: Exception, message: str) -> None:
+def _end_window(context: RunContext, error: Exception, message: str) -> None:
     """Say how a window that failed has left users; raise ``NeedsPerson`` where nothing serves them."""
-    if scene.users in AWAY:
-        raise NeedsPerson(message, hint=scene.back, detail=getattr(error, "detail", "")) from error
+    if context.traffic.users in AWAY:
+        raise NeedsPerson(message, hint=context.schema.back, detail=getattr(error, "detail", "")) from error
     if isinstance(error, TealError):
-        error.hint = scene.back
+        error.hint = context.schema.back
 
 
-async def _until_confirmed(plan: Plan, scene: Scene, run: int, begun: list[Step]) -> None:
+async def _until_confirmed(plan: Plan, context: RunContext, run: int, begun: list[Step]) -> None:
     """Perform what may still be undone; from the switch on a signal waits: users are on the new release already."""
     switched = False
     for each in plan.order:
         if each.on_failure is not OnFailure.ABORT:
             break
         begun.append(each.step)
-        work = _one(each, scene, run, scene.phases)
-        await (to_the_end(work, scene) if switched else work)
+        work = _one(each, context, run, context.reporter.phases)
+        await (to_the_end(work, context) if switched else work)
         switched = switched or isinstance(each.step, Switch)
 
 
-async def prepare(steps: Sequence[Step], plan: Plan, scene: Scene, run: int) -> None:
+async def prepare(steps: Sequence[Step], plan: Plan, context: RunContext, run: int) -> None:
     """Execute *steps*, which come before anything of the plan needs an undo."""
-    scene.users, scene.facts = Mode(plan.source or Side.PLAIN), _facts(plan, scene.stack.project)
+    context.traffic.users, context.facts = Mode(plan.source or Side.PLAIN), _facts(plan, context.stack.project)
     try:
         for each in planned(OnFailure.ABORT, *steps):
-            await _one(each, scene, run, scene.phases)
+            await _one(each, context, run, context.reporter.phases)
     except asyncio.CancelledError:
-        scene.ports.journal.end(run, "interrupted")
-        hint = await _cost(plan, scene, ())
+        context.ports.journal.end(run, "interrupted")
+        hint = await _cost(plan, context, ())
         raise Interrupted("interrupted before anything was started", hint=hint) from None
     except TealError as error:
-        scene.ports.journal.end(run, "aborted", error.message)
-        error.hint = "; ".join(filter(None, (error.hint, await _cost(plan, scene, ()))))
+        context.ports.journal.end(run, "aborted", error.message)
+        error.hint = "; ".join(filter(None, (error.hint, await _cost(plan, context, ()))))
         raise
 
 
-async def _rest(plan: Plan, scene: Scene, run: int) -> bool:
+async def _rest(plan: Plan, context: RunContext, run: int) -> bool:
     """Perform what follows the switch, each step whatever became of the others; tell whether one is to be resumed."""
     resume, kept = False, set[str]()
     for each in plan.order:
         if each.on_failure is OnFailure.ABORT:
             continue
         try:
-            await _one(each, scene, run, scene.phases, kept)
+            await _one(each, context, run, context.reporter.phases, kept)
         except TealError as error:
             resume = True
-            scene.worries.append(error.message)
-            scene.note(error.message, warning=True)
+            context.reporter.problems.append(error.message)
+            context.reporter.note(error.message, warning=True)
     try:
-        await _look_back(plan, scene)
+        await _look_back(plan, context)
     except Unavailable as error:
         resume = True
-        scene.worries.append(error.message)
+        context.reporter.problems.append(error.message)
     return resume
 
 
-async def _look_back(plan: Plan, scene: Scene) -> None:
+async def _look_back(plan: Plan, context: RunContext) -> None:
     """Say at once where the new release has fallen after its switch; the way back is still open."""
     if plan.target is None or not plan.after:
         return
-    error = await fallen(scene, plan.target, plan.release, scene.opening(plan.release))
+    error = await fallen(context, plan.target, plan.release, context.opening(plan.release))
     if error is not None:
-        scene.worries.append(f"{error.message}, after the switch")
-        scene.note(f"{error.message}\n{error.detail}", warning=True)
+        context.reporter.problems.append(f"{error.message}, after the switch")
+        context.reporter.note(f"{error.message}\n{error.detail}", warning=True)
 
 
-async def _one(each: Planned, scene: Scene, run: int, phases: dict[str, float], kept: set[str] | None = None) -> None:
+async def _one(
+    each: Planned, context: RunContext, run: int, phases: dict[str, float], kept: set[str] | None = None
+) -> None:
     """Perform one step between its two journal entries, so that it ends none of the services *kept*, and add to them.
 
     A failure that is only reported ends the step, as its success does.
     """
-    clock, journal, step = scene.ports.clock, scene.ports.journal, each.step
-    scene.watch(StepBegan(step))
+    clock, journal, step = context.ports.clock, context.ports.journal, each.step
+    context.reporter.watch(StepBegan(step))
     entry = journal.started(run, step)
-    keep_users(scene)
+    keep_users(context)
     began = clock.monotonic()
     try:
-        passed = await _guarded(perform(sparing(step, frozenset(kept)) if kept else step, scene), scene)
+        passed = await _guarded(perform(sparing(step, frozenset(kept)) if kept else step, context), context)
     except KeptPrevious as error:
         if each.on_failure is not OnFailure.KEEP_PREVIOUS or kept is None:
             raise
         passed = False
         kept |= error.services
-        scene.worries += error.problems
+        context.reporter.problems += error.problems
         if error.then is not None:
             raise error.then from error
     except TealError as error:
         if each.on_failure is not OnFailure.REPORT:
             raise
         passed = False
-        scene.worries.append("; ".join(filter(None, (error.message, each.remedy))))
-        scene.note(f"{error.message}\n{error.detail}".rstrip(), warning=True)
+        context.reporter.problems.append("; ".join(filter(None, (error.message, each.remedy))))
+        context.reporter.note(f"{error.message}\n{error.detail}".rstrip(), warning=True)
     seconds = clock.monotonic() - began
     journal.finished(entry, passed=passed)
     name = step.name
     phases[name] = phases.get(name, 0.0) + seconds
-    scene.watch(StepEnded(step, seconds, passed))
+    context.reporter.watch(StepEnded(step, seconds, passed))
 
 
-async def _guarded(work: Awaitable[T], scene: Scene) -> T:
+async def _guarded(work: Awaitable[T], context: RunContext) -> T:
     """Await *work*; a state file that is lost meanwhile is written again at once, however long it takes."""
-    guard = asyncio.ensure_future(_guard(scene))
+    guard = asyncio.ensure_future(_guard(context))
     try:
         return await work
     finally:
         guard.cancel()
 
 
-async def _guard(scene: Scene) -> None:
+async def _guard(context: RunContext) -> None:
     while True:
-        await scene.ports.clock.sleep(GLANCE)
+        await context.ports.clock.sleep(GLANCE)
         with suppress(TealError):
-            keep_users(scene)
+            keep_users(context)
 
 
-async def _undo(plan: Plan, scene: Scene, run: int, begun: Sequence[Step], outcome: str, message: str = "") -> str:
+async def _undo(
+    plan: Plan, context: RunContext, run: int, begun: Sequence[Step], outcome: str, message: str = ""
+) -> str:
     """Perform the undo, each step whatever became of the others; return what could not be undone.
 
     The run ends with *outcome*, unless engine, proxy or disk were away: then the next command finds it unfinished.
     """
     left: list[TealError] = []
-    untouched = scene.users is Mode(plan.source or Side.PLAIN)
+    untouched = context.traffic.users is Mode(plan.source or Side.PLAIN)
     for each in plan.undo_of(begun, untouched=untouched):
         try:
-            await _one(each, scene, run, {})
+            await _one(each, context, run, {})
         except TealError as error:
             left.append(error)
-        if scene.live_at is not None and plan.target is not None and scene.users is not Mode(plan.target):
-            scene.left_at = scene.left_at or scene.ports.clock.monotonic()
+        if (
+            context.traffic.live_at is not None
+            and plan.target is not None
+            and context.traffic.users is not Mode(plan.target)
+        ):
+            context.traffic.left_at = context.traffic.left_at or context.ports.clock.monotonic()
     said = "; ".join(dict.fromkeys(error.message for error in left))
     text = f"not undone: {said} (the next command tries again)" if left else ""
     if not any(isinstance(error, Unavailable) for error in left):
-        stays = scene.back and scene.users in AWAY  # nothing serves: the maintenance page is up
-        scene.ports.journal.end(run, "needs-person" if stays else outcome, message or text)
+        stays = context.schema.back and context.traffic.users in AWAY  # nothing serves: the maintenance page is up
+        context.ports.journal.end(run, "needs-person" if stays else outcome, message or text)
     return text
 
 
-async def to_the_end(work: Awaitable[T], scene: Scene) -> T:
+async def to_the_end(work: Awaitable[T], context: RunContext) -> T:
     """Await *work* to its end whatever signal comes meanwhile."""
     task = asyncio.ensure_future(work)
     while True:
@@ -256,11 +264,11 @@ async def to_the_end(work: Awaitable[T], scene: Scene) -> T:
         except asyncio.CancelledError:
             if task.cancelled():
                 raise
-            scene.interrupted = True
-            scene.note("interrupted: what must be finished is finished first", warning=True)
+            context.interrupted = True
+            context.reporter.note("interrupted: what must be finished is finished first", warning=True)
 
 
-async def _cost(plan: Plan, scene: Scene, begun: Sequence[Step]) -> str:
+async def _cost(plan: Plan, context: RunContext, begun: Sequence[Step]) -> str:
     """Return what *plan* has cost users once it was undone, by the steps *begun*, the state file and the containers.
 
     "" for a healing, which does not know what the run that it mends has cost.
@@ -269,26 +277,26 @@ async def _cost(plan: Plan, scene: Scene, begun: Sequence[Step]) -> str:
         return ""
     if plan.source is None:
         return "nothing serves yet"
-    now = scene.traffic()
+    now = context.traffic.now()
     if now.users in AWAY:
         return f"users are kept away from {plan.source}: see `teal status`"
-    if scene.left_at is not None:
+    if context.traffic.left_at is not None:
         what = f"release {plan.release}" if plan.release is not None else "the plain stack"
-        seconds = scene.left_at - (scene.live_at or scene.left_at)
+        seconds = context.traffic.left_at - (context.traffic.live_at or context.traffic.left_at)
         where = f"on {plan.source} again" if now.side is plan.source else f"on {now.side}"
         return f"users were on {what} for {seconds:.0f} s, and are {where}"
     if any(isinstance(step, Retire) and step.side is plan.source for step in begun):
         return f"{plan.source} was stopped, and serves again: users waited meanwhile, or were turned away"
     if any(isinstance(step, Hold) for step in begun):
         return f"users waited for a moment; {plan.source} serves them, and was not stopped"
-    return await _standing(scene, plan.source)
+    return await _standing(context, plan.source)
 
 
-async def _standing(scene: Scene, side: Side) -> str:
+async def _standing(context: RunContext, side: Side) -> str:
     """Return how *side* stands, which Teal has not touched: somebody else may have stopped a service of it."""
-    opening = frozenset(each.name for each in scene.stack.rotating if each.opens)
+    opening = frozenset(each.name for each in context.stack.rotating if each.opens)
     try:
-        still = sorted({each.service for each in await scene.containers(side, opening) if not each.running})
+        still = sorted({each.service for each in await context.containers(side, opening) if not each.running})
     except TealError:
         return f"{side} was not touched"
     if still:

@@ -46,113 +46,113 @@ from teal.core.planning.steps import (
     TakeBackFloor,
     UndoContract,
 )
-from teal.run.context import Scene
+from teal.run.context import RunContext
 from teal.run.migrations import backfill, contracts, expand, gate, judge, window
 from teal.run.steps import adoption, checks, containers, handover, one_shots, prepare, start, traffic
 from teal.run.steps import release as release_steps
 
 
-async def perform(step: Step, scene: Scene) -> bool:  # noqa: C901 - one case a step
+async def perform(step: Step, context: RunContext) -> bool:  # noqa: C901 - one case a step
     """Perform *step*; return whether it was true already. Performing twice equals performing once."""
     match step:
         case StartShared(services):
-            return await prepare.start_shared(scene, services)
+            return await prepare.start_shared(context, services)
         case Preflight(force_memory, source):
-            return await prepare.preflight(scene, source, force_memory=force_memory)
+            return await prepare.preflight(context, source, force_memory=force_memory)
         case Build():
-            return await release_steps.build(scene, step)
+            return await release_steps.build(context, step)
         case Keep(release, side):
-            return await release_steps.keep(scene, release, side)
+            return await release_steps.keep(context, release, side)
         case Clear(side, logs, sparing):
-            return await containers.clear(scene, side, logs=logs, sparing=sparing)
+            return await containers.clear(context, side, logs=logs, sparing=sparing)
         case RunOnce(service, release):
-            return await one_shots.run_once(scene, service, release)
+            return await one_shots.run_once(context, service, release)
         case Judge(release, phases, only, no_window):
             if no_window:
-                await window.refuse_due(scene)
-            return await judge.judge(scene, release, phases or judge.NOW, only)
+                await window.refuse_due(context)
+            return await judge.judge(context, release, phases or judge.NOW, only)
         case Expand(release, _, serving):
-            return await expand.expand(scene, release, serving)
+            return await expand.expand(context, release, serving)
         case Recheck():
-            return await expand.recheck(scene, step)
+            return await expand.recheck(context, step)
         case Backfill(release):
-            return await backfill.backfill(scene, release)
+            return await backfill.backfill(context, release)
         case RecordContracts(release):
-            return await contracts.record(scene, release)
+            return await contracts.record(context, release)
         case PutBack(release, images):
-            return await release_steps.put_back(scene, release, images)
+            return await release_steps.put_back(context, release, images)
         case Create(side, release, apart):
-            return await containers.create(scene, side, release, apart=apart)
+            return await containers.create(context, side, release, apart=apart)
         case Start(side, release, services, beside):
-            return await start.start(scene, side, release, services, beside=beside)
+            return await start.start(context, side, release, services, beside=beside)
         case Check(side, release):
-            await checks.check(scene, side, release)
+            await checks.check(context, side, release)
         case RunHook(when, _, _, each):
-            return await one_shots.run_hooks(scene, when, each=each)
+            return await one_shots.run_hooks(context, when, each=each)
         case Hold(page, limit):
-            return await traffic.hold(scene, page=page, limit=limit)
+            return await traffic.hold(context, page=page, limit=limit)
         case RunWindow(release):
-            return await window.run(scene, release)
+            return await window.run(context, release)
         case CloseWindow(release, unseen):
-            return await window.close(scene, release, unseen=unseen)
+            return await window.close(context, release, unseen=unseen)
         case BringBack(side, release, services):
-            await window.bring_back(scene, side, release, services)
+            await window.bring_back(context, side, release, services)
         case Switch():
-            return await _switch(scene, step)
+            return await _switch(context, step)
         case Confirm(side, release, source):
-            await traffic.confirm(scene, side, release, source)
+            await traffic.confirm(context, side, release, source)
         case HandOver():
-            return await handover.hand_over(scene, step)
+            return await handover.hand_over(context, step)
         case Drain(side):
-            await _drain(scene, side)
+            await _drain(context, side)
         case Retire(side, services):
-            return await containers.retire(scene, side, services)
+            return await containers.retire(context, side, services)
         case Remove(services):
-            return await containers.remove(scene, services)
+            return await containers.remove(context, services)
         case Part(side):
-            return await adoption.part(scene, side)
+            return await adoption.part(context, side)
         case Settle(side):
-            return await traffic.settle(scene, side)
+            return await traffic.settle(context, side)
         case Prune(releases):
-            return await release_steps.prune(scene, releases)
+            return await release_steps.prune(context, releases)
         case OpenGate() | RaiseFloor() | RunContract() | TakeBackFloor() | UndoContract():
-            return await _contract(step, scene)
+            return await _contract(step, context)
         case _:
             assert_never(step)
     return False
 
 
-async def _contract(step: ContractStep, scene: Scene) -> bool:
+async def _contract(step: ContractStep, context: RunContext) -> bool:
     match step:
         case OpenGate(contract, trusted):
-            await gate.open_gate(scene, contract, trusted)
+            await gate.open_gate(context, contract, trusted)
             return False
         case RaiseFloor(contract):
-            return contracts.raise_floor(scene, contract)
+            return contracts.raise_floor(context, contract)
         case RunContract(contract, release, soft):
-            return await contracts.run_contract(scene, contract, release, soft=soft)
+            return await contracts.run_contract(context, contract, release, soft=soft)
         case TakeBackFloor(contract):
-            return await contracts.take_back_floor(scene, contract)
+            return await contracts.take_back_floor(context, contract)
         case UndoContract(contract):
-            return await contracts.undo_contract(scene, contract)
+            return await contracts.undo_contract(context, contract)
         case _:
             assert_never(step)
 
 
-async def _switch(scene: Scene, step: Switch) -> bool:
+async def _switch(context: RunContext, step: Switch) -> bool:
     """Look once more whether all that passed the gate still stands, then switch."""
     if not step.again:
-        opening = scene.opening(step.release)
-        error = await start.fallen(scene, step.to, step.release, opening)
+        opening = context.opening(step.release)
+        error = await start.fallen(context, step.to, step.release, opening)
         if error is not None:
             raise error
-        await start.start(scene, step.to, step.release, opening)  # all of them pass at one and the same time
-    return await traffic.switch(scene, step.to)
+        await start.start(context, step.to, step.release, opening)  # all of them pass at one and the same time
+    return await traffic.switch(context, step.to)
 
 
-async def _drain(scene: Scene, side: Side) -> None:
+async def _drain(context: RunContext, side: Side) -> None:
     """Drain all that may stand on *side*: by its own release, and by today's files, as which the proxy may see it."""
-    numbers = {container.release for container in await scene.containers(side)}
+    numbers = {container.release for container in await context.containers(side)}
     release = numbers.pop() if len(numbers) == 1 and side.is_color else None
-    services = (*scene.services(release), *scene.stack.rotating)
-    await traffic.drain(scene, side, frozenset(service.name for service in services))
+    services = (*context.services(release), *context.stack.rotating)
+    await traffic.drain(context, side, frozenset(service.name for service in services))

@@ -9,7 +9,7 @@ from teal.core.model.stack import Stack
 from teal.core.planning.events import Said
 from teal.core.planning.recovery import Repair, adopted_from, diagnose
 from teal.errors import Failed, NeedsPerson, Refused
-from teal.run.context import Ports, Scene, Watch
+from teal.run.context import Ports, RunContext, Watch, run_context
 from teal.run.execute import execute
 from teal.run.observe import observe
 from teal.run.steps.proxy import prove_reading
@@ -66,12 +66,12 @@ def close_open_runs(ports: Ports, why: str) -> None:
 async def _carry_out(ports: Ports, stack: Stack, watch: Watch, observed: Observed, repair: Repair) -> None:
     """Execute the repair as a run of its own, and close the run that it was due to."""
     plan = repair.plan
-    scene = Scene(ports, stack, watch, key=ports.machine.secret())
+    context = run_context(ports, stack, watch, key=ports.machine.secret())
     if plan.steps:
         run = ports.journal.begin("heal", plan.source, plan.target, plan.release)
-        await execute(plan, scene, run)
+        await execute(plan, context, run)
     if repair.kind == "restore":
-        await _prove(scene)
+        await _prove(context)
     elif observed.unfinished is not None:
         outcome = "healed" if repair.kind == "forward" else "interrupted"
         ports.journal.end(observed.unfinished.run, outcome, repair.text)
@@ -83,7 +83,7 @@ async def _end_plainly(ports: Ports, stack: Stack, watch: Watch, observed: Obser
     plan = adopted_from(observed, stack)
     if plan is not None:
         run = ports.journal.begin("heal", plan.source, plan.target, plan.release)
-        await execute(plan, Scene(ports, stack, watch, key=ports.machine.secret()), run)
+        await execute(plan, run_context(ports, stack, watch, key=ports.machine.secret()), run)
 
 
 def _close_heals(ports: Ports) -> None:
@@ -92,7 +92,7 @@ def _close_heals(ports: Ports) -> None:
         ports.journal.end(left.run, "interrupted", "healing was interrupted, and begun anew")
 
 
-async def _prove(scene: Scene) -> None:
+async def _prove(context: RunContext) -> None:
     """Prove that the proxy reads what was written again; one that doesn't run will, when it starts."""
     with suppress(Refused):
-        await prove_reading(scene)
+        await prove_reading(context)

@@ -14,7 +14,7 @@ from teal.core.model.versions import is_old_caddy
 from teal.core.planning.recovery import diagnose
 from teal.errors import Locked, TealError
 from teal.ports import Loaded
-from teal.run.context import Ports, Scene
+from teal.run.context import Ports, run_context
 from teal.run.observe import drift, way
 from teal.run.steps.proxy import prove_entries
 
@@ -103,10 +103,10 @@ async def _asked(ports: Ports, stack: Stack, applied: str, silent: list[Problem]
     """
     if ports.machine.unprepared() or any(preparation(stack, ports.proxy.folder)):
         return []  # said elsewhere, with what mends it
-    scene = Scene(ports, stack, lambda _: None, key=ports.machine.secret())
+    context = run_context(ports, stack, lambda _: None, key=ports.machine.secret())
     try:
         with ports.lock.hold("check"), ports.proxy.lent():
-            return [] if await prove_entries(scene) else silent
+            return [] if await prove_entries(context) else silent
     except Locked as busy:
         return [Problem("note", stack.proxy, f"nothing was asked through it: {busy.message}")]
     except TealError as failed:

@@ -11,7 +11,7 @@ from teal.core.planning.rollback_floor import freed
 from teal.core.planning.steps import Plan
 from teal.core.planning.wording import say
 from teal.run.api import Cleaned
-from teal.run.context import Ports, Scene, Watch
+from teal.run.context import Ports, Watch, run_context
 from teal.run.execute import execute
 from teal.run.observe import observe
 from teal.run.recovery import heal
@@ -28,7 +28,7 @@ async def cleanup(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool) ->
         plan = plan_cleanup(observed, stack)
         if plan.steps:
             run = ports.journal.begin("cleanup", observed.active, None, None)
-            await execute(plan, Scene(ports, stack, watch, key=ports.machine.secret()), run)
+            await execute(plan, run_context(ports, stack, watch, key=ports.machine.secret()), run)
         return _cleaned(plan, observed, stack, "done", healed=healed)
 
 

@@ -24,7 +24,7 @@ from teal.core.status import same_release
 from teal.errors import Failed, NeedsPerson, Refused, TealError
 from teal.run.api import DeployOptions, Outcome
 from teal.run.commands.check import refuse
-from teal.run.context import Ports, Scene, Watch
+from teal.run.context import Ports, RunContext, Watch, run_context
 from teal.run.execute import execute, prepare
 from teal.run.migrations import window
 from teal.run.migrations.open_changes import open_rows
@@ -42,45 +42,45 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watc
         began = ports.clock.monotonic()
         healed, observed = await heal(ports, stack, watch, go_on=True)
         if options.window:
-            await window.refuse_idle(Scene(ports, stack, watch, key=""))
+            await window.refuse_idle(run_context(ports, stack, watch, key=""))
         told = demand(by_sight(observed, stack))
         change = _deploy_change(observed, stack, options)
         run = _Run(ports, stack, watch, change, began, healed)
         if options.window and not options.page:
-            window.warn_long(run.scene)
+            window.warn_long(run.context)
         for problem in (*warnings, *told):
-            run.scene.note(problem.text, warning=problem.level == "warning")
+            run.context.reporter.note(problem.text, warning=problem.level == "warning")
         absent = await release_steps.absent(ports, stack)
         forced = options.force_memory or _needs_no_room(change)
         first = _first(stack, change, options, absent, forced=forced)
-        await prepare(first, _bare(change), run.scene, run.id)
-        if not options.force and await _unchanged(observed, stack, run.scene):
+        await prepare(first, _bare(change), run.context, run.id)
+        if not options.force and await _unchanged(observed, stack, run.context):
             ports.journal.end(run.id, "unchanged")
             return await run.outcome("unchanged", observed.release_on(change.source) if change.source else None)
         plan = plan_deploy(observed, stack, change)
         run.say_what_ends(observed, plan)
         await run.through(plan)
-        await _tell_of_shared(run.scene, told)
+        await _tell_of_shared(run.context, told)
         return await run.outcome("done", change.release)
 
 
-async def _tell_of_shared(scene: Scene, told: Iterable[Problem]) -> None:
+async def _tell_of_shared(context: RunContext, told: Iterable[Problem]) -> None:
     """Say which shared services are unhealthy by now, and where they differ from today's files: none is touched."""
-    names = tuple(service.name for service in scene.stack.having(Role.SHARED))
-    observed = await observe(scene.ports, scene.stack)
+    names = tuple(service.name for service in context.stack.having(Role.SHARED))
+    observed = await observe(context.ports, context.stack)
     known = {problem.service for problem in told}
-    for problem in ailing(observed, scene.stack):
+    for problem in ailing(observed, context.stack):
         if problem.service not in known:
-            scene.note(problem.text, warning=True)
+            context.reporter.note(problem.text, warning=True)
     try:
-        found = await outdated(scene.ports, scene.stack, observed, names)
+        found = await outdated(context.ports, context.stack, observed, names)
     except TealError as error:  # the deploy is done, whatever Compose says of the shared services
         found = Outdated()
-        scene.note(error.message, warning=True)
-    proxy = scene.stack.proxy
-    drifted = await grasped(scene.ports, scene.stack, observed, changed=found.services.get(proxy, ""))
+        context.reporter.note(error.message, warning=True)
+    proxy = context.stack.proxy
+    drifted = await grasped(context.ports, context.stack, observed, changed=found.services.get(proxy, ""))
     for problem in (*drifted, *(each for each in differences(found) if each.service != proxy)):
-        scene.note(problem.text, warning=True)
+        context.reporter.note(problem.text, warning=True)
 
 
 def _needs_no_room(change: Change) -> bool:
@@ -116,12 +116,12 @@ def _first(stack: Stack, change: Change, options: DeployOptions, absent: frozens
     )
 
 
-async def _unchanged(observed: Observed, stack: Stack, scene: Scene) -> bool:
+async def _unchanged(observed: Observed, stack: Stack, context: RunContext) -> bool:
     """Tell whether the active release is whole, up, and just what a deploy would bring."""
     kept = same_release(observed, stack)
-    if kept is None or kept.images != await release_steps.image_ids(scene, stack.pinned):
+    if kept is None or kept.images != await release_steps.image_ids(context, stack.pinned):
         return False
-    return kept.mounted == await release_steps.mounted(scene)
+    return kept.mounted == await release_steps.mounted(context)
 
 
 async def rollback(
@@ -138,7 +138,7 @@ async def rollback(
         plan, change, remark = _rollback_plan(observed, stack, to, keep=keep)
         run = _Run(ports, stack, watch, change, began, healed)
         for each in remark:
-            run.scene.note(each, warning=True)
+            run.context.reporter.note(each, warning=True)
         run.say_what_ends(observed, plan)
         await run.through(plan)
         return await run.outcome("done", change.release)
@@ -173,7 +173,7 @@ async def leave(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = Fal
             )
         run = _Run(ports, stack, watch, change, began, healed)
         for each in differs:
-            run.scene.note(f"changed by today's files: {each}", warning=True)
+            run.context.reporter.note(f"changed by today's files: {each}", warning=True)
         try:
             await run.through(plan)
         except Failed as error:
@@ -223,55 +223,58 @@ class _Run:
     """One journaled run of a change of hands."""
 
     def __init__(self, ports: Ports, stack: Stack, watch: Watch, change: Change, began: float, healed: str) -> None:
-        self.scene = Scene(ports, stack, watch, key=ports.machine.secret())
+        self.context = run_context(ports, stack, watch, key=ports.machine.secret())
         close_open_runs(ports, "could not be finished; a later command took its place")
         # A deploy's number is taken once its release is kept: one that brings nothing, or can't be built, takes none.
         number = None if change.command == "deploy" else change.release
         self.id = ports.journal.begin(change.command, change.source, change.target, number)
         self._change, self._began, self._healed = change, began, healed
+        self._done = 0.0  # monotonic seconds
 
     def say_what_ends(self, observed: Observed, plan: Plan) -> None:
         """Say which jobs, that went on since the active color's own failed, end where *plan* fills their color anew."""
         target = self._change.target
-        jobs = jobs_going_on(observed, self.scene.stack, target)
+        jobs = jobs_going_on(observed, self.context.stack, target)
         if jobs and Clear(target) in plan.before:
-            self.scene.note(f"{', '.join(jobs)} on {target} end now, and run again after the switch", warning=True)
+            self.context.reporter.note(
+                f"{', '.join(jobs)} on {target} end now, and run again after the switch", warning=True
+            )
 
     async def through(self, plan: Plan) -> None:
         """Execute *plan*; ``NeedsPerson`` bears the report of what was done all the same."""
         try:
-            await execute(plan, self.scene, self.id)
+            self._done = await execute(plan, self.context, self.id)
         except NeedsPerson as error:
-            if self.scene.live_at is not None:  # else nothing of it came to users
+            if self.context.traffic.live_at is not None:  # else nothing of it came to users
                 error.report = await self.outcome("needs-person", plan.release)
             raise
 
     async def outcome(self, how: Literal["done", "unchanged", "needs-person"], release: int | None) -> Outcome:
         """Return the report; times count from the moment at which the lock was taken."""
-        change, scene = self._change, self.scene
+        change, context = self._change, self.context
         return Outcome(
             command=change.command,
-            project=scene.stack.project,
+            project=context.stack.project,
             outcome=how,
             release=release,
             previous=await self._way_back(),
             source=change.source,
             target=change.target,
-            live=None if scene.live_at is None else scene.live_at - self._began,
-            done=(scene.done_at or scene.ports.clock.monotonic()) - self._began,
-            phases=scene.phases,
-            drained=scene.drained,
+            live=None if context.traffic.live_at is None else context.traffic.live_at - self._began,
+            done=(self._done or context.ports.clock.monotonic()) - self._began,
+            phases=context.reporter.phases,
+            drained=context.traffic.drained,
             healed=self._healed,
-            notes=tuple(scene.notes),
-            open=open_rows(scene.ports, scene.stack),
+            notes=tuple(context.reporter.notes),
+            open=open_rows(context.ports, context.stack),
         )
 
     async def _way_back(self) -> int | None:
         """Return the release to go back to: after a rollback the one that was left, else what a rollback would mean."""
-        scene, left = self.scene, self._change.source_release
+        context, left = self.context, self._change.source_release
         if self._change.command == "rollback":
-            return None if is_below(left, scene.ports.journal.contracts()) else left
+            return None if is_below(left, context.ports.journal.contracts()) else left
         with suppress(TealError):  # users are served: an engine that is away now takes nothing from that
-            back = way_back(await observe(scene.ports, scene.stack))
+            back = way_back(await observe(context.ports, context.stack))
             return back.release.number if back and back.state == "served" else None
         return None

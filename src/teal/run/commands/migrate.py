@@ -28,7 +28,7 @@ from teal.core.planning.wording import say
 from teal.core.rendering.project import render_jobs
 from teal.errors import Refused, SchemaBroken, TealError
 from teal.run.api import ContractOptions, OpenRow
-from teal.run.context import Ports, Scene, Watch
+from teal.run.context import Ports, RunContext, Watch, run_context
 from teal.run.execute import execute, prepare
 from teal.run.migrations import gate
 from teal.run.migrations.database import files_of, migrations_here, opened
@@ -52,7 +52,7 @@ _NEXT: tuple[SchemaState, ...] = ("expand", "backfill", "contract")
 async def migrate_status(ports: Ports, stack: Stack, watch: Watch) -> MigrateStatus:
     """Return what is next, what is pending by name, and which changes are open."""
     migrations = migrations_here(stack)
-    scene = Scene(ports, stack, watch, key="")
+    context = run_context(ports, stack, watch, key="")
     floor = floor_of(ports.journal.contracts())
     state: SchemaState = "done"
     rows: tuple[PendingRow, ...] = ()
@@ -60,17 +60,17 @@ async def migrate_status(ports: Ports, stack: Stack, watch: Watch) -> MigrateSta
     problems: tuple[str, ...] = ()
     unknown = unasked(migrations)
     try:
-        state, rows = ("unknown", ()) if unknown else await _look(scene, migrations)
+        state, rows = ("unknown", ()) if unknown else await _look(context, migrations)
     except SchemaBroken as error:
         state, problems = "broken", (f"{error.message} ({error.hint})",)
     except TealError as error:
         state, unknown = "unknown", f"{error.message} ({error.hint})"
     try:  # where it can't be asked how things stand, its commands can't be asked for their SQL either
-        excused = await _excused(scene, migrations, rows) if unknown in {"", NO_PENDING} else ()
+        excused = await _excused(context, migrations, rows) if unknown in {"", NO_PENDING} else ()
     except TealError as error:
         problems = (*problems, f"{error.message} ({error.hint})")
     return MigrateStatus(
-        stack.project, state, rows, await _open(scene), floor.release if floor else 0, excused, problems, unknown
+        stack.project, state, rows, await _open(context), floor.release if floor else 0, excused, problems, unknown
     )
 
 
@@ -79,51 +79,51 @@ def unasked(migrations: Migrations) -> str:
     return "" if migrations.files or migrations.pending else NO_PENDING
 
 
-async def _open(scene: Scene) -> tuple[OpenRow, ...]:
+async def _open(context: RunContext) -> tuple[OpenRow, ...]:
     """Return the changes that are open, with all that their gates wait for but time and the operator's yes."""
-    observed = await observe(scene.ports, scene.stack)
-    rows = open_rows(scene.ports, scene.stack)
-    return tuple([replace(row, waits=await _waits(scene, observed, row.name)) for row in rows])
+    observed = await observe(context.ports, context.stack)
+    rows = open_rows(context.ports, context.stack)
+    return tuple([replace(row, waits=await _waits(context, observed, row.name)) for row in rows])
 
 
-async def _waits(scene: Scene, observed: Observed, name: str) -> tuple[str, ...]:
+async def _waits(context: RunContext, observed: Observed, name: str) -> tuple[str, ...]:
     try:
-        seen = await gate.look(scene, observed, name, ContractOptions(confirmed=True))
+        seen = await gate.look(context, observed, name, ContractOptions(confirmed=True))
     except TealError as error:
         return (error.message,)
     return tuple(f"{each.name}: {each.evidence}" for each in judge(seen) if not each.met and each.name != "delay")
 
 
-async def _excused(scene: Scene, migrations: Migrations, rows: tuple[PendingRow, ...]) -> tuple[str, ...]:
+async def _excused(context: RunContext, migrations: Migrations, rows: tuple[PendingRow, ...]) -> tuple[str, ...]:
     """Return what the files of pending and open changes, or the SQL that commands print, excuse themselves for."""
     if not migrations.files:
         if migrations.prints:
-            await _keep_jobs(scene)
-        printed = [(f"sql.{phase}", await print_sql(scene, phase, NO_RELEASE)) for phase in migrations.prints]
+            await _keep_jobs(context)
+        printed = [(f"sql.{phase}", await print_sql(context, phase, NO_RELEASE)) for phase in migrations.prints]
         return tuple(each for name, sql in printed for each in excuses(name, sql))
-    open_ = {change.name for change in scene.ports.journal.contracts() if change.closed is None}
+    open_ = {change.name for change in context.ports.journal.contracts() if change.closed is None}
     alive = {row.name for row in rows} | open_
-    files = [file for file in files_of(scene.ports, migrations) if {file.name, file.stem} & alive]
+    files = [file for file in files_of(context.ports, migrations) if {file.name, file.stem} & alive]
     return tuple(each for file in files for each in excuses(f"{file.name}.sql", file.sql))
 
 
 async def migrate_check(ports: Ports, stack: Stack, watch: Watch) -> MigrateChecked:
     """Judge all SQL that is pending, without running any of it; the database is asked where it can be."""
     migrations = migrations_here(stack)
-    scene = Scene(ports, stack, watch, key="")
+    context = run_context(ports, stack, watch, key="")
     if migrations.prints:
-        await _keep_jobs(scene)
-    found = await judged(scene, NO_RELEASE, offline=True)
+        await _keep_jobs(context)
+    found = await judged(context, NO_RELEASE, offline=True)
     names = tuple(script.name for script in found.scripts)
     unknown = "" if found.scripts else unasked(migrations)
     return MigrateChecked(stack.project, not found.hurting, names, found.findings, found.notes, unknown)
 
 
-async def _look(scene: Scene, migrations: Migrations) -> tuple[SchemaState, tuple[PendingRow, ...]]:
+async def _look(context: RunContext, migrations: Migrations) -> tuple[SchemaState, tuple[PendingRow, ...]]:
     if migrations.files:
-        rows = await _due_files(scene.ports, scene.stack, migrations)
+        rows = await _due_files(context.ports, context.stack, migrations)
         return next((each for each in _NEXT if any(row.phase == each for row in rows)), "done"), rows
-    asked = await ask_pending(scene, await _keep_jobs(scene))
+    asked = await ask_pending(context, await _keep_jobs(context))
     return asked.state, tuple(PendingRow(str(phase), name) for phase, name in asked.names)
 
 
@@ -136,14 +136,14 @@ async def _due_files(ports: Ports, stack: Stack, migrations: Migrations) -> tupl
     return tuple(PendingRow(str(each.phase), each.name) for each in due)
 
 
-async def _keep_jobs(scene: Scene) -> int:
+async def _keep_jobs(context: RunContext) -> int:
     """Keep the commands with the images of this moment; return the number under which they are found."""
-    stack, releases = scene.stack, scene.ports.releases
+    stack, releases = context.stack, context.ports.releases
     if not stack.migrations or not (stack.migrations.jobs or stack.migrations.one_shot):
         return NO_RELEASE
     names = {stack.migrations.service, stack.migrations.one_shot} - {""}
-    ids = await release_steps.image_ids(scene, [stack.service(name) for name in sorted(names)])
-    info = await scene.ports.engine.info()
+    ids = await release_steps.image_ids(context, [stack.service(name) for name in sorted(names)])
+    info = await context.ports.engine.info()
     made = Making(NO_RELEASE, ids, releases.folder(NO_RELEASE), engine=engine_version(info.version))
     releases.keep_once(NO_RELEASE, render_jobs(stack, Side.BLUE, made))
     return NO_RELEASE
@@ -190,14 +190,16 @@ class _Alone:
             healed, observed = await heal(self._ports, self._stack, self._watch)
             source = source_of(observed, self._stack)
             plan = Plan(f"migrate-{self._phase}", source, None, None, planned(OnFailure.ABORT, *steps(observed)))
-            scene = Scene(self._ports, self._stack, self._told, key=self._ports.machine.secret())
+            context = run_context(self._ports, self._stack, self._told, key=self._ports.machine.secret())
             run = self._ports.journal.begin(plan.command, source, None, None)
-            await prepare(await self._build(), plan, scene, run)
-            await self._keep(scene, run)
-            await execute(plan, scene, run)
+            await prepare(await self._build(), plan, context, run)
+            await self._keep(context, run)
+            await execute(plan, context, run)
         outcome: Literal["done", "unchanged"] = "unchanged" if all(self._passed) else "done"
-        notes = tuple(scene.notes)
-        return Migrated(self._stack.project, self._phase, outcome, phases=scene.phases, notes=notes, healed=healed)
+        notes = tuple(context.reporter.notes)
+        return Migrated(
+            self._stack.project, self._phase, outcome, phases=context.reporter.phases, notes=notes, healed=healed
+        )
 
     async def _planned(self, steps: Callable[[Observed], tuple[Step, ...]]) -> Migrated:
         wanted = (*await self._build(), *steps(await observe(self._ports, self._stack)))
@@ -213,9 +215,9 @@ class _Alone:
         due = services_due(tuple(services), "build", await release_steps.absent(self._ports, self._stack))
         return (due,) if due else ()
 
-    async def _keep(self, scene: Scene, run: int) -> None:
+    async def _keep(self, context: RunContext, run: int) -> None:
         try:
-            await _keep_jobs(scene)
+            await _keep_jobs(context)
         except TealError as error:
             self._ports.journal.end(run, "aborted", error.message)
             raise
@@ -230,25 +232,25 @@ async def migrate_contract(ports: Ports, stack: Stack, name: str, options: Contr
     """Run contract *name* (the first open one, for none) where its gate is open; ``Refused`` where it is shut."""
     if options.dry_run:
         observed = await observe(ports, stack)
-        scene = _scene(ports, stack, watch)
-        seen = await _gather(scene, observed, name, options)
+        context = _context(ports, stack, watch)
+        seen = await _gather(context, observed, name, options)
         plan = plan_contract(observed, seen, stack.project, soft=options.soft, give_up=options.give_up)
         steps = tuple(say(step) for step in plan.steps)
-        gone, notes = given_up(seen), tuple(scene.notes)
+        gone, notes = given_up(seen), tuple(context.reporter.notes)
         return Contracted(
             stack.project, seen.change.name, "planned", seen.minimum, judge(seen), gone, steps, notes=notes
         )
     with ports.lock.hold("contract"):
         healed, observed = await heal(ports, stack, watch)
-        scene = _scene(ports, stack, watch)
-        seen = await _gather(scene, observed, name, options)
+        context = _context(ports, stack, watch)
+        seen = await _gather(context, observed, name, options)
         passing = once_given_up(seen) if options.give_up else seen
         _refuse_shut(passing)
         plan = plan_contract(observed, seen, stack.project, soft=options.soft, give_up=options.give_up)
-        await execute(plan, scene, ports.journal.begin("migrate-contract", observed.active, None, None))
+        await execute(plan, context, ports.journal.begin("migrate-contract", observed.active, None, None))
         outcome: Literal["soft", "done"] = "soft" if options.soft else "done"
         gone = given_up(seen) if options.give_up else ()
-        notes = tuple(scene.notes)
+        notes = tuple(context.reporter.notes)
         return Contracted(
             stack.project, seen.change.name, outcome, seen.minimum, judge(passing), gone, (), healed, notes
         )
@@ -261,10 +263,10 @@ def _refuse_shut(seen: Seen) -> None:
         raise refused(seen.change.name, conditions)
 
 
-async def _gather(scene: Scene, observed: Observed, name: str, options: ContractOptions) -> Seen:
+async def _gather(context: RunContext, observed: Observed, name: str, options: ContractOptions) -> Seen:
     """Return what is seen; ``Refused`` where a soft form is asked for that there is not."""
-    seen = await look(scene, observed, name, options)
-    file = contract_file(scene, seen.change.name)
+    seen = await look(context, observed, name, options)
+    file = contract_file(context, seen.change.name)
     if options.soft and file is None:
         raise Refused("a contract that a command runs has no soft form", hint="leave out --soft")
     if options.soft and file is not None:
@@ -276,13 +278,13 @@ async def migrate_undo(ports: Ports, stack: Stack, name: str, watch: Watch) -> C
     """Bring back what the soft form of contract *name* took away; the floor falls again."""
     with ports.lock.hold("undo"):
         healed, observed = await heal(ports, stack, watch)
-        scene = _scene(ports, stack, watch)
+        context = _context(ports, stack, watch)
         change = known(name, observed.contracts)
         plan = plan_undo(observed, change.name)
-        await execute(plan, scene, ports.journal.begin("migrate-undo", observed.active, None, None))
-        notes = tuple(scene.notes)
+        await execute(plan, context, ports.journal.begin("migrate-undo", observed.active, None, None))
+        notes = tuple(context.reporter.notes)
         return Contracted(stack.project, change.name, "undone", change.release, healed=healed, notes=notes)
 
 
-def _scene(ports: Ports, stack: Stack, watch: Watch) -> Scene:
-    return Scene(ports, stack, watch, key=ports.machine.secret())
+def _context(ports: Ports, stack: Stack, watch: Watch) -> RunContext:
+    return run_context(ports, stack, watch, key=ports.machine.secret())

@@ -15,7 +15,7 @@ from teal.core.model.traffic import PLAIN
 from teal.core.planning.cleanup import plan_down
 from teal.errors import ConfigError, Refused, TealError
 from teal.run.api import ByHand, Gap, Upped, UpPlan
-from teal.run.context import Ports, Scene, Watch
+from teal.run.context import Ports, RunContext, Watch, run_context
 from teal.run.execute import execute
 from teal.run.observe import observe, outdated
 from teal.run.recovery import heal
@@ -30,9 +30,9 @@ async def restart(ports: Ports, stack: Stack, side: Side, names: Sequence[str], 
     Raises ``Refused`` where users would be cut off meanwhile, unless *cut* accepts that.
     """
     with ports.lock.hold("restart"):
-        scene = _scene(ports, stack, watch)
-        found, services = await _meant(scene, side, names)
-        serves = await _serves(scene, side)
+        context = _context(ports, stack, watch)
+        found, services = await _meant(context, side, names)
+        serves = await _serves(context, side)
         lone = _lone(found, services) if serves else ()
         if lone and not cut:
             raise Refused(
@@ -41,7 +41,7 @@ async def restart(ports: Ports, stack: Stack, side: Side, names: Sequence[str], 
             )
         for container in found:
             try:
-                await _again(scene, side, container, services[container.service])
+                await _again(context, side, container, services[container.service])
             except TealError as error:
                 noticed = f"users on {side} miss it" if serves else f"no users are on {side}"
                 error.hint = f"{container.service} was stopped for this, and {noticed}; `teal logs {container.service}`"
@@ -49,25 +49,25 @@ async def restart(ports: Ports, stack: Stack, side: Side, names: Sequence[str], 
         return ByHand(stack.project, "restart", side, tuple(dict.fromkeys(c.service for c in found)))
 
 
-async def _again(scene: Scene, side: Side, container: Container, service: Service) -> None:
+async def _again(context: RunContext, side: Side, container: Container, service: Service) -> None:
     """Stop *container* and start it again; return once its service has passed the gate."""
-    scene.tell(side, service.name, "stopping")
-    await lifecycle.end(scene, container, service, grace=service.grace)
-    await start.start(scene, side, container.release, (service.name,))
+    context.reporter.tell(side, service.name, "stopping")
+    await lifecycle.end(context, container, service, grace=service.grace)
+    await start.start(context, side, container.release, (service.name,))
 
 
 async def stop(ports: Ports, stack: Stack, side: Side, names: Sequence[str], watch: Watch, *, cut: bool) -> ByHand:
     """Stop services of the color *side*, each with its own grace; ``Refused`` where they serve, unless *cut*."""
     with ports.lock.hold("stop"):
-        scene = _scene(ports, stack, watch)
-        found, services = await _meant(scene, side, names)
+        context = _context(ports, stack, watch)
+        found, services = await _meant(context, side, names)
         serving = [name for name, service in services.items() if service.opens]
-        if serving and not cut and await _serves(scene, side):
+        if serving and not cut and await _serves(context, side):
             raise Refused(
                 f"{', '.join(serving)} on {side} serve{'s' * (len(serving) == 1)} users",
                 hint="`--yes` stops it all the same; `teal leave` and `teal down` end the whole color",
             )
-        await containers.retire(scene, side, services)
+        await containers.retire(context, side, services)
         return ByHand(stack.project, "stop", side, tuple(dict.fromkeys(c.service for c in found)))
 
 
@@ -78,24 +78,26 @@ async def down(ports: Ports, stack: Stack, watch: Watch) -> ByHand:
             ports.journal.end(unfinished.run, "aborted", "the stack was taken down")
         observed = await observe(ports, stack)
         run = ports.journal.begin("down", observed.active, None, None)
-        await execute(plan_down(observed), _scene(ports, stack, watch), run)
+        await execute(plan_down(observed), _context(ports, stack, watch), run)
         services = {c.service: None for color in COLORS for c in observed.on(color)}
         return ByHand(stack.project, "down", observed.active, tuple(services))
 
 
-def _scene(ports: Ports, stack: Stack, watch: Watch) -> Scene:
-    return Scene(ports, stack, watch, key=ports.machine.secret())
+def _context(ports: Ports, stack: Stack, watch: Watch) -> RunContext:
+    return run_context(ports, stack, watch, key=ports.machine.secret())
 
 
-async def _serves(scene: Scene, side: Side) -> bool:
+async def _serves(context: RunContext, side: Side) -> bool:
     """Tell whether users are sent to *side* now."""
-    traffic = scene.ports.proxy.read()
+    traffic = context.ports.proxy.read()
     return traffic is not None and traffic.side is side
 
 
-async def _meant(scene: Scene, side: Side, names: Iterable[str]) -> tuple[tuple[Container, ...], dict[str, Service]]:
+async def _meant(
+    context: RunContext, side: Side, names: Iterable[str]
+) -> tuple[tuple[Container, ...], dict[str, Service]]:
     """Return the containers of *names* (of all, where none is named) on *side*, and the services that they are."""
-    every = await scene.containers(side)
+    every = await context.containers(side)
     known = {container.service for container in every}
     wanted = tuple(names) or tuple(sorted(known))
     for name in wanted:
@@ -103,7 +105,7 @@ async def _meant(scene: Scene, side: Side, names: Iterable[str]) -> tuple[tuple[
             raise ConfigError(f"nothing called {name} stands on {side}", hint=f"there are: {_listed(known)}")
     found = tuple(container for container in every if container.service in wanted)
     numbers = {container.release for container in found}
-    services = {s.name: s for number in numbers for s in scene.services(number) if s.name in wanted}
+    services = {s.name: s for number in numbers for s in context.services(number) if s.name in wanted}
     return found, services
 
 
@@ -185,16 +187,16 @@ async def build_shared(ports: Ports, stack: Stack, names: Sequence[str], watch: 
     """Build those of the shared services *names* that have a build; what runs goes on with the image that it has."""
     wanted = _named(stack, names)
     with ports.lock.hold("up"):
-        await _build(Scene(ports, stack, watch, key=""), _built(stack, wanted))
+        await _build(run_context(ports, stack, watch, key=""), _built(stack, wanted))
 
 
-async def _build(scene: Scene, names: tuple[str, ...]) -> None:
+async def _build(context: RunContext, names: tuple[str, ...]) -> None:
     for name in names:
-        scene.tell(None, name, "building")
+        context.reporter.tell(None, name, "building")
     if names:
-        await scene.ports.compose.build(names, told=scene.tool)
+        await context.ports.compose.build(names, told=context.reporter.tool)
     for name in names:
-        scene.tell(None, name, "built")
+        context.reporter.tell(None, name, "built")
 
 
 async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch, *, built: bool = False) -> Upped:
@@ -206,43 +208,43 @@ async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch, *, 
     with ports.lock.hold("up"):
         _, observed = await heal(ports, stack, watch)
         if not built:
-            await _build(Scene(ports, stack, watch, key=""), _built(stack, wanted))
+            await _build(run_context(ports, stack, watch, key=""), _built(stack, wanted))
         before = observed.on(Side.PLAIN, frozenset(wanted))
         running = {c.service for c in before if c.running}
         changed = tuple((await outdated(ports, stack, observed, wanted)).services)
-        scene = Scene(ports, stack, watch, key=ports.machine.secret())
+        context = run_context(ports, stack, watch, key=ports.machine.secret())
         if observed.traffic is None:  # a proxy without a state file serves the plain names, and logs that it has none
             ports.proxy.write(PLAIN)
         if stack.proxy in (*changed, *(name for name in wanted if name not in running)):
             refuse_held(observed, stack)
-        await refuse_outdated(scene)
-        await _update(scene, changed)
-        await start_shared(scene, wanted)
+        await refuse_outdated(context)
+        await _update(context, changed)
+        await start_shared(context, wanted)
         old = {c.id for c in before}
-        made = {c.service for c in await scene.containers(Side.PLAIN, frozenset(wanted)) if c.id not in old}
+        made = {c.service for c in await context.containers(Side.PLAIN, frozenset(wanted)) if c.id not in old}
         started = tuple(name for name in wanted if name not in running)
         updated = tuple(name for name in wanted if name in running and name in made)
         if stack.proxy in (*started, *updated) and stack.evidence.routes:
-            await _await_proxy(scene)
+            await _await_proxy(context)
         untouched = tuple(name for name in wanted if name not in (*started, *updated))
         return Upped(stack.project, started, updated, untouched)
 
 
-async def _update(scene: Scene, changed: tuple[str, ...]) -> None:
+async def _update(context: RunContext, changed: tuple[str, ...]) -> None:
     """Make *changed* anew, the proxy last, with a short stop unless its definition gives it a time to stop."""
-    compose, proxy = scene.ports.compose, scene.stack.proxy
+    compose, proxy = context.ports.compose, context.stack.proxy
     others = tuple(name for name in changed if name != proxy)
     if others:
-        await compose.up_shared(others, update=True, told=scene.tool)
+        await compose.up_shared(others, update=True, told=context.reporter.tool)
     if proxy in changed:
-        found = await gap(scene.ports, scene.stack)
+        found = await gap(context.ports, context.stack)
         grace = round(found.stop) if found is not None and not found.own else 0
-        await compose.up_shared((proxy,), update=True, told=scene.tool, grace=grace)
+        await compose.up_shared((proxy,), update=True, told=context.reporter.tool, grace=grace)
 
 
-async def _await_proxy(scene: Scene) -> None:
+async def _await_proxy(context: RunContext) -> None:
     """Wait until the proxy, just started, answers and reads the state file; say so where it doesn't."""
     try:
-        await prove_reading(scene)
+        await prove_reading(context)
     except TealError as error:
-        scene.note(f"{error.message}: {error.hint}", warning=True)
+        context.reporter.note(f"{error.message}: {error.hint}", warning=True)

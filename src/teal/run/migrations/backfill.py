@@ -9,7 +9,7 @@ from teal.core.migrations.sql import Statement
 from teal.core.model.migrations import Phase
 from teal.errors import Unavailable
 from teal.ports import Database
-from teal.run.context import Scene
+from teal.run.context import RunContext
 from teal.run.migrations.database import exclusive, files_of, migrations_of
 from teal.run.migrations.jobs import ask_pending, run_exclusively
 
@@ -34,63 +34,65 @@ class _Progress:
         return f"{self.name}: {self.rows:,} rows, {rate:,.0f} a second"
 
 
-async def backfill(scene: Scene, release: int) -> bool:
+async def backfill(context: RunContext, release: int) -> bool:
     """Run the backfills of *release* that are due; one that was interrupted goes on where it was."""
-    migrations = migrations_of(scene)
+    migrations = migrations_of(context)
     if not migrations.files:
-        return await _by_command(scene, release)
-    files = files_of(scene.ports, migrations)
+        return await _by_command(context, release)
+    files = files_of(context.ports, migrations)
     gone_at: float | None = None
     while True:
-        began = scene.ports.clock.monotonic()
+        began = context.ports.clock.monotonic()
         try:
-            return await _by_files(scene, files)
+            return await _by_files(context, files)
         except Unavailable as error:
-            now = scene.ports.clock.monotonic()
+            now = context.ports.clock.monotonic()
             gone_at = now if gone_at is None or now - began > WORKED else gone_at
-            if now - gone_at > BACK_WITHIN or scene.interrupted:
+            if now - gone_at > BACK_WITHIN or context.interrupted:
                 raise
-            scene.note(f"{error.message}: the backfill goes on when it is back", warning=True)
-            await scene.ports.clock.sleep(1.0)
+            context.reporter.note(f"{error.message}: the backfill goes on when it is back", warning=True)
+            await context.ports.clock.sleep(1.0)
 
 
-async def _by_command(scene: Scene, release: int) -> bool:
-    migrations = migrations_of(scene)
-    if migrations.pending and (await ask_pending(scene, release)).state == "done":
+async def _by_command(context: RunContext, release: int) -> bool:
+    migrations = migrations_of(context)
+    if migrations.pending and (await ask_pending(context, release)).state == "done":
         return True
-    await run_exclusively(scene, Phase.BACKFILL, release)
+    await run_exclusively(context, Phase.BACKFILL, release)
     return False
 
 
-async def _by_files(scene: Scene, files: tuple[ScriptFile, ...]) -> bool:
-    async with exclusive(scene.ports, scene.stack) as database:
+async def _by_files(context: RunContext, files: tuple[ScriptFile, ...]) -> bool:
+    async with exclusive(context.ports, context.stack) as database:
         applied = await database.applied()
         due = pending(files, applied, Phase.BACKFILL)
         refuse_edited(files, applied)
         for file in due:
             refuse_early(file, await database.applied())
-            if not await _fill(scene, database, file):
+            if not await _fill(context, database, file):
                 return False
     return not due
 
 
-async def _fill(scene: Scene, database: Database, file: ScriptFile) -> bool:
+async def _fill(context: RunContext, database: Database, file: ScriptFile) -> bool:
     """Run each statement of *file* until it finds no row any more; tell whether it came to the end."""
-    now = scene.ports.clock.monotonic()
+    now = context.ports.clock.monotonic()
     progress = _Progress(file.name, now, now)
     for statement in file.statements:
         while True:
-            began = scene.ports.clock.monotonic()
-            rows = await database.batch(statement.sql, told=scene.tool)
+            began = context.ports.clock.monotonic()
+            rows = await database.batch(statement.sql, told=context.reporter.tool)
             progress.rows += rows
             if _is_last(statement, rows):
                 break
-            if scene.interrupted:
-                scene.note(f"{progress.line(began)}; interrupted: `teal migrate backfill` goes on", warning=True)
+            if context.interrupted:
+                context.reporter.note(
+                    f"{progress.line(began)}; interrupted: `teal migrate backfill` goes on", warning=True
+                )
                 return False
-            await _rest(scene, file, progress, rows, began)
+            await _rest(context, file, progress, rows, began)
     await database.record(file)
-    scene.tool(f"{progress.line(scene.ports.clock.monotonic())}: done")
+    context.reporter.tool(f"{progress.line(context.ports.clock.monotonic())}: done")
     return True
 
 
@@ -98,11 +100,11 @@ def _is_last(statement: Statement, rows: int) -> bool:
     return rows == 0 or not statement.batched
 
 
-async def _rest(scene: Scene, file: ScriptFile, progress: _Progress, rows: int, began: float) -> None:
+async def _rest(context: RunContext, file: ScriptFile, progress: _Progress, rows: int, began: float) -> None:
     """Leave the database to users for as long as the batch took, or as the file's rate says; tell of progress."""
-    clock = scene.ports.clock
+    clock = context.ports.clock
     took = clock.monotonic() - began
     await clock.sleep(max(0.0, rows / file.rate - took) if file.rate else min(took, LONGEST_REST))
     if clock.monotonic() - progress.said >= SAID_EVERY:
         progress.said = clock.monotonic()
-        scene.tool(progress.line(progress.said))
+        context.reporter.tool(progress.line(progress.said))

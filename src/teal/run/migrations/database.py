@@ -14,7 +14,7 @@ from teal.core.model.side import Side
 from teal.core.model.stack import Stack
 from teal.errors import Refused, Unavailable
 from teal.ports import Database
-from teal.run.context import Ports, Scene
+from teal.run.context import Ports, RunContext
 
 
 @asynccontextmanager
@@ -63,10 +63,10 @@ def migrations_here(stack: Stack) -> Migrations:
     return stack.migrations
 
 
-def migrations_of(scene: Scene) -> Migrations:
+def migrations_of(context: RunContext) -> Migrations:
     """Return the same within a step, which only a stack with migrations has."""
-    assert scene.stack.migrations is not None, "only a stack with migrations has such steps"
-    return scene.stack.migrations
+    assert context.stack.migrations is not None, "only a stack with migrations has such steps"
+    return context.stack.migrations
 
 
 def files_of(ports: Ports, migrations: Migrations) -> tuple[ScriptFile, ...]:

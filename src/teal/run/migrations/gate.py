@@ -14,7 +14,7 @@ from teal.core.model.observed import Observed
 from teal.errors import Failed, Refused, Unavailable
 from teal.ports import Database
 from teal.run.api import ContractOptions
-from teal.run.context import Scene
+from teal.run.context import RunContext
 from teal.run.migrations.database import files_of, migrations_here, opened
 from teal.run.migrations.jobs import ask_pending
 from teal.run.observe import observe
@@ -36,16 +36,16 @@ class _Due:
         return next((each for each in self.files if each.phase is Phase.CONTRACT and each.stem == name), None)
 
 
-async def look(scene: Scene, observed: Observed, name: str, options: ContractOptions) -> Seen:
+async def look(context: RunContext, observed: Observed, name: str, options: ContractOptions) -> Seen:
     """Return what is seen of the gate of contract *name*; ``Refused`` where there is no such contract."""
-    migrations = migrations_here(scene.stack)
+    migrations = migrations_here(context.stack)
     active = observed.active_release
-    due = await _due(scene, migrations, active)
+    due = await _due(context, migrations, active)
     change = meant(name, observed.contracts, due.names)
     if not migrations.files:
         change = strictest(change, observed.contracts, due.names)
     file = due.file(change.name)
-    asked = await _asked(scene, file.asserts if file else migrations.asserts)
+    asked = await _asked(context, file.asserts if file else migrations.asserts)
     return Seen(
         change=change,
         active=active,
@@ -53,27 +53,27 @@ async def look(scene: Scene, observed: Observed, name: str, options: ContractOpt
         kept=tuple(release.number for release in observed.releases),
         standing=observed.containers,
         trusted=options.trusted,
-        backfills=_unfinished(scene, migrations, change, file, due),
+        backfills=_unfinished(context, migrations, change, file, due),
         delay=migrations.contract_delay,
         softened=_softened(file, due.applied),
-        now=scene.ports.clock.now(),
+        now=context.ports.clock.now(),
         confirmed=options.confirmed,
         sessions=asked.sessions,
         differing=asked.differing,
     )
 
 
-async def _due(scene: Scene, migrations: Migrations, active: int | None) -> _Due:
+async def _due(context: RunContext, migrations: Migrations, active: int | None) -> _Due:
     if migrations.files:
-        files = files_of(scene.ports, migrations)
-        async with opened(scene.ports, scene.stack) as database:
+        files = files_of(context.ports, migrations)
+        async with opened(context.ports, context.stack) as database:
             applied = await database.applied()
         return _Due(tuple(each.stem for each in pending(files, applied, Phase.CONTRACT)), files, applied)
     if Phase.CONTRACT not in migrations.commands:
         return _Due(())
     if not migrations.pending or active is None:
         return _Due((UNNAMED,))
-    asked = await ask_pending(scene, active)
+    asked = await ask_pending(context, active)
     return _Due(asked.of(Phase.CONTRACT) or ((UNNAMED,) if asked.state == "contract" else ()))
 
 
@@ -85,40 +85,40 @@ class _Asked:
     differing: Mapping[str, int | None]
 
 
-async def _asked(scene: Scene, asserts: Iterable[str]) -> _Asked:
+async def _asked(context: RunContext, asserts: Iterable[str]) -> _Asked:
     """Return what the database itself says: sessions, and rows that an assertion finds wrong."""
     try:
-        async with opened(scene.ports, scene.stack) as database:
+        async with opened(context.ports, context.stack) as database:
             sessions = await database.sessions()
-            return _Asked(sessions, {sql: await _count(scene, database, sql) for sql in asserts})
+            return _Asked(sessions, {sql: await _count(context, database, sql) for sql in asserts})
     except (Unavailable, Refused) as error:
-        scene.note(f"{error.message}: {error.hint}", warning=True)
+        context.reporter.note(f"{error.message}: {error.hint}", warning=True)
         return _Asked(None, dict.fromkeys(asserts))
 
 
-async def _count(scene: Scene, database: Database, sql: str) -> int | None:
+async def _count(context: RunContext, database: Database, sql: str) -> int | None:
     try:
         return await database.count(sql)
     except Failed as error:
-        scene.note(f"{error.message}: {sql}", warning=True)
+        context.reporter.note(f"{error.message}: {sql}", warning=True)
         return None
 
 
 def _unfinished(
-    scene: Scene, migrations: Migrations, change: OpenChange, file: ScriptFile | None, due: _Due
+    context: RunContext, migrations: Migrations, change: OpenChange, file: ScriptFile | None, due: _Due
 ) -> tuple[str, ...]:
     """Return the backfills that must be over before the contract *change*, and aren't."""
     if migrations.files:
         before = pending(due.files, due.applied, Phase.BACKFILL)
         return tuple(each.name for each in before if file is None or each.number <= file.number)
-    if Phase.BACKFILL not in migrations.commands or _backfilled(scene, change):
+    if Phase.BACKFILL not in migrations.commands or _backfilled(context, change):
         return ()
     return (migrations.how(Phase.BACKFILL),)
 
 
-def _backfilled(scene: Scene, change: OpenChange) -> bool:
+def _backfilled(context: RunContext, change: OpenChange) -> bool:
     """Tell whether the owner's backfill command has ended well since the contract came."""
-    return scene.ports.journal.backfilled_since(change.opened - _HOUR)
+    return context.ports.journal.backfilled_since(change.opened - _HOUR)
 
 
 _HOUR = 3600.0  # a backfill comes before the switch of the release that brings its contract
@@ -130,16 +130,16 @@ def _softened(file: ScriptFile | None, applied: Iterable[Applied]) -> float | No
     return next((each.at for each in applied if each.name == name), None)
 
 
-async def open_gate(scene: Scene, contract: str, trusted: Iterable[str]) -> None:
+async def open_gate(context: RunContext, contract: str, trusted: Iterable[str]) -> None:
     """Look once more, nothing having been changed but what was given up; raise ``Refused`` where the gate is shut.
 
     A session whose container has just been removed may be there for a moment more.
     """
-    clock = scene.ports.clock
+    clock = context.ports.clock
     end = clock.monotonic() + LINGERS
     options = ContractOptions(confirmed=True, trusted=frozenset(trusted))
     while True:
-        conditions = judge(await look(scene, await observe(scene.ports, scene.stack), contract, options))
+        conditions = judge(await look(context, await observe(context.ports, context.stack), contract, options))
         if is_open(conditions):
             return
         if {each.name for each in conditions if not each.met} != {"sessions"} or clock.monotonic() > end:
@@ -147,8 +147,8 @@ async def open_gate(scene: Scene, contract: str, trusted: Iterable[str]) -> None
         await clock.sleep(LOOKS)
 
 
-def contract_file(scene: Scene, contract: str) -> ScriptFile | None:
+def contract_file(context: RunContext, contract: str) -> ScriptFile | None:
     """Return the file of *contract*; None where a command runs it."""
-    migrations = migrations_here(scene.stack)
-    files = files_of(scene.ports, migrations) if migrations.files else ()
+    migrations = migrations_here(context.stack)
+    files = files_of(context.ports, migrations) if migrations.files else ()
     return _Due((), files).file(short(contract))

@@ -9,7 +9,7 @@ from teal.core.judge.values import Catalog, Finding, Lint, Script
 from teal.core.migrations.files import pending, refuse_edited
 from teal.core.model.migrations import Migrations, Phase
 from teal.errors import Refused, TealError
-from teal.run.context import Scene
+from teal.run.context import RunContext
 from teal.run.migrations.database import files_of, migrations_of, opened
 from teal.run.migrations.jobs import print_sql
 
@@ -36,12 +36,12 @@ class Judged:
         return tuple(each for each in self.hurting if each.script in names)
 
 
-async def judge(scene: Scene, release: int, phases: Collection[Phase] = NOW, only: str = "") -> bool:
+async def judge(context: RunContext, release: int, phases: Collection[Phase] = NOW, only: str = "") -> bool:
     """Refuse what *phases* of *release* would break (of the change *only*); say what a later phase would."""
-    found = await judged(scene, release)
+    found = await judged(context, release)
     for later in {Phase.CONTRACT, Phase.WINDOW} - {*phases} if not only else ():
         for finding in (each for each in found.of(later) if each.rule not in SETTLED_LATER):
-            scene.note(f"its {later} would be refused: {said(finding)}", warning=True)
+            context.reporter.note(f"its {later} would be refused: {said(finding)}", warning=True)
     hurting = [each for each in found.of(*phases) if each.script.startswith((only, "sql."))]
     if hurting:
         raise Refused(
@@ -57,17 +57,17 @@ def said(finding: Finding) -> str:
     return f"{finding.script}:{finding.line}: {finding.why} ({finding.rule})"
 
 
-async def judged(scene: Scene, release: int, *, offline: bool = False) -> Judged:
+async def judged(context: RunContext, release: int, *, offline: bool = False) -> Judged:
     """Return what would hurt of what is pending, with its remedy. *offline*: a database that can't be asked is none."""
-    migrations = migrations_of(scene)
+    migrations = migrations_of(context)
     notes: list[str] = []
     try:
-        scripts, catalog = await _asked(scene, migrations, release)
+        scripts, catalog = await _asked(context, migrations, release)
     except TealError as error:
         if not offline:
             raise
         notes.append(f"judged without the database: {error.message}")
-        scripts, catalog = await _unasked(scene, migrations, release), Catalog()
+        scripts, catalog = await _unasked(context, migrations, release), Catalog()
     if not migrations.files and Phase.EXPAND not in migrations.prints:
         notes.append("the SQL of the expand phase can't be judged: no command prints it (`sql` in teal.yml)")
     lint = Lint(bookkeeping=frozenset(migrations.bookkeeping), functions=frozenset(migrations.harmless))
@@ -82,31 +82,31 @@ def _judge(scripts: Sequence[Script], catalog: Catalog, lint: Lint) -> tuple[Fin
     return find(scripts, catalog, lint)
 
 
-async def _asked(scene: Scene, migrations: Migrations, release: int) -> tuple[tuple[Script, ...], Catalog]:
+async def _asked(context: RunContext, migrations: Migrations, release: int) -> tuple[tuple[Script, ...], Catalog]:
     """Return what is to be judged, by what the database says; it isn't asked for a catalog where there is nothing."""
     if migrations.database is None:
-        return await _printed(scene, migrations, release), Catalog()
-    scripts = () if migrations.files else await _printed(scene, migrations, release)
-    async with opened(scene.ports, scene.stack) as database:
+        return await _printed(context, migrations, release), Catalog()
+    scripts = () if migrations.files else await _printed(context, migrations, release)
+    async with opened(context.ports, context.stack) as database:
         if migrations.files:
-            files, applied = files_of(scene.ports, migrations), await database.applied()
+            files, applied = files_of(context.ports, migrations), await database.applied()
             refuse_edited(files, applied)
             scripts = tuple(Script(f"{f.name}.sql", f.phase, f.sql, f.transaction) for f in pending(files, applied))
         return scripts, await database.catalog() if scripts else Catalog()
 
 
-async def _unasked(scene: Scene, migrations: Migrations, release: int) -> tuple[Script, ...]:
+async def _unasked(context: RunContext, migrations: Migrations, release: int) -> tuple[Script, ...]:
     if migrations.files:
-        files = files_of(scene.ports, migrations)
+        files = files_of(context.ports, migrations)
         return tuple(Script(f"{each.name}.sql", each.phase, each.sql, each.transaction) for each in files)
-    return await _printed(scene, migrations, release)
+    return await _printed(context, migrations, release)
 
 
-async def _printed(scene: Scene, migrations: Migrations, release: int) -> tuple[Script, ...]:
+async def _printed(context: RunContext, migrations: Migrations, release: int) -> tuple[Script, ...]:
     """Return what the owner's commands print."""
     found: list[Script] = []
     for phase in migrations.prints:
-        text = await print_sql(scene, phase, release)
+        text = await print_sql(context, phase, release)
         if text.strip():
             found.append(Script(f"sql.{phase}", phase, text))
     return tuple(found)

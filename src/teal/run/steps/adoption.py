@@ -5,23 +5,23 @@ from __future__ import annotations
 from teal.core.model.observed import Container
 from teal.core.model.side import Side, project_of
 from teal.ports import Network
-from teal.run.context import Scene
+from teal.run.context import RunContext
 
 
-async def set_apart(scene: Scene, side: Side, release: int) -> None:
+async def set_apart(context: RunContext, side: Side, release: int) -> None:
     """Let no new container find a plain one by name.
 
     On the stack's own networks ``rag`` would mean the plain rag until the color's own has started, and after it died.
     """
-    kept, shared = scene.release(release), scene.shared()
-    every = await scene.ports.engine.containers(scene.stack.project)
+    kept, shared = context.release(release), context.shared()
+    every = await context.ports.engine.containers(context.stack.project)
     plain = [container for container in every if container.side is Side.PLAIN]
     rotating = {service.name for service in kept.rotating}
     for container in (each for each in every if each.side is side):
         for network in container.networks.keys() & kept.meets.get(container.service, {}).keys():
             theirs = rotating.union(*(_names(each, network) for each in plain if each.service not in shared))
             common = frozenset[str]().union(*(_names(each, network) for each in plain if each.service in shared))
-            await scene.ports.engine.hide(network, container.id, theirs - common)
+            await context.ports.engine.hide(network, container.id, theirs - common)
 
 
 def _names(container: Container, network: str) -> frozenset[str]:
@@ -29,19 +29,19 @@ def _names(container: Container, network: str) -> frozenset[str]:
     return frozenset({*container.aliases[network], container.name}) if network in container.aliases else frozenset()
 
 
-async def part(scene: Scene, side: Side) -> bool:
+async def part(context: RunContext, side: Side) -> bool:
     """Take the shared services off the networks of *side*'s own, unless something runs there that may need them."""
-    project = scene.stack.project
-    if any(container.alive for container in await scene.containers(side)):
+    project = context.stack.project
+    if any(container.alive for container in await context.containers(side)):
         return False
-    own = [network.name for network in await scene.ports.engine.networks(project) if is_of(network, scene, side)]
-    every = await scene.ports.engine.containers(project)
+    own = [network.name for network in await context.ports.engine.networks(project) if is_of(network, context, side)]
+    every = await context.ports.engine.containers(project)
     visits = [(name, c.id) for c in every if c.side is Side.PLAIN for name in own if name in c.networks]
     for name, visitor in visits:
-        await scene.ports.engine.disconnect(name, visitor)
+        await context.ports.engine.disconnect(name, visitor)
     return not visits
 
 
-def is_of(network: Network, scene: Scene, side: Side) -> bool:
+def is_of(network: Network, context: RunContext, side: Side) -> bool:
     """Tell whether *network* is one of *side*'s own."""
-    return network.project == project_of(scene.stack.project, side)
+    return network.project == project_of(context.stack.project, side)

@@ -9,7 +9,7 @@ from teal.core.model.side import Side, key_of
 from teal.core.model.stack import CommandCheck, HttpCheck, HttpProbe, Role, Service
 from teal.core.services.answer_time import allowed
 from teal.errors import CheckFailed, Unavailable
-from teal.run.context import Scene
+from teal.run.context import RunContext
 from teal.run.steps.proxy import POLL, entry_of
 
 ANSWER = 5.0  # seconds for the first answers; later ones may take longer, where the other side is slow, too
@@ -17,44 +17,44 @@ LEAST = 1.0  # seconds for any answer
 GATEWAY_ERRORS = {502, 503, 504}  # the proxy's own, or an application's that is not ready
 
 
-async def answers_from(scene: Scene, side: Side, route: Service, *, other: Side | None) -> str:
+async def answers_from(context: RunContext, side: Side, route: Service, *, other: Side | None) -> str:
     """Wait until *route* answers from *side*, and return "", or when the time is over how often what came instead.
 
     One answer that is late, lost or the proxy's own error proves nothing: it is asked again. Before *side* is blamed,
     the same route is asked on the *other* side, where it runs, and then here once more: it gets more time while that
     one is slow or silent, too.
     """
-    clock, patience = scene.ports.clock, scene.stack.settings.confirm_timeout
+    clock, patience = context.ports.clock, context.stack.settings.confirm_timeout
     began, limit, until, asked = clock.monotonic(), ANSWER, patience, 0
     compared, last = "", False
     while True:
-        seen, count = await _ask_until(scene, side, route, began + until, limit)
+        seen, count = await _ask_until(context, side, route, began + until, limit)
         asked, waited = asked + count, clock.monotonic() - began
         said = f"asked {asked} times in {waited:.0f} s, at last {seen}"
         if not seen:
             return ""
-        if other is None or last or not await _runs(scene, other, route):
+        if other is None or last or not await _runs(context, other, route):
             return f"{said}, while {compared}" if compared else said
-        took = await _took(scene, other, route, limit)
+        took = await _took(context, other, route, limit)
         compared = f"{other} answered within {took:.1f} s" if took is not None else f"{other} gave no answer either"
         until = allowed(patience, took)
         last = until <= waited
         if not last:
             text = f"{side}/{route.name} has not answered in {waited:.0f} s, and {compared}: it gets more time"
-            scene.note(text, warning=True)
+            context.reporter.note(text, warning=True)
             limit *= 2
 
 
-async def _ask_until(scene: Scene, side: Side, route: Service, end: float, limit: float) -> tuple[str, int]:
+async def _ask_until(context: RunContext, side: Side, route: Service, end: float, limit: float) -> tuple[str, int]:
     """Ask until *route* answers from *side*; return what came at last, "" for an answer, and how often it was asked."""
-    proxy, _ = await scene.door()
-    clock, place = scene.ports.clock, await entry_of(scene, route.name)
+    proxy, _ = await context.door()
+    clock, place = context.ports.clock, await entry_of(context, route.name)
     asked = 0
     while True:
         began, asked = clock.monotonic(), asked + 1
         try:
             async with asyncio.timeout(min(limit, max(LEAST, end - began))):
-                answer = await scene.ports.proxy.ask(proxy, place, scene.key, _probe_path(route))
+                answer = await context.ports.proxy.ask(proxy, place, context.traffic.key, _probe_path(route))
             if answer.upstream == f"{key_of(route.name, side)}:{route.port}" and answer.status not in GATEWAY_ERRORS:
                 return "", asked
             seen = f"status {answer.status}, from {answer.upstream or 'the proxy itself'}"
@@ -67,26 +67,26 @@ async def _ask_until(scene: Scene, side: Side, route: Service, end: float, limit
         await clock.sleep(POLL)
 
 
-async def _runs(scene: Scene, side: Side, route: Service) -> bool:
-    found = await scene.containers(side, frozenset({route.name}))
+async def _runs(context: RunContext, side: Side, route: Service) -> bool:
+    found = await context.containers(side, frozenset({route.name}))
     return any(container.running for container in found)
 
 
-async def _took(scene: Scene, side: Side, route: Service, limit: float) -> float | None:
+async def _took(context: RunContext, side: Side, route: Service, limit: float) -> float | None:
     """Return in how many seconds *route* answers on *side* now, None where it doesn't; users go where they went."""
-    proxy, _ = await scene.door()
-    place, clock, before = await entry_of(scene, route.name), scene.ports.clock, scene.traffic()
-    scene.ports.proxy.write(before.keyed(side, scene.key))
+    proxy, _ = await context.door()
+    place, clock, before = await entry_of(context, route.name), context.ports.clock, context.traffic.now()
+    context.ports.proxy.write(before.keyed(side, context.traffic.key))
     try:
         began = clock.monotonic()
         with suppress(Unavailable, TimeoutError):
             async with asyncio.timeout(limit):
-                answer = await scene.ports.proxy.ask(proxy, place, scene.key, _probe_path(route))
+                answer = await context.ports.proxy.ask(proxy, place, context.traffic.key, _probe_path(route))
             if answer.status not in GATEWAY_ERRORS and answer.upstream.startswith(f"{key_of(route.name, side)}:"):
                 return clock.monotonic() - began
         return None
     finally:
-        scene.ports.proxy.write(before)
+        context.ports.proxy.write(before)
 
 
 def _probe_path(route: Service) -> str:
@@ -96,32 +96,32 @@ def _probe_path(route: Service) -> str:
 
 
 async def check(
-    scene: Scene, side: Side, release: int | None, checks: tuple[HttpCheck | CommandCheck, ...] | None = None
+    context: RunContext, side: Side, release: int | None, checks: tuple[HttpCheck | CommandCheck, ...] | None = None
 ) -> None:
     """Send a request per route to *side* through the real proxy, then run the owner's checks (those of today)."""
-    scene.ports.proxy.write(scene.traffic().keyed(side, scene.key))
-    routes = [service for service in scene.services(release) if service.role is Role.ROUTE]
+    context.ports.proxy.write(context.traffic.now().keyed(side, context.traffic.key))
+    routes = [service for service in context.services(release) if service.role is Role.ROUTE]
     for route in routes:
-        await _reach(scene, side, route)
-    for each in scene.stack.checks if checks is None else checks:
+        await _reach(context, side, route)
+    for each in context.stack.checks if checks is None else checks:
         match each:
             case HttpCheck():
-                await _check_http(scene, side, each)
+                await _check_http(context, side, each)
             case CommandCheck():
-                await _check_command(scene, side, each)
+                await _check_command(context, side, each)
 
 
-def unkey(scene: Scene) -> None:
+def unkey(context: RunContext) -> None:
     """Take the key of a check out of the state file."""
-    now = scene.ports.proxy.read()
+    now = context.ports.proxy.read()
     if now is not None and now.key:
-        scene.ports.proxy.write(now.settled)
+        context.ports.proxy.write(now.settled)
 
 
-async def _reach(scene: Scene, side: Side, route: Service) -> None:
+async def _reach(context: RunContext, side: Side, route: Service) -> None:
     """Prove that the proxy reaches *route* on *side*, and that its answer comes from there."""
-    serving = scene.traffic().side
-    seen = await answers_from(scene, side, route, other=serving if serving is not side else None)
+    serving = context.traffic.now().side
+    seen = await answers_from(context, side, route, other=serving if serving is not side else None)
     if seen:
         raise CheckFailed(
             f"{side}/{route.name} does not answer through the proxy: {seen}",
@@ -129,10 +129,12 @@ async def _reach(scene: Scene, side: Side, route: Service) -> None:
         )
 
 
-async def _check_http(scene: Scene, side: Side, wanted: HttpCheck) -> None:
+async def _check_http(context: RunContext, side: Side, wanted: HttpCheck) -> None:
     """Perform one of the owner's HTTP checks."""
-    proxy, _ = await scene.door()
-    answer = await scene.ports.proxy.ask(proxy, await entry_of(scene, wanted.route), scene.key, wanted.path)
+    proxy, _ = await context.door()
+    answer = await context.ports.proxy.ask(
+        proxy, await entry_of(context, wanted.route), context.traffic.key, wanted.path
+    )
     if answer.status != wanted.status:
         raise CheckFailed(
             f"check {wanted.path} on {side}/{wanted.route}: status {answer.status}, not {wanted.status}",
@@ -143,13 +145,13 @@ async def _check_http(scene: Scene, side: Side, wanted: HttpCheck) -> None:
         )
 
 
-async def _check_command(scene: Scene, side: Side, wanted: CommandCheck) -> None:
+async def _check_command(context: RunContext, side: Side, wanted: CommandCheck) -> None:
     """Run one of the owner's check commands in a container of the new release."""
-    found = await scene.containers(side, frozenset({wanted.service}))
+    found = await context.containers(side, frozenset({wanted.service}))
     if not found:
         raise CheckFailed(f"check on {wanted.service}: it has no container on {side}", hint="mend `checks` in teal.yml")
-    limit = scene.stack.settings.health_timeout
-    ran = await scene.ports.engine.execute(found[0].id, wanted.command, within=limit)
+    limit = context.stack.settings.health_timeout
+    ran = await context.ports.engine.execute(found[0].id, wanted.command, within=limit)
     if ran.status != 0:
         raise CheckFailed(
             f"check `{' '.join(wanted.command)}` in {side}/{wanted.service} ended with status {ran.status}",

@@ -9,7 +9,7 @@ from teal.core.model.side import Side
 from teal.core.model.stack import GRACE, Service
 from teal.core.planning.steps import HandOver
 from teal.errors import TealError, Unhealthy
-from teal.run.context import Scene
+from teal.run.context import RunContext
 from teal.run.steps import lifecycle
 from teal.run.steps.start import start_each
 
@@ -28,7 +28,7 @@ class KeptPrevious(Unhealthy):
         self.services, self.problems, self.then = frozenset(services), tuple(problems), then
 
 
-async def hand_over(scene: Scene, step: HandOver) -> bool:
+async def hand_over(context: RunContext, step: HandOver) -> bool:
     """Start the jobs of *step* on its side, all waited for at once; tell whether all of them ran there already.
 
     A singleton is stopped wherever else it runs right before its successor starts. It may run on a third side: where an
@@ -40,18 +40,18 @@ async def hand_over(scene: Scene, step: HandOver) -> bool:
 
     async def before(name: str) -> None:
         if name in sources:
-            stopped[name] = await _stop_old(scene, name, sources[name], step.to)
+            stopped[name] = await _stop_old(context, name, sources[name], step.to)
 
     async def forgive(name: str, error: Unhealthy) -> None:
         old = stopped.get(name, ()) if name in sources else ()
         said = kept.setdefault(name, [])
-        await _take_back(scene, name, _one_of(old, sources.get(name)), step.to, error, said)
+        await _take_back(context, name, _one_of(old, sources.get(name)), step.to, error, said)
 
     names = (*step.workers, *sources)
     failed: TealError | None = None
     passed = False
     try:
-        passed = await start_each(scene, step.to, step.release, names, before=before, forgive=forgive)
+        passed = await start_each(context, step.to, step.release, names, before=before, forgive=forgive)
     except TealError as error:
         if not kept:
             raise
@@ -61,13 +61,13 @@ async def hand_over(scene: Scene, step: HandOver) -> bool:
     return passed
 
 
-async def _stop_old(scene: Scene, service: str, source: Side | None, to: Side) -> Old:
+async def _stop_old(context: RunContext, service: str, source: Side | None, to: Side) -> Old:
     """Stop singleton *service* wherever it runs but on *to*; return what goes on where the new one fails."""
-    others = {side: await scene.containers(side, frozenset({service})) for side in Side if side is not to}
+    others = {side: await context.containers(side, frozenset({service})) for side in Side if side is not to}
     running = tuple(c for found in others.values() for c in found if c.alive)
     old = running or (others.get(source, ()) if source else ())
     for container in old:
-        await _stop_singleton(scene, container)
+        await _stop_singleton(context, container)
     return old
 
 
@@ -77,38 +77,38 @@ def _one_of(old: Old, source: Side | None) -> Old:
     return tuple(container for container in old if first is not None and container.side is first.side)
 
 
-async def _stop_singleton(scene: Scene, container: Container) -> None:
+async def _stop_singleton(context: RunContext, container: Container) -> None:
     """Stop a singleton with the grace that its own release gives it."""
-    service = _service(scene, container)
-    await lifecycle.end(scene, container, service, grace=service.grace)
+    service = _service(context, container)
+    await lifecycle.end(context, container, service, grace=service.grace)
 
 
-def _service(scene: Scene, container: Container) -> Service:
+def _service(context: RunContext, container: Container) -> Service:
     """Return the service of *container* as its own release describes it."""
-    return {s.name: s for s in (*scene.stack.rotating, *scene.services(container.release))}[container.service]
+    return {s.name: s for s in (*context.stack.rotating, *context.services(container.release))}[container.service]
 
 
-async def _take_back(scene: Scene, service: str, old: Old, to: Side, error: Unhealthy, said: list[str]) -> None:
+async def _take_back(context: RunContext, service: str, old: Old, to: Side, error: Unhealthy, said: list[str]) -> None:
     """Stop the new job, let the old one go on, and leave the rest to a person; *said* gets what to tell."""
-    for container in await scene.containers(to, frozenset({service})):
-        await scene.ports.engine.stop(container.id, grace=GRACE)
+    for container in await context.containers(to, frozenset({service})):
+        await context.ports.engine.stop(container.id, grace=GRACE)
     for container in old:
         try:
-            await lifecycle.begin(scene, container, _service(scene, container))
+            await lifecycle.begin(context, container, _service(context, container))
         except Unhealthy as again:  # a hook of its own: it runs all the same
             said.append(again.message)
     goes_on = (
         f"the old {service} runs again"
         if old
-        else await _still(scene, service, (side for side in Side if side is not to))
+        else await _still(context, service, (side for side in Side if side is not to))
     )
     said.append(f"{error.message}; {goes_on}")
-    scene.note(f"{error.message}\n{error.detail}".rstrip(), warning=True)
+    context.reporter.note(f"{error.message}\n{error.detail}".rstrip(), warning=True)
 
 
-async def _still(scene: Scene, service: str, sides: Iterable[Side]) -> str:
+async def _still(context: RunContext, service: str, sides: Iterable[Side]) -> str:
     """Return in words whether *service* still runs on one of *sides*."""
     for side in sides:
-        if any(container.running for container in await scene.containers(side, frozenset({service}))):
+        if any(container.running for container in await context.containers(side, frozenset({service}))):
             return f"the old {service} goes on"
     return f"{service} runs nowhere"

@@ -8,43 +8,43 @@ from teal.core.model.observed import Container
 from teal.core.model.stack import ContainerHook, Service
 from teal.errors import Failed, Unhealthy
 from teal.ports import Ran
-from teal.run.context import Scene
+from teal.run.context import RunContext
 
 
-async def begin(scene: Scene, container: Container, service: Service) -> None:
+async def begin(context: RunContext, container: Container, service: Service) -> None:
     """Start *container* of *service*, then run its post_start hooks; ``Unhealthy`` where one of them fails.
 
     Where it ends before them, the gate says why.
     """
-    await scene.ports.engine.start(container.id)
+    await context.ports.engine.start(container.id)
     for hook in service.post_start:
         with suppress(_NotRunning):
-            ran = await _run(scene, container, hook)
+            ran = await _run(context, container, hook)
             if ran.status != 0:
-                scene.tell(container.side, service.name, "failed")
+                context.reporter.tell(container.side, service.name, "failed")
                 why = f"its post_start hook `{hook.shown}` ended with status {ran.status}"
                 raise Unhealthy(f"{container.side}/{service.name}: {why}", detail=ran.output.rstrip())
 
 
-async def end(scene: Scene, container: Container, service: Service | None, *, grace: float) -> None:
+async def end(context: RunContext, container: Container, service: Service | None, *, grace: float) -> None:
     """Run the pre_stop hooks of *service*, then stop *container*: a hook that fails keeps nobody from stopping it."""
     for hook in service.pre_stop if service and container.running else ():
         with suppress(_NotRunning):
-            ran = await _run(scene, container, hook)
+            ran = await _run(context, container, hook)
             if ran.status != 0:
                 text = f"the pre_stop hook `{hook.shown}` of {container.side}/{container.service} ended with status"
-                scene.note(f"{text} {ran.status}\n{ran.output}".rstrip(), warning=True)
-    await scene.ports.engine.stop(container.id, grace=grace)
+                context.reporter.note(f"{text} {ran.status}\n{ran.output}".rstrip(), warning=True)
+    await context.ports.engine.stop(container.id, grace=grace)
 
 
 class _NotRunning(Failed):
     """The container has ended before its hook."""
 
 
-async def _run(scene: Scene, container: Container, hook: ContainerHook) -> Ran:
-    limit = scene.stack.settings.health_timeout
+async def _run(context: RunContext, container: Container, hook: ContainerHook) -> Ran:
+    limit = context.stack.settings.health_timeout
     try:
-        return await scene.ports.engine.execute(
+        return await context.ports.engine.execute(
             container.id,
             hook.command,
             within=limit,
@@ -54,7 +54,7 @@ async def _run(scene: Scene, container: Container, hook: ContainerHook) -> Ran:
             environment=hook.environment,
         )
     except Failed as error:
-        now = await scene.ports.engine.container(container.id)
+        now = await context.ports.engine.container(container.id)
         if now is not None and now.running:
             return Ran(127, error.message)  # the command itself can't be run
         raise _NotRunning(error.message) from error

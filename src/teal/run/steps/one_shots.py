@@ -7,20 +7,20 @@ from collections import deque
 from teal.core.model.side import once_project, one_shot_name
 from teal.core.model.stack import Hook, Moment
 from teal.errors import CheckFailed, Failed
-from teal.run.context import Scene
+from teal.run.context import RunContext
 from teal.run.steps.evidence import TAIL
 
 
 class _Last:
     """Shows what a command of the owner's says, line by line as it comes, and keeps the last lines."""
 
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
         self._lines: deque[str] = deque(maxlen=TAIL)
 
     def __call__(self, line: str) -> None:
         self._lines.append(line)
-        self._scene.tool(line)
+        self._context.reporter.tool(line)
 
     @property
     def text(self) -> str:
@@ -28,17 +28,17 @@ class _Last:
         return "\n".join(self._lines)
 
 
-async def run_once(scene: Scene, service: str, release: int) -> bool:
+async def run_once(context: RunContext, service: str, release: int) -> bool:
     """Run one-shot *service* of *release*, unless the journal knows that it ended well."""
-    if scene.ports.journal.ran_once(service, release):
+    if context.ports.journal.ran_once(service, release):
         return True
-    side = scene.release(release).side
-    file = scene.ports.releases.once(release)
-    project = once_project(scene.stack.project)
-    name = one_shot_name(scene.stack.project, service, release)
-    scene.tell(side, service, "running")
-    last = _Last(scene)
-    status = await scene.ports.compose.run_once(project, file, service, name=name, told=last)
+    side = context.release(release).side
+    file = context.ports.releases.once(release)
+    project = once_project(context.stack.project)
+    name = one_shot_name(context.stack.project, service, release)
+    context.reporter.tell(side, service, "running")
+    last = _Last(context)
+    status = await context.ports.compose.run_once(project, file, service, name=name, told=last)
     if status != 0:
         raise Failed(
             f"one-shot {service} ended with status {status}",
@@ -47,14 +47,14 @@ async def run_once(scene: Scene, service: str, release: int) -> bool:
     return False
 
 
-async def run_hooks(scene: Scene, when: Moment, *, each: bool) -> bool:
+async def run_hooks(context: RunContext, when: Moment, *, each: bool) -> bool:
     """Run the owner's commands for *when*; raise ``CheckFailed`` where one fails: at once, or after *each* was run."""
     failed: list[CheckFailed] = []
-    for hook in scene.stack.hooks:
+    for hook in context.stack.hooks:
         if hook.when != when:
             continue
         try:
-            await _run_hook(scene, hook)
+            await _run_hook(context, hook)
         except CheckFailed as error:
             if not each:
                 raise
@@ -64,9 +64,9 @@ async def run_hooks(scene: Scene, when: Moment, *, each: bool) -> bool:
     return False
 
 
-async def _run_hook(scene: Scene, hook: Hook) -> None:
-    last = _Last(scene)
-    status = await scene.ports.machine.hook(hook.command, scene.facts, told=last)
+async def _run_hook(context: RunContext, hook: Hook) -> None:
+    last = _Last(context)
+    status = await context.ports.machine.hook(hook.command, context.facts, told=last)
     if status != 0:
         message = f"hook {hook.when} `{' '.join(hook.command)}` ended with status {status}"
         raise CheckFailed(message, detail=last.text)

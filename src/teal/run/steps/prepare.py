@@ -8,22 +8,22 @@ from teal.core.checks.machine import Room, check_room
 from teal.core.model.problem import demand
 from teal.core.model.side import Side
 from teal.errors import Refused, Unhealthy
-from teal.run.context import Ports, Scene
+from teal.run.context import Ports, RunContext
 from teal.run.observe import observe, outdated
 from teal.run.steps.proxy import prove_entries, refuse_unswitchable
 
 
-async def preflight(scene: Scene, source: Side | None, *, force_memory: bool) -> bool:
+async def preflight(context: RunContext, source: Side | None, *, force_memory: bool) -> bool:
     """Refuse what can't end well: no room for a second color, a proxy that doesn't read the state file."""
-    running = [c.id for c in await scene.containers(source) if c.running] if source else []
-    for problem in demand(check_room(await room(scene.ports, running), force_memory=force_memory)):
-        scene.note(problem.message, warning=True)
-    if not scene.stack.proxy:
+    running = [c.id for c in await context.containers(source) if c.running] if source else []
+    for problem in demand(check_room(await room(context.ports, running), force_memory=force_memory)):
+        context.reporter.note(problem.message, warning=True)
+    if not context.stack.proxy:
         raise Refused(
             "the stack has no proxy that Teal could switch", hint="`teal check` prints a Caddy service to add"
         )
-    await refuse_unswitchable(scene)
-    await prove_entries(scene)
+    await refuse_unswitchable(context)
+    await prove_entries(context)
     return False
 
 
@@ -34,24 +34,26 @@ async def room(ports: Ports, running: Iterable[str]) -> Room:
     return Room(total, available, used, ports.machine.disk())
 
 
-async def start_shared(scene: Scene, names: Iterable[str]) -> bool:
+async def start_shared(context: RunContext, names: Iterable[str]) -> bool:
     """Create and start the shared services that don't run; wait for the health of those that have a check."""
     wanted = frozenset(names)
-    found = {c.service: c for c in await scene.containers(Side.PLAIN, wanted)}
+    found = {c.service: c for c in await context.containers(Side.PLAIN, wanted)}
     absent = tuple(name for name in names if name not in found or not found[name].running)
     if not absent:
         return True
-    await refuse_outdated(scene)
+    await refuse_outdated(context)
     for name in absent:
-        scene.tell(None, name, "starting")
-    await scene.ports.compose.up_shared(absent, update=False, told=scene.tool)
-    await _await_shared(scene, frozenset(absent))
+        context.reporter.tell(None, name, "starting")
+    await context.ports.compose.up_shared(absent, update=False, told=context.reporter.tool)
+    await _await_shared(context, frozenset(absent))
     return False
 
 
-async def refuse_outdated(scene: Scene) -> None:
+async def refuse_outdated(context: RunContext) -> None:
     """Raise ``Refused`` where Compose, told to start anything, would first take a network of the stack down."""
-    found = await outdated(scene.ports, scene.stack, await observe(scene.ports, scene.stack), sorted(scene.shared()))
+    found = await outdated(
+        context.ports, context.stack, await observe(context.ports, context.stack), sorted(context.shared())
+    )
     for name in found.networks:
         raise Refused(
             f"the network {name} is defined otherwise now: to make it anew, Compose stops what runs on it first, and "
@@ -60,15 +62,15 @@ async def refuse_outdated(scene: Scene) -> None:
         )
 
 
-async def _await_shared(scene: Scene, names: frozenset[str]) -> None:
+async def _await_shared(context: RunContext, names: frozenset[str]) -> None:
     """Wait until no shared service of *names* is starting any more."""
-    clock = scene.ports.clock
-    end = clock.monotonic() + scene.stack.settings.health_timeout
+    clock = context.ports.clock
+    end = clock.monotonic() + context.stack.settings.health_timeout
     while True:
-        found = await scene.containers(Side.PLAIN, names)
+        found = await context.containers(Side.PLAIN, names)
         bad = next((c for c in found if c.health == "unhealthy" or c.state in {"exited", "dead"}), None)
         if bad is not None:
-            log = await scene.ports.engine.logs(bad.id, lines=20)
+            log = await context.ports.engine.logs(bad.id, lines=20)
             raise Unhealthy(
                 f"the shared service {bad.service} is {bad.state}, {bad.health}", detail=log, hint="mend it first"
             )
@@ -78,4 +80,4 @@ async def _await_shared(scene: Scene, names: frozenset[str]) -> None:
             raise Unhealthy(f"the shared services are not ready: {', '.join(sorted(names))}", hint="`teal status`")
         await clock.sleep(0.25)
     for container in found:
-        scene.tell(None, container.service, "healthy")
+        context.reporter.tell(None, container.service, "healthy")

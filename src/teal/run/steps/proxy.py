@@ -16,7 +16,7 @@ from teal.core.model.stack import Role
 from teal.core.model.traffic import Traffic
 from teal.errors import CheckFailed, Failed, Refused, Unavailable
 from teal.ports import Entry, Loaded
-from teal.run.context import Scene
+from teal.run.context import RunContext
 from teal.run.observe import observe, outdated, way
 
 POLL = 0.1
@@ -33,76 +33,76 @@ class _Refusal:
     kind: str  # silent: nothing came; proxy: its own configuration answered; upstream: whatever is behind it did
 
 
-async def prove_reading(scene: Scene) -> None:
+async def prove_reading(context: RunContext) -> None:
     """Prove that the proxy reads Teal's state file: at one place at least it answers a key that only this file names.
 
     Raises ``Failed`` with what came instead, and the way out.
     """
-    before = await _before(scene)
+    before = await _before(context)
     try:
-        await _prove(scene, ())
+        await _prove(context, ())
     finally:
-        scene.ports.proxy.write(before.settled)
+        context.ports.proxy.write(before.settled)
 
 
-async def prove_entries(scene: Scene) -> bool:
+async def prove_entries(context: RunContext) -> bool:
     """Prove the same, and that Teal's requests reach each route of the stack; raise ``Failed`` where they don't.
 
     Returns whether the proxy says what is in flight: that alone needs its admin endpoint.
     """
-    before = await _before(scene)
+    before = await _before(context)
     try:
-        await _prove(scene, tuple(route.name for route in scene.stack.having(Role.ROUTE)))
-        return await _counts(scene)
+        await _prove(context, tuple(route.name for route in context.stack.having(Role.ROUTE)))
+        return await _counts(context)
     finally:
-        scene.ports.proxy.write(before.settled)
+        context.ports.proxy.write(before.settled)
 
 
-async def _counts(scene: Scene) -> bool:
+async def _counts(context: RunContext) -> bool:
     try:
-        await scene.ports.proxy.in_flight(await scene.proxy(), await any_entry(scene), scene.key)
+        await context.ports.proxy.in_flight(await context.proxy(), await any_entry(context), context.traffic.key)
     except Unavailable:
         return False
     return True
 
 
-async def _before(scene: Scene) -> Traffic:
+async def _before(context: RunContext) -> Traffic:
     """Write the key into the state file; return what the file said before."""
-    before = scene.traffic()
-    if (await scene.ports.proxy.grasp(await scene.proxy())).blind:
+    before = context.traffic.now()
+    if (await context.ports.proxy.grasp(await context.proxy())).blind:
         raise Failed(
             "the proxy does not see Teal's state file: its directory was removed and made anew",
-            hint=f"this mounts it again: `teal restart {scene.stack.proxy}`",
+            hint=f"this mounts it again: `teal restart {context.stack.proxy}`",
         )
-    scene.ports.proxy.write(before.keyed(before.side or Side.PLAIN, scene.key))
+    context.ports.proxy.write(before.keyed(before.side or Side.PLAIN, context.traffic.key))
     return before
 
 
-async def _prove(scene: Scene, names: tuple[str, ...]) -> None:
+async def _prove(context: RunContext, names: tuple[str, ...]) -> None:
     """Find a place for each of *names*, or for any route where none is named; the key is in the state file."""
-    end = scene.ports.clock.monotonic() + YOUNG
+    end = context.ports.clock.monotonic() + YOUNG
     while True:
-        _, loaded = await scene.door()
+        _, loaded = await context.door()
         if not loaded.entries:
             raise Failed("the proxy has no route through Teal's snippet", hint="`teal check` prints the lines to add")
-        refused = await _refused(scene, loaded, names)
+        refused = await _refused(context, loaded, names)
         if not refused:
             return
         silent = all(each.kind == "silent" for found in refused.values() for each in found)
-        if not silent or not await _is_young(scene) or scene.ports.clock.monotonic() >= end:
-            raise _failure(scene, loaded, refused)
-        await scene.ports.clock.sleep(POLL)
+        if not silent or not await _is_young(context) or context.ports.clock.monotonic() >= end:
+            raise _failure(context, loaded, refused)
+        await context.ports.clock.sleep(POLL)
 
 
-async def _is_young(scene: Scene) -> bool:
-    return scene.ports.clock.now() - (await scene.proxy()).started < YOUNG
+async def _is_young(context: RunContext) -> bool:
+    return context.ports.clock.now() - (await context.proxy()).started < YOUNG
 
 
-async def _refused(scene: Scene, loaded: Loaded, names: tuple[str, ...]) -> dict[str, list[_Refusal]]:
+async def _refused(context: RunContext, loaded: Loaded, names: tuple[str, ...]) -> dict[str, list[_Refusal]]:
     """Return the routes of *names* that Teal does not reach anywhere, with what it met; none for one of any route."""
     found: dict[str, list[_Refusal]] = {}
     for name in names or dict.fromkeys(entry.route for entry in loaded.entries):
-        refusals = await _look_for(scene, name, (each for each in loaded.entries if each.route == name))
+        refusals = await _look_for(context, name, (each for each in loaded.entries if each.route == name))
         if refusals:
             found[name] = refusals
         elif not names:
@@ -110,68 +110,71 @@ async def _refused(scene: Scene, loaded: Loaded, names: tuple[str, ...]) -> dict
     return found
 
 
-async def _look_for(scene: Scene, name: str, places: Iterable[Entry]) -> list[_Refusal]:
+async def _look_for(context: RunContext, name: str, places: Iterable[Entry]) -> list[_Refusal]:
     """Remember the first of *places* where the snippet is heard; return what came instead where there is none."""
     refusals = []
     for place in places:
-        refusal = await _heard(scene, place)
+        refusal = await _heard(context, place)
         if refusal is None:
-            scene.entries[name] = place
+            context.traffic.entries[name] = place
             return []
         refusals.append(refusal)
     return refusals
 
 
-async def _heard(scene: Scene, place: Entry) -> _Refusal | None:
+async def _heard(context: RunContext, place: Entry) -> _Refusal | None:
     """Ask for the state at *place*; return what came instead of it."""
     try:
-        heard = await scene.ports.proxy.state(await scene.proxy(), place, scene.key)
+        heard = await context.ports.proxy.state(await context.proxy(), place, context.traffic.key)
     except Unavailable as error:
         return _Refusal(place.url, error.message, "silent")
     behind = heard.passed_on and not place.guarded
     return None if heard.said else _Refusal(place.url, heard.words, "upstream" if behind else "proxy")
 
 
-async def entry_of(scene: Scene, route: str) -> Entry:
+async def entry_of(context: RunContext, route: str) -> Entry:
     """Return the place at which to ask *route*: one where the snippet hears Teal's key, which is in the state file."""
-    _, loaded = await scene.door()
+    _, loaded = await context.door()
     places = [place for place in loaded.entries if place.route == route]
     if not places:
         raise CheckFailed(
             f"the proxy's Caddyfile has no line `import teal {route} PORT`", hint="`teal check` prints it"
         )
-    if route not in scene.entries and len(places) > 1:
-        await _look_for(scene, route, places)
-    return scene.entries.get(route, places[0])
+    if route not in context.traffic.entries and len(places) > 1:
+        await _look_for(context, route, places)
+    return context.traffic.entries.get(route, places[0])
 
 
-async def any_entry(scene: Scene) -> Entry:
+async def any_entry(context: RunContext) -> Entry:
     """Return a place at which to ask the snippet itself."""
-    _, loaded = await scene.door()
+    _, loaded = await context.door()
     if not loaded.entries:
         raise Unavailable("the proxy has no route through Teal's snippet", hint="`teal check` prints the lines to add")
-    known = next(iter(scene.entries.values()), None)
-    return known or await entry_of(scene, loaded.entries[0].route)
+    known = next(iter(context.traffic.entries.values()), None)
+    return known or await entry_of(context, loaded.entries[0].route)
 
 
-async def refuse_unswitchable(scene: Scene) -> None:
+async def refuse_unswitchable(context: RunContext) -> None:
     """Raise ``Refused`` where the running proxy has loaded what no deploy could switch."""
-    _, loaded = await scene.door()
-    if not any(_unswitchable(scene, loaded, "")):
+    _, loaded = await context.door()
+    if not any(_unswitchable(context, loaded, "")):
         return
-    observed, grasp = await observe(scene.ports, scene.stack), await scene.ports.proxy.grasp(await scene.proxy())
-    changed = (await outdated(scene.ports, scene.stack, observed, [scene.stack.proxy])).services
-    applied = way(scene.stack, grasp, scene.ports.proxy.reload, changed=changed.get(scene.stack.proxy, ""))
-    for problem in _unswitchable(scene, loaded, applied):
+    observed, grasp = (
+        await observe(context.ports, context.stack),
+        await context.ports.proxy.grasp(await context.proxy()),
+    )
+    changed = (await outdated(context.ports, context.stack, observed, [context.stack.proxy])).services
+    applied = way(context.stack, grasp, context.ports.proxy.reload, changed=changed.get(context.stack.proxy, ""))
+    for problem in _unswitchable(context, loaded, applied):
         raise Refused(problem.message, hint=problem.remedy)
 
 
-def _unswitchable(scene: Scene, loaded: Loaded, applied: str) -> Iterator[Problem]:
-    found = running(scene.stack, loaded.routes, loaded.dials, applied)
+def _unswitchable(context: RunContext, loaded: Loaded, applied: str) -> Iterator[Problem]:
+    found = running(context.stack, loaded.routes, loaded.dials, applied)
     return (problem for problem in found if problem.level == "error")
 
 
-def _failure(scene: Scene, loaded: Loaded, refused: dict[str, list[_Refusal]]) -> Failed:
+def _failure(context: RunContext, loaded: Loaded, refused: dict[str, list[_Refusal]]) -> Failed:
     """Return the error that says what answered, and the way out."""
     kinds = {each.kind for found in refused.values() for each in found}
     said = "; ".join(f"{name}: {_list(found)}" for name, found in refused.items())
@@ -179,17 +182,17 @@ def _failure(scene: Scene, loaded: Loaded, refused: dict[str, list[_Refusal]]) -
         return Failed(
             f"the proxy does not read Teal's state file: what it was asked went on to the application ({said})",
             hint="`teal check` says what is missing; where its directory was made anew, this mounts it again: "
-            f"`teal restart {scene.stack.proxy}`",
+            f"`teal restart {context.stack.proxy}`",
         )
     free = (port for port in range(_SITE, 65536) if port not in loaded.listens)
     ports = {entry.route: entry.port for entry in loaded.entries}
     sites = "\n".join(site(next(free), name, ports.get(name, 0)) for name in refused)
-    reload = f"`teal exec {scene.stack.proxy} {scene.ports.proxy.reload}`"
+    reload = f"`teal exec {context.stack.proxy} {context.ports.proxy.reload}`"
     if not loaded.admin:  # which a reload needs
-        reload = f"`teal restart {scene.stack.proxy}`"
+        reload = f"`teal restart {context.stack.proxy}`"
     way = f"give Teal a site that nobody else reaches, at a port that is not published; add to the Caddyfile:\n{sites}"
     if kinds == {"silent"}:
-        hint = f"see `teal logs {scene.stack.proxy}`; or {way}\nthen {reload}"
+        hint = f"see `teal logs {context.stack.proxy}`; or {way}\nthen {reload}"
         return Failed(f"the proxy gives Teal no answer: {said}", hint=hint)
     message = f"the proxy itself turns Teal's requests away before its snippet is asked: {said}"
     return Failed(message, hint=f"{way}\nthen {reload}")

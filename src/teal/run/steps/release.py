@@ -17,7 +17,7 @@ from teal.core.services.classify import with_images
 from teal.core.services.images import mounted_images, references, way_to_get
 from teal.errors import Refused, TealError
 from teal.ports import ImageInfo
-from teal.run.context import Ports, Scene
+from teal.run.context import Ports, RunContext
 
 
 async def absent(ports: Ports, stack: Stack) -> frozenset[str]:
@@ -27,37 +27,37 @@ async def absent(ports: Ports, stack: Stack) -> frozenset[str]:
     return frozenset(name for name, image in zip(names, found, strict=True) if image is None)
 
 
-async def build(scene: Scene, step: Build) -> bool:
+async def build(context: RunContext, step: Build) -> bool:
     """Build and pull; what a build, or a hook before it, has brought meanwhile needs no pull."""
     side = step.side
     for name in step.services:
-        scene.tell(side, name, "building")
+        context.reporter.tell(side, name, "building")
     if step.services:
-        await scene.ports.compose.build(step.services, told=scene.tool)
+        await context.ports.compose.build(step.services, told=context.reporter.tool)
     for name in step.services:
-        scene.tell(side, name, "built")
-    lacking = await absent(scene.ports, scene.stack)
-    images = {service.name: service.image for service in scene.stack.pinned}
+        context.reporter.tell(side, name, "built")
+    lacking = await absent(context.ports, context.stack)
+    images = {service.name: service.image for service in context.stack.pinned}
     wanted = (*step.pull, *(name for name in step.absent if images[name] in lacking))
     for name in wanted:
-        scene.tell(side, name, "pulling")
+        context.reporter.tell(side, name, "pulling")
     if wanted:
-        await scene.ports.compose.pull(wanted, told=scene.tool)
+        await context.ports.compose.pull(wanted, told=context.reporter.tool)
     mounted = tuple(name for name in step.mounted if name in lacking)
     if mounted:
-        await scene.ports.compose.pull_images(mounted, told=scene.tool)
+        await context.ports.compose.pull_images(mounted, told=context.reporter.tool)
     return not (step.services or wanted or mounted)
 
 
-async def image_ids(scene: Scene, services: Iterable[Service]) -> dict[str, str]:
+async def image_ids(context: RunContext, services: Iterable[Service]) -> dict[str, str]:
     """Return service -> image id as the engine has them now; raise ``Refused`` where one is missing."""
-    return {name: image.id for name, image in (await images(scene, services)).items()}
+    return {name: image.id for name, image in (await images(context, services)).items()}
 
 
-async def images(scene: Scene, services: Iterable[Service]) -> dict[str, ImageInfo]:
+async def images(context: RunContext, services: Iterable[Service]) -> dict[str, ImageInfo]:
     """Return service -> image as the engine has them now; raise ``Refused`` where one is missing."""
     services = tuple(services)
-    found = await asyncio.gather(*(scene.ports.engine.image(service.image) for service in services))
+    found = await asyncio.gather(*(context.ports.engine.image(service.image) for service in services))
     there: dict[str, ImageInfo] = {}
     for service, image in zip(services, found, strict=True):
         if image is None:
@@ -69,10 +69,10 @@ async def images(scene: Scene, services: Iterable[Service]) -> dict[str, ImageIn
     return there
 
 
-async def mounted(scene: Scene) -> dict[str, str]:
+async def mounted(context: RunContext) -> dict[str, str]:
     """Return image -> id of those that are mounted as volumes; raise ``Refused`` where one is missing."""
-    references = mounted_images(scene.stack)
-    found = await asyncio.gather(*(scene.ports.engine.image(each) for each in references))
+    references = mounted_images(context.stack)
+    found = await asyncio.gather(*(context.ports.engine.image(each) for each in references))
     for reference, image in zip(references, found, strict=True):
         if image is None:
             raise Refused(
@@ -82,21 +82,21 @@ async def mounted(scene: Scene) -> dict[str, str]:
     return {reference: image.id for reference, image in zip(references, found, strict=True) if image}
 
 
-async def keep(scene: Scene, number: int, side: Side) -> bool:
+async def keep(context: RunContext, number: int, side: Side) -> bool:
     """Write the release (both renderings, its files, its record) and pin its images under Teal's tags."""
-    engine = scene.ports.engine
-    found = await images(scene, scene.stack.pinned)
-    stack = with_images(scene.stack, {name: image.facts for name, image in found.items()})
+    engine = context.ports.engine
+    found = await images(context, context.stack.pinned)
+    stack = with_images(context.stack, {name: image.facts for name, image in found.items()})
     ids = {name: image.id for name, image in found.items()}
-    folder = scene.ports.releases.folder(number)
-    info, mounts = await asyncio.gather(engine.info(), mounted(scene))
+    folder = context.ports.releases.folder(number)
+    info, mounts = await asyncio.gather(engine.info(), mounted(context))
     made = Making(number, ids, folder, engine_version(info.version), mounts)
     both, once = render_both(stack, made), render_once(stack, side, made)
     rendered = both[side]
     release = Release(
         number=number,
         side=side,
-        created=scene.ports.clock.now(),
+        created=context.ports.clock.now(),
         images=ids,
         services=stack.rotating,
         fingerprint=stack.fingerprint,
@@ -104,19 +104,19 @@ async def keep(scene: Scene, number: int, side: Side) -> bool:
         meets=rendered.meets,
         own=networks_by_service(stack, side),
         volumes=tuple({each.name: each for each in (*rendered.volumes, *once.volumes)}.values()),
-        remembered=remember(scene.stack),
+        remembered=remember(context.stack),
         mounted=mounts,
-        variables=tuple(sorted(scene.stack.variables - scene.stack.unset)),
+        variables=tuple(sorted(context.stack.variables - context.stack.unset)),
     )
-    scene.ports.releases.keep(release, both, once)  # before the tags: what a kill leaves of it, a later deploy prunes
-    await _tag(scene, release)
-    await require(scene, release)
+    context.ports.releases.keep(release, both, once)  # before the tags: what a kill leaves of it, a later deploy prunes
+    await _tag(context, release)
+    await require(context, release)
     return False
 
 
-async def _tag(scene: Scene, release: Release) -> None:
+async def _tag(context: RunContext, release: Release) -> None:
     """Give the images of *release* a name of Teal's: no plain prune takes them then."""
-    engine, project, number = scene.ports.engine, scene.stack.project, release.number
+    engine, project, number = context.ports.engine, context.stack.project, release.number
     services = (engine.tag(id_, repository(project, name), str(number)) for name, id_ in release.images.items())
     mounts = (
         engine.tag(id_, repository(project, MOUNTED), mounted_tag(number, at))
@@ -136,23 +136,23 @@ async def moved(ports: Ports, release: Release, stack: Stack) -> tuple[str, ...]
     )
 
 
-async def put_back(scene: Scene, release: int, images: tuple[str, ...]) -> bool:
+async def put_back(context: RunContext, release: int, images: tuple[str, ...]) -> bool:
     """Give each name of *images* to the image that *release* runs; tell whether all were its own already."""
-    kept = scene.release(release)
-    names = own_names(kept, scene.stack)
-    due = [name for name in await moved(scene.ports, kept, scene.stack) if name in images]
+    kept = context.release(release)
+    names = own_names(kept, context.stack)
+    due = [name for name in await moved(context.ports, kept, context.stack) if name in images]
     for name in due:
         place, _, tag = name.rpartition(":")
-        await scene.ports.engine.tag(names[name], place, tag)
+        await context.ports.engine.tag(names[name], place, tag)
     return not due
 
 
-async def require(scene: Scene, release: Release) -> None:
+async def require(context: RunContext, release: Release) -> None:
     """Make sure of the volumes that *release* mounts; the networks that it joins came with the shared services.
 
     They bear Compose's own labels, so that a later ``docker compose up`` of the plain stack adopts them silently.
     """
-    engine, project = scene.ports.engine, scene.stack.project
+    engine, project = context.ports.engine, context.stack.project
     there = await engine.volumes(volume.name for volume in release.volumes)
     for volume in release.volumes:
         if volume.name not in there:
@@ -170,18 +170,20 @@ def _refuse_external(volume: Required) -> None:
         )
 
 
-async def prune(scene: Scene, numbers: Iterable[int]) -> bool:
+async def prune(context: RunContext, numbers: Iterable[int]) -> bool:
     """Drop kept releases with their one-shots' containers and image tags; one whose one-shot still runs stays."""
-    kept = {release.number: release for release in scene.ports.releases.all()}
+    kept = {release.number: release for release in context.ports.releases.all()}
     for number in numbers:
-        if number not in kept or not await _forget_one_shots(scene, kept[number]):
+        if number not in kept or not await _forget_one_shots(context, kept[number]):
             continue
-        for tag in _tags(scene.stack.project, kept[number]):
+        for tag in _tags(context.stack.project, kept[number]):
             try:
-                await scene.ports.engine.untag(tag)
+                await context.ports.engine.untag(tag)
             except TealError as error:
-                scene.note(f"an image of release {number} could not be removed: {error.message}", warning=True)
-        scene.ports.releases.drop(number)
+                context.reporter.note(
+                    f"an image of release {number} could not be removed: {error.message}", warning=True
+                )
+        context.ports.releases.drop(number)
     return False
 
 
@@ -191,14 +193,14 @@ def _tags(project: str, release: Release) -> list[str]:
     return [*(image_tag(project, service, release.number) for service in release.images), *mounts]
 
 
-async def _forget_one_shots(scene: Scene, release: Release) -> bool:
+async def _forget_one_shots(context: RunContext, release: Release) -> bool:
     """Remove what failed or killed one-shots of *release* have left; tell whether none of them runs any more."""
     ended = True
     for service in release.images.keys() - {service.name for service in release.rotating}:
-        name = one_shot_name(scene.stack.project, service, release.number)
-        container = await scene.ports.engine.container(name)
+        name = one_shot_name(context.stack.project, service, release.number)
+        container = await context.ports.engine.container(name)
         if container is not None and container.running:
             ended = False
         elif container is not None:
-            await scene.ports.engine.remove(container.id)
+            await context.ports.engine.remove(container.id)
     return ended

@@ -25,7 +25,7 @@ from teal.core.services.health import (
     timeout_reason,
 )
 from teal.errors import Failed, Unhealthy
-from teal.run.context import Scene
+from teal.run.context import RunContext
 from teal.run.steps import lifecycle
 from teal.run.steps.evidence import failure
 
@@ -41,7 +41,7 @@ Forgive = Callable[[str, Unhealthy], Awaitable[None]]
 class _Gate:
     """The services that are being started on one side, and which of them have passed."""
 
-    scene: Scene
+    context: RunContext
     side: Side
     services: Mapping[str, Service]  # those that are started
     release: Mapping[str, Service]  # all of their release
@@ -65,37 +65,37 @@ class _Gate:
 
 
 async def start(
-    scene: Scene, side: Side, release: int | None, names: Iterable[str], *, beside: Iterable[str] = ()
+    context: RunContext, side: Side, release: int | None, names: Iterable[str], *, beside: Iterable[str] = ()
 ) -> bool:
     """Start *names* on *side* and return once all have passed the gate; tell whether they all had before.
 
     *beside* are started, too, each when its dependencies allow, and nobody waits for them. Raises ``Unhealthy`` as soon
     as one of *names* can't pass any more, or when the timeout is over.
     """
-    return await _through(_gate(scene, side, release, names, frozenset(beside)))
+    return await _through(_gate(context, side, release, names, frozenset(beside)))
 
 
 async def start_each(
-    scene: Scene, side: Side, release: int | None, names: Iterable[str], *, before: Before, forgive: Forgive
+    context: RunContext, side: Side, release: int | None, names: Iterable[str], *, before: Before, forgive: Forgive
 ) -> bool:
     """Start *names* on *side*, all waited for at once; one that fails is told to *forgive*, and the others go on.
 
     *before* each is started it is told to that. Return whether all had passed the gate before.
     """
-    gate = _gate(scene, side, release, names, frozenset())
+    gate = _gate(context, side, release, names, frozenset())
     gate.before, gate.forgive = before, forgive
     return await _through(gate)
 
 
-def _gate(scene: Scene, side: Side, release: int | None, names: Iterable[str], beside: frozenset[str]) -> _Gate:
+def _gate(context: RunContext, side: Side, release: int | None, names: Iterable[str], beside: frozenset[str]) -> _Gate:
     wanted = frozenset(names) | beside
-    every = {s.name: s for s in scene.services(release)}
-    return _Gate(scene, side, {name: s for name, s in every.items() if name in wanted}, every, beside)
+    every = {s.name: s for s in context.services(release)}
+    return _Gate(context, side, {name: s for name, s in every.items() if name in wanted}, every, beside)
 
 
 async def _through(gate: _Gate) -> bool:
     stirred = asyncio.Event()
-    listener = asyncio.create_task(_listen(gate.scene, stirred))
+    listener = asyncio.create_task(_listen(gate.context, stirred))
     try:
         return await _run(gate, stirred)
     finally:
@@ -106,7 +106,7 @@ async def _through(gate: _Gate) -> bool:
 
 async def _run(gate: _Gate, stirred: asyncio.Event) -> bool:
     """Look, start, judge and wait, until all have passed."""
-    settings, clock = gate.scene.stack.settings, gate.scene.ports.clock
+    settings, clock = gate.context.stack.settings, gate.context.ports.clock
     end = clock.monotonic() + settings.health_timeout
     fresh = True
     looked = -settings.health_interval
@@ -130,11 +130,11 @@ def _glance(gate: _Gate) -> float:
     """Return how long to wait for an event before the next look, in seconds."""
     if any(gate.services[name].health.probe for name in gate.waiting):
         return GLANCE
-    return min(gate.scene.stack.settings.health_interval, 0.5)
+    return min(gate.context.stack.settings.health_interval, 0.5)
 
 
 async def _look(gate: _Gate) -> None:
-    gate.containers = await gate.scene.containers(gate.side, frozenset(gate.services))
+    gate.containers = await gate.context.containers(gate.side, frozenset(gate.services))
 
 
 async def _start_ready(gate: _Gate) -> bool:
@@ -145,7 +145,7 @@ async def _start_ready(gate: _Gate) -> bool:
         if gate.before is not None:
             await asyncio.gather(*(gate.before(name) for name in sorted(wave)))
         await _begin(gate, ready)
-        gate.begun |= dict.fromkeys(wave, gate.scene.ports.clock.monotonic())
+        gate.begun |= dict.fromkeys(wave, gate.context.ports.clock.monotonic())
         fresh = fresh and not ready
     if not fresh:
         await _look(gate)
@@ -155,9 +155,9 @@ async def _start_ready(gate: _Gate) -> bool:
 async def _begin(gate: _Gate, containers: Sequence[Container]) -> None:
     """Start *containers*; raise what the engine has against it, or forgive it where the others may go on."""
     for container in containers:
-        gate.scene.tell(gate.side, container.service, "starting")
+        gate.context.reporter.tell(gate.side, container.service, "starting")
         gate.started.add(container.id)
-    starts = (lifecycle.begin(gate.scene, each, gate.services[each.service]) for each in containers)
+    starts = (lifecycle.begin(gate.context, each, gate.services[each.service]) for each in containers)
     for container, error in zip(containers, await asyncio.gather(*starts, return_exceptions=True), strict=True):
         if error is None or (isinstance(error, Failed) and container.service in gate.beside):
             continue
@@ -234,7 +234,7 @@ def _watch_errors(gate: _Gate) -> None:
 
     While another service is waited for that may be what it calls, nothing is counted.
     """
-    clock = gate.scene.ports.clock
+    clock = gate.context.ports.clock
     erring = {c.service for c in gate.containers if errs(gate.probed.get(c.id))}
     for container in gate.containers:
         name, life = container.service, (container.id, container.started)
@@ -246,12 +246,12 @@ def _watch_errors(gate: _Gate) -> None:
         if name not in gate.told and clock.monotonic() - since >= EARLY:
             gate.told.add(name)
             words = f"{asks(gate.services[name])} is answered with {gate.probed[container.id].words}"
-            gate.scene.watch(Said("warning", f"{gate.side}/{name} runs, and {words}"))
+            gate.context.reporter.watch(Said("warning", f"{gate.side}/{name} runs, and {words}"))
 
 
 async def _trouble(gate: _Gate, name: str) -> Unhealthy | None:
     """Return why *name* can't pass the gate any more, None where it still may, or has."""
-    scene, side, service = gate.scene, gate.side, gate.services[name]
+    context, side, service = gate.context, gate.side, gate.services[name]
     mine = [container for container in gate.containers if container.service == name]
     if len(mine) < service.replicas:
         return _missing(side, service, len(mine))
@@ -259,21 +259,21 @@ async def _trouble(gate: _Gate, name: str) -> Unhealthy | None:
         verdict = _judge(gate, container, answer=None)
         if verdict.standing == "failed":
             up = gate.release if container.running else None  # what ended by itself says why
-            return await failure(scene, side, container, verdict.why, services=up)
+            return await failure(context, side, container, verdict.why, services=up)
         broken = _broken(gate, container)
         if broken:
-            return await failure(scene, side, container, broken, services=gate.release)
+            return await failure(context, side, container, broken, services=gate.release)
     if gate.passed.get(name, _lives(gate, name)) != _lives(gate, name):
-        return await failure(scene, side, mine[0], "ended by itself after it had passed the gate")
+        return await failure(context, side, mine[0], "ended by itself after it had passed the gate")
     return None
 
 
 def _broken(gate: _Gate, container: Container) -> str:
     """Return what *container* has answered for too long, where nobody has asked for more patience; "" for nothing."""
     since, probed = gate.erring.get((container.id, container.started)), gate.probed.get(container.id)
-    if since is None or probed is None or gate.scene.stack.settings.health_asked:
+    if since is None or probed is None or gate.context.stack.settings.health_asked:
         return ""
-    service, seconds = gate.services[container.service], gate.scene.ports.clock.monotonic() - since
+    service, seconds = gate.services[container.service], gate.context.ports.clock.monotonic() - since
     if not is_broken(service, probed, seconds):
         return ""
     return f"has answered {asks(service)} with an error for {seconds:.0f} s, at last {probed.words}"
@@ -291,7 +291,7 @@ async def _pass(gate: _Gate, name: str) -> None:
     if name in gate.passed:
         return
     gate.passed[name] = _lives(gate, name)
-    gate.scene.tell(gate.side, name, "healthy")
+    gate.context.reporter.tell(gate.side, name, "healthy")
     await _start_ready(gate)
 
 
@@ -312,7 +312,7 @@ def _age(gate: _Gate, service: Service, container: Container) -> float:
 
     What ran before the gate has looked counts as far as steadiness asks, and no further.
     """
-    clock, life = gate.scene.ports.clock, (container.id, container.started)
+    clock, life = gate.context.ports.clock, (container.id, container.started)
     if life not in gate.since:
         before = min(max(0.0, clock.now() - container.started), service.health.steady)
         gate.since[life] = clock.monotonic() - before
@@ -323,21 +323,21 @@ async def _probe(gate: _Gate, container: Container) -> Probed:
     """Ask the service's probe over the network."""
     probe = gate.services[container.service].health.probe
     assert probe is not None, "only those with a probe are asked"
-    return await gate.scene.ports.engine.probe(next(iter(container.addresses.values())), probe)
+    return await gate.context.ports.engine.probe(next(iter(container.addresses.values())), probe)
 
 
-async def fallen(scene: Scene, side: Side, release: int | None, names: Iterable[str]) -> Unhealthy | None:
+async def fallen(context: RunContext, side: Side, release: int | None, names: Iterable[str]) -> Unhealthy | None:
     """Return the error for the first of *names* that passed the gate and no longer stands; None where all stand."""
     wanted = frozenset(names)
-    services = {service.name: service for service in scene.services(release) if service.name in wanted}
-    found = await scene.containers(side, wanted)
+    services = {service.name: service for service in context.services(release) if service.name in wanted}
+    found = await context.containers(side, wanted)
     for service in services.values():
         if (there := sum(c.service == service.name for c in found)) < service.replicas:
             return _missing(side, service, there)
     for container in found:
         verdict = judge(services[container.service], container, answers=None, now=container.started)  # no time matters
         if verdict.standing == "failed":
-            return await failure(scene, side, container, verdict.why)
+            return await failure(context, side, container, verdict.why)
     return None
 
 
@@ -349,7 +349,7 @@ def _missing(side: Side, service: Service, there: int) -> Unhealthy:
 
 async def _end_patience(gate: _Gate, end: float) -> None:
     """Fail what has not passed when the time is over; where each is forgiven, its time begins with its own start."""
-    now, limit = gate.scene.ports.clock.monotonic(), gate.scene.stack.settings.health_timeout
+    now, limit = gate.context.ports.clock.monotonic(), gate.context.stack.settings.health_timeout
     if gate.forgive is None:
         if now >= end:
             raise await _out_of_patience(gate, gate.waiting[0])
@@ -362,14 +362,14 @@ async def _end_patience(gate: _Gate, end: float) -> None:
 async def _out_of_patience(gate: _Gate, name: str) -> Unhealthy:
     """Return the error for *name*, which has not passed when the time is over."""
     await _look(gate)
-    seconds = gate.scene.stack.settings.health_timeout
+    seconds = gate.context.stack.settings.health_timeout
     container = next((c for c in gate.containers if c.service == name), None)
     why = timeout_reason(gate.services[name], container, seconds, gate.probed.get(container.id) if container else None)
     if name not in gate.begun:
         why = f"waited {seconds:.0f} s for {', '.join(gate.services[name].after)} and was never started"
     if container is None:
         return Unhealthy(f"{gate.side}/{name} {why}", hint="deploy again")
-    error = await failure(gate.scene, gate.side, container, why, services=gate.release)
+    error = await failure(gate.context, gate.side, container, why, services=gate.release)
     late = await _late(gate, name)
     if late:
         needs = f"`routes: {{{name}: {{needs: [{late[0]}]}}}}` in teal.yml"
@@ -382,13 +382,13 @@ async def _late(gate: _Gate, name: str) -> tuple[str, ...]:
     if gate.services[name].role is not Role.ROUTE:
         return ()
     late = frozenset(s.name for s in gate.release.values() if s.role is Role.WORKER and not s.opens)
-    up = {container.service for container in await gate.scene.containers(gate.side, late) if container.running}
+    up = {container.service for container in await gate.context.containers(gate.side, late) if container.running}
     return tuple(sorted(late - up))
 
 
-async def _listen(scene: Scene, stirred: asyncio.Event) -> None:
+async def _listen(context: RunContext, stirred: asyncio.Event) -> None:
     """Set *stirred* whenever the engine reports something about the stack; polling goes on without it."""
     stirred.set()
     with suppress(Exception):  # a stream that breaks costs only speed: the polls still see everything
-        async for _ in scene.ports.engine.events(scene.stack.project):
+        async for _ in context.ports.engine.events(context.stack.project):
             stirred.set()

@@ -13,7 +13,7 @@ from teal.core.model.side import Side
 from teal.core.model.stack import ContainerHook, Role, Service, Settings
 from teal.errors import Failed, Unhealthy
 from teal.ports import Ran
-from teal.run.context import Scene
+from teal.run.context import RunContext
 from teal.run.steps import lifecycle
 from tests.unit.worlds import container, service
 
@@ -43,15 +43,14 @@ class Engine:
         return SimpleNamespace(running=self.running)
 
 
-def scene(engine: Engine) -> tuple[Scene, list[str]]:
+def context(engine: Engine) -> tuple[RunContext, list[str]]:
     noted: list[str] = []
     made = SimpleNamespace(
         ports=SimpleNamespace(engine=engine),
         stack=SimpleNamespace(settings=Settings(health_timeout=7)),
-        tell=lambda *_: None,
-        note=lambda text, **_: noted.append(text),
+        reporter=SimpleNamespace(tell=lambda *_: None, note=lambda text, **_: noted.append(text)),
     )
-    return cast("Scene", made), noted
+    return cast("RunContext", made), noted
 
 
 def hooked(*statuses: int) -> tuple[Container, Service]:
@@ -61,7 +60,7 @@ def hooked(*statuses: int) -> tuple[Container, Service]:
 
 def test_hooks_run_after_the_start_in_order_and_as_they_are_asked_for() -> None:
     engine = Engine()
-    asyncio.run(lifecycle.begin(scene(engine)[0], *hooked(0, 0)))
+    asyncio.run(lifecycle.begin(context(engine)[0], *hooked(0, 0)))
     how = {"within": 7, "user": "root", "privileged": False, "directory": "", "environment": {"A": "b"}}
     assert engine.asked == ["start", (("run", "0"), how), (("run", "0"), how)]
 
@@ -69,24 +68,24 @@ def test_hooks_run_after_the_start_in_order_and_as_they_are_asked_for() -> None:
 def test_a_hook_that_fails_after_the_start_is_a_failed_start_that_shows_no_argument() -> None:
     engine = Engine()
     with pytest.raises(Unhealthy, match=r"its post_start hook `run` ended with status 3$") as caught:
-        asyncio.run(lifecycle.begin(scene(engine)[0], *hooked(3, 0)))
+        asyncio.run(lifecycle.begin(context(engine)[0], *hooked(3, 0)))
     assert caught.value.detail == "its words"
     assert len(engine.asked) == 2
 
 
 def test_a_container_that_ended_before_its_hook_is_left_to_the_gate() -> None:
-    asyncio.run(lifecycle.begin(scene(Engine(running=False))[0], *hooked(0)))
+    asyncio.run(lifecycle.begin(context(Engine(running=False))[0], *hooked(0)))
 
 
 def test_a_hook_that_can_not_be_run_in_what_runs_has_failed() -> None:
     with pytest.raises(Unhealthy, match="status 127") as caught:
-        asyncio.run(lifecycle.begin(scene(Engine(known=False))[0], *hooked(0)))
+        asyncio.run(lifecycle.begin(context(Engine(known=False))[0], *hooked(0)))
     assert caught.value.detail == "it can't be run"
 
 
 def test_hooks_run_before_the_stop_and_one_that_fails_is_noted_and_stops_nothing() -> None:
     engine = Engine()
-    given, noted = scene(engine)
+    given, noted = context(engine)
     asyncio.run(lifecycle.end(given, *hooked(0, 4), grace=5))
     assert [each if isinstance(each, str) else cast("Any", each)[0] for each in engine.asked] == [
         ("run", "0"),
@@ -99,5 +98,5 @@ def test_hooks_run_before_the_stop_and_one_that_fails_is_noted_and_stops_nothing
 
 def test_what_nothing_is_known_of_is_stopped_without_hooks() -> None:
     engine = Engine()
-    asyncio.run(lifecycle.end(scene(engine)[0], CONTAINER, None, grace=5))
+    asyncio.run(lifecycle.end(context(engine)[0], CONTAINER, None, grace=5))
     assert engine.asked == ["stop within 5 s"]

@@ -49,7 +49,7 @@ async def look(context: RunContext, observed: Observed, name: str, options: Cont
     return Seen(
         change=change,
         active=active,
-        containers=rotating_containers(observed, scene.stack.rotating_names),
+        containers=rotating_containers(observed, context.stack.rotating_names),
         kept=tuple(release.number for release in observed.releases),
         standing=observed.containers,
         trusted=options.trusted,

@@ -1,10 +1,17 @@
 """What the database of ``world.sql`` says of itself; a test holds it to the real one."""
 
-from teal.core.judge import Catalog, Column
+from teal.core.judge import Catalog, Column, Trigger
 
 LARGE = 100_000
 _TEXT, _INT = Column("text"), Column("integer")
 _ID = Column("integer", nullable=False)
+_LOG_VISIT = """
+BEGIN
+    NEW.page := tidy(NEW.page);
+    SELECT p.city INTO NEW.place FROM places p WHERE p.id = nextval('visit_numbers');
+    INSERT INTO visit_log (visit, page) VALUES (NEW.id, NEW.page);
+    RETURN NEW;
+END """
 
 WORLD = Catalog(
     asked=True,
@@ -31,6 +38,9 @@ WORLD = Catalog(
         "codes": {"number": _ID, "code": _TEXT},
         "drafts": {"id": _ID, "text": _TEXT},
         "notes": {"id": _ID, "text": _TEXT},
+        "visits": {"id": _ID, "page": _TEXT, "place": _TEXT},
+        "visit_log": {"visit": _INT, "page": _TEXT},
+        "places": {"id": _INT, "city": _TEXT},
         "tags": {"id": _ID, "name": _TEXT, "feeling": Column("mood")},
         "metrics": {
             "time": Column("timestamp with time zone", nullable=False),
@@ -49,6 +59,8 @@ WORLD = Catalog(
         "events_2026": {"id": Column("bigint"), "at": Column("date", nullable=False), "what": _TEXT},
         "filled": {"id": Column("bigint"), "at": Column("date", nullable=False), "what": _TEXT},
     },
+    triggers={"visits": (Trigger("log_visit", "log_visit", _LOG_VISIT, update=False),)},
+    bodies={"tidy": ("SELECT lower(page)",), "log_visit": (_LOG_VISIT,)},
     columnstore_keys={"readings": frozenset({"time", "device"})},
     keys={
         "products": frozenset({"id"}),
@@ -56,11 +68,19 @@ WORLD = Catalog(
         "drafts": frozenset({"id"}),
         "notes": frozenset({"id"}),
         "tags": frozenset({"id", "name"}),
+        "visits": frozenset({"id"}),
     },
     rows={"products": 100, "tags": 50, "drafts": 50, "notes": 50, "readings": LARGE}
+    | dict.fromkeys(("visits", "visit_log", "places"), 0)
     | dict.fromkeys(("reviews", "plain_list", "codes", "metrics", "events", "events_2026", "filled"), LARGE),
     domains={"nonempty": True, "word": False},
-    functions={"review_score": "immutable", "old_score": "immutable", "dice": "volatile"},
+    functions={
+        "review_score": "immutable",
+        "old_score": "immutable",
+        "dice": "volatile",
+        "tidy": "immutable",
+        "log_visit": "volatile",
+    },
     indexes={
         "reviews_author_idx": "reviews",
         "reviews_nick_idx": "reviews",

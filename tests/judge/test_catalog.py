@@ -15,6 +15,14 @@ from tests.judge.real import world
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 RENAME = next(one for one in load() if one.name == "a rename, with its contract")
+CONDITIONAL = """
+DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'visitor') THEN CREATE ROLE visitor; END IF; END $$;
+GRANT INSERT ON tags TO visitor;
+CREATE FUNCTION later() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER later AFTER UPDATE OF name ON tags FOR EACH ROW
+    WHEN (NEW.name <> '(a) EXECUTE') EXECUTE FUNCTION later();
+CREATE TRIGGER off BEFORE INSERT ON tags FOR EACH ROW EXECUTE FUNCTION later();
+ALTER TABLE tags DISABLE TRIGGER off;"""
 NOT_THERE = {"readings", "readings_daily"}  # Debian's TimescaleDB has no columnstore
 
 
@@ -30,6 +38,7 @@ async def _read(place: tuple[Server, str]) -> Catalog:
         client = await made.client()
         await client.execute("ALTER TABLE notes ADD CONSTRAINT filled CHECK (text IS NOT NULL)")
         await client.execute(RENAME.scripts[0].sql.replace("notes", "drafts"))
+        await client.execute(CONDITIONAL)
         await client.execute("ANALYZE")
         return await read_catalog(client)
 
@@ -45,13 +54,15 @@ def test_the_catalog_says_what_the_world_is(catalog: Catalog) -> None:
     assert catalog.columns.items() >= known.items()
     assert catalog.indexes.items() >= WORLD.indexes.items()
     assert catalog.functions.items() >= WORLD.functions.items()
+    assert catalog.triggers.items() >= WORLD.triggers.items()
+    assert catalog.bodies.items() >= WORLD.bodies.items()
     assert catalog.rows.keys() >= WORLD.rows.keys() - NOT_THERE
     assert catalog.not_null_checks == {"notes": frozenset({"text"})}
 
 
 def test_each_change_is_judged_by_the_real_catalog_as_by_the_known_one(catalog: Catalog) -> None:
     rows = catalog.rows | dict.fromkeys((name for name, rows in WORLD.rows.items() if rows > 1_000), 100_000)
-    seen = replace(catalog, rows=rows, not_null_checks={}, triggers={})
+    seen = replace(catalog, rows=rows, not_null_checks={}, triggers=WORLD.triggers)
     for entry in load():
         if entry.asked and entry.table != "columnstore":
             assert judge(entry.scripts, seen, Lint()) == entry.findings, entry.name
@@ -62,3 +73,10 @@ def test_a_trigger_of_an_earlier_deploy_is_known(catalog: Catalog) -> None:
         [Script("c.sql", Phase.CONTRACT, "DROP VIEW old_list; ALTER TABLE drafts DROP COLUMN text")], catalog, Lint()
     )
     assert [one.rule for one in found] == ["sync-trigger-left"]
+
+
+def test_when_a_trigger_fires_and_who_writes_is_known(catalog: Catalog) -> None:
+    (later,) = catalog.triggers["tags"]  # the one that is off does nothing
+    said = later.name, later.insert, later.update, later.before, later.row, later.columns, later.when
+    assert said == ("later", False, True, False, True, frozenset({"name"}), "(new.name <> '(a) EXECUTE'::text)")
+    assert catalog.writers == {"tags": frozenset({"visitor"})}

@@ -58,3 +58,17 @@ CREATE DOMAIN word AS text;
 CREATE SEQUENCE ticket;
 
 CREATE TABLE alembic_version (version_num varchar(32) NOT NULL PRIMARY KEY);
+
+CREATE TABLE visits (id int PRIMARY KEY, page text, place text);
+CREATE TABLE visit_log (visit int, page text);
+CREATE TABLE places (id int, city text);
+CREATE SEQUENCE visit_numbers;
+CREATE FUNCTION tidy(page text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower(page)';
+CREATE FUNCTION log_visit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.page := tidy(NEW.page);
+    SELECT p.city INTO NEW.place FROM places p WHERE p.id = nextval('visit_numbers');
+    INSERT INTO visit_log (visit, page) VALUES (NEW.id, NEW.page);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER log_visit BEFORE INSERT ON visits FOR EACH ROW EXECUTE FUNCTION log_visit();

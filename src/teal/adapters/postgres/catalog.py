@@ -66,10 +66,21 @@ FROM {_RELATION} JOIN pg_index i ON i.indrelid = c.oid AND i.indisunique AND i.i
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] WHERE c.relkind = 'r'""",
     "triggers": f"""
 SELECT {_NAME} c.relname AS name, t.tgname AS key, p.proname AS function, p.prosrc AS body,
-    t.tgtype & 4 <> 0 AS insert, t.tgtype & 16 <> 0 AS update
-FROM {_RELATION} JOIN pg_trigger t ON t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 1 <> 0
-    AND t.tgenabled <> 'D'
+    t.tgtype & 4 <> 0 AS insert, t.tgtype & 16 <> 0 AS update, t.tgtype & 2 <> 0 AS before, t.tgtype & 1 <> 0 AS row,
+    ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (t.tgattr)) AS columns,
+    substring(pg_get_triggerdef(t.oid) FROM ' WHEN \\((.*)\\) EXECUTE FUNCTION ') AS when
+FROM {_RELATION} JOIN pg_trigger t ON t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
 JOIN pg_proc p ON p.oid = t.tgfoid ORDER BY t.tgname""",
+    "bodies": f"""
+SELECT {_NAME} p.proname AS name, p.prosrc AS value
+FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang AND l.lanname IN ('sql', 'plpgsql')
+JOIN pg_namespace n ON n.oid = p.pronamespace AND {_OURS.format(oid="p.oid")} WHERE p.prosrc <> '' ORDER BY p.oid""",
+    # Whom else than its owner a table lets write: what its triggers do is done in their name.
+    "writers": f"""
+SELECT DISTINCT {_NAME} c.relname AS name,
+    CASE WHEN g.grantee = 0 THEN 'public' ELSE pg_get_userbyid(g.grantee)::text END AS value
+FROM {_RELATION}, aclexplode(c.relacl) g
+WHERE c.relkind IN ('r', 'p') AND g.grantee <> c.relowner AND g.privilege_type IN ('INSERT', 'UPDATE')""",
 }
 
 _HYPERTABLES = """
@@ -102,6 +113,8 @@ async def read_catalog(connection: Connection) -> Catalog:
         rows={name: rows for name, rows in _pairs(found["rows"]).items() if rows is not None},
         domains=_pairs(found["domains"]),
         functions=_pairs(found["functions"]),
+        bodies={name: tuple(sorted(sources)) for name, sources in _sets(found["bodies"]).items()},
+        writers=_sets(found["writers"]),
         indexes=_pairs(found["indexes"]),
         keys=_sets(found["keys"]),
         not_null_checks=_sets(found["not_null_checks"]),
@@ -140,6 +153,7 @@ def _columns(rows: Sequence[Record]) -> dict[str, dict[str, Column]]:
 def _triggers(rows: Sequence[Record]) -> dict[str, tuple[Trigger, ...]]:
     found: dict[str, tuple[Trigger, ...]] = {}
     for row in rows:
-        one = Trigger(row["key"], row["function"], row["body"], row["insert"], row["update"])
+        events = row["insert"], row["update"], row["before"], row["row"]
+        one = Trigger(row["key"], row["function"], row["body"], *events, frozenset(row["columns"]), row["when"] or "")
         found[row["name"]] = (*found.get(row["name"], ()), one)
     return found

@@ -19,8 +19,10 @@ from teal.core.migrations.sql import (
     find,
     function_names,
     inside,
+    is_on,
     joined,
     kind_of,
+    option,
     parse,
     table_of,
     type_of,
@@ -28,8 +30,10 @@ from teal.core.migrations.sql import (
 )
 
 _OPENS = ("TRANS_STMT_BEGIN", "TRANS_STMT_START")
+_MAKES_NO_ROW = ("RuleStmt", "ViewStmt")
 _ENDS = ("TRANS_STMT_COMMIT", "TRANS_STMT_ROLLBACK")
-_RUNS = ("SelectStmt", "CallStmt", "UpdateStmt", "InsertStmt", "DeleteStmt", "AT_AddColumn")
+_WRITES = ("UpdateStmt", "InsertStmt", "DeleteStmt", "MergeStmt")
+_RUNS = ("SelectStmt", "CallStmt", *_WRITES, "AT_AddColumn", "CreateTableAsStmt", "CopyStmt")
 _DEPTH = 5  # of functions that call functions
 
 
@@ -155,11 +159,22 @@ class _Reader:
 
 
 def _writing(action: Action) -> Iterator[Action]:
-    """Yield what the WITH queries of *action* write, which is done whether or not it asks for their rows."""
-    for query in find(action.node.get("withClause", {}), "CommonTableExpr"):
-        inner = query.get("ctequery", {})
-        if kind_of(inner) in ("UpdateStmt", "InsertStmt", "DeleteStmt", "MergeStmt"):
-            yield from split(replace(action, kind=kind_of(inner), node=inside(inner)))
+    """Yield what is written within *action*: by a WITH query, or by what it copies, explains or prepares.
+
+    A WITH query writes whether or not its rows are asked for, and wherever it stands: CREATE TABLE … AS has it, too.
+    EXPLAIN runs nothing unless it says ANALYZE; what is prepared counts as run.
+    """
+    if action.kind in ("CreateFunctionStmt", "DoStmt", *_MAKES_NO_ROW) or (
+        action.kind == "ExplainStmt" and not is_on(option(action.node.get("options", []), "analyze"))
+    ):
+        return
+    for kind in _WRITES:
+        for inner in find(action.node, kind):
+            yield from split(replace(action, kind=kind, node=inner, table="", name=""))
+    if action.kind in ("ExplainStmt", "PrepareStmt"):
+        for query in (action.node.get("query", {}),):
+            if kind_of(query) in ("SelectStmt", "CallStmt", "RefreshMatViewStmt", "CreateTableAsStmt"):
+                yield from split(replace(action, kind=kind_of(query), node=inside(query), table="", name=""))
 
 
 def split(action: Action) -> Iterable[Action]:

@@ -114,6 +114,7 @@ class Known:
         found = [
             Sync(table, one.name, -1, read_trigger_body(one.body), one.insert, one.update)
             for one in self.catalog.triggers.get(table, ())
+            if one.row
         ]
         for made in self.of("CreateTrigStmt", table=table):
             routine = self.function_of(made)

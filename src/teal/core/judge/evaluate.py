@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from teal.core.judge.actions import Action, read
 from teal.core.judge.context import Known
 from teal.core.judge.rule import RULES, Rule
-from teal.core.judge.rules import columns, constraints, data, hypertables, phase, sync, transactions, unknown  # noqa: F401  each registers its rules
+from teal.core.judge.rules import bodies, columns, constraints, data, hypertables, phase, sync, transactions, unknown  # noqa: F401  each registers its rules
 from teal.core.judge.rules.transactions import BOOKKEEPING
 from teal.core.judge.values import Catalog, Finding, Lint, Script
 from teal.core.model.migrations import Phase

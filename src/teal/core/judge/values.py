@@ -29,13 +29,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A row trigger as the database has it; *body* is its function's source, in plpgsql."""
+    """An enabled trigger as the database has it; *body* is its function's source, in plpgsql."""
 
     name: str
     function: str
     body: str
     insert: bool = True
     update: bool = True
+    before: bool = True
+    row: bool = True  # for each row, not for each statement
+    columns: frozenset[str] = frozenset()  # UPDATE OF these; empty: of any
+    when: str = ""  # its condition, as an expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Catalog:
     rows: Mapping[str, int] = field(default_factory=dict)  # table -> the planner's estimate
     domains: Mapping[str, bool] = field(default_factory=dict)  # name -> has a constraint
     functions: Mapping[str, str] = field(default_factory=dict)  # name -> "immutable", "stable" or "volatile"
+    bodies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # function -> its source, once per overload
+    writers: Mapping[str, frozenset[str]] = field(default_factory=dict)  # table -> roles that were granted writing
     indexes: Mapping[str, str] = field(default_factory=dict)  # index -> its table
     not_null_checks: Mapping[str, frozenset[str]] = field(default_factory=dict)  # table -> columns with a valid one
     triggers: Mapping[str, tuple[Trigger, ...]] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from teal.core.judge.actions import Action
 from teal.core.judge.context import BEFORE, MAKES_TABLE, Known, Sync, assigned_columns
 from teal.core.judge.functions import unlisted
 from teal.core.judge.rule import BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, WINDOW, Nature, rule
+from teal.core.judge.rules.bodies import uses_column
 from teal.core.migrations.sql import column_names, find, inside, joined, kind_of, parse, table_of, words
 from teal.core.model.migrations import Phase
 
@@ -113,7 +114,8 @@ def sync_trigger_apart(action: Action, known: Known) -> bool:
 
 
 def _naming(action: Action, known: Known) -> list[Sync]:
-    return [s for s in known.syncs(action.table) if s.order < action.order and s.routine.mentions(action.name)]
+    before = (sync for sync in known.syncs(action.table) if sync.order < action.order)
+    return [s for s in before if uses_column(s.routine, action.table, action.name, known, of_row=True)]
 
 
 def _drops(sync: Sync, action: Action, known: Known) -> list[Action]:

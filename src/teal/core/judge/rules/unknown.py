@@ -33,7 +33,15 @@ rule(
 def unknown_statement(action: Action, known: Known) -> bool | str:
     if action.kind in phase_table.READABLE or action.kind.startswith(("RENAME_", "DROP_POLICY")):
         return False
+    if action.kind == "ExecuteStmt" and _prepared(action, known):
+        return False
     return " ".join(part for part in (action.kind.removesuffix("Stmt"), action.it) if part)
+
+
+def _prepared(action: Action, known: Known) -> bool:
+    """Return whether the same script prepares what it executes, so that it was judged there."""
+    made = known.of("PrepareStmt", name=action.name)
+    return any(one.script is action.script and one.order < action.order for one in made)
 
 
 @rule(

@@ -203,7 +203,7 @@ def endless_patience(patch: Patch) -> None:
     async def wait(*_: Any) -> None:
         await asyncio.Event().wait()
 
-    patch.setattr(start, "_out_of_patience", wait)
+    patch.setattr(start._Gate, "_out_of_patience", wait)
 
 
 def a_bug(patch: Patch) -> None:

@@ -18,7 +18,7 @@ Each rule by its name, as `teal migrate check` prints it: the phases in which it
 way. [Schema changes](migrations.md#what-the-judge-refuses) says how a file declares an exception. This page is written
 by `python scripts/rules.py`, from the rules.
 """
-WORDS = {"it": "it", "table": "the table", "name": "the column", "phase": "PHASE"}
+WORDS = {"it": "it", "table": "the table", "name": "the column", "phase": "PHASE", "again": ""}
 
 
 def page() -> str:

@@ -301,8 +301,9 @@ async def test_the_catalog_says_what_the_judge_asks(place):
     assert (found.compressed, found.aggregates, found.columnstore_keys) == (set(), set(), {})
     assert found.rows == {"reviews": 0, "metrics": 1000, "events": 0, "other.things": 0}
     assert (found.domains, found.functions) == ({"nonempty": True}, {"score": "immutable", "sync": "volatile"})
-    assert found.indexes["by_author"] == "reviews"
-    assert found.not_null_checks == {"reviews": {"author"}}
+    assert found.indexes["by_author"].table == "reviews"
+    said, later = "(author IS NOT NULL)", "((stars IS NOT NULL) AND (stars > 0))"
+    assert found.checks == {"reviews": {"said": said, "later": later}}
     (trigger,) = found.triggers["reviews"]
     assert (trigger.name, trigger.function, trigger.body) == ("sync", "sync", "BEGIN RETURN NEW; END")
     assert (trigger.insert, trigger.update) == (True, True)

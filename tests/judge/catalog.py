@@ -1,6 +1,6 @@
 """What the database of ``world.sql`` says of itself; a test holds it to the real one."""
 
-from teal.core.judge import Catalog, Column, Trigger
+from teal.core.judge import Catalog, Column, Index, Need, Signature, Trigger
 
 LARGE = 100_000
 _TEXT, _INT = Column("text"), Column("integer")
@@ -36,6 +36,7 @@ WORLD = Catalog(
         },
         "plain_list": {"number": _INT, "name": _TEXT},
         "codes": {"number": _ID, "code": _TEXT},
+        "desks": {"id": _ID, "desk": Column("text", nullable=False), "closed_at": Column("timestamp with time zone")},
         "drafts": {"id": _ID, "text": _TEXT},
         "notes": {"id": _ID, "text": _TEXT},
         "visits": {"id": _ID, "page": _TEXT, "place": _TEXT},
@@ -65,12 +66,13 @@ WORLD = Catalog(
     keys={
         "products": frozenset({"id"}),
         "reviews": frozenset({"id"}),
+        "desks": frozenset({"id"}),
         "drafts": frozenset({"id"}),
         "notes": frozenset({"id"}),
         "tags": frozenset({"id", "name"}),
         "visits": frozenset({"id"}),
     },
-    rows={"products": 100, "tags": 50, "drafts": 50, "notes": 50, "readings": LARGE}
+    rows={"products": 100, "tags": 50, "desks": 0, "drafts": 50, "notes": 50, "readings": LARGE}
     | dict.fromkeys(("visits", "visit_log", "places"), 0)
     | dict.fromkeys(("reviews", "plain_list", "codes", "metrics", "events", "events_2026", "filled"), LARGE),
     domains={"nonempty": True, "word": False},
@@ -81,12 +83,18 @@ WORLD = Catalog(
         "tidy": "immutable",
         "log_visit": "volatile",
     },
+    signatures={"review_score": (Signature(("int4",)),), "old_score": (Signature(("int4",)),), "dice": (Signature(),)},
+    labels={"mood": frozenset({"good", "bad"})},
     indexes={
-        "reviews_author_idx": "reviews",
-        "reviews_nick_idx": "reviews",
-        "metrics_old_idx": "metrics",
-        "review_stats_key": "review_stats",
+        "reviews_author_idx": Index("reviews", ("author",), frozenset({"author"})),
+        "reviews_nick_idx": Index("reviews", ("nick",), frozenset({"nick"})),
+        "metrics_old_idx": Index("metrics", ("old_note", "time"), frozenset({"old_note", "time"})),
+        "one_open": Index("desks", ("desk",), frozenset({"desk", "closed_at"}), unique=True, whole=False),
+        "review_stats_key": Index("review_stats", ("product_id",), frozenset({"product_id"}), unique=True),
     },
+    partition_keys={"events": frozenset({"at"}), "metrics": frozenset({"time"}), "readings": frozenset({"time"})},
+    needs=(Need("column", "drafts.id", "view", "old_list"), Need("column", "drafts.text", "view", "old_list")),
+    checks={"plain_list": {"plain_check": "(number >= 0)"}},
     views=frozenset({"review_list", "old_list", "review_stats"}),
     viewed=dict.fromkeys(("reviews.id", "reviews.author", "reviews.stars"), frozenset({"review_list"}))
     | dict.fromkeys(("drafts.id", "drafts.text"), frozenset({"old_list"}))

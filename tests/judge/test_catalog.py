@@ -57,12 +57,16 @@ def test_the_catalog_says_what_the_world_is(catalog: Catalog) -> None:
     assert catalog.triggers.items() >= WORLD.triggers.items()
     assert catalog.bodies.items() >= WORLD.bodies.items()
     assert catalog.rows.keys() >= WORLD.rows.keys() - NOT_THERE
-    assert catalog.not_null_checks == {"notes": frozenset({"text"})}
+    assert catalog.signatures.items() >= WORLD.signatures.items()
+    assert catalog.labels == WORLD.labels
+    assert set(catalog.needs) >= set(WORLD.needs)
+    assert catalog.partition_keys == {of: keys for of, keys in WORLD.partition_keys.items() if of != "readings"}
+    assert catalog.checks == {**WORLD.checks, "notes": {"filled": "(text IS NOT NULL)"}}
 
 
 def test_each_change_is_judged_by_the_real_catalog_as_by_the_known_one(catalog: Catalog) -> None:
     rows = catalog.rows | dict.fromkeys((name for name, rows in WORLD.rows.items() if rows > 1_000), 100_000)
-    seen = replace(catalog, rows=rows, not_null_checks={}, triggers=WORLD.triggers)
+    seen = replace(catalog, rows=rows, checks=WORLD.checks, needs=WORLD.needs, triggers=WORLD.triggers)
     for entry in load():
         if entry.asked and entry.table != "columnstore":
             assert judge(entry.scripts, seen, Lint()) == entry.findings, entry.name

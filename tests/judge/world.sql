@@ -45,6 +45,9 @@ INSERT INTO events SELECT n, '2026-05-01', 'what' FROM generate_series(1, {rows}
 CREATE TABLE filled (id bigint, at date NOT NULL, what text);
 INSERT INTO filled SELECT n, '2030-05-01', 'what' FROM generate_series(1, {rows}) n;
 
+CREATE TABLE desks (id int PRIMARY KEY, desk text NOT NULL, closed_at timestamptz);
+CREATE UNIQUE INDEX one_open ON desks (desk) WHERE closed_at IS NULL;
+
 CREATE VIEW review_list AS SELECT id, author, stars FROM reviews;
 CREATE VIEW old_list AS SELECT id, text FROM drafts;
 CREATE MATERIALIZED VIEW review_stats AS SELECT product_id, count(*) AS reviews FROM reviews GROUP BY product_id;

@@ -4,7 +4,7 @@ Pure: it is given scripts and what the database says, and returns findings. It k
 the phases, SQL's syntax, the ``-- teal:`` comments and the errors. Here are the values; ``judging`` loads all rules.
 """
 
-from teal.core.judge.values import Catalog, Column, Finding, Lint, Script, Trigger
+from teal.core.judge.values import Catalog, Column, Finding, Index, Lint, Need, Script, Signature, Trigger
 from teal.core.model.migrations import Phase
 
-__all__ = ["Catalog", "Column", "Finding", "Lint", "Phase", "Script", "Trigger"]
+__all__ = ["Catalog", "Column", "Finding", "Index", "Lint", "Need", "Phase", "Script", "Signature", "Trigger"]

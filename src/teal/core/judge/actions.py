@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 from teal.core.judge.routines import Embedded, Routine, read_routine
 from teal.core.judge.values import Script
@@ -34,6 +35,7 @@ _MAKES_NO_ROW = ("RuleStmt", "ViewStmt")
 _ENDS = ("TRANS_STMT_COMMIT", "TRANS_STMT_ROLLBACK")
 _WRITES = ("UpdateStmt", "InsertStmt", "DeleteStmt", "MergeStmt")
 _RUNS = ("SelectStmt", "CallStmt", *_WRITES, "AT_AddColumn", "CreateTableAsStmt", "CopyStmt")
+TEMPORARY = "pg_temp"  # the schema of a session's own tables
 _DEPTH = 5  # of functions that call functions
 
 
@@ -52,6 +54,10 @@ class Action:
     wrapped: bool = False  # within a transaction block
     batched: bool = False  # within a loop that commits
     looped: bool = False  # within a loop that does not commit
+    statement: int = 0  # the same number: one statement, whose commands are carried out together
+    block: int = 0  # the statement that runs it, where that is a DO block or a call; 0: it stands in the file itself
+    tried: frozenset[str] = frozenset()  # blocks with an EXCEPTION whose body it is in
+    undone: frozenset[str] = frozenset()  # such blocks whose body was taken back before it is run
     notes: Notes = NONE
     routine: Routine | None = None  # of a function or DO block
 
@@ -73,10 +79,13 @@ class _Reader:
 
     def __init__(self) -> None:
         self._transaction = 0
+        self._numbers = count(1)
+        self._temporary: set[str] = set()  # tables of the session, which come before others of their name
         self._routines: dict[str, Action] = {}
 
     def script(self, script: Script) -> Iterator[Action]:
         self._transaction += 1
+        self._temporary = set()
         try:
             statements = parse(script.sql)
         except Unreadable as error:
@@ -101,6 +110,7 @@ class _Reader:
         return wrapped
 
     def _statement(self, statement: Statement, script: Script, *, wrapped: bool) -> Iterator[Action]:
+        self._mean_temporary(statement.node)
         base = Action(
             kind_of(statement.node),
             inside(statement.node),
@@ -109,8 +119,21 @@ class _Reader:
             transaction=self._transaction,
             wrapped=wrapped,
             notes=read_notes(statement.comments),
+            statement=next(self._numbers),
         )
         yield from self._done(base, statement.sql, 0)
+
+    def _mean_temporary(self, node: Node) -> None:
+        """Give the names of temporary tables in *node* their schema; learn which are made and which go."""
+        for table in _tables(node):
+            if table.get("relpersistence") == "t":
+                self._temporary.add(str(table.get("relname")))
+            if table.get("relname") in self._temporary and not table.get("schemaname"):
+                table["schemaname"] = TEMPORARY
+        for items in (inside(one).get("items", []) for one in node.get("DropStmt", {}).get("objects", [])):
+            if len(items) == 1 and self._temporary & {*words(items)}:
+                self._temporary -= {*words(items)}
+                items.insert(0, {"String": {"sval": TEMPORARY}})
 
     def _done(self, base: Action, source: str, depth: int) -> Iterator[Action]:
         for action in (*split(base), *_writing(base)):
@@ -140,7 +163,15 @@ class _Reader:
         for piece in routine.embedded:
             line = defined.line + routine.below + piece.line - 1
             base = replace(
-                caller, script=defined.script, line=line, batched=piece.batched, looped=piece.looped, routine=None
+                caller,
+                script=defined.script,
+                line=line,
+                batched=piece.batched,
+                looped=piece.looped,
+                routine=None,
+                block=caller.block or caller.statement,
+                tried=frozenset(f"{defined.statement}:{one}" for one in piece.tried),
+                undone=frozenset(f"{defined.statement}:{one}" for one in piece.undone),
             )
             yield from self._piece(base, piece, depth)
 
@@ -154,8 +185,18 @@ class _Reader:
             yield replace(base, kind="Unreadable", node={"message": error.message}, table="", name=error.message)
             return
         for one in statements:
-            action = replace(base, kind=kind_of(one.node), node=inside(one.node), table="", name="")
+            action = replace(
+                base, kind=kind_of(one.node), node=inside(one.node), table="", name="", statement=next(self._numbers)
+            )
             yield from self._done(replace(action, line=base.line + one.line - 1), one.sql, depth + 1)
+
+
+def _tables(node: Node) -> list[Node]:
+    """Return all tables that a statement names; the parser wraps those of its queries only."""
+    fields = inside(node)
+    into = fields.get("into", {})
+    own = [one for one in (fields.get("relation"), fields.get("view"), into.get("rel")) if isinstance(one, dict)]
+    return [*own, *find(node, "RangeVar")]
 
 
 def _writing(action: Action) -> Iterator[Action]:
@@ -246,6 +287,9 @@ def _dropped(action: Action, what: Node) -> Action:
         return replace(action, kind=f"DROP_{kind}", table=joined(parts[:-1]), name=parts[-1])
     if kind in ("TABLE", "VIEW", "MATVIEW", "FOREIGN_TABLE"):
         return replace(action, kind=f"DROP_{kind}", table=joined(parts))
+    if kind in ("FUNCTION", "PROCEDURE", "ROUTINE"):
+        named = {"args_unspecified": fields.get("args_unspecified", False), "arguments": fields.get("objargs", [])}
+        action = replace(action, node=action.node | named)
     return replace(action, kind=f"DROP_{kind}", name=joined(parts))
 
 

@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from teal.core.judge.actions import Action
+from teal.core.judge.actions import TEMPORARY, Action
 from teal.core.judge.routines import Routine, read_trigger_body
-from teal.core.judge.values import Catalog, Column, Lint
-from teal.core.migrations.sql import Node, column_names, constraints, find, joined, option, words
+from teal.core.judge.values import Catalog, Column, Lint, Signature
+from teal.core.migrations.sql import (
+    Node,
+    Unreadable,
+    argument_types,
+    column_names,
+    constraints,
+    find,
+    inside,
+    joined,
+    option,
+    parse,
+    words,
+)
 from teal.core.model.migrations import Phase
 
 _INSERT, _UPDATE, BEFORE = 4, 16, 2  # bits of pg_trigger.tgtype
@@ -48,9 +60,30 @@ class Known:
 
         Where no database was asked, only a CREATE in the same script is sure not to have been run long ago.
         """
+        if action.table.startswith(f"{TEMPORARY}."):
+            return True  # nobody else sees it
         if not action.table or action.table in self.catalog.columns:
             return False
         return any(self._just_before(made, action) for made in self.of(*MAKES_TABLE, table=action.table))
+
+    def is_new(self, made: Action, action: Action) -> bool:
+        """Return whether *made* came a moment before *action*, and made something that was not there."""
+        return self._just_before(made, action)
+
+    def just_made_function(self, action: Action, arguments: Signature | None) -> bool:
+        """Return whether the function that *action* names was made a moment ago; None: there is but one of its name."""
+        made = [one for one in self.of("CreateFunctionStmt", name=action.name) if self.is_new(one, action)]
+        elder = self.catalog.signatures.get(action.name, ())
+        if not made or (not self.catalog.asked and any(one.node.get("replace") for one in made)):
+            return False
+        if arguments is None:
+            return not elder
+        found = any(self.signature_of(one).arguments == arguments.arguments for one in made)
+        return found and all(one.arguments != arguments.arguments for one in elder)
+
+    def just_made(self, action: Action, *kinds: str) -> bool:
+        """Return whether one of *kinds* made what *action* names a moment ago, so that nobody uses it yet."""
+        return any(self._just_before(made, action) for made in self.of(*kinds, name=action.name))
 
     def fresh_column(self, action: Action, column: str) -> bool:
         """Return whether *column* of the action's table was added a moment ago."""
@@ -62,6 +95,8 @@ class Known:
     def _just_before(self, made: Action, action: Action) -> bool:
         if made.order >= action.order or made.script.phase is not action.script.phase:
             return False
+        if made.node.get("if_not_exists") or made.node.get("missing_ok"):
+            return self.catalog.asked  # else it may have been there all along, and this makes nothing
         return made.script is action.script or self.catalog.asked
 
     def column(self, table: str, name: str) -> Column | None:
@@ -103,7 +138,7 @@ class Known:
         for made in self.of("CreateFunctionStmt", name=name):
             said = option(made.node.get("options", []), "volatility") or {}
             return (words([said.get("arg", {})]) or ["volatile"])[0]
-        return self.catalog.functions.get(name, "")
+        return self.catalog.functions.get(name) or self.catalog.builtins.get(name, "")
 
     def function_of(self, trigger: Action) -> Routine | None:
         """Return the function of the scripts that a CREATE TRIGGER names."""
@@ -124,11 +159,55 @@ class Known:
 
     def not_null_checks(self, action: Action, *, valid: bool) -> set[str]:
         """Return the columns of the action's table that a CHECK before it holds to IS NOT NULL."""
-        found = set(self.catalog.not_null_checks.get(action.table, frozenset()))
+        found: set[str] = set()
+        for name, expression in self.catalog.checks.get(action.table, {}).items():
+            if not self._is_gone(action, name):
+                found |= not_null_columns(expression_of(expression))
         for made in self.of("AT_AddConstraint", table=action.table):
-            if made.order < action.order and (not valid or self._is_valid(made, action)):
+            lasts = made.order < action.order and not self._is_gone(action, made.name, made.order)
+            if lasts and (not valid or self._is_valid(made, action)):
                 found |= not_null_columns(made.node.get("def", {}).get("raw_expr", {}))
         return found
+
+    def _is_gone(self, action: Action, constraint: str, since: int = -1) -> bool:
+        """Return whether a constraint of the action's table is dropped before it is needed.
+
+        Within one ALTER TABLE what is dropped goes first, wherever it is written.
+        """
+        columns = self.catalog.constraint_columns.get(f"{action.table}.{constraint}", frozenset())
+        drops = [*self.of("AT_DropConstraint", table=action.table, name=constraint)]
+        drops += [one for one in self.of("AT_DropColumn", table=action.table) if one.name in columns]
+        return any(since < one.order and self.before(one, action) for one in drops)
+
+    def before(self, one: Action, action: Action) -> bool:
+        """Return whether *one* is done when *action* is: before it, or in the same statement."""
+        return one.order < action.order or one.statement == action.statement
+
+    def required(self, action: Action, column: str) -> bool:
+        """Return whether *column* of the action's table is NOT NULL by the database or by a script before."""
+        known = self.column(action.table, column)
+        changes = [
+            one
+            for one in self.of("AT_SetNotNull", "AT_DropNotNull", table=action.table, name=column)
+            if one.order < action.order
+        ]
+        if changes:
+            return changes[-1].kind == "AT_SetNotNull"
+        return known is not None and not known.nullable
+
+    def signature_of(self, made: Action) -> Signature:
+        """Return the arguments of a CREATE FUNCTION or PROCEDURE."""
+        parts = made.node.get("parameters", [])
+        inputs = [
+            each
+            for each in (inside(one) for one in parts)
+            if each.get("mode", "") not in ("FUNC_PARAM_OUT", "FUNC_PARAM_TABLE")
+        ]
+        return Signature(
+            argument_types(parts),
+            sum("defexpr" in each for each in inputs),
+            any(each.get("mode") == "FUNC_PARAM_VARIADIC" for each in inputs),
+        )
 
     def _is_valid(self, made: Action, action: Action) -> bool:
         if not made.node["def"].get("skip_validation"):
@@ -148,6 +227,15 @@ def _sync(made: Action, routine: Routine) -> Sync:
         update=bool(events & _UPDATE) and not made.node.get("columns"),
         before=bool(timing & BEFORE),
     )
+
+
+def expression_of(text: str) -> Node:
+    """Return the tree of an expression as the database writes it; empty where the grammar ends."""
+    try:
+        select = parse(f"SELECT {text}")[0].node["SelectStmt"]
+    except Unreadable:
+        return {}
+    return dict(select["targetList"][0]["ResTarget"]["val"])
 
 
 def not_null_columns(expression: Node) -> set[str]:

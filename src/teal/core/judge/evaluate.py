@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from teal.core.judge.actions import Action, read
 from teal.core.judge.context import Known
-from teal.core.judge.rule import RULES, Rule
+from teal.core.judge.phase_table import HARMLESS
+from teal.core.judge.rule import REPEATED, RULES, Nature, Rule
 from teal.core.judge.rules import bodies, columns, constraints, data, hypertables, phase, sync, transactions, unknown  # noqa: F401  each registers its rules
 from teal.core.judge.rules.transactions import BOOKKEEPING
 from teal.core.judge.values import Catalog, Finding, Lint, Script
@@ -49,17 +50,24 @@ def _finding(rule: Rule, action: Action, known: Known) -> Finding | None:
     if action.table in BOOKKEEPING | known.lint.bookkeeping or (rule.spares_fresh and known.fresh(action)):
         return None
     what = rule.check(action, known)
-    return _said(rule, action, action.it if what is True else str(what)) if what else None
+    return _said(rule, action, action.it if what is True else str(what), known) if what else None
 
 
-def _said(rule: Rule, action: Action, it: str) -> Finding:
+def _said(rule: Rule, action: Action, it: str, known: Known) -> Finding:
     words = {"it": it, "table": action.table, "name": action.name, "phase": str(action.script.phase)}
-    why, remedy = rule.why.format(**words), rule.remedy.format(**words)
-    return Finding(action.script.name, action.line, rule.name, why, remedy, _excuse(rule, action))
+    again = "" if action.script.phase is Phase.CONTRACT else REPEATED
+    why, remedy = rule.why.format(**words), f"{rule.remedy}{rule.excuse}".format(**words, again=again)
+    return Finding(action.script.name, action.line, rule.name, why, remedy, _excuse(rule, action, known))
 
 
-def _excuse(rule: Rule, action: Action) -> str | None:
-    """Return the reason that the file gives, where it counts for *rule*."""
+def _excuse(rule: Rule, action: Action, known: Known) -> str | None:
+    """Return the reason that the file gives, where it counts for *rule*.
+
+    Before a block ``phase=`` speaks of what can't be read there; of what can, only where it does one thing.
+    """
     notes = action.notes
     by_phase = notes.phase == action.script.phase and rule.excused_by_phase
+    if by_phase and action.block and rule.nature is Nature.PHASE:
+        within = (one for one in known.actions if one.block == action.block and one.kind not in HARMLESS)
+        by_phase = len({one.statement for one in within}) == 1
     return (notes.reason or None) if by_phase or rule.name in notes.allow else None

@@ -21,13 +21,22 @@ json_build_object jsonb_build_object json_build_array jsonb_build_array jsonb_se
 jsonb_typeof jsonb_array_length jsonb_extract_path jsonb_extract_path_text row_to_json to_tsvector to_tsquery
 plainto_tsquery setweight int4range int8range numrange tsrange tstzrange daterange isfinite justify_days
 like_escape similar_escape like similar_to_escape overlaps time_bucket
+array_fill array_dims array_upper array_lower array_replace array_positions trim_array point box circle line lseg path
+polygon int4 int8 float8 numeric text varchar date time timestamptz inet cidr host network masklen set_masklen macaddr
+family abbrev int4multirange int8multirange nummultirange tsmultirange tstzmultirange datemultirange jsonb_path_query
+jsonb_object json_object jsonb_pretty hstore bit varbit get_bit set_bit get_byte set_byte sha1 crc32 crc32c to_hex
+to_oct to_bin exp ln log log10 cbrt degrees radians pi sin cos tan atan atan2 asin acos mod gcd lcm div width_bucket
+starts_with string_to_table justify_hours justify_interval date_bin make_timestamptz isempty
+lower_inc upper_inc cardinality numnode querytree ts_rank strip casefold normalize unistr
 """
 STABLE = frozenset(_STABLE.split())
 _READS = """
 count sum min max avg bool_and bool_or every string_agg array_agg json_agg jsonb_agg json_object_agg
 jsonb_object_agg row_number rank dense_rank lag lead first_value last_value nth_value generate_series random
 gen_random_uuid uuid_generate_v4 uuidv4 uuidv7 clock_timestamp timeofday nextval currval lastval version
-pg_sleep pg_notify to_regclass pg_table_size pg_relation_size pg_total_relation_size pg_get_serial_sequence
+pg_sleep pg_notify
+to_regclass to_regtype to_regnamespace to_regproc to_regprocedure to_regrole
+pg_table_size pg_relation_size pg_total_relation_size pg_get_serial_sequence
 format_type obj_description pg_backend_pid txid_current pg_advisory_lock pg_advisory_unlock
 pg_advisory_xact_lock pg_try_advisory_lock pg_try_advisory_xact_lock jsonb_each jsonb_each_text
 jsonb_array_elements jsonb_array_elements_text jsonb_object_keys regexp_split_to_table

@@ -130,6 +130,7 @@ READABLE = (
     | HARMLESS
     | {
         "AT_ValidateConstraint",
+        "AlterFunctionStmt",
         "GrantStmt",
         "AlterDefaultPrivilegesStmt",
         "TruncateStmt",

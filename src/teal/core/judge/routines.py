@@ -22,6 +22,8 @@ class Embedded:
     line: int
     batched: bool = False
     looped: bool = False
+    tried: frozenset[int] = frozenset()  # blocks (by their line) with an EXCEPTION whose body it is in
+    undone: frozenset[int] = frozenset()  # such blocks whose body was taken back before it is run
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,23 @@ def _piece(name: str, value: Node, at: Embedded) -> Iterator[Embedded | str]:
     if name in ("PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors"):
         yield _dynamic(value, at)
         value = {key: part for key, part in value.items() if key != "query"}
+    if name == "PLpgSQL_stmt_block" and "exceptions" in value:
+        yield from _guarded(value, at)
+        return
     if name.removeprefix("PLpgSQL_stmt_") in _LOOPS:
         at = replace(at, batched=at.batched or _commits(value), looped=not (at.batched or _commits(value)))
     yield from _pieces(value, at)
+
+
+def _guarded(block: Node, at: Embedded) -> Iterator[Embedded | str]:
+    """Yield the SQL of a block with an EXCEPTION: what its handlers run comes when its body was taken back.
+
+    In a loop that goes on after a body that went well, locks of an earlier round are still held: nothing is undone.
+    """
+    mark, body = block.get("lineno", at.line), block.get("body", [])
+    leaves = not at.looped or any(True for _ in find(body, "PLpgSQL_stmt_exit", "PLpgSQL_stmt_return"))
+    yield from _pieces(body, replace(at, tried=at.tried | {mark}))
+    yield from _pieces(block["exceptions"], replace(at, undone=at.undone | {mark} if leaves else at.undone))
 
 
 def _dynamic(node: Node, at: Embedded) -> Embedded | str:

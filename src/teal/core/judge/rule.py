@@ -24,6 +24,9 @@ class Nature(StrEnum):
     LOSS = "fails or loses"  # the change itself fails, or writes are lost
 
 
+REPEATED = ": the statement is run until nothing is left"
+# What is said of the file itself: no reason makes it readable.
+_INEXCUSABLE = ("unreadable", "exception-without-reason", "exception-for-another-phase")
 Check = Callable[[Action, Known], bool | str]
 
 
@@ -31,7 +34,8 @@ Check = Callable[[Action, Known], bool | str]
 class Rule:
     """A rule: *check* returns True or the name of what is wrong, False where all is well.
 
-    *why* and *remedy* may hold ``{it}`` (what the check named, else the object), ``{table}`` and ``{name}``.
+    *why* and *remedy* may hold ``{it}`` (what the check named, else the object), ``{table}`` and ``{name}``; a remedy
+    ``{again}``, which says of a backfill that its batches are repeated.
     """
 
     name: str
@@ -42,6 +46,13 @@ class Rule:
     remedy: str
     check: Check
     spares_fresh: bool = True  # nobody uses a table that was made a moment ago
+
+    @property
+    def excuse(self) -> str:
+        """Return how a file declares that it is meant all the same, where another way out is not in the remedy."""
+        if self.excused_by_phase or "allow=" in self.remedy or self.name in _INEXCUSABLE:
+            return ""
+        return f"; or -- teal: allow={self.name} reason=…"
 
     @property
     def excused_by_phase(self) -> bool:

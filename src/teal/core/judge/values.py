@@ -43,6 +43,40 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """An index as the database has it: *keys* are its columns in order, "" for an expression."""
+
+    table: str
+    keys: tuple[str, ...] = ()
+    uses: frozenset[str] = frozenset()  # all columns: of keys, expressions, INCLUDE and the condition
+    unique: bool = False
+    whole: bool = True  # without a condition
+    valid: bool = True
+    nulls_equal: bool = False
+    primary: bool = False
+    constraint: bool = False  # a constraint of its name needs it
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The arguments of a function, by the types' own names; the last *defaults* may be left out."""
+
+    arguments: tuple[str, ...] = ()
+    defaults: int = 0
+    variadic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What keeps something from being dropped: *by* (a *kind*: view, constraint, trigger …) needs *of*, a *of_kind*."""
+
+    of_kind: str
+    of: str
+    kind: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """What the database says. Tables are "schema.table", or "table" alone for those in ``public``.
 
@@ -62,8 +96,17 @@ class Catalog:
     functions: Mapping[str, str] = field(default_factory=dict)  # name -> "immutable", "stable" or "volatile"
     bodies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # function -> its source, once per overload
     writers: Mapping[str, frozenset[str]] = field(default_factory=dict)  # table -> roles that were granted writing
-    indexes: Mapping[str, str] = field(default_factory=dict)  # index -> its table
-    not_null_checks: Mapping[str, frozenset[str]] = field(default_factory=dict)  # table -> columns with a valid one
+    builtins: Mapping[str, str] = field(default_factory=dict)  # the same of the server's own
+    signatures: Mapping[str, tuple[Signature, ...]] = field(default_factory=dict)  # of each function of a name
+    labels: Mapping[str, frozenset[str]] = field(default_factory=dict)  # enum -> its values
+    indexes: Mapping[str, Index] = field(default_factory=dict)
+    checks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # table -> validated CHECK -> expression
+    constraint_columns: Mapping[str, frozenset[str]] = field(default_factory=dict)  # "table.constraint" -> columns
+    needs: tuple[Need, ...] = ()
+    partition_keys: Mapping[str, frozenset[str]] = field(default_factory=dict)  # also a hypertable's dimensions
+    published: frozenset[str] = frozenset()  # tables whose updates or deletes go to subscribers
+    lent: frozenset[str] = frozenset()  # views whose readers have no right of their own on what they select from
+    trigger_names: Mapping[str, frozenset[str]] = field(default_factory=dict)  # all, those FOR EACH STATEMENT too
     triggers: Mapping[str, tuple[Trigger, ...]] = field(default_factory=dict)
     views: frozenset[str] = frozenset()
     viewed: Mapping[str, frozenset[str]] = field(default_factory=dict)  # "table.column" -> views that select it

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from teal.errors import ConfigError
@@ -29,7 +29,7 @@ class Statement:
     """One statement: its tree, its text, the comments before it, and its line in the file."""
 
     node: Node
-    comments: str  # from the end of the statement before
+    comments: str  # before it, and behind it on its last line
     sql: str
     line: int  # of its first word
 
@@ -75,6 +75,7 @@ class Statement:
 
 
 CONCURRENTLY = "CONCURRENTLY"
+TOMBSTONE = "teal_gone_"  # begins the name of a column that waits to be dropped
 COMMITS = ("PLpgSQL_stmt_commit", "PLpgSQL_stmt_rollback")
 _CHANGES = ("UpdateStmt", "InsertStmt", "DeleteStmt", "MergeStmt")
 _NEVER_WITHIN = {
@@ -110,7 +111,8 @@ def outside_transaction(kind: str, node: Node, *, commits: bool = False) -> str:
         return CONCURRENTLY if is_on(option(node.get("params", []), "concurrently")) else ""
     partition: Node = node.get("def", {}) if kind == "AlterTableCmd" else {}
     partition = partition.get("PartitionCmd", partition)
-    return CONCURRENTLY if node.get("concurrent") or partition.get("concurrent") else ""
+    of_index = kind in ("IndexStmt", "DropStmt") and node.get("concurrent")  # REFRESH … CONCURRENTLY may be in one
+    return CONCURRENTLY if of_index or partition.get("concurrent") else ""
 
 
 def per_chunk(node: Node) -> bool:
@@ -150,15 +152,27 @@ def quoted(name: str) -> str:
 def parse(sql: str) -> list[Statement]:
     """Return the statements of *sql*; ``Unreadable`` where the grammar ends."""
     raw = sql.encode()
-    found = []
+    found: list[Statement] = []
     for one in _asked(lambda library: library.parse(sql)):
         start = one.get("stmt_location", 0)
         end = start + one["stmt_len"] if one.get("stmt_len") else len(raw)
         chunk = raw[start:end].decode()
         first = lead(chunk)
         line = raw[:start].count(b"\n") + chunk.count("\n", 0, first) + 1
-        found.append(Statement(one["stmt"], chunk[:first], chunk[first:].rstrip(), line))
+        behind, comments = _parted(chunk[:first]) if found else ("", chunk[:first])
+        if behind:
+            found[-1] = replace(found[-1], comments=f"{found[-1].comments}\n{behind}")
+        found.append(Statement(one["stmt"], comments, chunk[first:].rstrip(), line))
+        rest = raw[end:].decode().removeprefix(";")
+    if found and lead(rest) == len(rest):
+        found[-1] = replace(found[-1], comments=f"{found[-1].comments}\n{_parted(rest)[0]}")
     return found
+
+
+def _parted(comments: str) -> tuple[str, str]:
+    """Return what of *comments* stands behind the statement before, on its line, and what comes after that line."""
+    behind, _, after = comments.partition("\n")
+    return behind, after
 
 
 def parse_plpgsql(source: str) -> list[Any]:
@@ -300,6 +314,22 @@ def function_names(tree: Any) -> list[str]:
 def column_names(tree: Any) -> set[str]:
     """Return the last part of every column that *tree* mentions."""
     return {parts[-1] for ref in find(tree, "ColumnRef") if (parts := words(ref.get("fields", [])))}
+
+
+def argument_types(nodes: list[Node]) -> tuple[str, ...]:
+    """Return the types of a function's arguments (``FunctionParameter`` or ``TypeName``) by their own names."""
+    found = []
+    for node in nodes:
+        fields = inside(node)
+        if fields.get("mode", "") not in ("FUNC_PARAM_OUT", "FUNC_PARAM_TABLE"):
+            found.append(_array_or(fields.get("argType", fields)))
+    return tuple(found)
+
+
+def _array_or(type_name: Node) -> str:
+    schema, _, name = type_of(type_name).rpartition(".")
+    name = f"_{name}" if type_name.get("arrayBounds") else name
+    return f"{schema}.{name}" if schema else name
 
 
 def constraints(column: Node, *kinds: str) -> list[Node]:

@@ -12,10 +12,9 @@ import re
 from dataclasses import dataclass, replace
 
 from teal.core.migrations.files import TABLE, ScriptFile
-from teal.core.migrations.sql import Node, Statement, quoted, words
+from teal.core.migrations.sql import TOMBSTONE, Node, Statement, quoted, words
 from teal.errors import Refused
 
-TOMBSTONE = "teal_gone_"
 _LONGEST = 63  # bytes of a name in PostgreSQL
 _DROPS_COLUMN = re.compile(r"\bDROP\s+COLUMN\b", re.IGNORECASE)  # in a body, say
 

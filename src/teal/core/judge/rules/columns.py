@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from teal.core.judge import phase_table
 from teal.core.judge.actions import Action
 from teal.core.judge.context import Known, is_required
 from teal.core.judge.functions import volatile
+from teal.core.judge.needs import is_gone, needs_of
 from teal.core.judge.rule import ALWAYS, BESIDE_TRAFFIC, CONTRACT, EXPAND, WINDOW, Nature, always, rule
+from teal.core.judge.values import Index
+from teal.core.judge.widening import widens
 from teal.core.migrations.sql import Node, constraints, find, table_of, type_of
 from teal.core.model.migrations import Phase
 
@@ -205,6 +209,8 @@ rule(
 def set_not_null_scans(action: Action, known: Known) -> bool:
     if action.table in known.catalog.compressed:
         return False  # no check can be validated there: a rule of its own says so
+    if known.required(action, action.name):
+        return False  # it is so already
     return action.name not in known.not_null_checks(action, valid=True)
 
 
@@ -217,10 +223,76 @@ def set_not_null_scans(action: Action, known: Known) -> bool:
     remedy="drop the view before (a continuous aggregate: once no release reads it), or make it anew without {name}",
 )
 def view_in_the_way(action: Action, known: Known) -> bool | str:
-    if action.kind == "AT_AlterColumnType" and action.script.phase is not WINDOW:
+    if action.kind == "AT_AlterColumnType" and action.script.phase is not WINDOW and not widens(action, known):
         return False  # it belongs into a window first of all
     left = [] if action.node.get("behavior") == "DROP_CASCADE" else known.views_of(action)
     return bool(left) and f"the view {left[0]}"
+
+
+@rule(
+    "unique-index-goes-along",
+    _LOSS,
+    CONTRACT,
+    "AT_DropColumn",
+    why="the unique index {it} goes with {name}, unsaid: what it rejected comes in twice from then on, and ON CONFLICT"
+    " finds it no more",
+    remedy="first CREATE UNIQUE INDEX CONCURRENTLY on what stays, in a contract of a lower number; or DROP INDEX"
+    " CONCURRENTLY by name, where it is no longer wanted",
+)
+def unique_index_goes_along(action: Action, known: Known) -> bool | str:
+    drops = known.of("AT_DropColumn", table=action.table)
+    going = {one.name for one in drops if known.before(one, action)}
+    gone = {one.name for one in known.of("DROP_INDEX", "AT_DropConstraint") if known.before(one, action)}
+    here = {name: one for name, one in known.catalog.indexes.items() if one.table == action.table and one.valid}
+    stay = [frozenset(one.keys) for one in here.values() if one.unique and one.whole and not one.uses & going]
+    made = (one for one in known.of("IndexStmt", table=action.table) if known.before(one, action))
+    stay += [_plain_keys(one) for one in made if one.node.get("unique") and "whereClause" not in one.node]
+    for name, index in here.items():
+        if action.name not in index.uses or not index.unique or {name, name.rpartition(".")[2]} & gone:
+            continue
+        left = frozenset(one for one in index.keys if one and one not in going)
+        told_apart = any("" not in keys and keys <= left for keys in stay)
+        if left and not told_apart and not _never_bound(action, index, known):
+            return name
+    return False
+
+
+def _plain_keys(made: Action) -> frozenset[str]:
+    return frozenset(one.get("IndexElem", {}).get("name", "") for one in made.node.get("indexParams", []))
+
+
+def _never_bound(action: Action, index: Index, known: Known) -> bool:
+    """Return whether rows that leave the column NULL, as all do that no longer know it, never met the index."""
+    column = known.column(action.table, action.name)
+    null = column is not None and column.nullable and column.default is None
+    return null and action.name in index.keys and not index.nulls_equal and index.whole and "" not in index.keys
+
+
+@rule(
+    "partition-key-dropped",
+    _LOSS,
+    ALWAYS,
+    "AT_DropColumn",
+    why="the rows of {table} are parted by {name}: dropping it fails",
+    remedy="leave the column, or make a new table without it",
+)
+def partition_key_dropped(action: Action, known: Known) -> bool:
+    return action.name in known.catalog.partition_keys.get(action.table, ())
+
+
+@rule(
+    "still-needed",
+    _LOSS,
+    ALWAYS,
+    tuple(phase_table.REMOVES),
+    why="{it}: as long as it does, this fails, and the way back has been given up for it",
+    remedy="drop that before, by name; in one file the order of the statements decides",
+)
+def still_needed(action: Action, known: Known) -> str:
+    if action.node.get("behavior") == "DROP_CASCADE":
+        return ""  # drop-cascade speaks of it
+    left = next((need for need in needs_of(action, known) if not is_gone(need, action, known)), None)
+    return f"the {left.kind} {left.by} needs {left.of}" if left else ""
 
 
 @rule(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from teal.core.judge.actions import Action
-from teal.core.judge.context import Known
-from teal.core.judge.functions import plain
+from teal.core.judge.context import Known, not_null_columns
+from teal.core.judge.expressions import named, risk
 from teal.core.judge.rule import ALWAYS, BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
 from teal.core.migrations.sql import (
+    Node,
     column_names,
     constraints,
-    find,
-    function_names,
+    is_on,
     option,
     per_chunk,
     table_of,
@@ -89,18 +89,41 @@ def unique_in_expand(action: Action, known: Known) -> bool:
 
 
 def _old_leaves_null(action: Action, known: Known) -> bool:
-    """Return whether all columns of an index are so new that the release that serves leaves them NULL."""
-    if action.node.get("nulls_not_distinct"):
-        return False
+    """Return whether an index meets no row of the release that serves, which leaves a new column NULL.
+
+    One such column is enough, as NULLs differ; or one that the index' condition wants not to be NULL.
+    """
     names = [one.get("IndexElem", {}).get("name", "") for one in action.node.get("indexParams", [])]
-    return all(_is_left_null(action, name, known) for name in names)
+    names = [] if action.node.get("nulls_not_distinct") else names
+    wanted = _never_null_in(action.node.get("whereClause", {}))
+    return any(_is_left_null(action, name, known) for name in {*names, *wanted})
+
+
+def _never_null_in(condition: Node) -> set[str]:
+    """Return the columns of which *condition* is not true while they are NULL."""
+    if condition.get("BoolExpr", {}).get("boolop") == "AND_EXPR":
+        return {name for part in condition["BoolExpr"]["args"] for name in _never_null_in(part)}
+    test = condition.get("A_Expr", {})
+    if test.get("kind") in ("AEXPR_OP", "AEXPR_IN", "AEXPR_BETWEEN", "AEXPR_LIKE"):
+        return {
+            name for one in ("lexpr", "rexpr") if "ColumnRef" in test.get(one, {}) for name in column_names(test[one])
+        }
+    return column_names(condition) if "ColumnRef" in condition else not_null_columns(condition)
 
 
 def _is_left_null(action: Action, column: str, known: Known) -> bool:
     if not column or any(column in sync.routine.assigned for sync in known.syncs(action.table)):
         return False
+    if not known.fresh_column(action, column) and known.catalog.asked:
+        return False
     added = (one for one in known.of("AT_AddColumn", table=action.table, name=column) if one.order < action.order)
-    return any(not constraints(one.node["def"], "CONSTR_DEFAULT") for one in added)
+    return any(not _is_filled(one.node["def"]) and not one.node.get("missing_ok", False) for one in added)
+
+
+def _is_filled(column: Node) -> bool:
+    """Return whether a new column gets a value of itself."""
+    fills = constraints(column, "CONSTR_DEFAULT", "CONSTR_IDENTITY", "CONSTR_GENERATED")
+    return bool(fills) or "serial" in type_of(column.get("typeName"))
 
 
 @rule(
@@ -110,23 +133,23 @@ def _is_left_null(action: Action, column: str, known: Known) -> bool:
     "IndexStmt",
     why="the index computes {it} for each row: where that fails for a value that the release that serves writes, its"
     " write fails",
-    remedy="an expression that can't fail (lower, coalesce …), a new column that a trigger fills, or a contract",
+    remedy="an expression that can't fail (lower, coalesce …), or a contract",
 )
-def index_rejects(action: Action, known: Known) -> bool | str:
+def index_rejects(action: Action, known: Known) -> str:
+    types = types_of(action, known)
     for part in [*action.node.get("indexParams", []), action.node.get("whereClause", {})]:
-        expression = part.get("IndexElem", {}).get("expr", part)
-        casts = [one for one in find(expression, "TypeCast") if column_names(one.get("arg", {}))]
-        risky = [
-            type_of(one.get("typeName")) for one in casts if type_of(one.get("typeName")) not in ("text", "varchar")
-        ]
-        called = [name for name in function_names(expression) if plain(name) not in _NEVER_FAIL]
-        if risky or called:
-            return f"a cast to {risky[0]}" if risky else f"{called[0]}()"
-    return False
+        expression = part.get("IndexElem", {}).get("expr", {}) if "IndexElem" in part else part
+        if found := risk(expression, types):
+            return found
+    return ""
 
 
-_SAFE = "lower upper btrim ltrim rtrim length md5 coalesce abs date_trunc to_tsvector setweight"
-_NEVER_FAIL = frozenset(_SAFE.split())
+def types_of(action: Action, known: Known) -> dict[str, str]:
+    """Return the types of the columns of the action's table, as far as they are known."""
+    types = {name: named(one.type) for name, one in known.catalog.columns.get(action.table, {}).items()}
+    for added in known.of("AT_AddColumn", table=action.table):
+        types[added.name] = type_of(added.node["def"].get("typeName"))
+    return types
 
 
 @rule(
@@ -152,19 +175,21 @@ def unique_scans(action: Action, known: Known) -> bool:
 def primary_key_scans(action: Action, known: Known) -> bool | str:
     if not _is(action, "CONSTR_PRIMARY") or not action.node["def"].get("indexname"):
         return False
-    sure = known.not_null_checks(action, valid=True) | {
-        one.name for one in known.of("AT_SetNotNull", table=action.table) if one.order < action.order
-    }
+    sure = known.not_null_checks(action, valid=True)
     for name in _index_columns(action, known):
-        column = known.column(action.table, name)
-        if name not in sure and (column is None or column.nullable):
+        if name not in sure and not known.required(action, name):
             return f"{action.table}.{name}"
     return False
 
 
 def _index_columns(action: Action, known: Known) -> list[str]:
-    """Return the columns of the index that a constraint takes over, where a script makes it."""
-    made = [one for one in known.of("IndexStmt", name=action.node["def"]["indexname"]) if one.order < action.order]
+    """Return the columns of the index that a constraint takes over: a script makes it, or the database has it."""
+    name = action.node["def"]["indexname"]
+    made = [one for one in known.of("IndexStmt", name=name) if one.order < action.order]
+    schema = action.table.rpartition(".")[0]
+    index = known.catalog.indexes.get(f"{schema}.{name}" if schema else name)
+    if not made and index is not None:
+        return list(index.keys)
     parts = made[-1].node.get("indexParams", []) if made else []
     return [one["IndexElem"]["name"] for one in parts if one.get("IndexElem", {}).get("name")]
 
@@ -179,7 +204,8 @@ def _index_columns(action: Action, known: Known) -> list[str]:
 )
 def index_not_concurrent(action: Action, known: Known) -> bool | str:
     patient = action.node.get("concurrent") or per_chunk(action.node)
-    only = known.catalog.partitioned and action.node["relation"].get("inh") is not True  # ON ONLY: nothing to build
+    only = action.node["relation"].get("inh") is not True  # ON ONLY: of a partitioned table nothing is built
+    only = only and (action.table in known.catalog.partitioned or not known.catalog.asked)
     return not patient and not only and (action.name or "the index")
 
 
@@ -204,7 +230,7 @@ def partitioned_index(action: Action, known: Known) -> bool:
     remedy="DROP INDEX CONCURRENTLY, outside a transaction",
 )
 def drop_index_not_concurrent(action: Action, known: Known) -> bool:
-    table = known.catalog.indexes.get(action.name, "")
+    table = known.catalog.indexes[action.name].table if action.name in known.catalog.indexes else ""
     made = {one.table for one in known.of("IndexStmt", name=action.name) if one.order < action.order}
     if any(known.hypertable(one) for one in {table, *made}):
         return False  # CONCURRENTLY does not exist there
@@ -220,7 +246,7 @@ def drop_index_not_concurrent(action: Action, known: Known) -> bool:
     remedy="REINDEX … CONCURRENTLY, outside a transaction",
 )
 def reindex_locks(action: Action, known: Known) -> bool:
-    return option(action.node.get("params", []), "concurrently") is None
+    return not is_on(option(action.node.get("params", []), "concurrently"))
 
 
 rule(
@@ -239,7 +265,7 @@ rule(
     (BACKFILL, CONTRACT),
     "AT_ValidateConstraint",
     why="{table} is read while the lock of an earlier statement of the same transaction keeps everybody out",
-    remedy="VALIDATE CONSTRAINT in a transaction of its own: in the backfill, or after a COMMIT",
+    remedy="VALIDATE CONSTRAINT in a transaction of its own: in a backfill, or with -- teal: transaction=no",
 )
 def validate_with_lock(action: Action, known: Known) -> bool:
     before = (one for one in known.actions if one.order < action.order and one.transaction == action.transaction)

@@ -6,8 +6,9 @@ from typing import Any
 
 from teal.core.judge.actions import Action
 from teal.core.judge.context import Known, assigned_columns, limits
-from teal.core.judge.rule import BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
-from teal.core.migrations.sql import Node, column_names, find, kind_of, number, table_of, words
+from teal.core.judge.rule import ALWAYS, BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
+from teal.core.judge.sources import origins, sources_of
+from teal.core.migrations.sql import Node, column_names, find, function_names, kind_of, number, table_of, text, words
 
 _PHASE, _LOCK, _LOSS = Nature.PHASE, Nature.LOCK, Nature.LOSS
 _WRITES = ("UpdateStmt", "InsertStmt", "DeleteStmt", "MergeStmt", "CopyStmt")
@@ -40,14 +41,18 @@ def write_in_contract(action: Action, known: Known) -> bool:
     return action.kind != "CopyStmt" or bool(action.node.get("is_from"))
 
 
-rule(
+@rule(
     "delete-in-backfill",
     _PHASE,
     BACKFILL,
     ("DeleteStmt", "MergeStmt"),
-    why="both releases may still read the rows of {table}",
-    remedy="move DELETE to a contract; write MERGE as INSERT … ON CONFLICT or UPDATE",
-)(always)
+    why="rows of {table} go by a part of a statement, while both releases may still read them",
+    remedy="write DELETE as a statement by itself, for keys or in batches, or move it to a contract; MERGE as INSERT …"
+    " ON CONFLICT or UPDATE",
+)
+def delete_in_backfill(action: Action, known: Known) -> bool:
+    hidden = any(one.statement == action.statement and one.order < action.order for one in known.actions)
+    return action.kind == "MergeStmt" or hidden or bool(action.block)
 
 
 @rule(
@@ -56,7 +61,8 @@ rule(
     BESIDE_TRAFFIC,
     ("UpdateStmt", "DeleteStmt"),
     why="all rows of {table} stay locked until the last one is done",
-    remedy="WHERE … IN (SELECT … WHERE it is still to do LIMIT 5000): the statement is run until nothing is left",
+    remedy="WHERE … IN (SELECT … WHERE it is still to do LIMIT 5000){again}; or WHERE id BETWEEN … AND …, a statement"
+    " for each portion",
 )
 def update_without_where(action: Action, known: Known) -> bool:
     return "whereClause" not in action.node and not known.small(action.table)
@@ -68,7 +74,8 @@ def update_without_where(action: Action, known: Known) -> bool:
     BESIDE_TRAFFIC,
     ("UpdateStmt", "DeleteStmt"),
     why="as many rows of {table} as the condition meets stay locked until the last one is done",
-    remedy="WHERE … IN (SELECT … WHERE it is still to do LIMIT 5000): the statement is run until nothing is left",
+    remedy="WHERE … IN (SELECT … WHERE it is still to do LIMIT 5000){again}; or WHERE id BETWEEN … AND …, a statement"
+    " for each portion",
 )
 def update_unbatched(action: Action, known: Known) -> bool:
     return "whereClause" in action.node and not known.small(action.table) and not _is_portion(action, known)
@@ -78,14 +85,86 @@ def _is_portion(action: Action, known: Known) -> bool:
     """Return whether a write can meet only a portion: by a LIMIT on its own rows, both ends of a key, or one key."""
     if action.looped:
         return False  # each round is a portion, but all are one transaction
-    if _limited(action):
+    if _limited(action) or _by_list(action, known):
         return True
     keys = known.keys(action.table)
     own = "fromClause" not in action.node and "usingClause" not in action.node
     where = _without_variables(action) if own else action.node.get("whereClause", {})
     tests = [operator for operator, column in _conjuncts(where) if column in keys]
     ranged = any(one in _ABOVE for one in tests) and any(one in _BELOW for one in tests)
-    return "BETWEEN" in tests or "=" in tests or ranged
+    return "BETWEEN" in tests or "=" in tests or ranged or _keyed(where, keys, known)
+
+
+def _keyed(where: Node, keys: frozenset[str], known: Known) -> bool:
+    """Return whether *where* holds for a list of keys at most: ``IN``, ``= ANY`` of an array, or keys joined by OR."""
+    test, joined = where.get("A_Expr", {}), where.get("BoolExpr", {})
+    if joined:
+        parts = [_keyed(part, keys, known) or _is_key(part, keys) for part in joined["args"]]
+        return any(parts) if joined["boolop"] == "AND_EXPR" else joined["boolop"] == "OR_EXPR" and all(parts)
+    if test.get("kind") not in ("AEXPR_IN", "AEXPR_OP_ANY") or words(test.get("name", [])) != ["="]:
+        return False
+    own = "ColumnRef" in test.get("lexpr", {}) and column_names(test["lexpr"]) <= keys
+    return own and 0 < _listed(test.get("rexpr", {})) <= known.lint.batch
+
+
+def _is_key(test: Node, keys: frozenset[str]) -> bool:
+    return any(operator == "=" and column in keys for operator, column in _conjuncts(test))
+
+
+def _listed(values: Node) -> int:
+    """Return how many constants a list or an array has; 0 where they are not constant."""
+    values = values.get("TypeCast", {}).get("arg", values)
+    if (said := text(values)) is not None:
+        return said.count(",") + 1
+    items = values.get("List", {}).get("items") or values.get("A_ArrayExpr", {}).get("elements") or []
+    return 0 if list(find(items, "ColumnRef", "SubLink", "FuncCall")) else len(items)
+
+
+def _by_list(action: Action, known: Known) -> bool:
+    """Return whether rows are met by a key that comes from VALUES or an array in the statement itself."""
+    node, keys, own = action.node, known.keys(action.table), _own_names(action)
+    lists = {name for name, one in sources_of(node).items() if _is_list(one)}
+    for test in _joined_by_and(node.get("whereClause", {})):
+        sides = [
+            words(one.get("ColumnRef", {}).get("fields", [])) for one in (test.get("lexpr", {}), test.get("rexpr", {}))
+        ]
+        if words(test.get("name", [])) == ["="] and all(sides):
+            mine = [side for side in sides if side[-1] in keys and (len(side) == 1 or side[-2] in own)]
+            theirs = [side for side in sides if len(side) > 1 and side[-2] in lists]
+            if mine and theirs:
+                return True
+    for link in (one.get("SubLink", {}) for one in _conditions(node.get("whereClause", {}))):
+        tested = column_names(link.get("testexpr", {}))
+        if (
+            link.get("subLinkType") == "ANY_SUBLINK"
+            and tested
+            and tested <= keys
+            and _is_list(link.get("subselect", {}))
+        ):
+            return True
+    return False
+
+
+def _is_list(source: Node) -> bool:
+    """Return whether a source of rows is written out in the statement: it reads no table, and makes up no numbers."""
+    tables, calls = next(find(source, "RangeVar"), None), function_names(source)
+    return bool(source) and tables is None and all(name == "unnest" for name in calls)
+
+
+def _own_names(action: Action) -> set[str]:
+    relation = action.node.get("relation", {})
+    return {str(one) for one in (relation.get("alias", {}).get("aliasname") or relation.get("relname"),) if one}
+
+
+def _conditions(where: Node) -> list[Node]:
+    """Return the conditions that all must hold."""
+    if where.get("BoolExpr", {}).get("boolop") == "AND_EXPR":
+        return [one for part in where["BoolExpr"]["args"] for one in _conditions(part)]
+    return [where]
+
+
+def _joined_by_and(where: Node) -> list[Node]:
+    return [one["A_Expr"] for one in _conditions(where) if one.get("A_Expr", {}).get("kind") == "AEXPR_OP"]
 
 
 def _without_variables(action: Action) -> Node:
@@ -137,7 +216,7 @@ def _conjuncts(where: Node) -> list[tuple[str, str]]:
     ("UpdateStmt", "DeleteStmt", "InsertStmt"),
     why="{it} rows of one statement stay locked until the last one is done (and a columnstore refuses to unpack"
     " more than 100,000 in one transaction)",
-    remedy="a LIMIT of some thousands: the statement is run until nothing is left",
+    remedy="a LIMIT of some thousands{again}",
 )
 def batch_too_large(action: Action, known: Known) -> bool | str:
     sizes = [number(one) for one in limits(action.node)] + _widths(action, known)
@@ -180,15 +259,10 @@ def not_idempotent(action: Action, known: Known) -> bool | str:
     update = action.node.get("onConflictClause", action.node)
     tested = column_names(update.get("whereClause", {}))
     for column, expression in assigned_columns(update).items():
-        if column in _own_columns(expression) and column not in tested and not _settles(expression):
+        own = (action.table, column) in origins(expression, update, action.table)
+        if own and column not in tested and not _settles(expression):
             return f"{action.table}.{column}"
     return False
-
-
-def _own_columns(expression: Node) -> set[str]:
-    """Return the columns of the row itself in *expression*, and not those of the row that came (``excluded``)."""
-    named = [words(one.get("fields", [])) for one in find(expression, "ColumnRef")]
-    return {parts[-1] for parts in named if parts and parts[0] != "excluded"}
 
 
 def _settles(expression: Node) -> bool:
@@ -276,3 +350,33 @@ rule(
 )
 def refresh_locks(action: Action, known: Known) -> bool:
     return not action.node.get("concurrent")
+
+
+@rule(
+    "refresh-fails",
+    _LOSS,
+    ALWAYS,
+    "RefreshMatViewStmt",
+    why="CONCURRENTLY fails: {it}",
+    remedy="first CREATE UNIQUE INDEX of plain columns and without a WHERE on {table}, and fill it once without"
+    " CONCURRENTLY while nobody reads it",
+    spares_fresh=False,
+)
+def refresh_fails(action: Action, known: Known) -> str:
+    if not action.node.get("concurrent"):
+        return ""
+    made = [one for one in known.of("CreateTableAsStmt", table=action.table) if one.order < action.order]
+    filled = [one for one in known.of("RefreshMatViewStmt", table=action.table) if one.order < action.order]
+    if made and made[-1].node.get("into", {}).get("skipData") and not filled:
+        return f"{action.table} was made WITH NO DATA, and was not filled yet"
+    indexes = [one for one in known.of("IndexStmt", table=action.table) if one.order < action.order]
+    by_script = any(_covers_all(one.node) for one in indexes)
+    there = [one for one in known.catalog.indexes.values() if one.table == action.table]
+    known_one = any(one.unique and one.whole and one.valid and "" not in one.keys for one in there)
+    unsure = not known.catalog.asked and not made
+    return "" if by_script or known_one or unsure else f"{action.table} has no unique index that covers all rows"
+
+
+def _covers_all(index: Node) -> bool:
+    plain = all(one.get("IndexElem", {}).get("name") for one in index.get("indexParams", []))
+    return bool(index.get("unique")) and plain and "whereClause" not in index

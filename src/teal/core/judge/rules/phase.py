@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from teal.core.judge import phase_table
 from teal.core.judge.actions import Action
-from teal.core.judge.context import Known
+from teal.core.judge.context import MAKES_TABLE, Known
 from teal.core.judge.rule import ALWAYS, BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
-from teal.core.migrations.sql import table_of
+from teal.core.judge.values import Signature
+from teal.core.judge.widening import widens
+from teal.core.migrations.sql import TOMBSTONE, Node, argument_types, inside, is_on, joined, option, table_of, words
 
 _PHASE, _LOSS = Nature.PHASE, Nature.LOSS
 
@@ -20,7 +24,38 @@ _PHASE, _LOSS = Nature.PHASE, Nature.LOSS
     remedy="move it to a contract of a release later than the one that stops using it",
 )
 def removes_in_expand(action: Action, known: Known) -> bool:
-    return not _made_again(action, known)
+    return not _made_again(action, known) and not _own_helper(action, known)
+
+
+_MAKERS = {
+    "DROP_VIEW": ("ViewStmt",),
+    "DROP_MATVIEW": ("CreateTableAsStmt",),
+    "DROP_SEQUENCE": ("CreateSeqStmt",),
+    "DROP_TYPE": ("CreateEnumStmt", "CompositeTypeStmt", "CreateRangeStmt", "CreateDomainStmt"),
+    "DROP_DOMAIN": ("CreateDomainStmt",),
+    "DROP_SCHEMA": ("CreateSchemaStmt",),
+    "DROP_TRIGGER": ("CreateTrigStmt",),
+    "DROP_INDEX": ("IndexStmt",),
+    "AT_DropColumn": ("AT_AddColumn",),
+    "AT_DropConstraint": ("AT_AddConstraint",),
+}
+_ROUTINES = ("DROP_FUNCTION", "DROP_PROCEDURE", "DROP_ROUTINE")
+
+
+def _own_helper(action: Action, known: Known) -> bool:
+    """Return whether the same script has made what it now drops, and had it to itself."""
+    if action.kind in _ROUTINES:
+        return known.just_made_function(action, dropped_signature(action))
+    makers = known.of(*_MAKERS.get(action.kind, ()), table=action.table, name=action.name)
+    made = [one for one in makers if one.script is action.script and one.order < action.order]
+    return any(not one.node.get("replace") and known.is_new(one, action) for one in made)
+
+
+def dropped_signature(action: Action) -> Signature | None:
+    """Return the arguments that a DROP or GRANT names; None where it names none, and so means the only one."""
+    if action.node.get("args_unspecified", False):
+        return None
+    return Signature(argument_types(action.node.get("arguments", [])))
 
 
 def _made_again(action: Action, known: Known) -> bool:
@@ -32,6 +67,11 @@ def _made_again(action: Action, known: Known) -> bool:
         return False
     if action.kind == "DROP_FUNCTION" and (action.name in known.catalog.functions or not known.catalog.asked):
         return False  # the release that serves may call it, and gets another one
+    if action.kind == "DROP_TRIGGER" and action.name in known.catalog.trigger_names.get(action.table, ()):
+        return False  # it does its work for the release that serves
+    index = known.catalog.indexes.get(action.name)
+    if action.kind == "DROP_INDEX" and index is not None and index.unique and index.valid:
+        return False  # what it rejects, and what ON CONFLICT finds by it, changes
     made = known.of(makers[action.kind], table=action.table, name=action.name)
     return any(one.script is action.script and one.order > action.order for one in made)
 
@@ -74,7 +114,17 @@ rule(
     why="every row of {table} is written anew while all its readers and writers wait, and each release knows one type",
     remedy="add a column of the new type with a trigger both ways, backfill, drop the old one in a contract:"
     ' teal migrate plan "change …" writes the files',
-)(always)
+)(
+    lambda action, known: (
+        not widens(action, known) and not (action.kind.startswith("TYPE:") and _own_type(action, known))
+    )
+)
+
+
+def _own_type(action: Action, known: Known) -> bool:
+    """Return whether a composite type was made a moment ago."""
+    made = known.of("CompositeTypeStmt", name=action.table)
+    return any(known.is_new(one, action) for one in made)
 
 
 @rule(
@@ -91,7 +141,8 @@ def rename(action: Action, known: Known) -> bool:
 
 def _is_tombstone(action: Action) -> bool:
     """Return whether a name is only put aside, to be dropped later: the soft contract."""
-    return action.kind in ("RENAME_COLUMN", "RENAME_TABLE") and "tombstone" in str(action.node.get("newname", ""))
+    names = action.kind in ("RENAME_COLUMN", "RENAME_TABLE") and str(action.node.get("newname", ""))
+    return bool(names) and ("tombstone" in str(names) or str(names).startswith(TOMBSTONE))
 
 
 @rule(
@@ -103,7 +154,7 @@ def _is_tombstone(action: Action) -> bool:
     remedy="add the new value in an expand, rewrite the rows in a backfill, leave the old value in the type",
 )
 def rename_value(action: Action, known: Known) -> bool:
-    return "oldVal" in action.node
+    return "oldVal" in action.node and not known.just_made(action, "CreateEnumStmt")
 
 
 rule(
@@ -136,7 +187,7 @@ rule(
 )
 def table_rewrite(action: Action, known: Known) -> bool | str:
     if action.kind == "VacuumStmt":
-        full = any(one.get("DefElem", {}).get("defname") == "full" for one in action.node.get("options", []))
+        full = is_on(option(action.node.get("options", []), "full"))
         return full and (_vacuumed(action) or "all tables")
     return True
 
@@ -176,7 +227,89 @@ rule(
 )
 def revoke_in_expand(action: Action, known: Known) -> bool:
     action_of = action.node.get("action", action.node)
-    return not action_of.get("is_grant", False)
+    return not action_of.get("is_grant", False) and not _of_new_things(action, known)
+
+
+_GRANTED = {
+    "OBJECT_TABLE": (*MAKES_TABLE, "ViewStmt"),
+    "OBJECT_SEQUENCE": ("CreateSeqStmt",),
+    "OBJECT_SCHEMA": ("CreateSchemaStmt",),
+    "OBJECT_TYPE": ("CreateEnumStmt", "CompositeTypeStmt", "CreateRangeStmt", "CreateDomainStmt"),
+    "OBJECT_DOMAIN": ("CreateDomainStmt",),
+}
+
+
+def _of_new_things(action: Action, known: Known) -> bool:
+    """Return whether a REVOKE is about nothing but what was made a moment ago."""
+    if action.kind != "GrantStmt" or action.node.get("targtype") != "ACL_TARGET_OBJECT":
+        return False
+    what, objects = action.node.get("objtype", ""), action.node.get("objects", [])
+    return bool(objects) and all(_is_new(action, what, one, known) for one in objects)
+
+
+def _is_new(action: Action, what: str, one: Node, known: Known) -> bool:
+    fields = inside(one)
+    if what in ("OBJECT_FUNCTION", "OBJECT_PROCEDURE", "OBJECT_ROUTINE"):
+        about = replace(action, name=joined(words(fields.get("objname", []))))
+        unspecified = fields.get("args_unspecified", False)
+        return known.just_made_function(
+            about, None if unspecified else Signature(argument_types(fields.get("objargs", [])))
+        )
+    if what == "OBJECT_TABLE":
+        made = known.of(*_GRANTED[what], table=table_of(fields))
+    else:
+        name = table_of(fields) if "relname" in fields else joined(words(fields.get("items", [one])))
+        made = known.of(*_GRANTED.get(what, ()), name=name)
+    return any(known.is_new(each, action) and not each.node.get("replace") for each in made)
+
+
+@rule(
+    "setting-rejects",
+    _PHASE,
+    (EXPAND, BACKFILL),
+    ("VIEW:AT_SetRelOptions", "AT_ReplicaIdentity"),
+    why="{it}",
+    remedy="move it to a contract; or GRANT before what the readers of a view need on its tables, and give a published"
+    " table an identity",
+)
+def setting_rejects(action: Action, known: Known) -> str:
+    if action.kind == "AT_ReplicaIdentity":
+        return _without_identity(action, known)
+    options = action.node.get("def", {}).get("items", [])
+    if option(options, "check_option") is not None:
+        return f"what the release that serves writes through {action.table} is rejected where the view doesn't show it"
+    asked_for = is_on(option(options, "security_invoker"))
+    lent = action.table in known.catalog.lent or not known.catalog.asked
+    who = "its readers have" if known.catalog.asked else "it isn't known whether its readers have"
+    what = "no right" if known.catalog.asked else "a right"
+    return (
+        f"{action.table} is read with the rights of who asks from then on, and {who} {what} of their own on its tables"
+        if asked_for and lent
+        else ""
+    )
+
+
+def _without_identity(action: Action, known: Known) -> str:
+    kind = action.node.get("def", {}).get("identity_type", "")
+    keyed = any(one.primary and one.table == action.table for one in known.catalog.indexes.values())
+    none = kind == "n" or (kind == "d" and known.catalog.asked and not keyed)
+    if not none or (known.catalog.asked and action.table not in known.catalog.published):
+        return ""
+    where = f"{action.table} is published" if known.catalog.asked else f"where {action.table} is published"
+    return f"{where}: without an identity of its rows each UPDATE and DELETE of the release that serves fails"
+
+
+@rule(
+    "function-altered",
+    _PHASE,
+    BESIDE_TRAFFIC,
+    "AlterFunctionStmt",
+    why="the release that serves calls {it} as it is, and now fails or gets other answers",
+    remedy="a new function with a new name",
+)
+def function_altered(action: Action, known: Known) -> bool | str:
+    said = {one.get("DefElem", {}).get("defname") for one in action.node.get("actions", [])}
+    return not said <= {"cost", "rows", "support"} and joined(words(action.node.get("func", {}).get("objname", [])))
 
 
 rule(
@@ -243,16 +376,44 @@ def sequence_change(action: Action, known: Known) -> bool:
     "replaces-in-expand",
     _PHASE,
     (EXPAND, BACKFILL),
-    ("ViewStmt", "CreateFunctionStmt"),
+    ("ViewStmt", "CreateFunctionStmt", "CreateTrigStmt"),
     why="the release that serves uses {it} as it is: it gets other answers without a deploy of its own",
     remedy="give the new version a new name (CREATE without OR REPLACE), drop the old one in a contract",
 )
 def replaces_in_expand(action: Action, known: Known) -> bool:
-    if not action.node.get("replace"):
-        return False
+    if action.kind == "CreateTrigStmt":
+        there = action.name in known.catalog.trigger_names.get(action.table, ())
+        return bool(action.node.get("replace")) and there
+    if action.kind == "ViewStmt":
+        there = action.table in known.catalog.views
+        return bool(action.node.get("replace")) and (there or not known.catalog.asked)
     is_sync = action.routine is not None and action.routine.trigger
-    there = action.name in known.catalog.functions or action.table in known.catalog.views
-    return there or not (known.catalog.asked or is_sync)
+    own = known.signature_of(action)
+    there = any(each.arguments == own.arguments for each in known.catalog.signatures.get(action.name, ()))
+    return bool(action.node.get("replace")) and (there or not (known.catalog.asked or is_sync))
+
+
+@rule(
+    "overload-answers",
+    _PHASE,
+    (EXPAND, BACKFILL),
+    "CreateFunctionStmt",
+    why="{it} is there already, and a call may fit both: the release that serves gets the answer of the new one, or"
+    ' "is not unique"',
+    remedy="give the new one a name of its own, or as many arguments without a default as no call of the old one has",
+)
+def overload_answers(action: Action, known: Known) -> bool | str:
+    new = known.signature_of(action)
+    for old in known.catalog.signatures.get(action.name, ()):
+        if old.arguments != new.arguments and _counts(old) & _counts(new):
+            return f"{action.name}({', '.join(old.arguments)})"
+    return False
+
+
+def _counts(function: Signature) -> set[int]:
+    """Return with how many arguments a function can be called; of any number, those that anybody writes."""
+    most = len(function.arguments)
+    return set(range(most - function.defaults, 101 if function.variadic else most + 1))
 
 
 @rule(
@@ -283,4 +444,4 @@ rule(
     "AlterDomainStmt",
     why="every column of the domain is scanned, and values that the release that serves writes are rejected",
     remedy="make a new domain and a new column of it",
-)(always)
+)(lambda action, known: not known.just_made(action, "CreateDomainStmt"))

@@ -7,8 +7,8 @@ import re
 from teal.core.judge.actions import Action
 from teal.core.judge.context import MAKES_TABLE, Known
 from teal.core.judge.functions import calls
-from teal.core.judge.rule import ALWAYS, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, rule
-from teal.core.migrations.sql import Node, find, number, outside_transaction, table_of, text
+from teal.core.judge.rule import ALWAYS, BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, rule
+from teal.core.migrations.sql import Node, find, number, outside_transaction, table_of, text, type_of
 
 _LOCK, _LOSS = Nature.LOCK, Nature.LOSS
 _PATIENT = frozenset({"AT_ValidateConstraint", "AT_SetStatistics", "AT_AttachPartition", "AT_SetOptions"})
@@ -23,11 +23,19 @@ _LONGEST_WAIT = 5_000  # ms
     ALWAYS,
     ("IndexStmt", "DROP_INDEX", "ReindexStmt", "VacuumStmt", "AT_DetachPartition", "DoStmt"),
     why="{it} can't run within a transaction: it fails",
-    remedy="put it into a file of its own that runs outside a transaction (or COMMIT before it)",
+    remedy="as a statement by itself (in no block, no function, between no BEGIN and COMMIT) in an expand or a contract"
+    " whose first line is -- teal: transaction=no",
     spares_fresh=False,
 )
 def not_in_transaction(action: Action, known: Known) -> bool | str:
-    return action.wrapped and _needs_none(action)
+    if action.block and action.kind != "DoStmt":  # a block is a transaction, whatever runs it
+        return _needs_none(action)
+    return (action.wrapped or _each_wrapped(action)) and _needs_none(action)
+
+
+def _each_wrapped(action: Action) -> bool:
+    """Return whether the runner gives each statement of a backfill's file a transaction of its own."""
+    return action.script.phase is BACKFILL and action.script.name.endswith(".sql")
 
 
 def _needs_none(action: Action) -> str:
@@ -60,7 +68,14 @@ def _before(action: Action, known: Known) -> set[str]:
     """Return the tables that are locked already when *action* begins."""
     if not action.wrapped:
         return set()
-    earlier = (one for one in known.actions if one.transaction == action.transaction and one.order < action.order)
+    earlier = (
+        one
+        for one in known.actions
+        if one.transaction == action.transaction
+        and one.order < action.order
+        and one.statement != action.statement
+        and not one.tried & action.undone
+    )
     return {table for one in earlier for table in locked(one, known)}
 
 
@@ -70,14 +85,14 @@ def _before(action: Action, known: Known) -> set[str]:
     (EXPAND, CONTRACT),
     why="while it waits for the lock of {it}, other tables stay locked since earlier statements of the same"
     " transaction; an application that takes them in the other order is killed as a deadlock",
-    remedy="one table in use per transaction: another file, or a COMMIT between",
+    remedy="one table in use per transaction: another file, or -- teal: transaction=no in the first line of this one",
     spares_fresh=False,
 )
 def locks_several_tables(action: Action, known: Known) -> bool | str:
     tables = locked(action, known)
     before = _before(action, known)
     new = sorted(tables - before)
-    return bool(new and (before or len(new) > 1)) and new[-1]
+    return bool(new and before) and new[-1]
 
 
 @rule(
@@ -86,7 +101,7 @@ def locks_several_tables(action: Action, known: Known) -> bool | str:
     BESIDE_TRAFFIC,
     _LONG,
     why="{it} stays locked by an earlier statement of the same transaction while this one goes through rows",
-    remedy="a transaction of its own: another file, or a COMMIT between",
+    remedy="a transaction of its own: another file, or -- teal: transaction=no in the first line of this one",
     spares_fresh=False,
 )
 def lock_held(action: Action, known: Known) -> bool | str:
@@ -108,6 +123,44 @@ knex_migrations_lock SequelizeMeta goose_db_version __diesel_schema_migrations m
 teal_migrations ar_internal_metadata databasechangelog databasechangeloglock
 """
 BOOKKEEPING = frozenset(_LEDGERS.split())
+
+
+@rule(
+    "label-not-yet-usable",
+    _LOSS,
+    ALWAYS,
+    "AlterEnumStmt",
+    why="the same transaction uses the new value {it}: it fails (unsafe use of a new value)",
+    remedy="the new value in a file by itself, with a lower number",
+    spares_fresh=False,
+)
+def label_not_yet_usable(action: Action, known: Known) -> bool | str:
+    label = action.node.get("newVal", "")
+    there = label in known.catalog.labels.get(action.name, ())
+    if not label or "oldVal" in action.node or there or not action.wrapped or _is_own_type(action, known):
+        return False
+    later = (one for one in known.actions if one.transaction == action.transaction and one.order > action.order)
+    return any(_uses(one, action.name, label, known) for one in later) and f"'{label}' of {action.name}"
+
+
+def _is_own_type(action: Action, known: Known) -> bool:
+    made = known.of("CreateEnumStmt", name=action.name)
+    return any(one.transaction == action.transaction and one.order < action.order for one in made)
+
+
+def _uses(action: Action, enum: str, label: str, known: Known) -> bool:
+    """Return whether *action* holds *label* as a value of *enum*, by a cast or by the columns that it is about."""
+    if label not in {str(one["sval"].get("sval", "")) for one in find(action.node, "A_Const") if "sval" in one}:
+        return False
+    columns = [known.column(table, name) for table in _tables(action) for name in known.catalog.columns.get(table, {})]
+    added = known.of("AT_AddColumn", "CreateStmt", table=action.table)
+    named = find([action.node, action.node.get("def", {}), *(one.node for one in added)], "TypeName", "typeName")
+    types = {type_of(one) for one in named} | {one.type.removeprefix("public.") for one in columns if one}
+    return enum in types
+
+
+def _tables(action: Action) -> set[str]:
+    return {action.table} | {table_of(one) for one in find(action.node, "RangeVar")}
 
 
 @rule(

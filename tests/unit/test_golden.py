@@ -20,7 +20,7 @@ from teal.core.planning.past import past_of
 from teal.core.planning.plan import plan_rollback
 from teal.core.planning.rollback import rollback_release
 from teal.core.planning.rollback_floor import floor_of
-from teal.core.planning.step_names import StepName
+from teal.core.planning.step_names import Command, StepName
 from teal.core.planning.steps import Create, RunOnce, Switch
 from teal.core.planning.transition import change_to
 from teal.errors import NewerFormat
@@ -186,3 +186,8 @@ def test_a_journal_with_more_than_this_version_knows_is_read_past_it(shop: Path)
     assert (past_of(journal.turns()).switched, journal.ran_once("setup", 8)) == ((Side.BLUE, 8), True)
     assert "warm-up" in journal.history(1)[0].phases
     assert journal.notes == ()
+
+
+def test_the_words_for_commands_stay_as_journals_have_them() -> None:
+    migrate = {f"migrate-{each}" for each in ("window", "expand", "backfill", "contract", "undo")}
+    assert {str(each) for each in Command} == {"deploy", "rollback", "leave", "heal", "cleanup", "down"} | migrate

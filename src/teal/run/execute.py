@@ -17,6 +17,7 @@ from typing import TypeVar
 from teal.core.model.side import Side
 from teal.core.model.traffic import AWAY, Mode
 from teal.core.planning.events import StepBegan, StepEnded
+from teal.core.planning.step_names import Command
 from teal.core.planning.steps import (
     BringBack,
     Hold,
@@ -79,7 +80,7 @@ def _users_of(plan: Plan) -> Mode:
     away until it serves.
     """
     first = next(iter(plan.before), None)
-    if plan.command == "heal" and isinstance(first, Start | BringBack):
+    if plan.command == Command.HEAL and isinstance(first, Start | BringBack):
         return Mode.HOLD
     return Mode(first.to if isinstance(first, Switch) else plan.source or Side.PLAIN)
 
@@ -105,7 +106,7 @@ def _worried(plan: Plan, context: RunContext, run: int, *, resume: bool) -> Need
     if resume:
         error.hint = "users are served; the next command takes up what could not be done: see `teal status`"
         error.again = True
-    if not error.again or plan.command == "heal":
+    if not error.again or plan.command == Command.HEAL:
         context.ports.journal.end(run, "needs-person", message)
     return error
 
@@ -273,7 +274,7 @@ async def _cost(plan: Plan, context: RunContext, begun: Sequence[Step]) -> str:
 
     "" for a healing, which does not know what the run that it mends has cost.
     """
-    if plan.command == "heal":
+    if plan.command == Command.HEAL:
         return ""
     if plan.source is None:
         return "nothing serves yet"

@@ -8,6 +8,7 @@ from teal.core.model.observed import Observed
 from teal.core.model.stack import Stack
 from teal.core.planning.events import Said
 from teal.core.planning.recovery import Repair, adopted_from, diagnose
+from teal.core.planning.step_names import Command
 from teal.errors import Failed, NeedsPerson, Refused
 from teal.run.context import Ports, RunContext, Watch, run_context
 from teal.run.execute import execute
@@ -68,7 +69,7 @@ async def _carry_out(ports: Ports, stack: Stack, watch: Watch, observed: Observe
     plan = repair.plan
     context = run_context(ports, stack, watch, key=ports.machine.secret())
     if plan.steps:
-        run = ports.journal.begin("heal", plan.source, plan.target, plan.release)
+        run = ports.journal.begin(Command.HEAL, plan.source, plan.target, plan.release)
         await execute(plan, context, run)
     if repair.kind == "restore":
         await _prove(context)
@@ -82,13 +83,13 @@ async def _end_plainly(ports: Ports, stack: Stack, watch: Watch, observed: Obser
     """End the plain containers of an adoption that has switched and can't be finished, where there are any."""
     plan = adopted_from(observed, stack)
     if plan is not None:
-        run = ports.journal.begin("heal", plan.source, plan.target, plan.release)
+        run = ports.journal.begin(Command.HEAL, plan.source, plan.target, plan.release)
         await execute(plan, run_context(ports, stack, watch, key=ports.machine.secret()), run)
 
 
 def _close_heals(ports: Ports) -> None:
     """Close what healed before, and was killed itself: what it was about is done."""
-    while (left := ports.journal.unfinished()) is not None and left.command == "heal":
+    while (left := ports.journal.unfinished()) is not None and left.command == Command.HEAL:
         ports.journal.end(left.run, "interrupted", "healing was interrupted, and begun anew")
 
 

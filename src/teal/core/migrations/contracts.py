@@ -16,6 +16,7 @@ from teal.core.migrations.gate import Condition, Seen, given_up
 from teal.core.model.migrations import OpenChange, Phase
 from teal.core.model.observed import Observed
 from teal.core.model.side import COLORS
+from teal.core.planning.step_names import Command
 from teal.core.planning.steps import (
     Clear,
     Judge,
@@ -88,7 +89,7 @@ def plan_contract(observed: Observed, seen: Seen, project: str, *, soft: bool, g
         RunContract(name, release, soft=soft),
     )
     order, undo = planned(OnFailure.ABORT, *steps), planned(OnFailure.RESUME, TakeBackFloor(name))
-    return Plan("migrate-contract", observed.active, None, None, order, undo)
+    return Plan(Command.MIGRATE_CONTRACT, observed.active, None, None, order, undo)
 
 
 def _giving_up(observed: Observed, seen: Seen, project: str) -> tuple[Step, ...]:
@@ -112,7 +113,7 @@ def refused(name: str, conditions: Sequence[Condition]) -> Refused:
 
 def plan_undo(observed: Observed, name: str) -> Plan:
     """Return the plan that brings back what the soft form of contract *name* took away."""
-    return Plan("migrate-undo", observed.active, None, None, planned(OnFailure.ABORT, UndoContract(name)))
+    return Plan(Command.MIGRATE_UNDO, observed.active, None, None, planned(OnFailure.ABORT, UndoContract(name)))
 
 
 UNNAMED = "contract"  # of which there may be several at a time: nobody can tell

@@ -9,6 +9,7 @@ from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Stack
 from teal.core.planning.plan import emptied
 from teal.core.planning.retention import superfluous
+from teal.core.planning.step_names import Command
 from teal.core.planning.steps import Clear, Drain, OnFailure, Plan, Prune, Settle, Step, planned
 from teal.core.planning.transition import jobs_going_on
 from teal.errors import Refused
@@ -35,7 +36,7 @@ def plan_cleanup(observed: Observed, stack: Stack) -> Plan:
     if any(isinstance(step, Drain) for step in steps):
         steps.append(Settle(observed.active))  # the drain asks the proxy with a key
     steps += [prune] if prune else []
-    return Plan("cleanup", observed.active, None, None, planned(OnFailure.ABORT, *steps))
+    return Plan(Command.CLEANUP, observed.active, None, None, planned(OnFailure.ABORT, *steps))
 
 
 def staying(observed: Observed, stack: Stack) -> tuple[str, ...]:
@@ -52,7 +53,7 @@ def plan_down(observed: Observed) -> Plan:
     """Return the plan that removes both colors, what serves last, and forgets which one was active."""
     order = sorted(COLORS, key=lambda color: color is observed.active)
     steps: tuple[Step, ...] = (*(Clear(color) for color in order), Settle(None))
-    return Plan("down", observed.active, None, None, planned(OnFailure.ABORT, *steps))
+    return Plan(Command.DOWN, observed.active, None, None, planned(OnFailure.ABORT, *steps))
 
 
 def removal(plan: Plan, observed: Observed, stack: Stack) -> Removal:

@@ -26,6 +26,7 @@ from teal.core.model.stack import Images, Moment, Role, Service, Stack
 from teal.core.model.traffic import HELD
 from teal.core.planning.images import images_due
 from teal.core.planning.retention import superfluous
+from teal.core.planning.step_names import Command
 from teal.core.planning.steps import (
     Backfill,
     BringBack,
@@ -64,7 +65,6 @@ from teal.core.planning.steps import (
 )
 from teal.core.planning.transition import Change
 
-WINDOW = "migrate-window"  # the command that makes a window
 Steps = tuple[Step, ...]
 
 
@@ -167,7 +167,7 @@ def plan_forward(observed: Observed, stack: Stack, change: Change) -> Plan:
     last = tuple(Clear(color) for color in COLORS) if change.target is Side.PLAIN else ()
     again = (Switch(change.target, release, again=True), _confirm(change))  # so that the journal knows it, too
     order = (*planned(OnFailure.ABORT, *again), *_after_switch(change, _Parts((), (), (), prune, last=last)))
-    return Plan("heal", change.source, change.target, release, order, _told(stack, change))
+    return Plan(Command.HEAL, change.source, change.target, release, order, _told(stack, change))
 
 
 def _plan(stack: Stack, change: Change, parts: _Parts) -> Plan:
@@ -201,7 +201,9 @@ def _until_switch(change: Change, parts: _Parts) -> tuple[Planned, ...]:
 def _after_switch(change: Change, parts: _Parts) -> tuple[Planned, ...]:
     """Return what follows: users are on the target, so that whatever fails is told, and the others still happen."""
     target, release, idle = change.target, change.release, change.idle
-    close = CloseWindow(release, unseen=change.command == "heal") if change.window and release is not None else None
+    close = (
+        CloseWindow(release, unseen=change.command == Command.HEAL) if change.window and release is not None else None
+    )
     again = "`teal migrate backfill` goes on"
     return (
         *planned(OnFailure.RESUME, *([close] if close else ())),
@@ -246,7 +248,7 @@ def _schema(migrations: Migrations | None, change: Change, release: int) -> _Sch
     early, late = (backfill, ()) if migrations.backfill == "before" else ((), backfill)
     noted = (RecordContracts(release),)
     if change.source is None or change.window:
-        window = migrations.files or (change.command == WINDOW and migrations.how(Phase.WINDOW))
+        window = migrations.files or (change.command == Command.MIGRATE_WINDOW and migrations.how(Phase.WINDOW))
         judged = Judge(release, (Phase.EXPAND, Phase.BACKFILL, Phase.WINDOW))
         return _Schema((judged,), noted, (expand, *([RunWindow(release)] if window else ()), *early), late)
     rechecked = change.checks and not change.held

@@ -23,8 +23,9 @@ from teal.core.model.observed import Observed, Unfinished
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Service, Stack
 from teal.core.model.traffic import Mode
-from teal.core.planning.plan import WINDOW, emptied_plainly, plan_forward, started_again
+from teal.core.planning.plan import emptied_plainly, plan_forward, started_again
 from teal.core.planning.rollback_floor import floor_of, sinks
+from teal.core.planning.step_names import Command
 from teal.core.planning.steps import (
     BringBack,
     Clear,
@@ -60,7 +61,7 @@ def diagnose(observed: Observed, stack: Stack) -> Repair | None:
     floor = floor_of(observed.contracts)
     if repair is None or below is None or floor is None:
         return repair
-    return Repair("note", f"{repair.text}; but release {below} stays away: {floor.why}", _only("heal", None))
+    return Repair("note", f"{repair.text}; but release {below} stays away: {floor.why}", _only(Command.HEAL, None))
 
 
 def _due(observed: Observed, stack: Stack) -> Repair | None:
@@ -68,7 +69,7 @@ def _due(observed: Observed, stack: Stack) -> Repair | None:
     if lost is not None:
         how = "as the journal knows" if observed.past.switched else "the only color that runs whole"
         text = f"the proxy's state file was lost: users go to {lost} again, {how}"
-        return Repair("restore", text, _only("heal", lost, Settle(lost)))
+        return Repair("restore", text, _only(Command.HEAL, lost, Settle(lost)))
     unfinished = observed.unfinished
     if unfinished is not None:
         return _finish_or_undo(observed, stack, unfinished)
@@ -76,10 +77,10 @@ def _due(observed: Observed, stack: Stack) -> Repair | None:
         if observed.traffic.away:
             return _let_go(observed, stack)
         text = "a key of an earlier command was still in the proxy's state file: removed"
-        return Repair("settle", text, _only("heal", observed.traffic.side, Settle(observed.traffic.side)))
+        return Repair("settle", text, _only(Command.HEAL, observed.traffic.side, Settle(observed.traffic.side)))
     if observed.closed and observed.traffic is not None and observed.traffic.side is not None:
         text = "the proxy's state file was closed to the proxy's user: opened again"
-        return Repair("restore", text, _only("heal", observed.traffic.side, Settle(observed.traffic.side)))
+        return Repair("restore", text, _only(Command.HEAL, observed.traffic.side, Settle(observed.traffic.side)))
     return _visited(observed, stack)
 
 
@@ -90,7 +91,7 @@ def _visited(observed: Observed, stack: Stack) -> Repair | None:
         if guests and not any(container.alive for container in observed.on(color)):
             names = ", ".join(sorted({container.service for container in guests}))
             text = f"{names} had still an address on {color}'s own networks, where nothing runs: taken off"
-            return Repair("settle", text, _only("heal", observed.active, Part(color)))
+            return Repair("settle", text, _only(Command.HEAL, observed.active, Part(color)))
     return None
 
 
@@ -100,7 +101,7 @@ def _let_go(observed: Observed, stack: Stack) -> Repair:
     page = observed.traffic is not None and observed.traffic.users is Mode.MAINTENANCE
     what = "users still saw the maintenance page" if page else "requests were still held at the proxy"
     text = f"{what}: {side} runs and serves again"
-    return Repair("undo", text, _only("heal", side, *_again(observed, stack, side, release)))
+    return Repair("undo", text, _only(Command.HEAL, side, *_again(observed, stack, side, release)))
 
 
 def _again(observed: Observed, stack: Stack, side: Side, release: int | None) -> tuple[Step, ...]:
@@ -121,8 +122,8 @@ def _served_by(observed: Observed, stack: Stack, side: Side) -> tuple[Service, .
 def _finish_or_undo(observed: Observed, stack: Stack, unfinished: Unfinished) -> Repair:
     """Go forward where the interrupted command had switched already; else undo what it had begun."""
     source, target = unfinished.source, unfinished.target
-    if unfinished.command == "heal":  # what it was about ended before it, or shows by itself
-        return Repair("note", "healing was interrupted: begun anew", _only("heal", source))
+    if unfinished.command == Command.HEAL:  # what it was about ended before it, or shows by itself
+        return Repair("note", "healing was interrupted: begun anew", _only(Command.HEAL, source))
     what = f"{unfinished.command} of release {unfinished.release}" if unfinished.release else unfinished.command
     switched = (
         observed.past.switched[0] if observed.past.switched else None
@@ -137,9 +138,9 @@ def _finish_or_undo(observed: Observed, stack: Stack, unfinished: Unfinished) ->
     steps = _undo_steps(observed, stack, unfinished, stopped=switched_over)
     kind: Literal["undo", "note"] = "undo" if steps else "note"
     if unfinished.command.startswith("migrate-"):
-        return Repair(kind, f"{what} was interrupted: what it had applied stays", _only("heal", source, *steps))
+        return Repair(kind, f"{what} was interrupted: what it had applied stays", _only(Command.HEAL, source, *steps))
     when = "after its switch, and nothing stands there any more" if switched_over else "before its switch"
-    return Repair(kind, f"{what} was interrupted {when}: undone", _only("heal", source, *steps))
+    return Repair(kind, f"{what} was interrupted {when}: undone", _only(Command.HEAL, source, *steps))
 
 
 def _stands_on(observed: Observed, stack: Stack, side: Side) -> bool:
@@ -150,7 +151,7 @@ def _stands_on(observed: Observed, stack: Stack, side: Side) -> bool:
 def _change_again(observed: Observed, stack: Stack, unfinished: Unfinished, target: Side) -> Change:
     """Return the change of hands that was interrupted."""
     return Change(
-        command="heal",
+        command=Command.HEAL,
         source=unfinished.source,
         target=target,
         release=unfinished.release,
@@ -158,7 +159,9 @@ def _change_again(observed: Observed, stack: Stack, unfinished: Unfinished, targ
         coming=services_on(observed, stack, target),
         keep=stack.settings.retire == "keep",
         # A deploy beside the release that serves makes no change of a window, and needs no database to be finished.
-        window=stack.migrations is not None and unfinished.held and unfinished.command in {"deploy", WINDOW},
+        window=stack.migrations is not None
+        and unfinished.held
+        and unfinished.command in {Command.DEPLOY, Command.MIGRATE_WINDOW},
         guests=unfinished.source is not None and bool(observed.guests_of(unfinished.source, stack.project)),
         spared=_plain_jobs(observed, stack) if unfinished.source in COLORS and target in COLORS else (),
     )
@@ -175,7 +178,7 @@ def adopted_from(observed: Observed, stack: Stack) -> Plan | None:
         return None
     spared = spared_plainly(observed, stack, active)
     names = tuple(service.name for service in stack.rotating if service.name not in spared)
-    return _only("heal", active, Drain(Side.PLAIN), Retire(Side.PLAIN, names), Remove(names))
+    return _only(Command.HEAL, active, Drain(Side.PLAIN), Retire(Side.PLAIN, names), Remove(names))
 
 
 def _plain_jobs(observed: Observed, stack: Stack) -> tuple[str, ...]:
@@ -211,11 +214,11 @@ def _empty(observed: Observed, stack: Stack, unfinished: Unfinished, target: Sid
         return [Clear(target)] if left else []
     if not any(container.release == unfinished.release for container in observed.on(target)):
         return []
-    if unfinished.command == "rollback":
+    if unfinished.command == Command.ROLLBACK:
         return [Retire(target, tuple(service.name for service in services_on(observed, stack, target)))]
     return [Clear(target, logs=True)]
 
 
-def _only(command: str, side: Side | None, *steps: Step) -> Plan:
+def _only(command: Command, side: Side | None, *steps: Step) -> Plan:
     """Return a plan of nothing but *steps*."""
     return Plan(command, side, None, None, planned(OnFailure.ABORT, *steps))

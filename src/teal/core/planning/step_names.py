@@ -1,4 +1,4 @@
-"""The names under which steps are recorded and printed: journal, JSON output and other programs know them.
+"""The names under which commands and steps are recorded and printed: journal, JSON output and other programs know them.
 
 They are part of what lies on users' disks: a class may be renamed, a name here never is.
 """
@@ -6,6 +6,22 @@ They are part of what lies on users' disks: a class may be renamed, a name here 
 from __future__ import annotations
 
 from enum import StrEnum
+
+
+class Command(StrEnum):
+    """The lasting name of what a run in the journal was for."""
+
+    DEPLOY = "deploy"
+    ROLLBACK = "rollback"
+    LEAVE = "leave"
+    HEAL = "heal"
+    CLEANUP = "cleanup"
+    DOWN = "down"
+    MIGRATE_WINDOW = "migrate-window"
+    MIGRATE_EXPAND = "migrate-expand"
+    MIGRATE_BACKFILL = "migrate-backfill"
+    MIGRATE_CONTRACT = "migrate-contract"
+    MIGRATE_UNDO = "migrate-undo"
 
 
 class StepName(StrEnum):

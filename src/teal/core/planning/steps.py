@@ -16,7 +16,7 @@ from typing import ClassVar
 from teal.core.model.migrations import Phase
 from teal.core.model.side import Side
 from teal.core.model.stack import Moment
-from teal.core.planning.step_names import StepName
+from teal.core.planning.step_names import Command, StepName
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,7 +446,7 @@ class Plan:
     Nothing aborts after the point of no return: the steps that do come first.
     """
 
-    command: str
+    command: Command
     source: Side | None
     target: Side | None
     release: int | None

@@ -30,6 +30,7 @@ from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Service, Stack, Strategy
 from teal.core.model.traffic import Mode
+from teal.core.planning.step_names import Command
 from teal.errors import Refused
 
 
@@ -37,7 +38,7 @@ from teal.errors import Refused
 class Change:
     """A change of hands: users go from *source* to *target*, where *release* stands or will stand."""
 
-    command: str
+    command: Command
     source: Side | None  # None: nothing serves yet
     target: Side
     release: int | None  # None on the plain side
@@ -101,7 +102,7 @@ def change_to(
     observed: Observed,
     stack: Stack,
     *,
-    command: str,
+    command: Command,
     release: Release | None = None,
     keep: bool = False,
     strategy: Strategy = "blue-green",
@@ -196,7 +197,7 @@ def leaving_change(observed: Observed, stack: Stack) -> Change:
     """Return the change of hands from the active color to the plain stack."""
     if observed.active is None:
         raise Refused("no color is active: there is nothing to leave", hint="`teal status` shows what runs")
-    change = change_to(observed, stack, command="leave")
+    change = change_to(observed, stack, command=Command.LEAVE)
     return replace(change, target=Side.PLAIN, release=None, coming=stack.rotating, keep=False)
 
 

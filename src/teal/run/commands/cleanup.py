@@ -8,6 +8,7 @@ from teal.core.model.observed import Observed
 from teal.core.model.stack import Stack
 from teal.core.planning.cleanup import plan_cleanup, refuse_unknown, removal, staying
 from teal.core.planning.rollback_floor import freed
+from teal.core.planning.step_names import Command
 from teal.core.planning.steps import Plan
 from teal.core.planning.wording import say
 from teal.run.api import Cleaned
@@ -27,7 +28,7 @@ async def cleanup(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool) ->
         refuse_unknown(observed)
         plan = plan_cleanup(observed, stack)
         if plan.steps:
-            run = ports.journal.begin("cleanup", observed.active, None, None)
+            run = ports.journal.begin(Command.CLEANUP, observed.active, None, None)
             await execute(plan, run_context(ports, stack, watch, key=ports.machine.secret()), run)
         return _cleaned(plan, observed, stack, "done", healed=healed)
 

@@ -13,9 +13,10 @@ from teal.core.model.problem import Problem, demand
 from teal.core.model.stack import Role, Stack
 from teal.core.planning.images import services_due
 from teal.core.planning.leave import changed_by_leaving, named, own_names
-from teal.core.planning.plan import WINDOW, Steps, plan_deploy, plan_leave, plan_prepare, plan_rollback
+from teal.core.planning.plan import Steps, plan_deploy, plan_leave, plan_prepare, plan_rollback
 from teal.core.planning.rollback import rollback_release, way_back
 from teal.core.planning.rollback_floor import is_below
+from teal.core.planning.step_names import Command
 from teal.core.planning.steps import Build, Clear, Plan, PutBack, Step
 from teal.core.planning.transition import Change, change_to, jobs_going_on, leaving_change
 from teal.core.planning.wording import say
@@ -89,7 +90,7 @@ def _needs_no_room(change: Change) -> bool:
 
 
 def _deploy_change(observed: Observed, stack: Stack, options: DeployOptions) -> Change:
-    command = WINDOW if options.window else "deploy"
+    command = Command.MIGRATE_WINDOW if options.window else Command.DEPLOY
     change = change_to(observed, stack, command=command, keep=options.keep, strategy=options.strategy)
     return replace(change, page=options.page)
 
@@ -149,7 +150,7 @@ def _rollback_plan(
 ) -> tuple[Plan, Change, tuple[str, ...]]:
     """Return the plan, what it changes, and what is to be known of the release that it brings back."""
     kept = rollback_release(observed, to)
-    change = change_to(observed, stack, command="rollback", release=kept.release, keep=keep)
+    change = change_to(observed, stack, command=Command.ROLLBACK, release=kept.release, keep=keep)
     return plan_rollback(observed, stack, change, kept.release), change, kept.remark
 
 
@@ -226,7 +227,7 @@ class _Run:
         self.context = run_context(ports, stack, watch, key=ports.machine.secret())
         close_open_runs(ports, "could not be finished; a later command took its place")
         # A deploy's number is taken once its release is kept: one that brings nothing, or can't be built, takes none.
-        number = None if change.command == "deploy" else change.release
+        number = None if change.command == Command.DEPLOY else change.release
         self.id = ports.journal.begin(change.command, change.source, change.target, number)
         self._change, self._began, self._healed = change, began, healed
         self._done = 0.0  # monotonic seconds
@@ -272,7 +273,7 @@ class _Run:
     async def _way_back(self) -> int | None:
         """Return the release to go back to: after a rollback the one that was left, else what a rollback would mean."""
         context, left = self.context, self._change.source_release
-        if self._change.command == "rollback":
+        if self._change.command == Command.ROLLBACK:
             return None if is_below(left, context.ports.journal.contracts()) else left
         with suppress(TealError):  # users are served: an engine that is away now takes nothing from that
             back = way_back(await observe(context.ports, context.stack))

@@ -22,6 +22,7 @@ from teal.core.model.versions import engine_version
 from teal.core.planning.events import Event, StepEnded
 from teal.core.planning.images import services_due
 from teal.core.planning.rollback_floor import floor_of
+from teal.core.planning.step_names import Command
 from teal.core.planning.steps import Backfill, Expand, Judge, OnFailure, Plan, Recheck, Step, planned
 from teal.core.planning.transition import source_of
 from teal.core.planning.wording import say
@@ -189,7 +190,9 @@ class _Alone:
         with self._ports.lock.hold(f"migrate {self._phase}"):
             healed, observed = await heal(self._ports, self._stack, self._watch)
             source = source_of(observed, self._stack)
-            plan = Plan(f"migrate-{self._phase}", source, None, None, planned(OnFailure.ABORT, *steps(observed)))
+            plan = Plan(
+                Command(f"migrate-{self._phase}"), source, None, None, planned(OnFailure.ABORT, *steps(observed))
+            )
             context = run_context(self._ports, self._stack, self._told, key=self._ports.machine.secret())
             run = self._ports.journal.begin(plan.command, source, None, None)
             await prepare(await self._build(), plan, context, run)
@@ -247,7 +250,7 @@ async def migrate_contract(ports: Ports, stack: Stack, name: str, options: Contr
         passing = once_given_up(seen) if options.give_up else seen
         _refuse_shut(passing)
         plan = plan_contract(observed, seen, stack.project, soft=options.soft, give_up=options.give_up)
-        await execute(plan, context, ports.journal.begin("migrate-contract", observed.active, None, None))
+        await execute(plan, context, ports.journal.begin(Command.MIGRATE_CONTRACT, observed.active, None, None))
         outcome: Literal["soft", "done"] = "soft" if options.soft else "done"
         gone = given_up(seen) if options.give_up else ()
         notes = tuple(context.reporter.notes)
@@ -281,7 +284,7 @@ async def migrate_undo(ports: Ports, stack: Stack, name: str, watch: Watch) -> C
         context = _context(ports, stack, watch)
         change = known(name, observed.contracts)
         plan = plan_undo(observed, change.name)
-        await execute(plan, context, ports.journal.begin("migrate-undo", observed.active, None, None))
+        await execute(plan, context, ports.journal.begin(Command.MIGRATE_UNDO, observed.active, None, None))
         notes = tuple(context.reporter.notes)
         return Contracted(stack.project, change.name, "undone", change.release, healed=healed, notes=notes)
 

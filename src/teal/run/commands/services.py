@@ -13,6 +13,7 @@ from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Service, Stack
 from teal.core.model.traffic import PLAIN
 from teal.core.planning.cleanup import plan_down
+from teal.core.planning.step_names import Command
 from teal.errors import ConfigError, Refused, TealError
 from teal.run.api import ByHand, Gap, Upped, UpPlan
 from teal.run.context import Ports, RunContext, Watch, run_context
@@ -77,7 +78,7 @@ async def down(ports: Ports, stack: Stack, watch: Watch) -> ByHand:
         while (unfinished := ports.journal.unfinished()) is not None:
             ports.journal.end(unfinished.run, "aborted", "the stack was taken down")
         observed = await observe(ports, stack)
-        run = ports.journal.begin("down", observed.active, None, None)
+        run = ports.journal.begin(Command.DOWN, observed.active, None, None)
         await execute(plan_down(observed), _context(ports, stack, watch), run)
         services = {c.service: None for color in COLORS for c in observed.on(color)}
         return ByHand(stack.project, "down", observed.active, tuple(services))

@@ -6,7 +6,7 @@ from teal.core.migrations.files import ScriptFile, pending
 from teal.core.model.migrations import Migrations, Phase
 from teal.core.model.side import Side
 from teal.core.model.traffic import HELD
-from teal.core.planning.step_names import StepName
+from teal.core.planning.step_names import Command, StepName
 from teal.errors import Refused, TealError, Unavailable
 from teal.run.context import RunContext
 from teal.run.migrations.database import files_of, migrations_here, migrations_of, opened
@@ -134,7 +134,7 @@ async def bring_back(context: RunContext, side: Side, release: int | None, names
 async def _changed_before(context: RunContext) -> tuple[str, ...]:
     """Return what a run that was killed has changed, as the database's own record tells it."""
     killed, migrations = context.ports.journal.unfinished(), context.stack.migrations
-    if killed is None or killed.command == "heal" or migrations is None:
+    if killed is None or killed.command == Command.HEAL or migrations is None:
         return ()
     if not migrations.files:
         how = migrations.how(Phase.WINDOW)

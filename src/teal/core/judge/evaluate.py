@@ -15,7 +15,18 @@ from teal.core.judge.actions import Action, read
 from teal.core.judge.context import Known
 from teal.core.judge.phase_table import HARMLESS
 from teal.core.judge.rule import REPEATED, RULES, Nature, Rule
-from teal.core.judge.rules import bodies, columns, constraints, data, hypertables, phase, sync, transactions, unknown  # noqa: F401  each registers its rules
+from teal.core.judge.rules import (  # noqa: F401  each registers its rules
+    bodies,
+    columns,
+    constraints,
+    data,
+    ending,
+    hypertables,
+    phase,
+    sync,
+    transactions,
+    unknown,
+)
 from teal.core.judge.rules.transactions import BOOKKEEPING
 from teal.core.judge.values import Catalog, Finding, Lint, Script
 from teal.core.model.migrations import Phase

@@ -235,19 +235,6 @@ def _widths(action: Action, known: Known) -> list[int]:
 
 
 @rule(
-    "never-done",
-    _LOSS,
-    BACKFILL,
-    "UpdateStmt",
-    why="the query picks any rows, also those that are done: run until nothing is left, it never ends",
-    remedy="a WHERE beside the LIMIT that a row no longer meets once it is done",
-)
-def never_done(action: Action, known: Known) -> bool:
-    picks = [select for one in _limited(action) for select in find(one, "SelectStmt") if "limitCount" in select]
-    return bool(picks) and not any("whereClause" in select for select in picks)
-
-
-@rule(
     "not-idempotent",
     _LOSS,
     BACKFILL,

@@ -1,0 +1,148 @@
+"""Batches: whether a statement that is run until nothing is left comes to its end, and not before all is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from teal.core.judge.actions import Action
+from teal.core.judge.context import Known, assigned_columns, limits
+from teal.core.judge.rule import BACKFILL, Nature, rule
+from teal.core.judge.terms import Facts, Scope, Term, conjuncts, join_conditions, replaced, scope_of, term
+from teal.core.migrations.sql import Node, find, inside, kind_of, table_of
+
+_PICKS = ("ANY_SUBLINK", "ARRAY_SUBLINK")
+_WRITES = ("UpdateStmt", "InsertStmt", "DeleteStmt", "MergeStmt")
+
+
+@rule(
+    "never-done",
+    Nature.LOSS,
+    BACKFILL,
+    ("UpdateStmt", "InsertStmt"),
+    why="it can't be shown that a row of {table} which is done is not picked again: run until nothing is left, it may"
+    " never end",
+    remedy="a condition beside the LIMIT that the SET itself makes false for every row, NULLs included: WHERE new IS"
+    " NULL AND old IS NOT NULL; WHERE x IS DISTINCT FROM the value that is set; for INSERT … WHERE NOT EXISTS in"
+    " {table}",
+)
+def never_done(action: Action, known: Known) -> bool:
+    if action.kind == "InsertStmt":
+        update = action.node.get("onConflictClause", {}).get("action") == "ONCONFLICT_UPDATE"
+        return bool(update) and _refinds(action)
+    return bool(limits(action.node)) and not _ends(action, known)
+
+
+@rule(
+    "stops-early",
+    Nature.LOSS,
+    BACKFILL,
+    ("UpdateStmt", "DeleteStmt", "InsertStmt"),
+    why="a batch may find none of its rows to do though others are left: the backfill then says that it is done",
+    remedy="put each condition into the query with the LIMIT, over {table} itself; for INSERT … WHERE NOT EXISTS in"
+    " {table} beside the LIMIT",
+)
+def stops_early(action: Action, known: Known) -> bool:
+    if action.kind == "InsertStmt":
+        update = action.node.get("onConflictClause", {}).get("action") == "ONCONFLICT_UPDATE"
+        return not update and _refinds(action)
+    picks = _picks(action)
+    if not picks:
+        return False
+    if action.kind == "DeleteStmt" and not any(action.table in _tables(one) for one in picks):
+        return True
+    scope = _outer(action, known)
+    inner = {each for pick in picks for each in _holds(pick, known, _queries(action))}
+    outside = [each for each in _conditions(action, scope) if each not in inner and not _joins(each)]
+    return bool(outside)
+
+
+def _ends(action: Action, known: Known) -> bool:
+    """Return whether a condition that picks rows is false for each row that was written."""
+    scope, picks = _outer(action, known), _picks(action)
+    outer = _conditions(action, scope)
+    picked = [each for pick in picks for each in _holds(pick, known, _queries(action))]
+    facts = Facts((*outer, *picked), lambda table, name: _required(table, name, known))
+    values = {
+        ("col", action.table, column): term(value, scope) for column, value in assigned_columns(action.node).items()
+    }
+    return any(facts.never(replaced(each, values)) for each in (picked if picks else outer))
+
+
+def _required(table: str, name: str, known: Known) -> bool:
+    there = known.column(table, name)
+    return there is not None and not there.nullable
+
+
+def _outer(action: Action, known: Known) -> Scope:
+    node = action.node
+    froms = [{"RangeVar": node.get("relation", {})}, *node.get("fromClause", []), *node.get("usingClause", [])]
+    return scope_of(froms, known.catalog.columns, _queries(action))
+
+
+def _queries(action: Action) -> dict[str, Node]:
+    named = find(action.node.get("withClause", {}), "CommonTableExpr")
+    return {one.get("ctename", ""): one.get("ctequery", {}) for one in named}
+
+
+def _conditions(action: Action, scope: Scope) -> list[Term]:
+    where = action.node.get("whereClause")
+    return [each for each in conjuncts(term(where, scope)) if each[0] != "raw"] if where else []
+
+
+def _picks(action: Action) -> list[Node]:
+    """Return the queries with a LIMIT that pick the rows to write."""
+    node = action.node
+    chosen = [one for one in find(node.get("whereClause", {}), "SubLink") if one.get("subLinkType") in _PICKS]
+    joined = find([node.get("fromClause", []), node.get("usingClause", [])], "RangeSubselect")
+    named = find(node.get("withClause", {}), "CommonTableExpr")
+    return [select for one in (*chosen, *joined, *named) for select in find(one, "SelectStmt") if _limits(select)]
+
+
+def _limits(select: Node) -> bool:
+    return "limitCount" in select and not select["limitCount"].get("A_Const", {}).get("isnull")
+
+
+def _holds(select: Node, known: Known, queries: dict[str, Node]) -> list[Term]:
+    """Return what is true of each row that a query gives."""
+    froms = select.get("fromClause", [])
+    scope = scope_of(froms, known.catalog.columns, queries)
+    tests = [*join_conditions(froms), *([select["whereClause"]] if "whereClause" in select else [])]
+    return [each for test in tests for each in conjuncts(term(test, scope))]
+
+
+def _joins(condition: Term) -> bool:
+    """Return whether a condition only says which rows belong together, or takes the picked ones."""
+    if condition[0] in ("op", "AEXPR_OP_ANY") and condition[1] == "=":
+        return all(each[0] in ("col", "raw", "row") for each in condition[2:])
+    return bool(condition[0] == "raw")
+
+
+def _tables(tree: Any) -> set[str]:
+    return {table_of(one) for one in find(tree, "RangeVar")}
+
+
+def _refinds(action: Action) -> bool:
+    """Return whether each round of an INSERT … SELECT … LIMIT finds the rows of the one before."""
+    source = action.node.get("selectStmt", {}).get("SelectStmt", {})
+    if not limits({"SelectStmt": source}) or any(find(action.node.get("withClause", {}), *_WRITES)):
+        return False
+    return not any(_leaves_out(one, action.table) for one in find({"SelectStmt": source}, "SelectStmt") if _limits(one))
+
+
+def _leaves_out(select: Node, table: str) -> bool:
+    """Return whether a query leaves out what *table* has: NOT EXISTS, NOT IN, EXCEPT, or LEFT JOIN and IS NULL."""
+    if select.get("op") == "SETOP_EXCEPT":
+        return table in _tables(select.get("rarg", {}) if kind_of(select.get("rarg", {})) else {})
+    where = select.get("whereClause", {})
+    for negated in find({"": where} if where else {}, "BoolExpr"):
+        if negated.get("boolop") == "NOT_EXPR" and any(table in _tables(one) for one in find(negated, "SubLink")):
+            return True
+    for join in find(select.get("fromClause", []), "JoinExpr"):
+        if join.get("jointype") == "JOIN_LEFT" and table in _tables(join.get("rarg", {})):
+            return any(one.get("nulltesttype", "") == "IS_NULL" for one in find(where, "NullTest"))
+    return any(table in _tables(each) for each in _excepted(select))
+
+
+def _excepted(select: Node) -> list[Node]:
+    subs = [inside(one.get("subquery", {})) for one in find(select.get("fromClause", []), "RangeSubselect")]
+    return [{"": one.get("rarg", {})} for one in subs if one.get("op") == "SETOP_EXCEPT"]

@@ -304,6 +304,40 @@ async def test_the_catalog_says_what_the_judge_asks(place):
     assert found.indexes["by_author"].table == "reviews"
     said, later = "(author IS NOT NULL)", "((stars IS NOT NULL) AND (stars > 0))"
     assert found.checks == {"reviews": {"said": said, "later": later}}
-    (trigger,) = found.triggers["reviews"]
+    trigger = next(each for each in found.triggers["reviews"] if each.row)
     assert (trigger.name, trigger.function, trigger.body) == ("sync", "sync", "BEGIN RETURN NEW; END")
     assert (trigger.insert, trigger.update) == (True, True)
+
+
+async def test_a_transaction_that_a_file_begins_itself_is_tried_again_as_a_whole(place):
+    await place.run("CREATE TABLE left_one (id int); CREATE TABLE right_one (id int)")
+    sql = """-- teal: transaction=no
+BEGIN;
+ALTER TABLE left_one ADD COLUMN x int;
+ALTER TABLE right_one ADD COLUMN x int;
+COMMIT;
+"""
+    change, told = file("0004_both.expand", sql), []
+    async with place.client() as holder, place.teal() as database:
+        tx = holder.transaction()
+        await tx.start()
+        await holder.execute("LOCK TABLE right_one IN ACCESS SHARE MODE")
+        tried = asyncio.Event()
+        running = asyncio.create_task(database.apply(change, told=lambda said: (told.append(said), tried.set())))
+        await tried.wait()
+        await tx.rollback()
+        await running
+        (row,) = await database.applied()
+    assert row.at is not None
+    assert await place.ask("SELECT count(x) FROM left_one") == 0
+    assert await place.ask("SELECT count(x) FROM right_one") == 0
+
+
+async def test_an_error_within_a_file_s_own_transaction_is_the_one_that_is_said(place):
+    sql = "-- teal: transaction=no\nBEGIN;\nCREATE TABLE kept_not (id int);\nALTER TABLE absent ADD x int;\nCOMMIT;\n"
+    async with place.teal() as database:
+        with pytest.raises(Failed) as failed:
+            await database.apply(file("0005_bad.expand", sql), told=silent)
+        assert failed.value.message == '0005_bad.expand.sql:4: relation "absent" does not exist'
+        assert await database.count("SELECT 1") == 1  # the connection goes on
+    assert await place.ask("SELECT to_regclass('kept_not')") is None

@@ -92,6 +92,7 @@ WORLD = Catalog(
         "one_open": Index("desks", ("desk",), frozenset({"desk", "closed_at"}), unique=True, whole=False),
         "review_stats_key": Index("review_stats", ("product_id",), frozenset({"product_id"}), unique=True),
     },
+    roles=frozenset({"shop"}),
     partition_keys={"events": frozenset({"at"}), "metrics": frozenset({"time"}), "readings": frozenset({"time"})},
     needs=(Need("column", "drafts.id", "view", "old_list"), Need("column", "drafts.text", "view", "old_list")),
     checks={"plain_list": {"plain_check": "(number >= 0)"}},

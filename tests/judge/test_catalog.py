@@ -59,6 +59,7 @@ def test_the_catalog_says_what_the_world_is(catalog: Catalog) -> None:
     assert catalog.rows.keys() >= WORLD.rows.keys() - NOT_THERE
     assert catalog.signatures.items() >= WORLD.signatures.items()
     assert catalog.labels == WORLD.labels
+    assert catalog.roles >= WORLD.roles
     assert set(catalog.needs) >= set(WORLD.needs)
     assert catalog.partition_keys == {of: keys for of, keys in WORLD.partition_keys.items() if of != "readings"}
     assert catalog.checks == {**WORLD.checks, "notes": {"filled": "(text IS NOT NULL)"}}

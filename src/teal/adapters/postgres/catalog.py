@@ -91,13 +91,17 @@ SELECT {_NAME} c.relname AS name, (SELECT {_NAME.replace("n.", "m.")} t.relname 
     ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum > 0
         AND (a.attnum = ANY (i.indkey) OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
             AND d.objid = i.indexrelid AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))) AS uses,
-    i.indisunique AS "unique", i.indpred IS NULL AS whole, i.indisvalid AS valid,
+    i.indisunique OR i.indisexclusion AS "unique", i.indpred IS NULL AS whole, i.indisvalid AS valid,
     i.indnullsnotdistinct AS nulls_equal, i.indisprimary AS "primary",
     EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid AND k.contype IN ('p', 'u', 'x')) AS constraint
 FROM {_RELATION} JOIN pg_index i ON i.indexrelid = c.oid""",
     "checks": f"""
 SELECT {_NAME} c.relname AS name, k.conname AS key, pg_get_expr(k.conbin, k.conrelid) AS value
 FROM {_RELATION} JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'c' AND k.convalidated""",
+    "unproved": f"""
+SELECT {_NAME} c.relname AS name, k.conname AS key, pg_get_expr(k.conbin, k.conrelid) AS value
+FROM {_RELATION} JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'c' AND NOT k.convalidated""",
+    "roles": "SELECT rolname AS name, true AS value FROM pg_roles WHERE rolname !~ '^pg_'",
     "constraint_columns": f"""
 SELECT {_NAME} c.relname || '.' || k.conname AS name, a.attname AS value
 FROM {_RELATION} JOIN pg_constraint k ON k.conrelid = c.oid
@@ -109,13 +113,16 @@ SELECT o.type AS of_kind, {_CALLED.format(it="o", id="x.ref")} AS of, b.type AS 
 FROM pg_depend d
 LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid
 LEFT JOIN pg_type e ON t.typcategory = 'A' AND e.oid = t.typelem
+LEFT JOIN pg_depend m ON m.classid = d.refclassid AND m.objid = d.refobjid AND m.deptype = 'e'
 LEFT JOIN pg_class r ON r.oid = coalesce(e.typrelid, t.typrelid) AND r.relkind <> 'c'
-CROSS JOIN LATERAL (SELECT coalesce(r.oid, e.oid, d.refobjid) AS ref,
-    CASE WHEN r.oid IS NULL THEN d.refclassid ELSE 'pg_class'::regclass END AS class) x
-CROSS JOIN LATERAL pg_identify_object_as_address(x.class, x.ref, d.refobjsubid) o
+CROSS JOIN LATERAL (SELECT coalesce(m.refobjid, r.oid, e.oid, d.refobjid) AS ref,
+    CASE WHEN m.refobjid IS NOT NULL THEN 'pg_extension'::regclass WHEN r.oid IS NULL THEN d.refclassid
+        ELSE 'pg_class'::regclass END AS class,
+    CASE WHEN m.refobjid IS NULL THEN d.refobjsubid ELSE 0 END AS part) x
+CROSS JOIN LATERAL pg_identify_object_as_address(x.class, x.ref, x.part) o
 CROSS JOIN LATERAL pg_identify_object_as_address(d.classid, d.objid, d.objsubid) b
 WHERE d.deptype = 'n' AND d.refobjid >= 16384
-    AND NOT EXISTS (SELECT FROM pg_depend m WHERE m.classid = d.classid AND m.objid = d.objid AND m.deptype = 'e')
+    AND NOT EXISTS (SELECT FROM pg_depend y WHERE y.classid = d.classid AND y.objid = d.objid AND y.deptype = 'e')
     AND o.object_names[1] !~ '^(pg_|_?timescaledb|teal$)'
     AND (b.object_names[1] !~ '^(pg_|_?timescaledb|teal$)' OR b.type = 'rule')
     AND NOT (b.type = 'rule' AND b.object_names[1:2] = o.object_names[1:2])""",
@@ -212,6 +219,8 @@ async def read_catalog(connection: Connection) -> Catalog:
         trigger_names=_sets(found["trigger_names"]),
         keys=_sets(found["keys"]),
         checks=_checks(found["checks"]),
+        unproved=_checks(found["unproved"]),
+        roles=_names(found["roles"]),
         triggers=_triggers(found["triggers"]),
         views=_names(found["views"]) - aggregates,
         viewed=_sets(found["viewed"]),

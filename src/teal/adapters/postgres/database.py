@@ -9,7 +9,7 @@ import asyncio
 import os
 import random
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
@@ -20,7 +20,7 @@ from teal.core.judge.values import Catalog
 from teal.core.migrations.connection import Credentials
 from teal.core.migrations.files import TABLE, Applied, ScriptFile
 from teal.core.migrations.gate import Session
-from teal.core.migrations.sql import Statement
+from teal.core.migrations.sql import Statement, own_transactions
 from teal.errors import Failed, Locked, TealError
 from teal.ports import Told
 
@@ -210,11 +210,32 @@ class PostgresDatabase:
     async def _one_by_one(self, file: ScriptFile, told: Told) -> None:
         """Apply each statement by itself, from the first that isn't known to be done."""
         done = next((each.done for each in await self._ledger.all() if each.name == file.name), 0)
-        for number, statement in enumerate(file.statements, 1):
+        number = 0
+        for group in own_transactions(file.statements):
+            number += len(group)
             if number > done:
-                await self._patiently(lambda s=statement: self._alone(s), f"{file.name}.sql", statement, told)  # type: ignore[misc]
+                await self._together(group, f"{file.name}.sql", told)
                 await self._ledger.begun(file, number)
         await self._ledger.finished(file)
+
+    async def _together(self, group: Sequence[Statement], where: str, told: Told) -> None:
+        """Run the statements of a transaction that the file itself begins (or a single one), again as a whole."""
+        at = group[0]
+
+        async def once() -> None:
+            nonlocal at
+            try:
+                for at in group:
+                    await self._alone(at)
+            except Exception:
+                if len(group) > 1 and not self._connection.is_closed():
+                    await self._connection.execute("ROLLBACK")
+                raise
+            finally:
+                if not self._connection.is_closed():
+                    await self._connection.execute("RESET statement_timeout; RESET lock_timeout")
+
+        await self._patiently(once, where, lambda: at, told)
 
     async def _alone(self, statement: Statement) -> None:
         """Run *statement* outside of a transaction; what a failed attempt has left of its index is dropped first."""
@@ -226,11 +247,7 @@ class PostgresDatabase:
         await self._connection.execute(f"SET statement_timeout = '{'0' if statement.unhurried else '5s'}'")
         if statement.blocks_nobody:
             await self._connection.execute(f"SET lock_timeout = '{UNHURRIED}'")
-        try:
-            await self._connection.execute(statement.sql)
-        finally:
-            if not self._connection.is_closed():
-                await self._connection.execute("RESET statement_timeout; RESET lock_timeout")
+        await self._connection.execute(statement.sql)
 
     async def _patiently(
         self, once: Callable[[], Awaitable[T]], where: str, at: Statement | Callable[[], Statement], told: Told

@@ -64,9 +64,16 @@ def checked(result: MigrateChecked) -> str:
     lines = [line for each in result.findings for line in _finding(each)]
     count = f"{len(result.scripts)} script{'s' * (len(result.scripts) != 1)}"
     safe = paint(f"✓ {count} judged, safe beside traffic", "green") if result.scripts else _nothing(result)
-    verdict = safe if result.safe else paint(f"✗ {count} judged: a deploy would refuse them", "red")
+    verdict = safe if result.safe else paint(f"✗ {count} judged: {_refused(result)}", "red")
     notes = [paint(f"  note: {note}", "yellow") for note in result.notes]
     return "\n".join([*lines, f"{result.project}: {verdict}", *notes])
+
+
+def _refused(result: MigrateChecked) -> str:
+    """Return who would refuse what hurts: a deploy judges what it runs, and says of the rest what comes later."""
+    hurting = {each.script for each in result.findings if each.excused is None}
+    later = {name for name in hurting if {"contract", "window"} & {*name.split(".")}}
+    return "a deploy would refuse them" if hurting - later else "a deploy would go on, and their own phase be refused"
 
 
 def _nothing(result: MigrateChecked) -> str:

@@ -163,6 +163,10 @@ class Known:
         for name, expression in self.catalog.checks.get(action.table, {}).items():
             if not self._is_gone(action, name):
                 found |= not_null_columns(expression_of(expression))
+        for name, expression in self.catalog.unproved.get(action.table, {}).items():
+            validated = self.of("AT_ValidateConstraint", table=action.table, name=name)
+            if any(one.order < action.order for one in validated) and not self._is_gone(action, name):
+                found |= not_null_columns(expression_of(expression))
         for made in self.of("AT_AddConstraint", table=action.table):
             lasts = made.order < action.order and not self._is_gone(action, made.name, made.order)
             if lasts and (not valid or self._is_valid(made, action)):
@@ -242,6 +246,10 @@ def not_null_columns(expression: Node) -> set[str]:
     """Return the columns that *expression* holds to IS NOT NULL whatever else it says: alone or joined by AND."""
     if "NullTest" in expression and expression["NullTest"].get("nulltesttype") == "IS_NOT_NULL":
         return column_names(expression["NullTest"].get("arg", {}))
+    if expression.get("BoolExpr", {}).get("boolop") == "NOT_EXPR":
+        (denied,) = expression["BoolExpr"]["args"]
+        is_null = denied.get("NullTest", {}).get("nulltesttype") == "IS_NULL"
+        return column_names(denied["NullTest"].get("arg", {})) if is_null else set()
     if expression.get("BoolExpr", {}).get("boolop") == "AND_EXPR":
         return {name for part in expression["BoolExpr"].get("args", []) for name in not_null_columns(part)}
     return set()

@@ -83,6 +83,7 @@ SETTINGS = frozenset(
         "INDEX:AT_SetRelOptions",
         "INDEX:AT_SetStatistics",
         "VIEW:AT_SetRelOptions",
+        "VIEW:AT_ResetRelOptions",
     }
 )
 HARMLESS = frozenset(

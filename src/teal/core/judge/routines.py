@@ -80,6 +80,7 @@ def _pieces(tree: Any, at: Embedded) -> Iterator[Embedded | str]:
     if isinstance(tree, list):
         for item in tree:
             yield from _pieces(item, at)
+            at = _behind(item, at)
     elif isinstance(tree, dict):
         for name, value in tree.items():
             if isinstance(value, dict):
@@ -101,6 +102,16 @@ def _piece(name: str, value: Node, at: Embedded) -> Iterator[Embedded | str]:
     if name.removeprefix("PLpgSQL_stmt_") in _LOOPS:
         at = replace(at, batched=at.batched or _commits(value), looped=not (at.batched or _commits(value)))
     yield from _pieces(value, at)
+
+
+def _behind(item: Any, at: Embedded) -> Embedded:
+    """Return where the statement after *item* stands: behind a block that leaves whenever its body goes well."""
+    block = item.get("PLpgSQL_stmt_block", {}) if isinstance(item, dict) else {}
+    last: Node = next(iter(block.get("body", [])[-1:]), {}) if "exceptions" in block else {}
+    exits = {key: value for key, value in last.items() if key in ("PLpgSQL_stmt_exit", "PLpgSQL_stmt_return")}
+    if not exits or any("cond" in value for value in exits.values()):
+        return at
+    return replace(at, undone=at.undone | {block.get("lineno", at.line)})
 
 
 def _guarded(block: Node, at: Embedded) -> Iterator[Embedded | str]:

@@ -101,6 +101,8 @@ class Catalog:
     labels: Mapping[str, frozenset[str]] = field(default_factory=dict)  # enum -> its values
     indexes: Mapping[str, Index] = field(default_factory=dict)
     checks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # table -> validated CHECK -> expression
+    unproved: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # the same, still NOT VALID
+    roles: frozenset[str] = frozenset()
     constraint_columns: Mapping[str, frozenset[str]] = field(default_factory=dict)  # "table.constraint" -> columns
     needs: tuple[Need, ...] = ()
     partition_keys: Mapping[str, frozenset[str]] = field(default_factory=dict)  # also a hypertable's dimensions

@@ -83,4 +83,5 @@ def _rebuilt(action: Action, known: Known) -> bool:
     if any(name in column_names(one.node) for one in added):
         return True
     of = f"{table}.{name}"
-    return any(need.of == of and need.kind not in ("view", "constraint", "default") for need in catalog.needs)
+    stands = (need for need in catalog.needs if need.of == of and need.kind not in ("view", "constraint"))
+    return any(need.kind != "default" or need.by != of for need in stands)

@@ -7,7 +7,7 @@ The runner and the judge read SQL here, so that both see the same statements. Th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -129,7 +129,8 @@ def is_on(said: Node | None) -> bool:
         return bool(value["Integer"].get("ival", 0))
     if "Boolean" in value:
         return bool(value["Boolean"].get("boolval", False))
-    return str(value.get("String", {}).get("sval", "")).lower() not in {"false", "off", "no", "0"}
+    word = value.get("String", {}).get("sval") or type_of(value.get("TypeName"))
+    return str(word).lower() not in {"false", "off", "no", "0"}
 
 
 def _limits(tree: Any) -> Iterator[Any]:
@@ -167,6 +168,23 @@ def parse(sql: str) -> list[Statement]:
     if found and lead(rest) == len(rest):
         found[-1] = replace(found[-1], comments=f"{found[-1].comments}\n{_parted(rest)[0]}")
     return found
+
+
+def own_transactions(statements: Sequence[Statement]) -> list[list[Statement]]:
+    """Return *statements* in groups: what stands between a BEGIN and its end is one, each other is alone."""
+    groups: list[list[Statement]] = []
+    within = False
+    for each in statements:
+        kind = inside(each.node).get("kind", "") if kind_of(each.node) == "TransactionStmt" else ""
+        if within:
+            groups[-1].append(each)
+        else:
+            groups.append([each])
+        if kind in ("TRANS_STMT_BEGIN", "TRANS_STMT_START"):
+            within = True
+        elif kind in ("TRANS_STMT_COMMIT", "TRANS_STMT_ROLLBACK", "TRANS_STMT_PREPARE"):
+            within = False
+    return groups
 
 
 def _parted(comments: str) -> tuple[str, str]:

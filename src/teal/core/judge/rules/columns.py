@@ -73,10 +73,20 @@ def stored_generated(action: Action, known: Known) -> bool:
     remedy="add it with the domain's base type and a CHECK … NOT VALID",
 )
 def constrained_domain(action: Action, known: Known) -> bool:
-    name = type_of(action.node["def"].get("typeName"))
-    made = (one for one in known.of("CreateDomainStmt") if one.name == name and one.order < action.order)
-    constrained = any(constraints(one.node, "CONSTR_CHECK", "CONSTR_NOTNULL") for one in made)
-    return constrained or known.catalog.domains.get(name, False)
+    return _is_constrained(type_of(action.node["def"].get("typeName")), action, known)
+
+
+def _is_constrained(domain: str, action: Action, known: Known) -> bool:
+    """Return whether *domain*, or one that it is made of, has a constraint."""
+    if known.catalog.domains.get(domain, False):
+        return True
+    made = [one for one in known.of("CreateDomainStmt") if one.name == domain and one.order < action.order]
+    added = (one for one in known.of("AlterDomainStmt") if one.name == domain and one.order < action.order)
+    if any(constraints(one.node, "CONSTR_CHECK", "CONSTR_NOTNULL") for one in made) or any(
+        one.node.get("subtype") in ("C", "O") for one in added
+    ):
+        return True
+    return any(_is_constrained(type_of(one.node.get("typeName")), one, known) for one in made)
 
 
 @rule(

@@ -15,6 +15,7 @@ from teal.core.migrations.sql import (
     per_chunk,
     table_of,
     type_of,
+    words,
 )
 
 _PHASE, _LOCK, _LOSS = Nature.PHASE, Nature.LOCK, Nature.LOSS
@@ -93,10 +94,22 @@ def _old_leaves_null(action: Action, known: Known) -> bool:
 
     One such column is enough, as NULLs differ; or one that the index' condition wants not to be NULL.
     """
-    names = [one.get("IndexElem", {}).get("name", "") for one in action.node.get("indexParams", [])]
+    names = [_null_with(one.get("IndexElem", {})) for one in action.node.get("indexParams", [])]
     names = [] if action.node.get("nulls_not_distinct") else names
     wanted = _never_null_in(action.node.get("whereClause", {}))
     return any(_is_left_null(action, name, known) for name in {*names, *wanted})
+
+
+def _null_with(part: Node) -> str:
+    """Return the column with which a part of an index is NULL: itself, or within a function that is strict."""
+    call: Node = part.get("expr", {}).get("FuncCall", {})
+    strict = words(call.get("funcname", []))[-1:] and words(call["funcname"])[-1] in _STRICT
+    arguments = call.get("args", []) if strict else []
+    column: Node = next((one for one in arguments if "ColumnRef" in one), {})
+    return str(part.get("name") or next(iter(column_names(column)), ""))
+
+
+_STRICT = ("lower", "upper", "btrim", "ltrim", "rtrim", "md5", "initcap", "date_trunc", "left", "right")
 
 
 def _never_null_in(condition: Node) -> set[str]:

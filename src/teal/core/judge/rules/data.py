@@ -103,7 +103,9 @@ def _keyed(where: Node, keys: frozenset[str], known: Known) -> bool:
         return any(parts) if joined["boolop"] == "AND_EXPR" else joined["boolop"] == "OR_EXPR" and all(parts)
     if test.get("kind") not in ("AEXPR_IN", "AEXPR_OP_ANY") or words(test.get("name", [])) != ["="]:
         return False
-    own = "ColumnRef" in test.get("lexpr", {}) and column_names(test["lexpr"]) <= keys
+    side = test.get("lexpr", {})
+    row = any("ColumnRef" in one and column_names(one) <= keys for one in side.get("RowExpr", {}).get("args", []))
+    own = row or ("ColumnRef" in side and column_names(side) <= keys)
     return own and 0 < _listed(test.get("rexpr", {})) <= known.lint.batch
 
 

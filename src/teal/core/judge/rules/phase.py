@@ -136,6 +136,19 @@ def _own_type(action: Action, known: Known) -> bool:
     remedy='add the new one beside the old: teal migrate plan "rename …" writes the files',
 )
 def rename(action: Action, known: Known) -> bool:
+    if action.kind == "RENAME_COLUMN" and known.fresh_column(action, action.name):
+        return False
+    makers = {"RENAME_TYPE": _GRANTED["OBJECT_TYPE"], "RENAME_SCHEMA": ("CreateSchemaStmt",)}
+    makers |= {
+        "RENAME_SEQUENCE": ("CreateSeqStmt",),
+        "RENAME_VIEW": ("ViewStmt",),
+        "RENAME_DOMAIN": ("CreateDomainStmt",),
+    }
+    named = [
+        one for one in known.of(*makers.get(action.kind, ())) if (action.table or action.name) in (one.name, one.table)
+    ]
+    if any(known.is_new(one, action) and not one.node.get("replace") for one in named):
+        return False
     return not (action.script.phase is CONTRACT and _is_tombstone(action))
 
 
@@ -309,7 +322,12 @@ def _without_identity(action: Action, known: Known) -> str:
 )
 def function_altered(action: Action, known: Known) -> bool | str:
     said = {one.get("DefElem", {}).get("defname") for one in action.node.get("actions", [])}
-    return not said <= {"cost", "rows", "support"} and joined(words(action.node.get("func", {}).get("objname", [])))
+    function = action.node.get("func", {})
+    name, arguments = joined(words(function.get("objname", []))), Signature(argument_types(function.get("objargs", [])))
+    unspecified = None if function.get("args_unspecified") else arguments
+    if said <= {"cost", "rows", "support"} or known.just_made_function(replace(action, name=name), unspecified):
+        return False
+    return name
 
 
 rule(
@@ -368,8 +386,7 @@ def inheritance(action: Action, known: Known) -> bool:
 )
 def sequence_change(action: Action, known: Known) -> bool:
     options = {one.get("DefElem", {}).get("defname") for one in action.node.get("options", [])}
-    made = known.of("CreateSeqStmt", name=action.name)
-    return options != {"owned_by"} and not any(one.script is action.script for one in made)
+    return options != {"owned_by"} and not known.just_made(action, "CreateSeqStmt")
 
 
 @rule(
@@ -414,6 +431,21 @@ def _counts(function: Signature) -> set[int]:
     """Return with how many arguments a function can be called; of any number, those that anybody writes."""
     most = len(function.arguments)
     return set(range(most - function.defaults, 101 if function.variadic else most + 1))
+
+
+@rule(
+    "shadows-table",
+    _PHASE,
+    (EXPAND, BACKFILL),
+    (*MAKES_TABLE, "ViewStmt"),
+    why="its schema has the name of a role, which looks there first: for that role it now stands before {it}",
+    remedy="another name for the schema, or for the table",
+    spares_fresh=False,
+)
+def shadows_table(action: Action, known: Known) -> bool | str:
+    schema, _, name = action.table.rpartition(".")
+    there = name in known.catalog.columns or name in known.catalog.views
+    return schema in known.catalog.roles and there and f"public.{name}"
 
 
 @rule(

@@ -8,7 +8,7 @@ from teal.core.judge.actions import Action
 from teal.core.judge.context import MAKES_TABLE, Known
 from teal.core.judge.functions import calls
 from teal.core.judge.rule import ALWAYS, BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, rule
-from teal.core.migrations.sql import Node, find, number, outside_transaction, table_of, text, type_of
+from teal.core.migrations.sql import Node, find, function_names, number, outside_transaction, table_of, text, type_of
 
 _LOCK, _LOSS = Nature.LOCK, Nature.LOSS
 _PATIENT = frozenset({"AT_ValidateConstraint", "AT_SetStatistics", "AT_AttachPartition", "AT_SetOptions"})
@@ -21,13 +21,17 @@ _LONGEST_WAIT = 5_000  # ms
     "not-in-transaction",
     _LOSS,
     ALWAYS,
-    ("IndexStmt", "DROP_INDEX", "ReindexStmt", "VacuumStmt", "AT_DetachPartition", "DoStmt"),
+    ("IndexStmt", "DROP_INDEX", "ReindexStmt", "VacuumStmt", "AT_DetachPartition", "DoStmt", "SelectStmt"),
     why="{it} can't run within a transaction: it fails",
     remedy="as a statement by itself (in no block, no function, between no BEGIN and COMMIT) in an expand or a contract"
     " whose first line is -- teal: transaction=no",
     spares_fresh=False,
 )
 def not_in_transaction(action: Action, known: Known) -> bool | str:
+    if action.kind == "SelectStmt":  # a function is always in the transaction of its caller
+        names = function_names(action.node)
+        ends = (one for one in known.of("CreateFunctionStmt") if one.name in names and one.routine)
+        return next((f"{one.name}() with COMMIT" for one in ends if one.routine and one.routine.commits), "")
     if action.block and action.kind != "DoStmt":  # a block is a transaction, whatever runs it
         return _needs_none(action)
     return (action.wrapped or _each_wrapped(action)) and _needs_none(action)

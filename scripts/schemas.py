@@ -1,7 +1,4 @@
-"""Write the JSON Schemas that ship with Teal, from the types themselves: python scripts/schemas.py.
-
-Makes the JSON Schemas of what the commands print, from the types that they return.
-"""
+"""Write the JSON Schemas that ship with Teal, from the types that commands return: python scripts/schemas.py."""
 
 from __future__ import annotations
 
@@ -13,30 +10,37 @@ import msgspec
 
 from teal.config import teal_yml
 from teal.core.migrations.draft import Series
-from teal.run.api import ByHand, Checked, Cleaned, History, Outcome, Status, Upped
-from teal.run.migrations.results import Contracted, MigrateChecked, Migrated, MigrateStatus
+from teal.run.api import CheckResult, CleanupResult, DeployResult, History, ServiceResult, Status, UpResult
+from teal.run.migrations.results import ContractResult, MigrateCheckResult, MigrateResult, MigrateStatus
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _RESULTS: dict[str, tuple[Any, str]] = {
     "status": (Status, "teal status --json"),
-    "deploy": (Outcome, "the last line of teal deploy --json; plan, rollback and leave print the same"),
-    "cleanup": (Cleaned, "the last line of teal cleanup --json"),
-    "by-hand": (ByHand, "the last line of teal restart, stop or down --json"),
-    "contracted": (Contracted, "the last line of teal migrate contract or undo --json"),
-    "up": (Upped, "the last line of teal up --json"),
+    "deploy": (DeployResult, "the last line of teal deploy --json; plan, rollback and leave print the same"),
+    "cleanup": (CleanupResult, "the last line of teal cleanup --json"),
+    "by-hand": (ServiceResult, "the last line of teal restart, stop or down --json"),
+    "contracted": (ContractResult, "the last line of teal migrate contract or undo --json"),
+    "up": (UpResult, "the last line of teal up --json"),
     "history": (History, "teal history --json"),
-    "check": (Checked, "teal check --json"),
+    "check": (CheckResult, "teal check --json"),
     "migrate-status": (MigrateStatus, "teal migrate status --json"),
-    "migrate-check": (MigrateChecked, "teal migrate check --json"),
+    "migrate-check": (MigrateCheckResult, "teal migrate check --json"),
     "migrate-plan": (Series, "teal migrate plan --json"),
-    "migrated": (Migrated, "the last line of teal migrate expand or backfill --json"),
+    "migrated": (MigrateResult, "the last line of teal migrate expand or backfill --json"),
 }
 
 
-# The names that schemas have given to values which are the engine room's own: they outlive a rename there.
+# What a schema has called a type from its beginning: such a name outlives a rename in the code.
 _NAMES = {
     "status": {"Holder": "LockStatus", "Floor": "FloorStatus"},
-    "migrate-check": {"Finding": "FindingRow"},
+    "deploy": {"DeployResult": "Outcome"},
+    "cleanup": {"CleanupResult": "Cleaned"},
+    "by-hand": {"ServiceResult": "ByHand"},
+    "contracted": {"ContractResult": "Contracted"},
+    "up": {"UpResult": "Upped"},
+    "check": {"CheckResult": "Checked"},
+    "migrate-check": {"Finding": "FindingRow", "MigrateCheckResult": "MigrateChecked"},
+    "migrated": {"MigrateResult": "Migrated"},
 }
 
 

@@ -17,8 +17,8 @@ import msgspec
 
 from proof.managed import Managed, ProofFailed
 from teal.cli.options import Purpose
-from teal.cli.redaction import Discretion
-from teal.cli.runner import nobody
+from teal.cli.redaction import Redactor
+from teal.cli.runner import ignore_events
 from teal.cli.wiring import opened
 from teal.config.options import Options, Overrides
 from teal.run.api import DeployOptions
@@ -73,9 +73,9 @@ class Library:
 
 async def once(word: str) -> None:
     """Open the stack, look at it, deploy it if *word* says so, and close it."""
-    async with opened(Options(), Overrides(), Purpose.CHANGE, Discretion(os.environ)) as found:
+    async with opened(Options(), Overrides(), Purpose.CHANGE, Redactor(os.environ)) as found:
         if word == "deploy":
-            await deploy(found.ports, found.stack, DeployOptions(force=True, build="none"), nobody)
+            await deploy(found.ports, found.stack, DeployOptions(force=True, build="none"), ignore_events)
         await status(found.ports, found.stack)
         history(found.ports, 20)
 

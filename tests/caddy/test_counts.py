@@ -9,7 +9,7 @@ import pytest
 from teal.core.model.side import Side
 from teal.core.model.traffic import Open, open_on
 from teal.errors import Unavailable
-from teal.ports import Entry
+from teal.ports import Endpoint
 from tests.caddy.world import KEY, World
 
 pytestmark = pytest.mark.anyio
@@ -107,10 +107,10 @@ async def test_no_count_is_an_error_and_not_a_zero(world: World) -> None:
 
 async def test_the_probe_asks_over_https(world: World) -> None:
     world.write(f"blue green {KEY}")
-    entry = Entry("platform", world.port, world.https, tls=True, host="localhost")
-    answer = await world.probe.ask(("127.0.0.1", world.https), entry, KEY, "/x")
+    endpoint = Endpoint("platform", world.port, world.https, tls=True, host="localhost")
+    answer = await world.probe.ask(("127.0.0.1", world.https), endpoint, KEY, "/x")
     assert (answer.status, answer.upstream, answer.body) == (200, f"platform-green:{world.port}", "green /x ")
-    assert (await world.probe.in_flight(("127.0.0.1", world.https), entry, KEY))[f"platform-blue:{world.port}"] == 0
+    assert (await world.probe.in_flight(("127.0.0.1", world.https), endpoint, KEY))[f"platform-blue:{world.port}"] == 0
 
 
 async def test_the_probe_takes_what_came_of_an_endless_answer(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from proof.local import free_port
 from teal.errors import Unavailable
-from teal.ports import Entry, Heard
+from teal.ports import Endpoint, Heard
 from tests.caddy.world import KEY, SITE, World
 
 pytestmark = pytest.mark.anyio
@@ -49,8 +49,8 @@ async def caddy(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) ->
 
 async def asked(world: World, name: str, *, tls: bool = False) -> Heard:
     world.write(f"blue green {KEY}")
-    entry = Entry("platform", world.port, PORTS[name], tls=tls, host="localhost" if tls else "")
-    return await world.probe.state(("127.0.0.1", PORTS[name]), entry, KEY)
+    endpoint = Endpoint("platform", world.port, PORTS[name], tls=tls, host="localhost" if tls else "")
+    return await world.probe.state(("127.0.0.1", PORTS[name]), endpoint, KEY)
 
 
 async def test_where_nothing_stands_in_front_the_snippet_says_the_state(world: World) -> None:

@@ -8,7 +8,7 @@ import pytest
 from teal.adapters.caddy.config import admin, entries
 from teal.adapters.caddy.dials import dials
 from teal.core.model.compose import Node
-from teal.ports import Entry
+from teal.ports import Endpoint
 from tests.caddy.world import KEY, World
 
 pytestmark = pytest.mark.anyio
@@ -99,16 +99,16 @@ async def test_every_entry_found_in_the_running_configuration_answers_to_a_key(w
     found = entries(await running(world))
     port = world.port
     assert set(found) == {  # Caddy orders servers by their ports, which are any free ones
-        Entry("platform", port, world.http, tls=False, host="", path="/api"),
-        Entry("platform", port, world.http, tls=False, host="", path="/app"),
-        Entry("platform", port, world.http, tls=False, host=""),
-        Entry("platform", port, world.https, tls=True, host="localhost", path="/only"),
+        Endpoint("platform", port, world.http, tls=False, host="", path="/api"),
+        Endpoint("platform", port, world.http, tls=False, host="", path="/app"),
+        Endpoint("platform", port, world.http, tls=False, host=""),
+        Endpoint("platform", port, world.https, tls=True, host="localhost", path="/only"),
     }
     world.write(f"blue green {KEY}")
-    for entry in found:
-        answer = await world.probe.ask(("127.0.0.1", entry.listen), entry, KEY, "/x")
+    for endpoint in found:
+        answer = await world.probe.ask(("127.0.0.1", endpoint.listen), endpoint, KEY, "/x")
         assert (answer.status, answer.upstream) == (200, f"platform-green:{port}")
-        counted = await world.probe.in_flight(("127.0.0.1", entry.listen), entry, KEY)
+        counted = await world.probe.in_flight(("127.0.0.1", endpoint.listen), endpoint, KEY)
         assert counted[f"platform-blue:{port}"] == counted[f"platform-green.:{port}"] == 0
 
 

@@ -11,7 +11,7 @@ from proof.names import Names
 from teal.adapters.caddy.client import Probe
 from teal.adapters.caddy.state_file import StateFile
 from teal.core.model.traffic import Traffic, parse_traffic
-from teal.ports import Entry
+from teal.ports import Endpoint
 from tests.caddy.backend import Backend
 
 SNIPPET = Path(__file__).parents[2] / "examples" / "tale" / "teal.caddy"
@@ -76,7 +76,7 @@ class World:
         self.client = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{self.http}", timeout=40, verify=False, trust_env=False
         )
-        self.entry = Entry("platform", self.port, self.http, tls=False, host="")
+        self.entry = Endpoint("platform", self.port, self.http, tls=False, host="")
         self._configure()
         self.write("maintenance")  # the questions of the start reach no backend
         await self._open.enter_async_context(

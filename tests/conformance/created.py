@@ -11,7 +11,7 @@ from teal.adapters.compose.model import DockerModels
 from teal.adapters.state.releases import ReleaseFolders
 from teal.config.load import load
 from teal.config.options import Options
-from teal.core.model.release import Making, Release
+from teal.core.model.release import Release, RenderInputs
 from teal.core.model.side import Side
 from teal.core.rendering.project import render_both, render_once
 from tests.conformance.case import ONCE, SHARED, Case, Tree
@@ -36,9 +36,9 @@ def _keep(world: World) -> ReleaseFolders:
     kept = ReleaseFolders(world.home / world.project / "releases")
     image = said("image", "inspect", "-f", "{{.Id}}", world.plan.place.image).strip()
     images = {each.name: image for each in stack.services}
-    making = Making(1, images, kept.folder(1))
+    inputs = RenderInputs(1, images, kept.folder(1))
     release = Release(number=1, side=Side.BLUE, created=0.0, images=images, services=stack.services)
-    kept.keep(release, render_both(stack, making), render_once(stack, Side.BLUE, making))
+    kept.keep(release, render_both(stack, inputs), render_once(stack, Side.BLUE, inputs))
     return kept
 
 

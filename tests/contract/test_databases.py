@@ -89,7 +89,7 @@ def test_what_was_applied_or_recorded_is_known_to_the_next_connection(place: Pla
     async def test(databases: Databases, login: Credentials) -> None:
         async with databases.open(login, application="teal shop") as database:
             assert await names(database) == []
-            await database.apply(EXPAND, told=silent)
+            await database.apply(EXPAND, on_line=silent)
             await database.record(BACKFILL)
         async with databases.open(login, application="teal shop") as database:
             found = await names(database)
@@ -103,7 +103,7 @@ def test_batches_fill_until_no_row_is_left(place: Place) -> None:
     async def test(databases: Databases, login: Credentials) -> None:
         async with databases.open(login, application="teal shop") as database:
             assert await database.count(LEFT) == ROWS
-            assert [await database.batch(FILL, told=silent) for _ in range(4)] == [1000, 1000, 500, 0]
+            assert [await database.batch(FILL, on_line=silent) for _ in range(4)] == [1000, 1000, 500, 0]
             assert await database.count(LEFT) == 0
 
     place.run(test)

@@ -10,14 +10,14 @@ import pytest
 from teal.core.model.side import Side
 from teal.core.model.traffic import Mode, Open, Traffic, open_on, to
 from teal.errors import TealError, Unavailable
-from teal.ports import Entry, Heard
+from teal.ports import Endpoint, Heard
 from tests.contract.doors import Door
 from tests.contract.ground import PORT, until
 
 KEY = "k3y"
 
 
-async def entry(door: Door) -> Entry:
+async def entry(door: Door) -> Endpoint:
     (found,) = (await door.proxy.loaded(await door.container())).entries
     return found
 
@@ -28,7 +28,7 @@ async def counts(door: Door) -> Mapping[Side, Open | None]:
 
 
 @pytest.mark.parametrize(
-    "traffic", [*(Traffic(mode) for mode in Mode), *(Traffic(mode).keyed(Side.GREEN, KEY) for mode in Mode)], ids=str
+    "traffic", [*(Traffic(mode) for mode in Mode), *(Traffic(mode).with_key(Side.GREEN, KEY) for mode in Mode)], ids=str
 )
 async def test_what_is_written_is_read(door: Door, traffic: Traffic) -> None:
     door.proxy.write(traffic)
@@ -60,7 +60,7 @@ async def test_the_proxy_says_where_users_reach_a_route(door: Door) -> None:
 async def test_users_go_where_the_file_says_and_who_shows_the_key_elsewhere(door: Door, side: Side) -> None:
     container, place = await door.container(), await entry(door)
     asked = side.other
-    door.proxy.write(to(side).keyed(asked, KEY))
+    door.proxy.write(to(side).with_key(asked, KEY))
     assert await door.user() == side
     answer = await door.proxy.ask(container, place, KEY)
     assert (answer.status, answer.upstream, answer.body) == (200, f"web-{asked}:{PORT}", asked)
@@ -71,7 +71,7 @@ async def test_users_go_where_the_file_says_and_who_shows_the_key_elsewhere(door
 
 async def test_the_snippet_says_what_it_reads_to_whom_shows_the_key(door: Door) -> None:
     container, place = await door.container(), await entry(door)
-    door.proxy.write(to(Side.BLUE).keyed(Side.GREEN, KEY))
+    door.proxy.write(to(Side.BLUE).with_key(Side.GREEN, KEY))
     assert await door.proxy.state(container, place, KEY) == Heard("blue green")
     for wrong in ("", "wr0ng"):
         heard = await door.proxy.state(container, place, wrong)
@@ -90,7 +90,7 @@ async def test_what_was_in_the_file_is_there_again_when_it_was_only_lent(door: D
 
 async def test_the_key_opens_the_plain_side_too_and_is_needed_for_the_counts(door: Door) -> None:
     container, place = await door.container(), await entry(door)
-    door.proxy.write(to(Side.BLUE).keyed(Side.PLAIN, KEY))
+    door.proxy.write(to(Side.BLUE).with_key(Side.PLAIN, KEY))
     assert (await door.proxy.ask(container, place, KEY)).upstream == f"web:{PORT}"
     for wrong in ("", "wr0ng"):
         with pytest.raises(Unavailable):
@@ -101,14 +101,14 @@ async def test_the_key_opens_the_plain_side_too_and_is_needed_for_the_counts(doo
 
 
 async def test_what_is_in_flight_is_counted_where_it_is_websockets_apart(door: Door) -> None:
-    door.proxy.write(to(Side.BLUE).keyed(Side.GREEN, KEY))
+    door.proxy.write(to(Side.BLUE).with_key(Side.GREEN, KEY))
     none = Open(0, 0)
     assert await counts(door) == {Side.BLUE: none, Side.GREEN: none, Side.PLAIN: none}
     slow = [asyncio.ensure_future(door.user("slow")) for _ in range(2)]
     socket = asyncio.ensure_future(door.user("websocket"))
     await door.ground.clock.sleep(0.4)
     assert (await counts(door))[Side.BLUE] == Open(2, 1)
-    door.proxy.write(to(Side.GREEN).keyed(Side.GREEN, KEY))
+    door.proxy.write(to(Side.GREEN).with_key(Side.GREEN, KEY))
     assert await counts(door) == {Side.BLUE: Open(2, 1), Side.GREEN: none, Side.PLAIN: none}
     assert [await each for each in slow] == ["blue", "blue"]
     assert await socket == "blue"
@@ -120,7 +120,7 @@ async def test_what_is_in_flight_is_counted_where_it_is_websockets_apart(door: D
 
 
 async def test_held_requests_are_counted_nowhere_and_follow_the_file(door: Door) -> None:
-    door.proxy.write(Traffic(Mode.HOLD).keyed(Side.BLUE, KEY))
+    door.proxy.write(Traffic(Mode.HOLD).with_key(Side.BLUE, KEY))
     held = [asyncio.ensure_future(door.user()) for _ in range(5)]
     await door.ground.clock.sleep(0.7)
     assert not any(each.done() for each in held)
@@ -131,7 +131,7 @@ async def test_held_requests_are_counted_nowhere_and_follow_the_file(door: Door)
 
 
 async def test_users_are_turned_away_for_maintenance_and_the_key_is_not(door: Door) -> None:
-    door.proxy.write(Traffic(Mode.MAINTENANCE).keyed(Side.GREEN, KEY))
+    door.proxy.write(Traffic(Mode.MAINTENANCE).with_key(Side.GREEN, KEY))
     assert await door.user() == "maintenance"
     assert (await door.proxy.ask(await door.container(), await entry(door), KEY)).body == "green"
 
@@ -154,7 +154,7 @@ async def test_a_request_that_nobody_takes_waits_for_a_start_or_another_side(doo
 
 
 async def test_a_question_that_nobody_takes_ends_unanswered(door: Door) -> None:
-    door.proxy.write(to(Side.BLUE).keyed(Side.GREEN, KEY))
+    door.proxy.write(to(Side.BLUE).with_key(Side.GREEN, KEY))
     await door.ground.engine.stop(door.side(Side.GREEN), grace=5)
     with pytest.raises(Unavailable, match="no answer"):
         await door.proxy.ask(await door.container(), await entry(door), KEY)
@@ -163,7 +163,7 @@ async def test_a_question_that_nobody_takes_ends_unanswered(door: Door) -> None:
 
 async def test_a_proxy_that_does_not_run_answers_nothing(door: Door) -> None:
     place = await entry(door)
-    door.proxy.write(to(Side.BLUE).keyed(Side.BLUE, KEY))
+    door.proxy.write(to(Side.BLUE).with_key(Side.BLUE, KEY))
     await door.ground.engine.stop((await door.container()).id, grace=5)
     stopped = await door.container()
     for ask in (door.proxy.ask, door.proxy.in_flight):
@@ -186,7 +186,7 @@ async def test_a_proxy_that_does_not_run_answers_nothing(door: Door) -> None:
 async def test_the_container_sees_the_file_until_its_directory_is_made_anew(door: Door) -> None:
     container = await door.container()
     door.proxy.write(to(Side.GREEN))
-    assert not (await door.proxy.grasp(container)).blind
+    assert not (await door.proxy.drift(container)).blind
     door.lose_mount()  # the last test of this door
     door.proxy.write(to(Side.BLUE))
-    assert (await door.proxy.grasp(container)).blind
+    assert (await door.proxy.drift(container)).blind

@@ -20,15 +20,15 @@ from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Assigned, Role, Service
 from teal.core.planning.steps import (
     Backfill,
-    BringBack,
+    CheckActive,
     Confirm,
     Drain,
     Expand,
     Hold,
-    Keep,
-    Recheck,
+    RecordActive,
+    RestoreAfterWindow,
     RunOnce,
-    Settle,
+    SaveRelease,
     Start,
     Step,
     Switch,
@@ -60,11 +60,11 @@ _STEPS: st.SearchStrategy[Step] = st.one_of(
     st.builds(Drain, st.sampled_from(Side)),
     st.builds(Hold, st.booleans()),
     st.builds(Confirm, st.sampled_from(Side)),
-    st.builds(Settle, _SIDES),
-    st.builds(BringBack, st.sampled_from(Side), _RELEASES, st.just(("web",))),
-    st.builds(Keep, st.integers(1, 4), st.sampled_from(Side)),
+    st.builds(RecordActive, _SIDES),
+    st.builds(RestoreAfterWindow, st.sampled_from(Side), _RELEASES, st.just(("web",))),
+    st.builds(SaveRelease, st.integers(1, 4), st.sampled_from(Side)),
     st.builds(Expand, st.integers(1, 4), st.just("2 files")),
-    st.just(Recheck(Side.BLUE, 1)),
+    st.just(CheckActive(Side.BLUE, 1)),
     st.builds(Backfill, st.integers(1, 4), st.just("2 files")),
 )
 _WRITES = st.one_of(
@@ -207,7 +207,7 @@ def test_a_log_alone_is_no_release(releases: Releases) -> None:
 
 
 def test_the_journal_answers_what_the_schema_and_the_next_change_of_hands_want_to_know(world: World) -> None:
-    journal, expand, recheck = MemoryJournal(world, process(world)), Expand(1, "2 files"), Recheck(Side.BLUE, 1)
+    journal, expand, recheck = MemoryJournal(world, process(world)), Expand(1, "2 files"), CheckActive(Side.BLUE, 1)
     first = journal.begin("deploy", Side.BLUE, Side.GREEN, 1)
     journal.finished(journal.started(first, expand))
     journal.started(first, recheck)

@@ -12,7 +12,7 @@ from teal.core.model.proxy_config import Dial
 from teal.core.model.side import Side
 from teal.core.model.traffic import Mode, Open, Traffic, open_on, to
 from teal.errors import Unavailable
-from teal.ports import Entry, Heard
+from teal.ports import Endpoint, Heard
 from tests.engine.sandbox import docker
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio, pytest.mark.timeout(120)]
@@ -71,11 +71,11 @@ async def proxy(stand: Stand, engine):
     return CaddyProxy(stand.mounted, engine, probe=Probe(within=5))
 
 
-async def answering(proxy: CaddyProxy, container, entry: Entry, key: str) -> None:
+async def answering(proxy: CaddyProxy, container, endpoint: Endpoint, key: str) -> None:
     """Wait until a platform answers through the proxy."""
     for _ in range(40):
         with suppress(Unavailable):
-            if (await proxy.ask(container, entry, key)).status == 200:
+            if (await proxy.ask(container, endpoint, key)).status == 200:
                 return
         await asyncio.sleep(0.25)
     raise AssertionError("no answer through the proxy")
@@ -86,8 +86,8 @@ async def test_what_the_proxy_says_of_itself(engine, stand, proxy):
     found = await proxy.loaded(await engine.container(stand.proxy))
     assert (await proxy.version(await engine.container(stand.proxy))).startswith("2.11.")
     assert set(found.entries) == {
-        Entry("platform", 3000, 8080, tls=False, host=""),
-        Entry("platform", 3000, 443, tls=True, host="localhost"),
+        Endpoint("platform", 3000, 8080, tls=False, host=""),
+        Endpoint("platform", 3000, 443, tls=True, host="localhost"),
     }
     assert found.dials == (Dial("platform:3000", "reverse_proxy", "localhost/old/*"),)
     assert (found.routes, found.admin) == ((("platform", 3000),), "127.0.0.1:2019")
@@ -95,14 +95,14 @@ async def test_what_the_proxy_says_of_itself(engine, stand, proxy):
 
 async def test_who_answers_through_it_and_what_is_in_flight(engine, stand, proxy):
     container = await engine.container(stand.proxy)
-    published = Entry("platform", 3000, 8080, tls=False, host="")
-    inside = Entry("platform", 3000, 443, tls=True, host="localhost")
-    proxy.write(to(Side.BLUE).keyed(Side.GREEN, "k3y"))
-    for entry in (published, inside):
-        await answering(proxy, container, entry, "k3y")
-        answer = await proxy.ask(container, entry, "k3y")
+    published = Endpoint("platform", 3000, 8080, tls=False, host="")
+    inside = Endpoint("platform", 3000, 443, tls=True, host="localhost")
+    proxy.write(to(Side.BLUE).with_key(Side.GREEN, "k3y"))
+    for endpoint in (published, inside):
+        await answering(proxy, container, endpoint, "k3y")
+        answer = await proxy.ask(container, endpoint, "k3y")
         assert (answer.status, answer.upstream, answer.body) == (200, "platform-green:3000", "green")
-        assert (await proxy.ask(container, entry, "")).body == "blue"
+        assert (await proxy.ask(container, endpoint, "")).body == "blue"
     slow = asyncio.create_task(proxy.ask(container, published, "", "/slow"))
     await asyncio.sleep(1)
     counts = await proxy.in_flight(container, inside, "k3y")
@@ -114,14 +114,14 @@ async def test_who_answers_through_it_and_what_is_in_flight(engine, stand, proxy
 async def test_a_websocket_finds_its_host_by_the_name_with_a_dot(engine, stand, proxy):
     """Asked for with an Upgrade, the backend answers plainly: only the way there matters."""
     container = await engine.container(stand.proxy)
-    entry = Entry("platform", 3000, 8080, tls=False, host="")
-    proxy.write(to(Side.BLUE).keyed(Side.BLUE, "k3y"))
-    await answering(proxy, container, entry, "k3y")
+    endpoint = Endpoint("platform", 3000, 8080, tls=False, host="")
+    proxy.write(to(Side.BLUE).with_key(Side.BLUE, "k3y"))
+    await answering(proxy, container, endpoint, "k3y")
     host, port = container.ports[8080]
     reader, writer = await asyncio.open_connection(host, port)
     writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
     await asyncio.sleep(1)
-    counts = await proxy.in_flight(container, entry, "k3y")
+    counts = await proxy.in_flight(container, endpoint, "k3y")
     assert open_on(Side.BLUE, ["platform"], counts, ROUTES) == Open(0, 1)
     assert b"200 OK" in await reader.readline()
     writer.close()
@@ -129,12 +129,12 @@ async def test_a_websocket_finds_its_host_by_the_name_with_a_dot(engine, stand, 
 
 async def test_held_requests_follow_the_state_to_a_color_that_has_just_started(engine, stand, proxy):
     container = await engine.container(stand.proxy)
-    entry = Entry("platform", 3000, 8080, tls=False, host="")
+    endpoint = Endpoint("platform", 3000, 8080, tls=False, host="")
     proxy.write(to(Side.BLUE))
-    await answering(proxy, container, entry, "")
+    await answering(proxy, container, endpoint, "")
     proxy.write(Traffic(Mode.HOLD))
     docker("stop", "-t", "0", *stand.sides.values())
-    held = [asyncio.create_task(proxy.ask(container, entry, "")) for _ in range(10)]
+    held = [asyncio.create_task(proxy.ask(container, endpoint, "")) for _ in range(10)]
     await asyncio.sleep(1)
     assert not any(task.done() for task in held)
     docker("start", stand.sides[Side.GREEN])
@@ -144,18 +144,18 @@ async def test_held_requests_follow_the_state_to_a_color_that_has_just_started(e
 
 async def test_whether_the_container_sees_the_directory_that_is_written(engine, stand, proxy):
     container = await engine.container(stand.proxy)
-    assert not (await proxy.grasp(container)).blind
+    assert not (await proxy.drift(container)).blind
     stand.mounted.rename(stand.mounted.with_name("moved"))
-    assert (await proxy.grasp(container)).blind
+    assert (await proxy.drift(container)).blind
     stand.mounted.mkdir()
-    assert (await proxy.grasp(container)).blind  # the mount shows the directory that was moved away
+    assert (await proxy.drift(container)).blind  # the mount shows the directory that was moved away
 
 
 async def test_a_proxy_that_does_not_run_is_said(engine, stand, proxy):
     docker("stop", "-t", "0", stand.proxy)
     stopped = await engine.container(stand.proxy)
     with pytest.raises(Unavailable):
-        await proxy.ask(stopped, Entry("platform", 3000, 443, tls=True, host="localhost"), "k3y")
+        await proxy.ask(stopped, Endpoint("platform", 3000, 443, tls=True, host="localhost"), "k3y")
 
 
 async def test_without_an_admin_endpoint_the_file_is_adapted_and_nothing_is_counted(engine, sandbox, tmp_path):
@@ -164,9 +164,9 @@ async def test_without_an_admin_endpoint_the_file_is_adapted_and_nothing_is_coun
     container = await engine.container(stand.proxy)
     found = await proxy.loaded(container)
     assert (found.admin, len(found.entries)) == ("", 2)
-    proxy.write(to(Side.GREEN).keyed(Side.GREEN, "k3y"))
-    entry = Entry("platform", 3000, 8080, tls=False, host="")
-    await answering(proxy, container, entry, "k3y")
-    assert await proxy.state(container, entry, "k3y") == Heard("green green")
+    proxy.write(to(Side.GREEN).with_key(Side.GREEN, "k3y"))
+    endpoint = Endpoint("platform", 3000, 8080, tls=False, host="")
+    await answering(proxy, container, endpoint, "k3y")
+    assert await proxy.state(container, endpoint, "k3y") == Heard("green green")
     with pytest.raises(Unavailable, match="does not say what is in flight"):
-        await proxy.in_flight(container, entry, "k3y")
+        await proxy.in_flight(container, endpoint, "k3y")

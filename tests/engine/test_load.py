@@ -14,7 +14,7 @@ from teal.config.load import load
 from teal.config.options import Options
 from teal.core.checks.stack import problems
 from teal.core.model.compose import mapping, services_in
-from teal.core.model.release import Making
+from teal.core.model.release import RenderInputs
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import HttpProbe, Role, Stack
 from teal.core.rendering.project import render_both, render_once
@@ -35,8 +35,8 @@ def roles(stack: Stack) -> dict[str, Role]:
     return {each.name: each.role for each in stack.services}
 
 
-def making(stack: Stack, folder: Path) -> Making:
-    return Making(3, {each.name: "sha256:" + "0" * 64 for each in stack.services}, str(folder))
+def making(stack: Stack, folder: Path) -> RenderInputs:
+    return RenderInputs(3, {each.name: "sha256:" + "0" * 64 for each in stack.services}, str(folder))
 
 
 def test_the_example_needs_no_teal_yml():
@@ -46,7 +46,13 @@ def test_the_example_needs_no_teal_yml():
         **dict.fromkeys(("rag", "crawler", "search", "graph-db"), Role.WORKER),
         **dict.fromkeys(("db", "proxy"), Role.SHARED),
     }
-    assert {each.name for each in stack.services if each.opens} == {"platform", "rag", "crawler", "search", "graph-db"}
+    assert {each.name for each in stack.services if each.before_switch} == {
+        "platform",
+        "rag",
+        "crawler",
+        "search",
+        "graph-db",
+    }
     assert stack.proxy == "proxy"
     assert (stack.service("platform").port, stack.service("platform").grace) == (3000, 45)
     assert stack.service("rag").health.probe == HttpProbe(3001, "/health")
@@ -62,7 +68,7 @@ def test_the_shop_is_read_without_overlays_and_its_roles_are_proposed():
         "migrate": Role.ONE_SHOT,
         **dict.fromkeys(("db", "redis", "proxy"), Role.SHARED),
     }
-    assert {each.name for each in stack.services if each.opens} == {"web", "api"}
+    assert {each.name for each in stack.services if each.before_switch} == {"web", "api"}
     assert stack.copies == {str(SHOP / "settings.toml")}
 
 
@@ -135,7 +141,7 @@ def test_overlays_are_merged_with_the_override_that_compose_would_read(tmp_path:
     assert seen[Side.PLAIN]["environment"] == {"FROM": "override"}
     assert seen[Side.BLUE]["environment"] == {"COLOR": "blue"}
     assert seen[Side.GREEN]["environment"] == {"FROM": "override"}
-    assert stack.evidence.overlaid == {"web"}
+    assert stack.evidence.in_overlays == {"web"}
     assert stack.places == {"web": "compose.yml:3", "db": "compose.yml:4"}
 
 
@@ -153,7 +159,7 @@ def test_overlays_in_one_line_and_services_of_other_profiles_are_seen(tmp_path: 
         compose__blue__yml="services: {web: {container_name: s-blue}}\n",
     )
     stack = read(tmp_path)
-    assert stack.evidence.overlaid == {"web"}
+    assert stack.evidence.in_overlays == {"web"}
     assert stack.left_out == ("tool",)
 
 

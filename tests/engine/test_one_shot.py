@@ -29,7 +29,7 @@ def once(owner, script):
     """Return the run of a one-shot, not begun, and the name of its container."""
     project, name = f"{owner.sandbox.stack}-blue", name_of(owner)
     file = definition(owner, script)
-    return owner.compose.run_once(project, file, "migrate", name=name, told=owner.told.append), name
+    return owner.compose.run_once(project, file, "migrate", name=name, on_line=owner.told.append), name
 
 
 async def test_a_one_shot_runs_alone_to_its_end_and_is_removed(owner):
@@ -54,8 +54,8 @@ import asyncio, os, sys
 from teal.adapters.compose.cli import DockerCompose
 project, file, name = sys.argv[1:]
 compose = DockerCompose([], cwd="/", environ=os.environ)
-told = lambda line: print(line, flush=True)
-asyncio.run(compose.run_once(project, file, "migrate", name=name, told=told))
+on_line = lambda line: print(line, flush=True)
+asyncio.run(compose.run_once(project, file, "migrate", name=name, on_line=on_line))
 """
 
 
@@ -123,6 +123,6 @@ async def test_a_one_shot_that_can_not_start_says_why(owner):
     file = owner.rendering({"migrate": service("no-such-command")})
     with pytest.raises(Failed, match="migrate can't be started") as caught:
         await owner.compose.run_once(
-            f"{owner.sandbox.stack}-blue", file, "migrate", name=f"{owner.sandbox.stack}-x", told=owner.told.append
+            f"{owner.sandbox.stack}-blue", file, "migrate", name=f"{owner.sandbox.stack}-x", on_line=owner.told.append
         )
     assert "no-such-command" in caught.value.detail

@@ -31,7 +31,7 @@ ADD = file("0001_one.expand", "CREATE TABLE one (id int PRIMARY KEY);\nINSERT IN
 async def test_a_file_is_applied_and_recorded(place):
     async with place.teal() as database:
         assert await database.applied() == ()
-        await database.apply(ADD, told=silent)
+        await database.apply(ADD, on_line=silent)
         (row,) = await database.applied()
         assert (row.name, row.checksum, row.done) == ("0001_one.expand", ADD.checksum, 2)
         assert row.at is not None
@@ -42,7 +42,7 @@ async def test_a_file_that_fails_leaves_nothing_and_says_where(place):
     bad = file("0002_two.expand", "CREATE TABLE two (id int);\n\nALTER TABLE absent ADD x int;\n")
     async with place.teal() as database:
         with pytest.raises(Failed) as failed:
-            await database.apply(bad, told=silent)
+            await database.apply(bad, on_line=silent)
         assert failed.value.message == '0002_two.expand.sql:3: relation "absent" does not exist'
         assert failed.value.detail == "ALTER TABLE absent ADD x int"
         assert await database.applied() == ()
@@ -58,7 +58,7 @@ async def test_a_lock_that_is_not_to_be_had_is_tried_for_again_and_users_wait_no
         tx = holder.transaction()
         await tx.start()
         await holder.execute("LOCK TABLE reviews IN ACCESS SHARE MODE")
-        applying = asyncio.ensure_future(database.apply(change, told=told.append))
+        applying = asyncio.ensure_future(database.apply(change, on_line=told.append))
         while len(told) < 2:
             began = loop.time()
             await user.fetchval("SELECT count(*) FROM reviews")
@@ -79,7 +79,7 @@ async def test_a_lock_that_never_comes_ends_cleanly_and_names_the_session_that_h
         async with holder.transaction():
             await holder.execute("LOCK TABLE reviews IN ACCESS SHARE MODE")
             with pytest.raises(Failed, match="did not get its lock in 2 tries") as failed:
-                await database.apply(file("0004_x.expand", "ALTER TABLE reviews ADD COLUMN x int"), told=silent)
+                await database.apply(file("0004_x.expand", "ALTER TABLE reviews ADD COLUMN x int"), on_line=silent)
         assert "of nightly report, in a transaction for" in failed.value.message
         assert await database.applied() == ()
 
@@ -89,7 +89,7 @@ async def test_a_statement_that_holds_its_locks_too_long_is_given_up(place):
     slow = file("0005_slow.expand", "ALTER TABLE reviews ADD COLUMN x int;\nSELECT pg_sleep(9);\n")
     async with place.teal() as database:
         with pytest.raises(Failed, match=r"0005_slow\.expand\.sql:2 took too long"):
-            await database.apply(slow, told=silent)
+            await database.apply(slow, on_line=silent)
     assert await place.ask("SELECT count(*) FROM information_schema.columns WHERE column_name = 'x'") == 0
 
 
@@ -102,7 +102,7 @@ async def test_an_index_that_an_earlier_attempt_left_invalid_is_made_anew(place)
         await place.run("CREATE UNIQUE INDEX CONCURRENTLY by_x ON reviews (x)")
     assert await place.ask("SELECT indisvalid FROM pg_index WHERE indexrelid = 'by_x'::regclass") is False
     async with place.teal() as database:
-        await database.apply(file("0006_index.expand", CONCURRENTLY), told=silent)
+        await database.apply(file("0006_index.expand", CONCURRENTLY), on_line=silent)
     assert await place.ask("SELECT indisvalid FROM pg_index WHERE indexrelid = 'by_x'::regclass") is True
     assert await place.ask("SELECT indisunique FROM pg_index WHERE indexrelid = 'by_x'::regclass") is False
 
@@ -120,7 +120,7 @@ async def test_an_index_of_a_hypertable_that_was_left_half_made_is_made_anew(pla
     await place.run("CREATE INDEX by_value ON metrics (time)")  # it would be taken for the one that is wanted
     await place.run("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'by_value'::regclass")
     async with place.teal() as database:
-        await database.apply(file("0006_index.expand", PER_CHUNK), told=silent)
+        await database.apply(file("0006_index.expand", PER_CHUNK), on_line=silent)
     assert await place.ask("SELECT indisvalid FROM pg_index WHERE indexrelid = 'by_value'::regclass") is True
     assert "(value)" in await place.ask("SELECT pg_get_indexdef('by_value'::regclass)")
 
@@ -130,11 +130,11 @@ async def test_a_file_without_a_transaction_goes_on_after_its_last_finished_stat
     text = "-- teal: transaction=no\nINSERT INTO reviews VALUES (1);\nINSERT INTO absent VALUES (1);\n"
     async with place.teal() as database:
         with pytest.raises(Failed, match=r"0007_two\.expand\.sql:3"):
-            await database.apply(file("0007_two.expand", text), told=silent)
+            await database.apply(file("0007_two.expand", text), on_line=silent)
         (begun,) = await database.applied()
         assert (begun.at, begun.done) == (None, 1)
         await place.run("CREATE TABLE absent (x int)")
-        await database.apply(file("0007_two.expand", text), told=silent)
+        await database.apply(file("0007_two.expand", text), on_line=silent)
         assert await database.count("SELECT count(*) FROM reviews") == 1
 
 
@@ -142,8 +142,8 @@ async def test_a_batch_says_how_many_rows_it_changed(place):
     await place.run("CREATE TABLE t (id int, x int); INSERT INTO t SELECT i FROM generate_series(1, 25) i")
     sql = "UPDATE t SET x = id WHERE id IN (SELECT id FROM t WHERE x IS NULL LIMIT 10)"
     async with place.teal() as database:
-        assert [await database.batch(sql, told=silent) for _ in range(4)] == [10, 10, 5, 0]
-        assert await database.batch("ANALYZE t", told=silent) == 0
+        assert [await database.batch(sql, on_line=silent) for _ in range(4)] == [10, 10, 5, 0]
+        assert await database.batch("ANALYZE t", on_line=silent) == 0
 
 
 async def test_counting_changes_nothing(place):
@@ -179,7 +179,7 @@ async def main():
     async with PostgresDatabases().open(login, application="teal shop") as database:
         async with database.exclusively("shop"):
             print("held", flush=True)
-            await database.batch("SELECT pg_sleep(60)", told=print)
+            await database.batch("SELECT pg_sleep(60)", on_line=print)
 asyncio.run(main())
 """
 
@@ -243,7 +243,7 @@ async def test_a_role_that_may_make_no_schema_is_told_what_it_lacks(place):
     async with place.teal(user=f"guest_{place.name}") as database:
         assert await database.applied() == ()
         with pytest.raises(Failed, match="may not do this in the database") as refused:
-            await database.apply(ADD, told=silent)
+            await database.apply(ADD, on_line=silent)
     assert "GRANT CREATE ON DATABASE" in refused.value.hint
 
 
@@ -288,7 +288,7 @@ async def test_the_catalog_says_what_the_judge_asks(place):
     await place.run("CREATE EXTENSION IF NOT EXISTS timescaledb")
     await place.run(WORLD)
     async with place.teal() as database:
-        await database.apply(ADD, told=silent)
+        await database.apply(ADD, on_line=silent)
         found = await database.catalog()
     assert found.asked
     assert found.columns.keys() == {"reviews", "metrics", "events", "other.things", "one"}
@@ -323,7 +323,7 @@ COMMIT;
         await tx.start()
         await holder.execute("LOCK TABLE right_one IN ACCESS SHARE MODE")
         tried = asyncio.Event()
-        running = asyncio.create_task(database.apply(change, told=lambda said: (told.append(said), tried.set())))
+        running = asyncio.create_task(database.apply(change, on_line=lambda said: (told.append(said), tried.set())))
         await tried.wait()
         await tx.rollback()
         await running
@@ -337,7 +337,7 @@ async def test_an_error_within_a_file_s_own_transaction_is_the_one_that_is_said(
     sql = "-- teal: transaction=no\nBEGIN;\nCREATE TABLE kept_not (id int);\nALTER TABLE absent ADD x int;\nCOMMIT;\n"
     async with place.teal() as database:
         with pytest.raises(Failed) as failed:
-            await database.apply(file("0005_bad.expand", sql), told=silent)
+            await database.apply(file("0005_bad.expand", sql), on_line=silent)
         assert failed.value.message == '0005_bad.expand.sql:4: relation "absent" does not exist'
         assert await database.count("SELECT 1") == 1  # the connection goes on
     assert await place.ask("SELECT to_regclass('kept_not')") is None

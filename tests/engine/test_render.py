@@ -16,7 +16,7 @@ from teal.adapters.engine import DockerEngine
 from teal.adapters.state.releases import ReleaseFolders
 from teal.config.load import load
 from teal.config.options import Options
-from teal.core.model.release import Making, Release, Rendered
+from teal.core.model.release import Release, Rendered, RenderInputs
 from teal.core.model.side import COLORS, Side, key_of
 from teal.core.model.stack import Health, Stack
 from teal.core.rendering.project import render, render_both, render_once
@@ -86,9 +86,9 @@ def _keep(stack: Stack, home: Path) -> tuple[ReleaseFolders, dict[Side, Rendered
     kept = ReleaseFolders(home)
     image = docker("image", "inspect", "-f", "{{.Id}}", "python:3.13-slim")
     images = {each.name: image for each in stack.services}
-    making = Making(1, images, kept.folder(1))
-    colors = render_both(stack, making)
-    once = render_once(stack, Side.BLUE, making)
+    inputs = RenderInputs(1, images, kept.folder(1))
+    colors = render_both(stack, inputs)
+    once = render_once(stack, Side.BLUE, inputs)
     release = Release(number=1, side=Side.BLUE, created=0.0, images=images, services=stack.services)
     kept.keep(release, colors, once)
     return kept, colors, Path(kept.once(1))
@@ -216,9 +216,9 @@ def test_an_images_own_healthcheck_is_asked_early_too_and_stays_what_it_is(tmp_p
     try:
         stack = asyncio.run(load(Options(where=str(tmp_path), project=project), os.environ, DockerModels(), look=_look))
         assert stack.service("api").health == Health("engine")
-        making = Making(1, {"api": docker("image", "inspect", "-f", "{{.Id}}", project)}, str(tmp_path))
+        inputs = RenderInputs(1, {"api": docker("image", "inspect", "-f", "{{.Id}}", project)}, str(tmp_path))
         file = tmp_path / "blue.json"
-        file.write_text(render(stack, Side.BLUE, making).text, encoding="utf-8")
+        file.write_text(render(stack, Side.BLUE, inputs).text, encoding="utf-8")
         docker("compose", "-p", f"{project}-blue", "--env-file", "/dev/null", "-f", str(file), "up", "-d")
         one = docker("ps", "-qf", f"label=com.docker.compose.project={project}-blue")
         check = json.loads(docker("inspect", one))[0]["Config"]["Healthcheck"]

@@ -37,10 +37,10 @@ async def carry(place: Place, table: str, change: ColumnChange, *phases: Phase) 
     for script in (scripts[phase] for phase in phases):
         async with place.teal() as database:
             if script.phase is not Phase.BACKFILL:
-                await database.apply(script, told=str)
+                await database.apply(script, on_line=str)
                 continue
             for statement in script.statements:
-                while await database.batch(statement.sql, told=str):
+                while await database.batch(statement.sql, on_line=str):
                     pass
 
 

@@ -53,7 +53,7 @@ def silent(_line: str) -> None:
 async def apply(place: Any, *forms: Any) -> set[str]:
     async with place.teal() as database:
         for form in forms:
-            await database.apply(form, told=silent)
+            await database.apply(form, on_line=silent)
         return {row.name for row in await database.applied() if row.at is not None}
 
 

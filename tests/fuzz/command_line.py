@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from teal.cli.commands.compose_args import Place, split, take_apart, unknown
 from teal.cli.group import ENTRIES
 from teal.cli.main import plugin_arguments, run
-from teal.cli.options import Opened, Purpose
+from teal.cli.options import OpenStack, Purpose
 from teal.cli.session import Session
 from teal.errors import Refused
 from tests.fuzz.judging import CONTROL, STATUSES, Target
@@ -32,7 +32,7 @@ _lines = st.tuples(
 
 
 @contextlib.asynccontextmanager
-async def _closed(session: Session, purpose: Purpose) -> AsyncIterator[Opened]:
+async def _closed(session: Session, purpose: Purpose) -> AsyncIterator[OpenStack]:
     """Refuse every stack: what is fuzzed here ends before one is opened."""
     raise Refused("there is no stack", hint="there is none in this test")
     yield

@@ -20,7 +20,7 @@ from teal.config.load import load
 from teal.config.options import Options, Overrides
 from teal.core.checks.proxy import preparation
 from teal.core.checks.stack import problems
-from teal.core.model.release import Making
+from teal.core.model.release import RenderInputs
 from teal.core.model.side import Side
 from teal.core.model.stack import Role, Stack, Tree
 from teal.core.rendering.files import live_mounts
@@ -68,7 +68,7 @@ def use(model: Tree, environment: Mapping[str, str], overrides: Overrides = _NOT
         assert problem.message, problem
         assert problem.remedy, problem
     images = {each.name: "sha256:" + "ab" * 32 for each in stack.services}
-    made = Making(1, images, "/var/lib/teal/shop/releases/1")
+    made = RenderInputs(1, images, "/var/lib/teal/shop/releases/1")
     for rendered in (*render_both(stack, made).values(), render_once(stack, Side.BLUE, made)):
         json.loads(rendered.text)
         assert all(".." not in Path(file.name).parts for file in rendered.files)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from teal.cli.errors import explain, masked
 from teal.cli.group import EXITS
-from teal.cli.redaction import Discretion
+from teal.cli.redaction import Redactor
 from teal.errors import TealError
 
 LONGEST = 5.0  # seconds for one example on a busy machine: all of them take milliseconds
@@ -53,7 +53,7 @@ def _read(target: Target, example: object) -> None:
 
 def proper(error: TealError) -> None:
     """Fail where a tired person could not act on *error*."""
-    shown = masked(explain(error), Discretion({}))
+    shown = masked(explain(error), Redactor({}))
     assert shown.status in STATUSES
     assert shown.message.strip(), "nothing is said"
     assert shown.hint.strip(), f"no remedy: {shown.message}"

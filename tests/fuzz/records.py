@@ -18,7 +18,7 @@ from teal.adapters.state import lock
 from teal.adapters.state.journal import SqliteJournal
 from teal.adapters.state.lock import FileLock
 from teal.adapters.state.releases import ReleaseFolders
-from teal.cli.redaction import tame
+from teal.cli.redaction import escape_control
 from teal.cli.show.status import history as show_history
 from teal.core.model.release import Release
 from teal.core.model.side import Side
@@ -116,12 +116,12 @@ def _ask_all(path: Path, *, writing: bool) -> None:
             journal.end(journal.begin("deploy", Side.BLUE, Side.GREEN, 2), "done")
         journal.unfinished()
         journal.ran_once("migrate", 1)
-        served = past_of(journal.turns()).served
+        served = past_of(journal.turns()).served_releases
         assert served == tuple(dict.fromkeys(served))
         assert journal.next_release() >= 1
         rows = history(type("Ports", (), {"journal": journal, "lock": FileLock(path.with_name("lock"))})(), 20)  # type: ignore[arg-type]
         msgspec.json.encode(rows)
-        shown = tame(show_history(History(rows)))
+        shown = escape_control(show_history(History(rows)))
         assert not CONTROL.search(shown), shown
 
 
@@ -133,7 +133,7 @@ _RELEASE = Release(
     created=1.7e9,
     images={"web": "sha256:" + "ab" * 32},
     services=(Service("web", Assigned(Role.ROUTE, "named"), port=3000, health=Health("engine", HttpProbe(3000))),),
-    meets={"web": {"shop_default": ("web-blue",)}},
+    shared_networks={"web": {"shop_default": ("web-blue",)}},
 )
 _TEXT = msgspec.json.encode(_RELEASE).decode()
 
@@ -162,7 +162,7 @@ def _read_release(content: str | bytes) -> None:
     assert len(found) <= 1
     for release in found:
         assert release.number in {1, 2}
-        assert (release.opening, release.rotating) is not None
+        assert (release.before_switch, release.rotating) is not None
     for note in folders.notes:
         assert not CONTROL.search(note), note
         assert len(note) < 400, note

@@ -1,4 +1,4 @@
-"""Translates: a whole world in memory behind the same ports: engine, Compose, proxy, disk, users, and virtual time.
+"""A whole world in memory behind the same ports: engine, Compose, proxy, disk, users, and virtual time.
 
 Nothing here sleeps or touches the machine. It is for tests: of Teal, and of whatever is built on its library.
 """

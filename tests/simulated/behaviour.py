@@ -1,4 +1,4 @@
-"""Translates: how a service of one version behaves once its process runs; times in seconds."""
+"""How a service of one version behaves once its process runs; times in seconds."""
 
 from __future__ import annotations
 

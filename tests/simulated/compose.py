@@ -1,4 +1,4 @@
-"""Translates: the Compose port over the simulated world: containers from renderings, plain ones from the checkout."""
+"""The Compose port over the simulated world: containers from renderings, plain ones from the checkout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from teal.core.model.compose import Node, environment_of, mapping, networks_of, 
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack
 from teal.errors import BuildFailed, Failed, Unavailable
-from teal.ports import Told
+from teal.ports import LineSink
 from tests.simulated import life
 from tests.simulated.behaviour import Behaviour
 from tests.simulated.labels import CONFIG_HASH, NETWORK, ONE_OFF, PROJECT, SERVICE
@@ -33,14 +33,14 @@ class SimulatedCompose(ports.Compose):
         return self._stack.models[Side.PLAIN]
 
     @acts
-    async def create(self, project: str, file: str, *, told: Told) -> None:
+    async def create(self, project: str, file: str, *, on_line: LineSink) -> None:
         model = self._read(file)
         for name in services_in(model):
             await self._moment(f"create {name}")
             make(self.world, model, project, name, by=self.process.name)
 
     @acts
-    async def create_plain(self, services: Sequence[str], *, told: Told) -> None:
+    async def create_plain(self, services: Sequence[str], *, on_line: LineSink) -> None:
         running = {self.world.service(box) for box in self.world.on(Side.PLAIN) if box.up}
         for name in services:
             if name not in running:
@@ -48,7 +48,7 @@ class SimulatedCompose(ports.Compose):
                 make(self.world, self._plain, self._stack.project, name, by=self.process.name)
 
     @acts
-    async def up_shared(self, services: Sequence[str], *, update: bool, told: Told, grace: int = 0) -> None:
+    async def up_shared(self, services: Sequence[str], *, update: bool, on_line: LineSink, grace: int = 0) -> None:
         for name in services:
             await self._moment(f"up {name}")
             self.world.pull(reference(self._plain, name))
@@ -76,23 +76,23 @@ class SimulatedCompose(ports.Compose):
         return net.name if net and made and made != fingerprint(declared) else ""
 
     @acts
-    async def build(self, services: Sequence[str], *, told: Told) -> None:
+    async def build(self, services: Sequence[str], *, on_line: LineSink) -> None:
         for name in services:
             await self._moment(f"build {name}", 0.5)
-            told(f"building {name}")
+            on_line(f"building {name}")
             if not self.world.behaviours.get((name, self.world.source), DEFAULT).builds:
                 raise BuildFailed(f"the build of {name} failed", detail="exit code 1")
             build_image(self.world, self._plain, name)
 
     @acts
-    async def pull(self, services: Sequence[str], *, told: Told) -> None:
+    async def pull(self, services: Sequence[str], *, on_line: LineSink) -> None:
         for name in services:
             await self._moment(f"pull {name}", 0.5)
             if self.world.pull(reference(self._plain, name)) is None:
                 raise BuildFailed(f"{name} can't be pulled", detail="no such host")
 
     @acts
-    async def pull_images(self, references: Sequence[str], *, told: Told) -> None:
+    async def pull_images(self, references: Sequence[str], *, on_line: LineSink) -> None:
         for name in references:
             await self._moment(f"pull {name}", 0.5)
             if self.world.pull(name) is None:
@@ -100,12 +100,12 @@ class SimulatedCompose(ports.Compose):
 
     @acts
     async def run_once(
-        self, project: str, file: str, service: str, *, name: str, told: Told, only_output: bool = False
+        self, project: str, file: str, service: str, *, name: str, on_line: LineSink, only_output: bool = False
     ) -> int:
         model, wanted = self._read(file), hashlib.sha256(self.world.disk.texts[file].encode()).hexdigest()
         box = self.world.called(name)
         if box is not None and box.up:
-            told(f"{name} still runs since an earlier attempt: waiting for its end")
+            on_line(f"{name} still runs since an earlier attempt: waiting for its end")
         try:
             if box is None or not _serves(box, wanted):
                 box = await self._renewed(box, model, project, service, name)

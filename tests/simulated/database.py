@@ -1,4 +1,4 @@
-"""Translates: the Databases port in memory: what was applied lies in the world, and outlives Teal."""
+"""The Databases port in memory: what was applied lies in the world, and outlives Teal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from teal.core.migrations.connection import Credentials
 from teal.core.migrations.files import Applied, ScriptFile
 from teal.core.migrations.gate import Session
 from teal.errors import Locked
-from teal.ports import Told
+from teal.ports import LineSink
 from tests.simulated.process import Process, acts, asks
 from tests.simulated.world import World
 
@@ -55,12 +55,12 @@ class SimulatedDatabase(ports.Database):
         return tuple(self.world.applied.values())
 
     @acts
-    async def apply(self, file: ScriptFile, *, told: Told) -> None:
+    async def apply(self, file: ScriptFile, *, on_line: LineSink) -> None:
         assert file.name not in self.world.applied, f"{file.name} is applied a second time"
         self._record(file)
 
     @acts
-    async def batch(self, sql: str, *, told: Told) -> int:
+    async def batch(self, sql: str, *, on_line: LineSink) -> int:
         filled = min(self.world.rows, 1000)
         self.world.rows -= filled
         return filled

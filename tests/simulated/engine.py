@@ -1,4 +1,4 @@
-"""Translates: the Engine port over the simulated world."""
+"""The Engine port over the simulated world."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Translates: the Machine port: memory, disk, hooks, the published color, random keys that are not random.
-
-Translates: the Clock port: virtual time, and a wall clock that can be made to jump.
-"""
+"""The Machine port in memory, with keys that are not random, and the Clock port, whose wall clock can jump."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import errno
 from collections.abc import Mapping, Sequence
 
 from teal import ports
-from teal.ports import Told
+from teal.ports import LineSink
 from tests.simulated.process import Process, acts, passes, reads, writes
 from tests.simulated.world import World
 
@@ -63,7 +60,7 @@ class SimulatedMachine(ports.Machine):
         return {name: text for name, text in sorted(found.items()) if "/" not in name and name.endswith(suffix)}
 
     @acts
-    async def hook(self, command: Sequence[str], facts: Mapping[str, str], *, told: Told) -> int:
+    async def hook(self, command: Sequence[str], facts: Mapping[str, str], *, on_line: LineSink) -> int:
         return 0
 
     @writes

@@ -1,4 +1,4 @@
-"""Translates: the life of a container's process: starting, answering, failing, ending, being started again."""
+"""The life of a container's process: starting, answering, failing, ending, being started again."""
 
 from __future__ import annotations
 

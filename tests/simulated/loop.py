@@ -1,4 +1,4 @@
-"""Translates: an event loop whose time is virtual: it jumps to the next thing that is due and never waits.
+"""An event loop whose time is virtual: it jumps to the next thing that is due and never waits.
 
 It knows what asyncio's tasks, futures and timeouts ask of a loop, and nothing of sockets, threads and signals: so a
 turn costs a fraction of what it costs in asyncio's own loop.

@@ -1,4 +1,4 @@
-"""Translates: one run of Teal as the world sees it: which outside effects it has had, and at which it is killed.
+"""One run of Teal as the world sees it: which outside effects it has had, and at which it is killed.
 
 Every call of a port goes through here. It takes a moment, may be made to fail, to hang, to come back late, and is a
 point at which the process can die: before the effect, or after it. A dead process does nothing any more, whatever

@@ -1,4 +1,4 @@
-"""Translates: the Proxy port: the state file, and the snippet that reads it as Caddy does."""
+"""The Proxy port: the state file, and the snippet that reads it as Caddy does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from teal.core.model.observed import Container
 from teal.core.model.side import Side, key_of
 from teal.core.model.traffic import PLAIN, Mode, Traffic, format_traffic
 from teal.errors import Unavailable
-from teal.ports import Answer, Entry, Grasp, Heard, Loaded
+from teal.ports import Answer, Endpoint, Heard, Loaded, ProxyDrift
 from tests.simulated.labels import refused
 from tests.simulated.process import Process, acts, asks, reads, writes
 from tests.simulated.users import TRY, Users, traffic_in
@@ -51,7 +51,7 @@ class SimulatedProxy(ports.Proxy):
     @asks
     async def loaded(self, container: Container) -> Loaded:
         self._inside(container)
-        entries = tuple(Entry(name, port, 80, tls=False, host="") for name, port in self._users.routes.items())
+        entries = tuple(Endpoint(name, port, 80, tls=False, host="") for name, port in self._users.routes.items())
         return Loaded(entries, tuple(self._users.routes.items()))
 
     @asks
@@ -60,9 +60,9 @@ class SimulatedProxy(ports.Proxy):
         return "2.11.7"
 
     @asks
-    async def grasp(self, container: Container) -> Grasp:
+    async def drift(self, container: Container) -> ProxyDrift:
         self._inside(container)
-        return Grasp(blind=not self.world.mounted)
+        return ProxyDrift(blind=not self.world.mounted)
 
     @contextmanager
     def lent(self) -> Iterator[None]:
@@ -72,20 +72,20 @@ class SimulatedProxy(ports.Proxy):
         finally:
             self.world.disk.state = before
 
-    def closed(self) -> bool:
+    def state_file_unreadable(self) -> bool:
         return False
 
     @acts
-    async def ask(self, container: Container, entry: Entry, key: str, path: str = "/") -> Answer:
+    async def ask(self, container: Container, endpoint: Endpoint, key: str, path: str = "/") -> Answer:
         end = self.world.loop.time() + PATIENCE
         while self.world.loop.time() < end:
-            answer = self._answer(self._box(container), entry, key)
+            answer = self._answer(self._box(container), endpoint, key)
             if answer is not None:
                 return answer
             await asyncio.sleep(TRY)
-        raise Unavailable(f"the proxy gives no answer for {entry.route}", hint="see its log")
+        raise Unavailable(f"the proxy gives no answer for {endpoint.route}", hint="see its log")
 
-    def _answer(self, proxy: Box, entry: Entry, key: str) -> Answer | None:
+    def _answer(self, proxy: Box, endpoint: Endpoint, key: str) -> Answer | None:
         """Return what comes at once; None where the proxy holds the question. Without the key it is a user's."""
         asked, traffic = self._opened(key), self._users.traffic() or PLAIN
         if asked is None and traffic.users is Mode.MAINTENANCE:
@@ -93,9 +93,9 @@ class SimulatedProxy(ports.Proxy):
         side = asked or traffic.side
         if side is None:
             return None
-        for target in self.world.resolve(proxy, key_of(entry.route, side)):
+        for target in self.world.resolve(proxy, key_of(endpoint.route, side)):
             if target.ready:
-                return Answer(200, f"{key_of(entry.route, side)}:{entry.port}" if asked else "", {}, str(side))
+                return Answer(200, f"{key_of(endpoint.route, side)}:{endpoint.port}" if asked else "", {}, str(side))
         return None
 
     @asks
@@ -104,15 +104,15 @@ class SimulatedProxy(ports.Proxy):
         return sum(self._users.rows().values())
 
     @asks
-    async def state(self, container: Container, entry: Entry, key: str) -> Heard:
+    async def state(self, container: Container, endpoint: Endpoint, key: str) -> Heard:
         self._box(container)
         traffic = self._users.traffic()
         if traffic is None or self._opened(key) is None:
             return Heard(words="status 200", passed_on=True)
-        return Heard(f"{traffic.users} {traffic.asked}")
+        return Heard(f"{traffic.users} {traffic.preview}")
 
     @asks
-    async def in_flight(self, container: Container, entry: Entry, key: str) -> Mapping[str, int]:
+    async def in_flight(self, container: Container, endpoint: Endpoint, key: str) -> Mapping[str, int]:
         self._box(container)
         if self._opened(key) is None:
             raise Unavailable("the proxy does not say what is in flight", hint="`teal check`")
@@ -133,4 +133,4 @@ class SimulatedProxy(ports.Proxy):
     def _opened(self, key: str) -> Side | None:
         """Return the side that *key* opens, as the proxy reads it; None for the wrong key."""
         traffic = self._users.traffic()
-        return traffic.asked if traffic is not None and key and traffic.key == key else None
+        return traffic.preview if traffic is not None and key and traffic.key == key else None

@@ -1,8 +1,6 @@
-"""Translates: the Journal port in memory, with the same answers as the one in SQLite.
+"""The Journal, Lock and Releases ports in memory, with the answers of those on disk.
 
-Translates: the Lock port: held by a process of the world, freed when it dies.
-
-Translates: the Releases port in memory: each release is kept whole or not at all.
+A lock is freed when the process of the world that holds it dies; a release is kept whole or not at all.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from teal.core.model.observed import Unfinished
 from teal.core.model.release import Release, Rendered
 from teal.core.model.side import Side
 from teal.core.planning.past import Turn, turn_of
-from teal.core.planning.steps import Backfill, Expand, Hold, Keep, Recheck, RunOnce, Start, Step
+from teal.core.planning.steps import Backfill, CheckActive, Expand, Hold, RunOnce, SaveRelease, Start, Step
 from teal.errors import Locked, Unavailable
 from teal.ports import Holder, RunRecord
 from tests.simulated.process import Process, reads, writes
@@ -127,7 +125,7 @@ class MemoryJournal(ports.Journal):
     def started(self, run: int, step: Step) -> int:
         self._room()
         steps = self.world.disk.steps
-        if isinstance(step, Keep):
+        if isinstance(step, SaveRelease):
             self._row(self.world.disk.runs, run).update(release=step.release)
         steps.append({"run": run, "step": step, "started": self.world.now, "ended": None, "passed": False})
         return len(steps)
@@ -178,7 +176,7 @@ class MemoryJournal(ports.Journal):
 
     @reads
     def expanded_unchecked(self) -> bool:
-        done = [row["step"].name for row in self._performed() if isinstance(row["step"], Expand | Recheck)]
+        done = [row["step"].name for row in self._performed() if isinstance(row["step"], Expand | CheckActive)]
         return done[-1:] == ["expand"]
 
     @reads
@@ -186,7 +184,7 @@ class MemoryJournal(ports.Journal):
         expanded = max((row["at"] for row in self._performed() if isinstance(row["step"], Expand)), default=-1)
         aborted = {run["id"] for run in self.world.disk.runs if run["outcome"] == "aborted"}
         rows = self.world.disk.steps[expanded + 1 :]
-        return any(isinstance(r["step"], Recheck) and r["ended"] is None and r["run"] in aborted for r in rows)
+        return any(isinstance(r["step"], CheckActive) and r["ended"] is None and r["run"] in aborted for r in rows)
 
     @reads
     def backfilled_since(self, when: float) -> bool:

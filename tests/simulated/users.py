@@ -1,4 +1,4 @@
-"""Translates: users, who send requests all the time, and what the proxy and the services make of each."""
+"""Users, who send requests all the time, and what the proxy and the services make of each."""
 
 from __future__ import annotations
 

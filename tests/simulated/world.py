@@ -1,4 +1,4 @@
-"""Translates: what exists in the simulated world: containers, networks, images, volumes, a disk, and who is told."""
+"""What exists in the simulated world: containers, networks, images, volumes, a disk, and who is told."""
 
 from __future__ import annotations
 

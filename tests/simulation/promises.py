@@ -154,7 +154,7 @@ class Promises:
             self.left_sick = self.sick or (self.side is not None and self._fallen(self.side))
             self.before, self.side, self.sick = self.side, side, self._fallen(side)
             self.confirmer = happening.by
-        elif traffic.asked is side and traffic.key:
+        elif traffic.preview is side and traffic.key:
             self.confirmer = happening.by
         self.served |= {(side, self.world.release(box)) for box in self.world.on(side, ROTATING)}
 

@@ -11,7 +11,7 @@ from teal.adapters.engine.networks import KEY
 from teal.core.model.side import Side
 from teal.core.model.traffic import to
 from teal.errors import NeedsPerson, Refused, Unavailable, Unhealthy
-from teal.run.api import Outcome
+from teal.run.api import DeployResult
 from teal.run.context import RunContext
 from teal.run.steps import adoption, traffic
 from tests.simulated import Behaviour, Trouble, life
@@ -63,7 +63,7 @@ def test_a_plain_worker_that_went_on_since_the_new_one_failed_is_taken_over_by_t
     world.world.behaviours = {(name, source): Behaviour(exits_after=2.0) for name in JOBS}
     error = world.run("deploy").error
     assert isinstance(error, NeedsPerson)
-    assert isinstance(error.report, Outcome)
+    assert isinstance(error.report, DeployResult)
     assert (error.report.outcome, error.report.target, error.report.release) == ("needs-person", Side.BLUE, 1)
     assert sorted(world.world.service(box) for box in world.world.on(Side.PLAIN, ROTATING) if box.up) == sorted(JOBS)
     world.world.behaviours.clear()

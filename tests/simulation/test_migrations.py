@@ -66,7 +66,7 @@ def test_a_deploy_expands_checks_fills_and_says_what_it_owes(when: str) -> None:
     assert stand(world, when) == []
     assert [row.name for row in result.value.open] == ["0002_writer"]
     steps = [type(row["step"]).__name__ for row in world.world.disk.steps if row["run"] == len(world.world.disk.runs)]
-    order = ["Judge", "Expand", "Recheck", "Create", "RecordContracts", "Switch"]
+    order = ["JudgeMigrations", "Expand", "CheckActive", "Create", "RecordContracts", "Switch"]
     assert [each for each in steps if each in order] == order
     assert (steps.index("Backfill") < steps.index("Create")) == (when == "before")
     world.close()

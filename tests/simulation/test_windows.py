@@ -12,7 +12,7 @@ from teal.core.model.stack import Stack
 from teal.core.planning.rollback_floor import floor_of
 from teal.core.planning.steps import RunWindow
 from teal.errors import TealError
-from teal.ports import Answer, Entry
+from teal.ports import Answer, Endpoint
 from tests.simulated import Behaviour, SimulatedProxy, Trouble
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import stack_of
@@ -171,8 +171,8 @@ def test_a_snippet_that_knows_no_maintenance_page_is_named_before_anything_is_st
     world = with_file(WINDOW, first=True)
     answer = SimulatedProxy._answer
 
-    def older(proxy: SimulatedProxy, box: Any, entry: Entry, key: str) -> Answer | None:
-        return answer(proxy, box, entry, key) if key else Answer(200, "")
+    def older(proxy: SimulatedProxy, box: Any, endpoint: Endpoint, key: str) -> Answer | None:
+        return answer(proxy, box, endpoint, key) if key else Answer(200, "")
 
     monkeypatch.setattr(SimulatedProxy, "_answer", older)
     result = world.run("window", page=True)

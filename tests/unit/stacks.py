@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from teal.core.model.release import Making
+from teal.core.model.release import RenderInputs
 from teal.core.model.side import Side
 from teal.core.model.stack import Evidence, Stack, Tree
 from teal.core.services.classify import services_of
@@ -37,7 +37,7 @@ def stack_of(
     )
 
 
-def making(stack: Stack, **facts: object) -> Making:
+def making(stack: Stack, **facts: object) -> RenderInputs:
     """Return the facts of release 7 of *stack*; each image's id spells its service."""
     images = {each.name: f"sha256:{each.name}" for each in stack.services}
-    return Making(**({"number": 7, "images": images, "folder": "/rel/7"} | facts))  # type: ignore[arg-type]
+    return RenderInputs(**({"number": 7, "images": images, "folder": "/rel/7"} | facts))  # type: ignore[arg-type]

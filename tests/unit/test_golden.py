@@ -22,7 +22,7 @@ from teal.core.planning.rollback import rollback_release
 from teal.core.planning.rollback_floor import floor_of
 from teal.core.planning.step_names import Command, StepName
 from teal.core.planning.steps import Create, RunOnce, Switch
-from teal.core.planning.transition import change_to
+from teal.core.planning.transition import plan_transition
 from teal.errors import NewerFormat
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -61,7 +61,7 @@ def test_the_first_journal_is_read_whole(shop: Path) -> None:
     window = journal.history(100)[4]
     assert {StepName.HOLD, StepName.RUN_WINDOW, StepName.HAND_OVER} <= window.phases.keys()
     past = past_of(journal.turns())
-    assert (past.switched, past.served, journal.next_release()) == ((blue, 8), (1, 2, 4, 5, 6, 7, 8), 10)
+    assert (past.last_switch, past.served_releases, journal.next_release()) == ((blue, 8), (1, 2, 4, 5, 6, 7, 8), 10)
     assert past.failed.keys() == {3, 9}
     assert journal.ran_once("setup", 8)
     assert not journal.ran_once("setup", 3 + 97)
@@ -107,7 +107,11 @@ def test_the_first_journal_is_gone_on_with_and_forgotten_in_time(shop: Path, mon
     journal.end(run, "done")
     assert journal.ran_once("setup", 10)
     past = past_of(journal.turns())
-    assert (past.switched, past.served, journal.next_release()) == ((Side.GREEN, 10), (1, 2, 4, 5, 6, 7, 8, 10), 11)
+    assert (past.last_switch, past.served_releases, journal.next_release()) == (
+        (Side.GREEN, 10),
+        (1, 2, 4, 5, 6, 7, 8, 10),
+        11,
+    )
     journal.close()
     with sqlite3.connect(shop / "journal.db") as connection:
         kept = connection.execute("SELECT DISTINCT name FROM step WHERE run <= 16").fetchall()
@@ -120,10 +124,10 @@ def test_releases_of_the_first_version_are_read_returned_to_and_dropped(shop: Pa
     seven, eight = folders.all()
     assert folders.notes == ()
     assert [service.name for service in seven.rotating] == ["clock", "jobs", "web"]
-    assert seven.opening == ("jobs", "web")
-    assert seven.remembered is not None
-    assert seven.remembered.migrations is not None
-    assert seven.remembered.migrations.files == "/srv/golden/migrations"
+    assert seven.before_switch == ("jobs", "web")
+    assert seven.stack is not None
+    assert seven.stack.migrations is not None
+    assert seven.stack.migrations.files == "/srv/golden/migrations"
     observed = Observed(
         Traffic(Mode.BLUE),
         (),
@@ -132,10 +136,10 @@ def test_releases_of_the_first_version_are_read_returned_to_and_dropped(shop: Pa
         next_release=10,
         past=past_of(SqliteJournal(shop / "journal.db").turns()),
     )
-    stack = seven.remembered.stack
+    stack = seven.stack.as_stack
     back = rollback_release(observed, 7).release
-    change = change_to(observed, stack, command="rollback", release=back)
-    assert Create(change.target, 7) in plan_rollback(observed, stack, change, back).before
+    transition = plan_transition(observed, stack, command="rollback", release=back)
+    assert Create(transition.target, 7) in plan_rollback(observed, stack, transition, back).before
     assert all(Path(folders.rendering(7, side)).is_file() for side in (Side.BLUE, Side.GREEN))
     folders.drop(7)
     assert [release.number for release in folders.all()] == [8]
@@ -145,19 +149,19 @@ def test_each_kind_of_probe_and_check_of_the_first_version_is_read(tmp_path: Pat
     (_, release) = ReleaseFolders(shutil.copytree(GOLDEN / "1-first" / "probes", tmp_path / "p") / "releases").all()
     probes = {service.name: service.health.probe for service in release.services}
     assert probes == {"web": HttpProbe(3000, "/"), "api": TcpProbe(8000)}
-    assert release.remembered is not None
-    assert release.remembered.checks == (
+    assert release.stack is not None
+    assert release.stack.checks == (
         HttpCheck("web", "/", 200, "Directory"),
         CommandCheck("api", ("python", "-c", "import sys")),
     )
-    assert list(release.mounted) == ["redis:8"]
+    assert list(release.mounted_images) == ["redis:8"]
 
 
 def test_each_word_of_the_first_state_file_is_read_and_written_back_as_it_was(tmp_path: Path) -> None:
     folder = SHOP / "state"
     for file in folder.iterdir():
         users, _, asked = file.name.partition("-asks-")
-        wanted = Traffic(Mode(users)).keyed(Side(asked), KEY) if asked else Traffic(Mode(users))
+        wanted = Traffic(Mode(users)).with_key(Side(asked), KEY) if asked else Traffic(Mode(users))
         shutil.copy(file, tmp_path / "state")
         assert StateFile(tmp_path).read() == wanted
         assert format_traffic(wanted) == file.read_text()
@@ -183,7 +187,7 @@ def test_a_journal_with_more_than_this_version_knows_is_read_past_it(shop: Path)
         connection.execute("INSERT INTO step (run, name, payload, started, ended) VALUES (16, 'warm-up', '{}', 1, 2)")
         connection.execute("UPDATE step SET payload = json_set(payload, '$.mood', 'fine')")
     journal = SqliteJournal(shop / "journal.db")
-    assert (past_of(journal.turns()).switched, journal.ran_once("setup", 8)) == ((Side.BLUE, 8), True)
+    assert (past_of(journal.turns()).last_switch, journal.ran_once("setup", 8)) == ((Side.BLUE, 8), True)
     assert "warm-up" in journal.history(1)[0].phases
     assert journal.notes == ()
 

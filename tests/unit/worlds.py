@@ -15,8 +15,12 @@ def service(name: str, role: Role, **facts: object) -> Service:
     return Service(name, Assigned(role, "said so"), **facts)  # type: ignore[arg-type]
 
 
-WEB = service("web", Role.ROUTE, port=8000, after={"api": "service_started"}, health=Health("probe", HttpProbe(8000)))
-API = service("api", Role.WORKER, needed=True, builds=True, image="shop-api", after={"db": "service_healthy"})
+WEB = service(
+    "web", Role.ROUTE, port=8000, depends_on={"api": "service_started"}, health=Health("probe", HttpProbe(8000))
+)
+API = service(
+    "api", Role.WORKER, required_by_routes=True, builds=True, image="shop-api", depends_on={"db": "service_healthy"}
+)
 QUEUE = service("queue", Role.WORKER, image="shop-api")
 CLOCK = service("clock", Role.SINGLETON, image="shop-api")
 MIGRATE = service("migrate", Role.ONE_SHOT, image="shop-api")
@@ -78,4 +82,4 @@ BLUE_7 = Observed(
 
 
 def keyed(side: Side, asked: Side) -> Traffic:
-    return to(side).keyed(asked, "k3y")
+    return to(side).with_key(asked, "k3y")

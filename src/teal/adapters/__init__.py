@@ -1,1 +1,1 @@
-"""Translates: Docker Engine, Compose, Caddy, SQLite, files, clock; never decides."""
+"""The edges: Docker Engine, Compose, Caddy, SQLite, files and clock, behind the ports. No decisions here."""

@@ -1,4 +1,4 @@
-"""Translates: the words of Docker's most frequent failures into what to do about them."""
+"""What to do about Docker's most frequent failures, found by the words that they print."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Translates: what must be on disk before Teal goes on."""
+"""Files and folders that must be on disk before Teal goes on: fsync and rename."""
 
 from __future__ import annotations
 

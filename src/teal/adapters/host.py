@@ -1,7 +1,4 @@
-"""Translates: the host: its memory and disk, the owner's hooks, the published color, randomness.
-
-Translates: time.
-"""
+"""The host: its memory and disk, the owner's hooks, the published color, randomness, the clock."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from teal import ports
 from teal.adapters import process
 from teal.adapters.state.directory import Home
 from teal.errors import CheckFailed, ConfigError, Unavailable
-from teal.ports import Told
+from teal.ports import LineSink
 
 _KILOBYTES = re.compile(r"^(\w+):\s*(\d{1,18})\b", re.MULTILINE)
 PUBLISHED = ".deployment-color"
@@ -57,11 +54,11 @@ class Host(ports.Machine):
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise ConfigError(f"the files in {folder} can't be read: {reason}", hint="make them readable") from error
 
-    async def hook(self, command: Sequence[str], facts: Mapping[str, str], *, told: Told) -> int:
+    async def hook(self, command: Sequence[str], facts: Mapping[str, str], *, on_line: LineSink) -> int:
         """Run *command* in the checkout, *facts* in its environment, and return its status."""
         environment = {**self._environ, **facts, "PWD": str(self._directory)}
         try:
-            ended = await process.run(command, cwd=str(self._directory), env=environment, told=told)
+            ended = await process.run(command, cwd=str(self._directory), env=environment, on_line=on_line)
         except OSError as error:
             reason = error.strerror or str(error)
             raise CheckFailed(f"the hook {command[0]} can't be run: {reason}", hint="see hooks in teal.yml") from error

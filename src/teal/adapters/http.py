@@ -1,4 +1,4 @@
-"""Translates: HTTP/1.1 to the engine and the proxy, over a unix socket, TCP or TLS.
+"""HTTP/1.1 to the engine and the proxy, over a unix socket, TCP or TLS.
 
 The protocol is h11's. A client library for the whole of HTTP takes longer to import than most commands take to run.
 """

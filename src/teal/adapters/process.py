@@ -1,4 +1,4 @@
-"""Translates: a command of this machine that Teal runs: its lines as they come, its end, and its death with Teal."""
+"""A command of this machine that Teal runs: its lines as they come, its end, and its death with Teal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from teal.core.rendering.service import NEEDED
-from teal.ports import Told
+from teal.ports import LineSink
 
 KEPT = 200  # lines of the output that are kept, the last ones
 LONGEST = 1 << 16  # bytes after which a line is cut
@@ -36,7 +36,7 @@ class Ended:
 
 
 async def run(
-    argv: Sequence[str], *, cwd: str, env: Mapping[str, str], told: Told | None = None, errors: bool = True
+    argv: Sequence[str], *, cwd: str, env: Mapping[str, str], on_line: LineSink | None = None, errors: bool = True
 ) -> Ended:
     """Run *argv* to its end, out of reach of the terminal's Ctrl-C; cancelled, it is interrupted, then killed.
 
@@ -44,7 +44,7 @@ async def run(
     let go. Raises OSError where it can't start.
     """
     reading, writing = os.pipe()
-    output = Output(told)
+    output = Output(on_line)
     try:
         process = await _spawn(argv, cwd, env, writing, writing if errors else asyncio.subprocess.DEVNULL)
     except BaseException:
@@ -68,8 +68,8 @@ async def run(
 class Output:
     """Makes lines of bytes that come in pieces, tells each and keeps the last ones."""
 
-    def __init__(self, told: Told | None) -> None:
-        self._told = told
+    def __init__(self, on_line: LineSink | None) -> None:
+        self._told = on_line
         self._kept: deque[str] = deque(maxlen=KEPT)
         self._open = b""
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import click
 
-from teal.cli.redaction import Discretion, message, tame
+from teal.cli.redaction import Redactor, escape_control, message
 from teal.errors import Interrupted, NeedsPerson, TealError, Usage
 
 
@@ -27,7 +27,7 @@ class Shown(NamedTuple):
     detail: str = ""
 
 
-def fail(error: BaseException, *, json: bool, discreet: Discretion, said: Collection[str] = ()) -> int:
+def fail(error: BaseException, *, json: bool, redact: Redactor, said: Collection[str] = ()) -> int:
     """Show *error*, known secrets masked and without the notes that were *said*, and return the exit status."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
@@ -36,38 +36,38 @@ def fail(error: BaseException, *, json: bool, discreet: Discretion, said: Collec
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message())
         return 0
-    shown = masked(explain(error), discreet)
+    shown = masked(explain(error), redact)
     report = error.report if isinstance(error, NeedsPerson) else None
     if json:
         content = {key: value for key, value in shown._asdict().items() if key != "detail" or value}
-        content |= {"report": _builtins(report, discreet)} if report else {}
+        content |= {"report": _builtins(report, redact)} if report else {}
         sys.stdout.write(json_.dumps({"error": content}, ensure_ascii=False) + "\n")
     else:
-        _print_report(report, discreet, said)
+        _print_report(report, redact, said)
         _print(shown)
     return shown.status
 
 
-def _print_report(report: object, discreet: Discretion, said: Collection[str]) -> None:
+def _print_report(report: object, redact: Redactor, said: Collection[str]) -> None:
     """Print what was done all the same."""
     from teal.cli.results import without
     from teal.cli.show.deploy import outcome
-    from teal.run.api import Outcome
+    from teal.run.api import DeployResult
 
-    if isinstance(report, Outcome):
-        click.echo(tame(discreet(outcome(without(report, said)))))
+    if isinstance(report, DeployResult):
+        click.echo(escape_control(redact(outcome(without(report, said)))))
 
 
-def _builtins(report: object, discreet: Discretion) -> object:
+def _builtins(report: object, redact: Redactor) -> object:
     import msgspec
 
-    return json_.loads(discreet(msgspec.json.encode(report).decode()))
+    return json_.loads(redact(msgspec.json.encode(report).decode()))
 
 
-def masked(shown: Shown, discreet: Discretion) -> Shown:
+def masked(shown: Shown, redact: Redactor) -> Shown:
     """Return *shown* without secrets and without what a terminal would obey; a log's own colors stay."""
-    said, hint = message(discreet(shown.message)), message(discreet(shown.hint))
-    return Shown(said, hint, shown.status, discreet(shown.detail))
+    said, hint = message(redact(shown.message)), message(redact(shown.hint))
+    return Shown(said, hint, shown.status, redact(shown.detail))
 
 
 def is_usage(error: BaseException) -> bool:

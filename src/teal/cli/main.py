@@ -48,7 +48,7 @@ def run(arguments: Sequence[str], session: Session | None = None) -> int:
         from teal.cli.errors import fail, is_usage
 
         json = session.json or (is_usage(error) and "--json" in arguments)
-        return fail(error, json=json, discreet=session.discreet, said=session.shown)
+        return fail(error, json=json, redact=session.redact, said=session.shown)
     return result if isinstance(result, int) else 0
 
 

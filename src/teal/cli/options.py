@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from teal.run.context import Ports
 
 
-class Opened(NamedTuple):
+class OpenStack(NamedTuple):
     """A stack and everything that its commands touch."""
 
     ports: Ports

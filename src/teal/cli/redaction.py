@@ -31,7 +31,7 @@ _PASSWORD = re.compile(r"(?<=://)([^\s/:@'\"]*):([^\s/@'\"]+)@")
 _CONTROL = re.compile(r"(\x1b\[[0-9;]*m)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-class Discretion:
+class Redactor:
     """Masks secrets; it knows those of the process's own environment, and learns those of a stack once it is read."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -50,14 +50,14 @@ class Discretion:
         return self._pattern.sub(MASK, _PASSWORD.sub(rf"\1:{MASK}@", said))
 
 
-def tame(said: str) -> str:
+def escape_control(said: str) -> str:
     """Return *said* with all that a terminal would obey spelt out, line ends and colors excepted."""
     return _CONTROL.sub(lambda found: found[1] or found[0].encode("unicode_escape").decode(), said)
 
 
 def message(said: str) -> str:
     """Return *said* without what a terminal would obey, cut to what can be read."""
-    clean = tame(said)
+    clean = escape_control(said)
     return clean if len(clean) <= LONGEST else f"{clean[: LONGEST - 1]}…"
 
 

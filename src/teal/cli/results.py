@@ -9,7 +9,7 @@ from typing import TypeVar
 import click
 
 from teal.cli.output import interactive
-from teal.cli.redaction import tame
+from teal.cli.redaction import escape_control
 from teal.cli.session import Session
 from teal.errors import Refused
 
@@ -21,9 +21,9 @@ def answer(session: Session, result: T, show: Callable[[T], str]) -> None:
     if session.json:
         import msgspec
 
-        click.echo(session.discreet(msgspec.json.encode(result).decode()))
+        click.echo(session.redact(msgspec.json.encode(result).decode()))
     else:
-        click.echo(tame(session.discreet(show(without(result, session.shown)))))
+        click.echo(escape_control(session.redact(show(without(result, session.shown)))))
 
 
 def without(result: T, shown: Collection[str]) -> T:

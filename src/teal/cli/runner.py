@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from teal.cli.options import Opened, Purpose
+from teal.cli.options import OpenStack, Purpose
 from teal.cli.redaction import message
 from teal.cli.session import Session
 from teal.cli.signals import signals
@@ -21,9 +21,9 @@ from teal.cli.signals import signals
 if TYPE_CHECKING:
     from teal.core.model.stack import Stack
     from teal.core.planning.events import Event
-    from teal.run.context import Ports, Watch
+    from teal.run.context import EventSink, Ports
 
-    Action = Callable[[Ports, Stack, Watch], Awaitable["T"]]
+    Action = Callable[[Ports, Stack, EventSink], Awaitable["T"]]
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ def perform(session: Session, action: Action[T], purpose: Purpose = Purpose.CHAN
     """Open the stack for *purpose*, run *action* under a display of its events, return its result."""
     from teal.cli.show.progress import display, is_living
 
-    watching: list[Watch] = []
+    watching: list[EventSink] = []
 
     async def whole() -> T:
         async with session.open(purpose) as opened:
@@ -43,12 +43,12 @@ def perform(session: Session, action: Action[T], purpose: Purpose = Purpose.CHAN
     return run(whole(), say=lambda text: _warn(watching, text))
 
 
-def _warn(watching: list[Watch], text: str) -> None:
+def _warn(watching: list[EventSink], text: str) -> None:
     """Say *text* within the picture, where there is one: a line beside it would tear it."""
-    from teal.core.planning.events import Said
+    from teal.core.planning.events import Message
 
     if watching:
-        watching[0](Said("warning", text))
+        watching[0](Message("warning", text))
     else:
         click.echo(text, err=True)
 
@@ -59,22 +59,22 @@ def look(session: Session, purpose: Purpose, action: Action[T]) -> T:
     async def whole() -> T:
         async with session.open(purpose) as opened:
             with _noted(opened, session):
-                return await action(opened.ports, opened.stack, nobody)
+                return await action(opened.ports, opened.stack, ignore_events)
 
     return run(whole())
 
 
 @contextmanager
-def _noted(opened: Opened, session: Session) -> Iterator[None]:
+def _noted(opened: OpenStack, session: Session) -> Iterator[None]:
     """Say at the end what is to be known of the state directory."""
     try:
         yield
     finally:
         for note in opened.notes():
-            click.echo(f"note: {message(session.discreet(note))}", err=True)
+            click.echo(f"note: {message(session.redact(note))}", err=True)
 
 
-def nobody(_: Event) -> None:
+def ignore_events(_: Event) -> None:
     """Watch without telling anyone."""
 
 

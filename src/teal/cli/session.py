@@ -6,23 +6,23 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
-from teal.cli.options import Opened, Purpose
-from teal.cli.redaction import Discretion
+from teal.cli.options import OpenStack, Purpose
+from teal.cli.redaction import Redactor
 from teal.config.options import Options, Overrides
 
-Open = Callable[["Session", Purpose], AbstractAsyncContextManager[Opened]]
+Open = Callable[["Session", Purpose], AbstractAsyncContextManager[OpenStack]]
 
 
-def _open(session: Session, purpose: Purpose) -> AbstractAsyncContextManager[Opened]:
+def _open(session: Session, purpose: Purpose) -> AbstractAsyncContextManager[OpenStack]:
     from teal.cli.wiring import opened
 
-    return opened(session.options, session.overrides, purpose, session.discreet)
+    return opened(session.options, session.overrides, purpose, session.redact)
 
 
-def _discretion() -> Discretion:
+def _redactor() -> Redactor:
     import os
 
-    return Discretion(os.environ)
+    return Redactor(os.environ)
 
 
 def _become(argv: Sequence[str], environment: dict[str, str]) -> None:
@@ -42,8 +42,8 @@ class Session:
     shown: set[str] = field(default_factory=set)  # notes and warnings that a display has shown already
     opener: Open = _open
     become: Callable[[Sequence[str], dict[str, str]], None] = _become
-    discreet: Discretion = field(default_factory=_discretion)
+    redact: Redactor = field(default_factory=_redactor)
 
-    def open(self, purpose: Purpose) -> AbstractAsyncContextManager[Opened]:
+    def open(self, purpose: Purpose) -> AbstractAsyncContextManager[OpenStack]:
         """Read the stack's files as far as *purpose* asks for it, and build its ports."""
         return self.opener(self, purpose)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from teal.adapters.compose.model import DockerModels
 from teal.adapters.engine import DockerEngine
 from teal.adapters.state.directory import DEFAULT, Home
-from teal.cli.options import Opened, Purpose
+from teal.cli.options import OpenStack, Purpose
 from teal.config.files import find, project_name
 from teal.config.options import Options, Overrides
 from teal.config.settings import again
@@ -25,7 +25,7 @@ from teal.errors import TealError
 
 if TYPE_CHECKING:
     from teal.adapters.state.releases import ReleaseFolders
-    from teal.cli.redaction import Discretion
+    from teal.cli.redaction import Redactor
 
 
 _MODELS = DockerModels()
@@ -33,8 +33,8 @@ _MODELS = DockerModels()
 
 @asynccontextmanager
 async def opened(
-    options: Options, overrides: Overrides, purpose: Purpose, discreet: Discretion
-) -> AsyncIterator[Opened]:
+    options: Options, overrides: Overrides, purpose: Purpose, redact: Redactor
+) -> AsyncIterator[OpenStack]:
     """Yield the stack that is meant and its ports; where it is to be changed, its state directory is prepared."""
     async with AsyncExitStack() as closing:
         engine = DockerEngine.here(os.environ)
@@ -46,7 +46,7 @@ async def opened(
         home = home_of(options, stack.project)
         if purpose in {Purpose.CHANGE, Purpose.RETURN}:
             home.prepare()
-        yield _built(options, stack, home, engine, discreet, closing)
+        yield _built(options, stack, home, engine, redact, closing)
 
 
 def home_of(options: Options, project: str) -> Home:
@@ -76,10 +76,10 @@ def _kept(options: Options, overrides: Overrides) -> Stack | None:
 
     project = "" if options.files else project_name(options, os.environ, _MODELS)
     releases = ReleaseFolders(home_of(options, project).releases).all() if project else ()
-    remembered = releases[-1].remembered if releases else None
+    remembered = releases[-1].stack if releases else None
     if remembered is None:
         return None
-    stack = remembered.stack
+    stack = remembered.as_stack
     return replace(stack, settings=again(stack.settings, overrides, os.environ), directory=_directory(options))
 
 
@@ -130,8 +130,8 @@ def _import_the_rest(purpose: Purpose) -> None:
 
 
 def _built(
-    options: Options, stack: Stack, home: Home, engine: DockerEngine, discreet: Discretion, closing: AsyncExitStack
-) -> Opened:
+    options: Options, stack: Stack, home: Home, engine: DockerEngine, redact: Redactor, closing: AsyncExitStack
+) -> OpenStack:
     from teal.adapters.caddy.adapt import adapt_words
     from teal.adapters.caddy.proxy import CaddyProxy
     from teal.adapters.compose.cli import DockerCompose
@@ -145,10 +145,10 @@ def _built(
     where = os.getcwd()  # noqa: PTH109 (no disk asked)
     service = services_in(stack.models.get(Side.PLAIN, {})).get(stack.proxy, {})
     proxy = CaddyProxy(home.proxy, engine, adapt=adapt_words(service), environment=environment_of(service))
-    journal = SqliteJournal(home.journal, discreet=discreet)
+    journal = SqliteJournal(home.journal, redact=redact)
     closing.callback(journal.close)
     releases = ReleaseFolders(home.releases)
-    discreet.learn(stack, *_kept_models(releases))
+    redact.learn(stack, *_kept_models(releases))
     ports = Ports(
         engine=engine,
         compose=DockerCompose(options.words(), cwd=where, environ=os.environ, remarked=stack.notes),
@@ -160,4 +160,4 @@ def _built(
         machine=Host(stack.directory, home, os.environ),
         databases=PostgresDatabases(),
     )
-    return Opened(ports, stack, lambda: (*journal.notes, *releases.notes))
+    return OpenStack(ports, stack, lambda: (*journal.notes, *releases.notes))

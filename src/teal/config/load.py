@@ -20,7 +20,7 @@ from teal.config.settings import settings_of
 from teal.config.teal_yml import TealYml, checks_of, evidence_of, hooks_of
 from teal.core.model.compose import escaped, mapping, sequence, services_in, text, unescaped
 from teal.core.model.proxy_config import Adapted
-from teal.core.model.release import Making
+from teal.core.model.release import RenderInputs
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import ImageFacts, Role, Stack, Tree
 from teal.core.planning.leave import definitions
@@ -218,21 +218,21 @@ def _fingerprint(stack: Stack) -> str:
     """Return a digest of all that a release is made of, the contents of built images excepted."""
     named = {each.name: each.image for each in stack.services}
     digest = sha256()
-    making = Making(number=0, images=named, folder="/")
-    for rendered in (*render_both(stack, making).values(), render_once(stack, Side.BLUE, making)):
+    inputs = RenderInputs(number=0, images=named, folder="/")
+    for rendered in (*render_both(stack, inputs).values(), render_once(stack, Side.BLUE, inputs)):
         digest.update(rendered.text.encode())
         for file in rendered.files:
             digest.update(file.name.encode() + b"\0" + _content(file.source, file.content) + b"\0")
     ours = [each for each in stack.services if each.role not in {Role.SHARED, Role.TOOL}]
-    digest.update(repr([(each.name, each.role, each.port, each.needed) for each in ours]).encode())
+    digest.update(repr([(each.name, each.role, each.port, each.required_by_routes) for each in ours]).encode())
     digest.update(digest_of(stack.migrations))
     return digest.hexdigest()
 
 
 def _given_files(stack: Stack) -> frozenset[str]:
     """Return the host files that become part of a release."""
-    making = Making(number=0, images={each.name: each.image for each in stack.services}, folder="/")
-    return frozenset(file.source for file in render(stack, Side.BLUE, making).files if file.source)
+    inputs = RenderInputs(number=0, images={each.name: each.image for each in stack.services}, folder="/")
+    return frozenset(file.source for file in render(stack, Side.BLUE, inputs).files if file.source)
 
 
 def _content(source: str, content: str) -> bytes:

@@ -153,11 +153,11 @@ def evidence_of(said: TealYml, *, overlaid: frozenset[str], proxy: str, named: N
     """Return the evidence for roles, ports and probes; what teal.yml calls a route is declared one."""
     roles = dict.fromkeys(said.routes, Role.ROUTE) | {name: Role(role) for name, role in said.services.items()}
     return Evidence(
-        overlaid=overlaid,
+        in_overlays=overlaid,
         declared=roles,
         proxy=proxy,
         routes=named.routes,
-        bare=named.bare,
+        direct_upstreams=named.bare,
         dials=named.dials,
         strange=named.strange,
         imported_at=named.places,
@@ -168,7 +168,7 @@ def evidence_of(said: TealYml, *, overlaid: frozenset[str], proxy: str, named: N
         ports={name: route.port for name, route in said.routes.items() if route.port},
         needs={name: tuple(route.needs) for name, route in said.routes.items() if route.needs},
         probes=_probes(said),
-        published=dict(said.ports),
+        published_ports=dict(said.ports),
     )
 
 

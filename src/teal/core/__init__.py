@@ -1,1 +1,1 @@
-"""Decides: pure values and functions; no I/O, no clock, no randomness, no logging."""
+"""Pure values and functions: no I/O, no clock, no randomness, no logging."""

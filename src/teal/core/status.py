@@ -1,4 +1,4 @@
-"""Decides: what status says of a stack as it stands: its worst containers, the way back, what a person should know."""
+"""What status says of a stack as it stands: its worst containers, the way back, what a person should know."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _way(observed: Observed, release: Release, side: Side) -> Way:
     """Return the quickest way: what still runs, else what still stands, else from the kept images."""
     if not reusable(observed, side, release):
         return "re-created"
-    up = all(container.running for container in observed.on(side, frozenset(release.opening)))
+    up = all(container.running for container in observed.on(side, frozenset(release.before_switch)))
     return "kept" if up else "stopped"
 
 
@@ -70,7 +70,7 @@ def _seconds(way: Way, measured: Iterable[Mapping[str, float]]) -> float | None:
 
 def troubles(observed: Observed, stack: Stack) -> Iterator[str]:
     """Yield what a person should know of what was seen."""
-    if observed.traffic is None and observed.past.switched is not None:
+    if observed.traffic is None and observed.past.last_switch is not None:
         yield "the proxy's state file is missing or unreadable: it sends users to the plain names"
     yield from (each.text for each in ailing(observed, stack))
     if observed.active is None:

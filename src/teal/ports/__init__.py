@@ -8,8 +8,8 @@ from teal.core.model.observed import Holder
 from teal.ports.compose import Compose, Due, ModelReader, Question, Resolved
 from teal.ports.database import Database, Databases
 from teal.ports.engine import Engine, EngineInfo, ImageInfo, Network, Ran
-from teal.ports.machine import Clock, Machine, Told
-from teal.ports.proxy import Answer, Entry, Grasp, Heard, Loaded, Proxy
+from teal.ports.machine import Clock, LineSink, Machine
+from teal.ports.proxy import Answer, Endpoint, Heard, Loaded, Proxy, ProxyDrift
 from teal.ports.stores import Journal, Lock, Releases, RunRecord
 
 __all__ = [
@@ -19,24 +19,24 @@ __all__ = [
     "Database",
     "Databases",
     "Due",
+    "Endpoint",
     "Engine",
     "EngineInfo",
-    "Entry",
-    "Grasp",
     "Heard",
     "Holder",
     "ImageInfo",
     "Journal",
+    "LineSink",
     "Loaded",
     "Lock",
     "Machine",
     "ModelReader",
     "Network",
     "Proxy",
+    "ProxyDrift",
     "Question",
     "Ran",
     "Releases",
     "Resolved",
     "RunRecord",
-    "Told",
 ]

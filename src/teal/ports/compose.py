@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from teal.core.model.stack import Tree
-from teal.ports.machine import Told
+from teal.ports.machine import LineSink
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,15 @@ class ModelReader(Protocol):
 class Compose(Protocol):
     """Docker Compose, over its command line, in a clean environment."""
 
-    async def create(self, project: str, file: str, *, told: Told) -> None:
+    async def create(self, project: str, file: str, *, on_line: LineSink) -> None:
         """Create all containers of a rendered file, started none; images are there already."""
         ...
 
-    async def create_plain(self, services: Sequence[str], *, told: Told) -> None:
+    async def create_plain(self, services: Sequence[str], *, on_line: LineSink) -> None:
         """Create the owner's plain containers of *services* that don't run and no others, started none."""
         ...
 
-    async def up_shared(self, services: Sequence[str], *, update: bool, told: Told, grace: int = 0) -> None:
+    async def up_shared(self, services: Sequence[str], *, update: bool, on_line: LineSink, grace: int = 0) -> None:
         """Create and start the owner's *services* alone; leave running ones as they are unless *update*."""
         ...
 
@@ -72,18 +72,18 @@ class Compose(Protocol):
         """
         ...
 
-    async def build(self, services: Sequence[str], *, told: Told) -> None: ...
-    async def pull(self, services: Sequence[str], *, told: Told) -> None: ...
-    async def pull_images(self, references: Sequence[str], *, told: Told) -> None:
+    async def build(self, services: Sequence[str], *, on_line: LineSink) -> None: ...
+    async def pull(self, services: Sequence[str], *, on_line: LineSink) -> None: ...
+    async def pull_images(self, references: Sequence[str], *, on_line: LineSink) -> None:
         """Pull images by name: those that services mount, which Compose itself pulls with a start only."""
         ...
 
     async def run_once(
-        self, project: str, file: str, service: str, *, name: str, told: Told, only_output: bool = False
+        self, project: str, file: str, service: str, *, name: str, on_line: LineSink, only_output: bool = False
     ) -> int:
         """Run a one-shot of a rendered file to its end in a container of its own; return its exit status.
 
         The container *name* outlives Teal: one that a killed run left is waited for, or its success taken. Of what
-        it says *told* gets both streams, or the standard output alone.
+        it says *on_line* gets both streams, or the standard output alone.
         """
         ...

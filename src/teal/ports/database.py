@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from teal.core.migrations.connection import Credentials
 from teal.core.migrations.files import Applied, ScriptFile
 from teal.core.migrations.gate import Session
-from teal.ports.machine import Told
+from teal.ports.machine import LineSink
 
 if TYPE_CHECKING:
     from teal.core.judge.values import Catalog  # its package loads all rules: 45 ms of every `teal status`
@@ -33,14 +33,14 @@ class Database(Protocol):
         """Return what is known of files that were applied, or begun."""
         ...
 
-    async def apply(self, file: ScriptFile, *, told: Told) -> None:
+    async def apply(self, file: ScriptFile, *, on_line: LineSink) -> None:
         """Apply *file* and record it, both in one transaction unless it says otherwise.
 
         A lock that can't be had is tried for again; ``Failed`` names file, line and the database's own words.
         """
         ...
 
-    async def batch(self, sql: str, *, told: Told) -> int:
+    async def batch(self, sql: str, *, on_line: LineSink) -> int:
         """Run one statement of a backfill in a transaction of its own; return how many rows it has changed."""
         ...
 

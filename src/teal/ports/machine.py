@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-Told = Callable[[str], None]  # a line of a tool's output, as it comes
+LineSink = Callable[[str], None]  # a line of a tool's output, as it comes
 
 
 class Clock(Protocol):
@@ -35,7 +35,7 @@ class Machine(Protocol):
         """Return the contents of the files in *folder* whose names end so, by name."""
         ...
 
-    async def hook(self, command: Sequence[str], facts: Mapping[str, str], *, told: Told) -> int: ...
+    async def hook(self, command: Sequence[str], facts: Mapping[str, str], *, on_line: LineSink) -> int: ...
     def publish(self, color: str) -> None:
         """Write ``.deployment-color`` in the checkout; raise OSError where that can't be done."""
         ...

@@ -13,7 +13,7 @@ from teal.core.model.traffic import Traffic
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Endpoint:
     """A place where users reach a route through the proxy."""
 
     route: str
@@ -35,7 +35,7 @@ class Entry:
 class Loaded:
     """What the configuration says that the proxy runs with."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[Endpoint, ...]
     routes: tuple[tuple[str, int], ...] = ()  # each ``import teal NAME PORT``, an entry or not
     dials: tuple[Dial, ...] = ()  # what it dials without the snippet
     admin: str = "127.0.0.1:2019"  # "" where it is off
@@ -64,7 +64,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Grasp:
+class ProxyDrift:
     """How far what the running proxy has in hand is from what lies on this host now."""
 
     blind: bool = False  # the directory of the state file that it sees is not the one that Teal writes to
@@ -91,7 +91,7 @@ class Proxy(Protocol):
         """Return what the state file says; None for no file or nothing that the proxy knows."""
         ...
 
-    def closed(self) -> bool:
+    def state_file_unreadable(self) -> bool:
         """Tell whether the state file is there, and closed to a proxy that runs as another user."""
         ...
 
@@ -103,7 +103,7 @@ class Proxy(Protocol):
         """Let the state file be written within, and put back exactly what was there before, or that it was not."""
         ...
 
-    async def grasp(self, container: Container) -> Grasp:
+    async def drift(self, container: Container) -> ProxyDrift:
         """Return how far the running proxy is from what lies on this host now; quick where nothing was touched."""
         ...
 
@@ -115,19 +115,19 @@ class Proxy(Protocol):
         """Return the proxy's version, "" where it says none."""
         ...
 
-    async def ask(self, container: Container, entry: Entry, key: str, path: str = "/") -> Answer:
-        """Send a GET with *key* through the proxy at *entry* and return what came."""
+    async def ask(self, container: Container, endpoint: Endpoint, key: str, path: str = "/") -> Answer:
+        """Send a GET with *key* through the proxy at *endpoint* and return what came."""
         ...
 
     async def open(self, container: Container) -> int | None:
         """Return how many requests are in flight through the proxy, whereto ever; None where that is unknown."""
         ...
 
-    async def state(self, container: Container, entry: Entry, key: str) -> Heard:
-        """Ask the snippet at *entry* what it reads in the state file; its admin endpoint has no part in the answer."""
+    async def state(self, container: Container, endpoint: Endpoint, key: str) -> Heard:
+        """Ask the snippet at *endpoint* what it reads in the state file; the admin endpoint has no part in it."""
         ...
 
-    async def in_flight(self, container: Container, entry: Entry, key: str) -> Mapping[str, int]:
+    async def in_flight(self, container: Container, endpoint: Endpoint, key: str) -> Mapping[str, int]:
         """Return the count of requests in flight per upstream, ``web-blue:3000``; raise where it can't be had.
 
         WebSockets are counted apart, under the same name with a dot at its end: ``web-blue.:3000``.

@@ -1,1 +1,1 @@
-"""Does: observes, performs one step, executes a plan; the public commands of the library."""
+"""The commands of the library: they observe, plan in the core, and execute the plan step by step."""

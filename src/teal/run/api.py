@@ -1,9 +1,4 @@
-"""Does: the values that the library's commands return; the command line renders them, JSON carries them as they are.
-
-Does: the values that the commands of migrate return.
-
-Does: the choices that commands leave to whoever calls them.
-"""
+"""What commands take and return: their options, and the results, which JSON carries as they are."""
 
 from __future__ import annotations
 
@@ -104,7 +99,7 @@ class Drained:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DeployResult:
     """How deploy, rollback or leave ended."""
 
     command: str
@@ -126,7 +121,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Cleaned:
+class CleanupResult:
     """What ``cleanup`` removed, or would remove."""
 
     project: str
@@ -140,7 +135,7 @@ class Cleaned:
 
 
 @dataclass(frozen=True, slots=True)
-class Upped:
+class UpResult:
     """What ``up`` did to shared services."""
 
     project: str
@@ -169,7 +164,7 @@ class UpPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class ByHand:
+class ServiceResult:
     """What restart, stop or down did to a color."""
 
     project: str
@@ -200,7 +195,7 @@ class RoleRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckResult:
     """What ``check`` says of configuration and machine; nothing was changed."""
 
     project: str

@@ -9,18 +9,18 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from teal.core.migrations.contracts import Asked
+from teal.core.migrations.contracts import PendingState
 from teal.core.model.observed import Container, running_plain
 from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Service, Stack
 from teal.core.model.traffic import Mode, Traffic
-from teal.core.planning.events import Event, Said, ServiceNow
+from teal.core.planning.events import Event, Message, ServiceChanged
 from teal.errors import Refused
-from teal.ports import Clock, Compose, Databases, Engine, Entry, Journal, Loaded, Lock, Machine, Proxy, Releases
+from teal.ports import Clock, Compose, Databases, Endpoint, Engine, Journal, Loaded, Lock, Machine, Proxy, Releases
 from teal.run.api import Drained
 
-Watch = Callable[[Event], None]  # is told what happens; must not raise or block
+EventSink = Callable[[Event], None]  # is told what happens; must not raise or block
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +42,23 @@ class Ports:
 class Reporter:
     """Tells whoever watches what happens, and keeps for the summary what is worth a line there."""
 
-    watch: Watch
+    watch: EventSink
     notes: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)  # what went wrong after the switch
+    problems_after_switch: list[str] = field(default_factory=list)  # what went wrong after the switch
     phases: dict[str, float] = field(default_factory=dict)  # step name -> seconds, in order
 
     def tell(self, side: Side | None, service: str, state: str) -> None:
         """Report a service's new state."""
-        self.watch(ServiceNow(side, service, state))
+        self.watch(ServiceChanged(side, service, state))
 
     def tool(self, line: str) -> None:
         """Report a line of a tool's output."""
-        self.watch(Said("tool", line))
+        self.watch(Message("tool", line))
 
     def note(self, text: str, *, warning: bool = False) -> None:
         """Report something worth a line, and keep it for the summary."""
         self.notes.append(text)
-        self.watch(Said("warning" if warning else "note", text))
+        self.watch(Message("warning" if warning else "note", text))
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ class TrafficControl:
     paged_at: float | None = None  # since when the proxy shows the maintenance page
     turning: asyncio.Task[None] | None = None  # turns users away when they have waited long enough
     drained: Drained | None = None
-    entries: dict[str, Entry] = field(default_factory=dict)  # route -> where the snippet hears Teal's key
+    entries: dict[str, Endpoint] = field(default_factory=dict)  # route -> where the snippet hears Teal's key
     found: tuple[Container, Loaded] | None = None  # the proxy and what it has loaded, looked up once a run
 
     def now(self) -> Traffic:
@@ -89,7 +89,7 @@ class TrafficControl:
 class SchemaRun:
     """What the steps that change the schema learn, and hand on to those that follow them in the same run."""
 
-    asked: Asked | None = None  # what the owner's ``pending`` says, until a command of the migrations runs
+    asked: PendingState | None = None  # what the owner's ``pending`` says, until a command of the migrations runs
     sick: str = ""  # why the release that serves failed its checks before the schema was touched
     changed: tuple[str, ...] = ()  # what a window has changed in the database, as far as that is known
     back: str = ""  # what a failed window has left, in words
@@ -119,9 +119,9 @@ class RunContext:
         kept = next((each for each in self.ports.releases.all() if each.number == release), None)
         return kept.rotating if kept else self.stack.rotating
 
-    def opening(self, release: int | None) -> frozenset[str]:
+    def before_switch(self, release: int | None) -> frozenset[str]:
         """Return the names of what starts before the switch."""
-        return frozenset(service.name for service in self.services(release) if service.opens)
+        return frozenset(service.name for service in self.services(release) if service.before_switch)
 
     async def containers(self, side: Side, names: frozenset[str] | None = None) -> tuple[Container, ...]:
         """Return the containers on *side* now; on the plain side those of the rotating services only."""
@@ -130,7 +130,7 @@ class RunContext:
             names = self.stack.rotating_names
         return tuple(c for c in every if c.side is side and (names is None or c.service in names))
 
-    async def door(self) -> tuple[Container, Loaded]:
+    async def proxy_endpoints(self) -> tuple[Container, Loaded]:
         """Return the proxy's running container and what it has loaded.
 
         Raises ``Refused`` where it doesn't run. Asked once a run: a proxy that is replaced meanwhile answers
@@ -156,6 +156,6 @@ class RunContext:
         return frozenset(service.name for service in self.stack.having(Role.SHARED))
 
 
-def run_context(ports: Ports, stack: Stack, watch: Watch, *, key: str) -> RunContext:
+def run_context(ports: Ports, stack: Stack, watch: EventSink, *, key: str) -> RunContext:
     """Return the context of a run that begins; *key* as the proxy will know Teal by it."""
     return RunContext(ports, stack, Reporter(watch), TrafficControl(ports.proxy, key))

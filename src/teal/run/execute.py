@@ -16,14 +16,14 @@ from typing import TypeVar
 
 from teal.core.model.side import Side
 from teal.core.model.traffic import AWAY, Mode
-from teal.core.planning.events import StepBegan, StepEnded
+from teal.core.planning.events import StepFinished, StepStarted
 from teal.core.planning.step_names import Command
 from teal.core.planning.steps import (
-    BringBack,
     Hold,
     OnFailure,
     Plan,
     Planned,
+    RestoreAfterWindow,
     Retire,
     Start,
     Step,
@@ -35,8 +35,8 @@ from teal.errors import Interrupted, NeedsPerson, TealError, Unavailable
 from teal.run.context import RunContext
 from teal.run.perform import perform
 from teal.run.steps.handover import KeptPrevious
-from teal.run.steps.start import fallen
-from teal.run.steps.traffic import keep_users
+from teal.run.steps.start import failed_since_gate
+from teal.run.steps.traffic import restore_state_file
 
 T = TypeVar("T")
 GLANCE = 1.0  # seconds between two looks at the state file while a step works
@@ -53,12 +53,12 @@ async def execute(plan: Plan, context: RunContext, run: int) -> float:
     try:
         await _until_confirmed(plan, context, run, begun)
     except asyncio.CancelledError:
-        left = await to_the_end(_undo(plan, context, run, begun, "interrupted"), context)
+        left = await uninterruptible(_undo(plan, context, run, begun, "interrupted"), context)
         hint = left or context.schema.back or await _cost(plan, context, begun)
         raise Interrupted("interrupted before the switch", hint=hint) from None
     except Exception as error:  # a bug of Teal's undoes, too: whatever it is, the active release goes on
         message = error.message if isinstance(error, TealError) else f"a bug in Teal: {type(error).__name__}"
-        left = await to_the_end(_undo(plan, context, run, begun, "aborted", message), context)
+        left = await uninterruptible(_undo(plan, context, run, begun, "aborted", message), context)
         if isinstance(error, TealError):
             error.hint = "; ".join(filter(None, (await _cost(plan, context, begun), error.hint)))
         if context.schema.back:
@@ -66,9 +66,9 @@ async def execute(plan: Plan, context: RunContext, run: int) -> float:
         if isinstance(error, TealError) and left:
             error.hint = f"{error.hint}; {left}"
         raise
-    resume = await to_the_end(_rest(plan, context, run), context)
-    if context.reporter.problems:
-        raise _worried(plan, context, run, resume=resume)
+    resume = await uninterruptible(_rest(plan, context, run), context)
+    if context.reporter.problems_after_switch:
+        raise _needs_person(plan, context, run, resume=resume)
     context.ports.journal.end(run, "done")
     return context.ports.clock.monotonic()
 
@@ -80,7 +80,7 @@ def _users_of(plan: Plan) -> Mode:
     away until it serves.
     """
     first = next(iter(plan.before), None)
-    if plan.command == Command.HEAL and isinstance(first, Start | BringBack):
+    if plan.command == Command.HEAL and isinstance(first, Start | RestoreAfterWindow):
         return Mode.HOLD
     return Mode(first.to if isinstance(first, Switch) else plan.source or Side.PLAIN)
 
@@ -96,12 +96,12 @@ def _facts(plan: Plan, project: str) -> dict[str, str]:
     }
 
 
-def _worried(plan: Plan, context: RunContext, run: int, *, resume: bool) -> NeedsPerson:
+def _needs_person(plan: Plan, context: RunContext, run: int, *, resume: bool) -> NeedsPerson:
     """Return the error that tells what went wrong after the switch.
 
     Where a step is to be taken up again (*resume*), the run stays open: the next command goes on with it.
     """
-    message = "; ".join(dict.fromkeys(context.reporter.problems))
+    message = "; ".join(dict.fromkeys(context.reporter.problems_after_switch))
     error = NeedsPerson(message, hint="users are served; see `teal status` and `teal logs`, or `teal rollback`")
     if resume:
         error.hint = "users are served; the next command takes up what could not be done: see `teal status`"
@@ -127,7 +127,7 @@ async def _until_confirmed(plan: Plan, context: RunContext, run: int, begun: lis
             break
         begun.append(each.step)
         work = _one(each, context, run, context.reporter.phases)
-        await (to_the_end(work, context) if switched else work)
+        await (uninterruptible(work, context) if switched else work)
         switched = switched or isinstance(each.step, Switch)
 
 
@@ -157,23 +157,23 @@ async def _rest(plan: Plan, context: RunContext, run: int) -> bool:
             await _one(each, context, run, context.reporter.phases, kept)
         except TealError as error:
             resume = True
-            context.reporter.problems.append(error.message)
+            context.reporter.problems_after_switch.append(error.message)
             context.reporter.note(error.message, warning=True)
     try:
-        await _look_back(plan, context)
+        await _recheck_target(plan, context)
     except Unavailable as error:
         resume = True
-        context.reporter.problems.append(error.message)
+        context.reporter.problems_after_switch.append(error.message)
     return resume
 
 
-async def _look_back(plan: Plan, context: RunContext) -> None:
+async def _recheck_target(plan: Plan, context: RunContext) -> None:
     """Say at once where the new release has fallen after its switch; the way back is still open."""
     if plan.target is None or not plan.after:
         return
-    error = await fallen(context, plan.target, plan.release, context.opening(plan.release))
+    error = await failed_since_gate(context, plan.target, plan.release, context.before_switch(plan.release))
     if error is not None:
-        context.reporter.problems.append(f"{error.message}, after the switch")
+        context.reporter.problems_after_switch.append(f"{error.message}, after the switch")
         context.reporter.note(f"{error.message}\n{error.detail}", warning=True)
 
 
@@ -185,9 +185,9 @@ async def _one(
     A failure that is only reported ends the step, as its success does.
     """
     clock, journal, step = context.ports.clock, context.ports.journal, each.step
-    context.reporter.watch(StepBegan(step))
+    context.reporter.watch(StepStarted(step))
     entry = journal.started(run, step)
-    keep_users(context)
+    restore_state_file(context)
     began = clock.monotonic()
     try:
         passed = await _guarded(perform(sparing(step, frozenset(kept)) if kept else step, context), context)
@@ -196,20 +196,20 @@ async def _one(
             raise
         passed = False
         kept |= error.services
-        context.reporter.problems += error.problems
+        context.reporter.problems_after_switch += error.problems
         if error.then is not None:
             raise error.then from error
     except TealError as error:
         if each.on_failure is not OnFailure.REPORT:
             raise
         passed = False
-        context.reporter.problems.append("; ".join(filter(None, (error.message, each.remedy))))
+        context.reporter.problems_after_switch.append("; ".join(filter(None, (error.message, each.remedy))))
         context.reporter.note(f"{error.message}\n{error.detail}".rstrip(), warning=True)
     seconds = clock.monotonic() - began
     journal.finished(entry, passed=passed)
     name = step.name
     phases[name] = phases.get(name, 0.0) + seconds
-    context.reporter.watch(StepEnded(step, seconds, passed))
+    context.reporter.watch(StepFinished(step, seconds, passed))
 
 
 async def _guarded(work: Awaitable[T], context: RunContext) -> T:
@@ -225,7 +225,7 @@ async def _guard(context: RunContext) -> None:
     while True:
         await context.ports.clock.sleep(GLANCE)
         with suppress(TealError):
-            keep_users(context)
+            restore_state_file(context)
 
 
 async def _undo(
@@ -256,7 +256,7 @@ async def _undo(
     return text
 
 
-async def to_the_end(work: Awaitable[T], context: RunContext) -> T:
+async def uninterruptible(work: Awaitable[T], context: RunContext) -> T:
     """Await *work* to its end whatever signal comes meanwhile."""
     task = asyncio.ensure_future(work)
     while True:
@@ -295,7 +295,7 @@ async def _cost(plan: Plan, context: RunContext, begun: Sequence[Step]) -> str:
 
 async def _standing(context: RunContext, side: Side) -> str:
     """Return how *side* stands, which Teal has not touched: somebody else may have stopped a service of it."""
-    opening = frozenset(each.name for each in context.stack.rotating if each.opens)
+    opening = frozenset(each.name for each in context.stack.rotating if each.before_switch)
     try:
         still = sorted({each.service for each in await context.containers(side, opening) if not each.running})
     except TealError:

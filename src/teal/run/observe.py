@@ -1,8 +1,6 @@
-"""Does: asks Compose what a start of the shared services would change, and says what it could not be asked about.
+"""One look at everything: engine, proxy, kept releases and journal, as one value.
 
-Does: looks at engine, proxy, kept releases and journal, and puts what it saw into one value.
-
-Does: holds what the running proxy has in hand against the files of now, and says where they differ.
+Also the proxy's drift from its files, and what a start of the shared services would change.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ from teal.core.model.stack import Stack
 from teal.core.planning.past import past_of
 from teal.core.services.external import External, external, with_dependencies
 from teal.errors import TealError
-from teal.ports import Grasp, Holder, ImageInfo
+from teal.ports import Holder, ImageInfo, ProxyDrift
 from teal.run.context import Ports
 
 
@@ -43,7 +41,7 @@ async def observe(ports: Ports, stack: Stack) -> Observed:
         past=past_of(ports.journal.turns()),
         contracts=contracts,
         next_release=max([ports.journal.next_release(), *(number + 1 for number in made)]),
-        closed=ports.proxy.closed(),
+        state_file_unreadable=ports.proxy.state_file_unreadable(),
     )
 
 
@@ -56,23 +54,23 @@ async def observe_beside(ports: Ports, stack: Stack) -> tuple[Observed, Holder |
 
 async def _present(ports: Ports, releases: tuple[Release, ...]) -> frozenset[str]:
     """Return those of the kept releases' image ids that the engine still has."""
-    ids = sorted({image for each in releases for image in (*each.images.values(), *each.mounted.values())})
+    ids = sorted({image for each in releases for image in (*each.images.values(), *each.mounted_images.values())})
     found = await asyncio.gather(*(ports.engine.image(each) for each in ids))
     return frozenset(id_ for id_, image in zip(ids, found, strict=True) if image is not None)
 
 
-async def grasped(ports: Ports, stack: Stack, observed: Observed, *, changed: str = "") -> tuple[Problem, ...]:
+async def proxy_drift(ports: Ports, stack: Stack, observed: Observed, *, changed: str = "") -> tuple[Problem, ...]:
     """Return where the running proxy differs from its files, and what that means; nothing where none runs."""
     proxy = observed.running_plain(stack.proxy)
     if proxy is None:
         return ()
     try:
-        return tuple(drift(stack, await ports.proxy.grasp(proxy), ports.proxy.reload, changed=changed))
+        return tuple(drift(stack, await ports.proxy.drift(proxy), ports.proxy.reload, changed=changed))
     except TealError as failed:
         return (warning(stack.proxy, failed.message, failed.hint),)
 
 
-def way(stack: Stack, grasp: Grasp, reload: str, *, changed: str) -> str:
+def way(stack: Stack, grasp: ProxyDrift, reload: str, *, changed: str) -> str:
     """Return the one command by which the running proxy takes up its files of now.
 
     *changed* names what differs from its container, definition or image: only a new container has the new mounts.
@@ -86,7 +84,7 @@ def way(stack: Stack, grasp: Grasp, reload: str, *, changed: str) -> str:
     return first + (f"`teal restart {stack.proxy}`" if replaced else f"`teal exec {stack.proxy} {reload}`")
 
 
-def drift(stack: Stack, grasp: Grasp, reload: str, *, changed: str) -> Iterator[Problem]:
+def drift(stack: Stack, grasp: ProxyDrift, reload: str, *, changed: str) -> Iterator[Problem]:
     """Yield where the running proxy differs from its files of now."""
     proxy, again = stack.proxy, way(stack, grasp, reload, changed=changed)
     if grasp.blind:
@@ -109,7 +107,7 @@ def drift(stack: Stack, grasp: Grasp, reload: str, *, changed: str) -> Iterator[
         yield warning(proxy, message, f"{again}, while nothing is deployed")
 
 
-def _redefined(stack: Stack, grasp: Grasp, again: str, changed: str) -> Problem:
+def _redefined(stack: Stack, grasp: ProxyDrift, again: str, changed: str) -> Problem:
     """Return what a definition means that the container has not: a bare restart keeps the old mounts."""
     message = f"its {changed} has changed since it was started"
     if stack.evidence.broken:

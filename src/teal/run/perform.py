@@ -10,35 +10,35 @@ from typing import assert_never
 from teal.core.model.side import Side
 from teal.core.planning.steps import (
     Backfill,
-    BringBack,
     Build,
-    Check,
-    Clear,
-    CloseWindow,
+    CheckActive,
+    CheckStandby,
     Confirm,
     ContractStep,
     Create,
     Drain,
+    EmptySide,
     Expand,
     HandOver,
     Hold,
-    Judge,
-    Keep,
+    JudgeMigrations,
+    LeaveNetworks,
     OpenGate,
-    Part,
     Preflight,
     Prune,
     PutBack,
     RaiseFloor,
-    Recheck,
+    RecordActive,
     RecordContracts,
-    Remove,
+    RecordWindow,
+    RemovePlain,
+    RestoreAfterWindow,
     Retire,
     RunContract,
     RunHook,
     RunOnce,
     RunWindow,
-    Settle,
+    SaveRelease,
     Start,
     StartShared,
     Step,
@@ -61,19 +61,19 @@ async def perform(step: Step, context: RunContext) -> bool:  # noqa: C901 - one 
             return await prepare.preflight(context, source, force_memory=force_memory)
         case Build():
             return await release_steps.build(context, step)
-        case Keep(release, side):
+        case SaveRelease(release, side):
             return await release_steps.keep(context, release, side)
-        case Clear(side, logs, sparing):
+        case EmptySide(side, logs, sparing):
             return await containers.clear(context, side, logs=logs, sparing=sparing)
         case RunOnce(service, release):
             return await one_shots.run_once(context, service, release)
-        case Judge(release, phases, only, no_window):
+        case JudgeMigrations(release, phases, only, no_window):
             if no_window:
                 await window.refuse_due(context)
             return await judge.judge(context, release, phases or judge.NOW, only)
         case Expand(release, _, serving):
             return await expand.expand(context, release, serving)
-        case Recheck():
+        case CheckActive():
             return await expand.recheck(context, step)
         case Backfill(release):
             return await backfill.backfill(context, release)
@@ -85,7 +85,7 @@ async def perform(step: Step, context: RunContext) -> bool:  # noqa: C901 - one 
             return await containers.create(context, side, release, apart=apart)
         case Start(side, release, services, beside):
             return await start.start(context, side, release, services, beside=beside)
-        case Check(side, release):
+        case CheckStandby(side, release):
             await checks.check(context, side, release)
         case RunHook(when, _, _, each):
             return await one_shots.run_hooks(context, when, each=each)
@@ -93,9 +93,9 @@ async def perform(step: Step, context: RunContext) -> bool:  # noqa: C901 - one 
             return await traffic.hold(context, page=page, limit=limit)
         case RunWindow(release):
             return await window.run(context, release)
-        case CloseWindow(release, unseen):
+        case RecordWindow(release, unseen):
             return await window.close(context, release, unseen=unseen)
-        case BringBack(side, release, services):
+        case RestoreAfterWindow(side, release, services):
             await window.bring_back(context, side, release, services)
         case Switch():
             return await _switch(context, step)
@@ -107,11 +107,11 @@ async def perform(step: Step, context: RunContext) -> bool:  # noqa: C901 - one 
             await _drain(context, side)
         case Retire(side, services):
             return await containers.retire(context, side, services)
-        case Remove(services):
+        case RemovePlain(services):
             return await containers.remove(context, services)
-        case Part(side):
+        case LeaveNetworks(side):
             return await adoption.part(context, side)
-        case Settle(side):
+        case RecordActive(side):
             return await traffic.settle(context, side)
         case Prune(releases):
             return await release_steps.prune(context, releases)
@@ -142,8 +142,8 @@ async def _contract(step: ContractStep, context: RunContext) -> bool:
 async def _switch(context: RunContext, step: Switch) -> bool:
     """Look once more whether all that passed the gate still stands, then switch."""
     if not step.again:
-        opening = context.opening(step.release)
-        error = await start.fallen(context, step.to, step.release, opening)
+        opening = context.before_switch(step.release)
+        error = await start.failed_since_gate(context, step.to, step.release, opening)
         if error is not None:
             raise error
         await start.start(context, step.to, step.release, opening)  # all of them pass at one and the same time

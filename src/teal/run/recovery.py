@@ -1,4 +1,4 @@
-"""Does: puts right what an interrupted command, or a hand, left behind, before anything else is begun."""
+"""Puts right what an interrupted command, or a hand, left behind, before anything else is begun."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from contextlib import suppress
 
 from teal.core.model.observed import Observed
 from teal.core.model.stack import Stack
-from teal.core.planning.events import Said
+from teal.core.planning.events import Message
 from teal.core.planning.recovery import Repair, adopted_from, diagnose
 from teal.core.planning.step_names import Command
 from teal.errors import Failed, NeedsPerson, Refused
-from teal.run.context import Ports, RunContext, Watch, run_context
+from teal.run.context import EventSink, Ports, RunContext, run_context
 from teal.run.execute import execute
 from teal.run.observe import observe
-from teal.run.steps.proxy import prove_reading
+from teal.run.steps.proxy import verify_proxy_reads_state
 
 ROUNDS = 3  # a restored state file may show that a command was interrupted, too
 
 
-async def heal(ports: Ports, stack: Stack, watch: Watch, *, go_on: bool = False) -> tuple[str, Observed]:
+async def heal(ports: Ports, stack: Stack, watch: EventSink, *, go_on: bool = False) -> tuple[str, Observed]:
     """Repair until nothing is due; return in words what was put right, "" for nothing, and how all stands then.
 
     The lock is held. Raises what the repair raises. *go_on*: where it fails for good, say so and leave the rest to
@@ -32,7 +32,7 @@ async def heal(ports: Ports, stack: Stack, watch: Watch, *, go_on: bool = False)
         repair = diagnose(observed, stack)
         if repair is None:
             return "; ".join(texts), observed
-        watch(Said("note", repair.text))
+        watch(Message("note", repair.text))
         try:
             await _carry_out(ports, stack, watch, observed, repair)
         except (Failed, NeedsPerson) as error:
@@ -43,7 +43,7 @@ async def heal(ports: Ports, stack: Stack, watch: Watch, *, go_on: bool = False)
                 _give_up(ports, observed, error.message)
             if not go_on:
                 raise
-            watch(Said("warning", error.message))
+            watch(Message("warning", error.message))
             if again or repair.text in failed:
                 break
             failed.add(repair.text)
@@ -64,7 +64,7 @@ def close_open_runs(ports: Ports, why: str) -> None:
         ports.journal.end(unfinished.run, "needs-person", why)
 
 
-async def _carry_out(ports: Ports, stack: Stack, watch: Watch, observed: Observed, repair: Repair) -> None:
+async def _carry_out(ports: Ports, stack: Stack, watch: EventSink, observed: Observed, repair: Repair) -> None:
     """Execute the repair as a run of its own, and close the run that it was due to."""
     plan = repair.plan
     context = run_context(ports, stack, watch, key=ports.machine.secret())
@@ -79,7 +79,7 @@ async def _carry_out(ports: Ports, stack: Stack, watch: Watch, observed: Observe
         _close_heals(ports)
 
 
-async def _end_plainly(ports: Ports, stack: Stack, watch: Watch, observed: Observed) -> None:
+async def _end_plainly(ports: Ports, stack: Stack, watch: EventSink, observed: Observed) -> None:
     """End the plain containers of an adoption that has switched and can't be finished, where there are any."""
     plan = adopted_from(observed, stack)
     if plan is not None:
@@ -96,4 +96,4 @@ def _close_heals(ports: Ports) -> None:
 async def _prove(context: RunContext) -> None:
     """Prove that the proxy reads what was written again; one that doesn't run will, when it starts."""
     with suppress(Refused):
-        await prove_reading(context)
+        await verify_proxy_reads_state(context)

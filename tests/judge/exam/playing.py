@@ -76,11 +76,11 @@ async def _run(place: Place, files: Sequence[ScriptFile]) -> None:
 
 async def _file(database: Database, file: ScriptFile) -> None:
     if file.phase is not Phase.BACKFILL:
-        await database.apply(file, told=_silent)
+        await database.apply(file, on_line=_silent)
         return
     for statement in file.statements:
         for _ in range(ROUNDS):
-            rows = await database.batch(statement.sql, told=_silent)
+            rows = await database.batch(statement.sql, on_line=_silent)
             if rows == 0 or not statement.batched:
                 break
         else:
@@ -330,7 +330,7 @@ async def _again(place: Place, entry: Entry, said: dict[str, Any]) -> str:
     async with place.teal() as database:
         for file in entry.files():
             for statement in file.statements if file.phase is Phase.BACKFILL else ():
-                await database.batch(statement.sql, told=_silent)
+                await database.batch(statement.sql, on_line=_silent)
     twice = await _answer(place, said["again"])
     assert once != twice, f"the same again: {once}"
     return f"{said['again']}: {once}, and {twice} when it was run again"

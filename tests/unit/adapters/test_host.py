@@ -59,13 +59,13 @@ def test_a_checkout_that_is_gone_is_an_os_error(tmp_path):
 async def test_a_hook_runs_in_the_checkout_with_the_facts(host, tmp_path):
     told = []
     script = 'echo "$TEAL_COLOR $MINE"; pwd; echo "$PWD"; exit 4'
-    assert await host.hook(["sh", "-c", script], {"TEAL_COLOR": "blue"}, told=told.append) == 4
+    assert await host.hook(["sh", "-c", script], {"TEAL_COLOR": "blue"}, on_line=told.append) == 4
     assert told == ["blue 1", str(tmp_path), str(tmp_path)]
 
 
 async def test_a_hook_that_can_not_run_fails_the_check(host):
     with pytest.raises(CheckFailed, match=r"no-such-hook can't be run"):
-        await host.hook(["./no-such-hook"], {}, told=print)
+        await host.hook(["./no-such-hook"], {}, on_line=print)
 
 
 def test_secrets_are_letters_and_digits_and_differ(host):

@@ -28,14 +28,14 @@ def sh(script, **options):
 
 async def test_lines_are_told_and_the_status_returned():
     told = []
-    ended = await sh("echo one; echo two >&2; exit 3", told=told.append)
+    ended = await sh("echo one; echo two >&2; exit 3", on_line=told.append)
     assert ended.status == 3
     assert told == ["one", "two"] == list(ended.lines)
 
 
 async def test_lines_are_told_as_they_come():
     seen = []
-    await sh("echo one; sleep 0.5; echo two", told=lambda line: seen.append((line, time.monotonic())))
+    await sh("echo one; sleep 0.5; echo two", on_line=lambda line: seen.append((line, time.monotonic())))
     assert seen[1][1] - seen[0][1] > 0.3
 
 
@@ -86,7 +86,7 @@ async def test_the_terminals_interrupt_does_not_reach_it():
 
 
 async def begun(script, told):
-    task = asyncio.create_task(sh(script, told=told.append))
+    task = asyncio.create_task(sh(script, on_line=told.append))
     for _ in range(500):
         if told:
             return task
@@ -145,7 +145,7 @@ def test_it_dies_with_teal():
     code = (
         "import asyncio\nfrom teal.adapters import process as child\n"
         "asyncio.run(child.run(['sh', '-c', 'echo $$; exec sleep 60'], cwd='/', env={'PATH': '/usr/bin:/bin'}, "
-        "told=lambda line: print(line, flush=True)))"
+        "on_line=lambda line: print(line, flush=True)))"
     )
     teal = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     pid = int(teal.stdout.readline())

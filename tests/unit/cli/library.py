@@ -15,11 +15,11 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-from teal.cli.options import Opened, Purpose
+from teal.cli.options import OpenStack, Purpose
 from teal.cli.session import Session
 from teal.core.model.side import Side
 from teal.core.model.stack import Assigned, Role, Service, Stack
-from teal.run.context import Ports, Watch
+from teal.run.context import EventSink, Ports
 
 STACK = Stack(
     project="tale",
@@ -101,15 +101,15 @@ class Became(list[tuple[list[str], dict[str, str]]]):
 
 def session(library: FakeLibrary | None = None, ports: Any = None, stack: Stack = STACK) -> Session:
     """Return a session on *stack* with a fake library."""
-    opened, fake = Opened(ports, stack), library or FakeLibrary()
+    opened, fake = OpenStack(ports, stack), library or FakeLibrary()
 
     @contextlib.asynccontextmanager
-    async def opener(_: Session, purpose: Purpose) -> AsyncIterator[Opened]:
+    async def opener(_: Session, purpose: Purpose) -> AsyncIterator[OpenStack]:
         with fake.in_place():
             yield opened
 
     return Session(opener=opener, become=Became())
 
 
-Act = Callable[[Watch], Any]
+Act = Callable[[EventSink], Any]
 __all__ = ["STACK", "Act", "Became", "FakeLibrary", "Side", "session"]

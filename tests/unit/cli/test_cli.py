@@ -19,30 +19,30 @@ from teal import errors
 from teal.cli.group import ENTRIES, EXITS
 from teal.cli.main import plugin_arguments, run
 from teal.core.model.side import Side
-from teal.core.planning.events import InFlight, Said, ServiceNow, StepBegan, StepEnded
+from teal.core.planning.events import InFlight, Message, ServiceChanged, StepFinished, StepStarted
 from teal.core.planning.steps import Drain, Start, Switch
 from teal.errors import Interrupted, Locked, NeedsPerson, Unavailable, Unhealthy
 from teal.ports import Holder
 from teal.run.api import (
-    Checked,
-    Cleaned,
+    CheckResult,
+    CleanupResult,
     ColorStatus,
     DeployOptions,
+    DeployResult,
     Drained,
     Finding,
     Gap,
     HistoryRow,
-    Outcome,
     RoleRow,
     RollbackStatus,
     ServiceStatus,
     Status,
-    Upped,
     UpPlan,
+    UpResult,
 )
 from tests.unit.cli.library import FakeLibrary, session
 
-DONE = Outcome(
+DONE = DeployResult(
     "deploy",
     "tale",
     "done",
@@ -74,7 +74,7 @@ STATUS = Status(
     RollbackStatus(7, "stopped", 4.0),
     problems=(".deployment-color says green, but users go to blue",),
 )
-CHECKED = Checked(
+CHECKED = CheckResult(
     "tale",
     (RoleRow("web", "route", "named in compose.blue.yml", "healthcheck", needed=True),),
     (Finding("warning", "web", "has no healthcheck", "add one"),),
@@ -86,15 +86,15 @@ PAST = HistoryRow(3, "deploy", 8, Side.BLUE, Side.GREEN, 1_764_000_000.0, 17.5, 
 async def lively(watch):
     """Tell one event of each kind, then end well."""
     step = Start(Side.GREEN, 8, ("web",))
-    watch(StepBegan(step))
-    watch(ServiceNow(Side.GREEN, "web", "healthy"))
-    watch(StepEnded(step, 9.8))
-    watch(StepBegan(Switch(Side.GREEN, 8)))
-    watch(StepEnded(Switch(Side.GREEN, 8), 0.001))
-    watch(StepEnded(Drain(Side.BLUE), 0.0, passed=True))
+    watch(StepStarted(step))
+    watch(ServiceChanged(Side.GREEN, "web", "healthy"))
+    watch(StepFinished(step, 9.8))
+    watch(StepStarted(Switch(Side.GREEN, 8)))
+    watch(StepFinished(Switch(Side.GREEN, 8), 0.001))
+    watch(StepFinished(Drain(Side.BLUE), 0.0, passed=True))
     watch(InFlight(Side.BLUE, 1, 2))
-    watch(Said("tool", "#5 DONE"))
-    watch(Said("warning", "memory is short"))
+    watch(Message("tool", "#5 DONE"))
+    watch(Message("warning", "memory is short"))
     return DONE
 
 
@@ -215,7 +215,7 @@ def test_whatever_starts_something_takes_the_same_times(command):
 
 @pytest.mark.parametrize("arguments", [["plan"], ["deploy", "--dry-run"]])
 def test_a_plan_is_a_numbered_list_and_nothing_else(capsys, arguments):
-    planned = Outcome("deploy", "tale", "planned", 8, 7, Side.BLUE, Side.GREEN, steps=("build web", "drain blue"))
+    planned = DeployResult("deploy", "tale", "planned", 8, 7, Side.BLUE, Side.GREEN, steps=("build web", "drain blue"))
     library = FakeLibrary(deploy=planned)
     assert run(arguments, session(library)) == 0
     assert library.calls[0][1][0].dry_run
@@ -224,7 +224,7 @@ def test_a_plan_is_a_numbered_list_and_nothing_else(capsys, arguments):
     )
 
 
-LEFT = Outcome("leave", "tale", "planned", None, 8, Side.BLUE, Side.PLAIN, steps=("drain blue",))
+LEFT = DeployResult("leave", "tale", "planned", None, 8, Side.BLUE, Side.PLAIN, steps=("drain blue",))
 EDITED = replace(LEFT, differs=("web: environment SAYS, command",))
 
 
@@ -347,7 +347,7 @@ def test_check_shows_roles_and_findings_and_says_by_its_status_whether_one_may_d
     assert "route (needed)" in shown
     assert "warning: web: has no healthcheck\n  add one" in shown
     assert "ready to deploy" in shown
-    unready = Checked("tale", (), (Finding("error", "teal.yml", "unknown key"),), ready=False)
+    unready = CheckResult("tale", (), (Finding("error", "teal.yml", "unknown key"),), ready=False)
     assert run(["check", "--json"], session(FakeLibrary(check=unready))) == 1
     jsonschema.validate(json.loads(capsys.readouterr().out), schemas()["check"])
 
@@ -366,7 +366,7 @@ def test_history_lists_past_runs(capsys):
 
 
 def test_cleanup_says_what_and_then_does_it(capsys):
-    library = FakeLibrary(cleanup=Cleaned("tale", "done", ("tale-web-green",), (3, 4)))
+    library = FakeLibrary(cleanup=CleanupResult("tale", "done", ("tale-web-green",), (3, 4)))
     assert run(["cleanup"], session(library)) == 0
     assert [call[2]["dry_run"] for call in library.calls] == [True, False]
     assert "container: tale-web-green" in capsys.readouterr().out
@@ -379,14 +379,14 @@ def test_cleanup_says_what_and_then_does_it(capsys):
 
 
 def test_a_cleanup_with_nothing_to_do_says_so_once(capsys):
-    library = FakeLibrary(cleanup=Cleaned("tale", "done", (), ()))
+    library = FakeLibrary(cleanup=CleanupResult("tale", "done", (), ()))
     assert run(["cleanup"], session(library)) == 0
     assert capsys.readouterr().out == "tale: nothing to clean up\n"
 
 
 def test_up_names_what_will_restart(capsys):
     plan = UpPlan((), ("proxy",), Gap("proxy", 1.0, 3))
-    library = FakeLibrary(plan_up=plan, up=Upped("tale", (), ("proxy",), ("db",)))
+    library = FakeLibrary(plan_up=plan, up=UpResult("tale", (), ("proxy",), ("db",)))
     assert run(["up", "proxy"], session(library)) == 1
     shown = capsys.readouterr()
     assert "will restart, since they have changed: proxy" in shown.err
@@ -401,7 +401,7 @@ def test_up_names_what_will_restart(capsys):
 
 
 def test_up_builds_first_and_asks_by_what_came_of_it(capsys):
-    library = FakeLibrary(plan_up=UpPlan(("db",), ()), build_shared=None, up=Upped("tale", (), (), ("db",)))
+    library = FakeLibrary(plan_up=UpPlan(("db",), ()), build_shared=None, up=UpResult("tale", (), (), ("db",)))
     assert run(["up"], session(library)) == 0
     assert library.words == ["plan_up", "build_shared", "plan_up", "up"]
     assert library.calls[-1][2] == {"built": True}
@@ -410,7 +410,7 @@ def test_up_builds_first_and_asks_by_what_came_of_it(capsys):
 
 
 def test_up_asks_nothing_where_nothing_restarts(capsys):
-    library = FakeLibrary(plan_up=UpPlan((), ()), up=Upped("tale", ("proxy", "db"), (), ()))
+    library = FakeLibrary(plan_up=UpPlan((), ()), up=UpResult("tale", ("proxy", "db"), (), ()))
     assert run(["up"], session(library)) == 0
     assert "started: proxy, db" in capsys.readouterr().out
 
@@ -430,7 +430,7 @@ def test_rollback_takes_a_release(capsys):
 
 
 def test_unchanged_is_done(capsys):
-    same = Outcome("deploy", "tale", "unchanged", 7, 7, Side.BLUE, Side.GREEN, healed="release 8 was undone")
+    same = DeployResult("deploy", "tale", "unchanged", 7, 7, Side.BLUE, Side.GREEN, healed="release 8 was undone")
     assert run(["deploy"], session(FakeLibrary(deploy=same))) == 0
     assert capsys.readouterr().out == (
         "first repaired: release 8 was undone\n"
@@ -559,9 +559,9 @@ def test_a_reader_that_has_gone_breaks_no_deploy():
 
 @pytest.mark.parametrize(("kind", "other"), [("note", "stderr"), ("tool", "stdout")])
 def test_a_reader_that_stalls_holds_no_deploy_up(kind, other):
-    line = f"Said('{kind}', str(number) * 1000)"
+    line = f"Message('{kind}', str(number) * 1000)"
     flood = SLOW.format(undo="pass").replace("await lively(watch)", f"[watch({line}) for number in range(1000)]")
-    flood = f"from teal.core.planning.events import Said\n{flood}".replace("sys.stderr", f"sys.{other}")
+    flood = f"from teal.core.planning.events import Message\n{flood}".replace("sys.stderr", f"sys.{other}")
     argv = [sys.executable, "-c", flood, "deploy"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
         reading = getattr(process, other)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from teal.cli.redaction import Discretion, is_secret, message, tame
+from teal.cli.redaction import Redactor, escape_control, is_secret, message
 from teal.core.model.side import Side
 from teal.core.model.stack import Assigned, Role, Service, Stack
 
@@ -14,10 +14,10 @@ def stack(**model: object) -> Stack:
     return Stack("shop", "/srv/shop", (), {Side.PLAIN: dict(model)}, services, "")
 
 
-def learnt(**model: object) -> Discretion:
-    discreet = Discretion({})
-    discreet.learn(stack(**model))
-    return discreet
+def learnt(**model: object) -> Redactor:
+    redact = Redactor({})
+    redact.learn(stack(**model))
+    return redact
 
 
 @pytest.mark.parametrize(
@@ -62,37 +62,37 @@ def test_a_harmless_name_is_none(name: str) -> None:
     ],
 )
 def test_a_secret_is_masked_in_whatever_form_it_is_written(said: str) -> None:
-    discreet = learnt(services={"web": {"environment": {"API_TOKEN": "s3cr3t-$$/+é"}}})
-    assert "s3cr3t" not in discreet(said)
-    assert "***" in discreet(said)
+    redact = learnt(services={"web": {"environment": {"API_TOKEN": "s3cr3t-$$/+é"}}})
+    assert "s3cr3t" not in redact(said)
+    assert "***" in redact(said)
 
 
 def test_build_arguments_secrets_and_their_lines_are_masked(tmp_path) -> None:
     (tmp_path / "key").write_text("first-line\nsecond-line\n")
-    discreet = learnt(
+    redact = learnt(
         services={"web": {"build": {"args": {"NPM_TOKEN": "npm-token"}}}},
         secrets={"a": {"file": str(tmp_path / "key")}, "b": {"content": "by-value"}, "c": {"file": "/nowhere"}},
     )
-    said = discreet("npm-token, second-line of first-line, by-value")
+    said = redact("npm-token, second-line of first-line, by-value")
     assert said == "***, *** of ***, ***"
 
 
 def test_passwords_in_addresses_are_masked_unlearnt() -> None:
-    assert Discretion({})("postgresql://app:hunter2@db/x?y=1") == "postgresql://app:***@db/x?y=1"
-    assert Discretion({})("http://web:3000/a and b@c") == "http://web:3000/a and b@c"
+    assert Redactor({})("postgresql://app:hunter2@db/x?y=1") == "postgresql://app:***@db/x?y=1"
+    assert Redactor({})("http://web:3000/a and b@c") == "http://web:3000/a and b@c"
 
 
 def test_short_values_names_of_the_stack_and_paths_stay_readable() -> None:
     values = {"A_PASSWORD": "app", "B_PASSWORD": "postgres", "C_SECRET_FILE": "/run/secrets/c"}
-    discreet = learnt(services={"web": {"environment": values}})
-    assert discreet("app asks postgres for /run/secrets/c") == "app asks postgres for /run/secrets/c"
+    redact = learnt(services={"web": {"environment": values}})
+    assert redact("app asks postgres for /run/secrets/c") == "app asks postgres for /run/secrets/c"
 
 
 def test_the_environment_of_the_command_is_known_from_the_start() -> None:
-    assert Discretion({"DOCKER_PASSWORD": "hunter2"})("login with hunter2") == "login with ***"
+    assert Redactor({"DOCKER_PASSWORD": "hunter2"})("login with hunter2") == "login with ***"
 
 
 def test_what_a_terminal_obeys_is_spelt_out_and_colors_stay() -> None:
-    assert tame("\x1b[31mred\x1b[0m\x1b[2J\x07\n\ttab") == "\x1b[31mred\x1b[0m\\x1b[2J\\x07\n\ttab"
-    assert tame("\u202egnp.exe") == "\\u202egnp.exe"
+    assert escape_control("\x1b[31mred\x1b[0m\x1b[2J\x07\n\ttab") == "\x1b[31mred\x1b[0m\\x1b[2J\\x07\n\ttab"
+    assert escape_control("\u202egnp.exe") == "\\u202egnp.exe"
     assert len(message("x" * 65536)) == 1000

@@ -81,7 +81,7 @@ def test_a_full_file_becomes_the_cores_words(tmp_path: Path) -> None:
         ports={"web": 8000},
         needs={"web": ("rag",)},
         probes={"web": HttpProbe(0, "/up"), "rag": TcpProbe(0), "jobs": HttpProbe(9, "/ok")},
-        published={"web": "drop"},
+        published_ports={"web": "drop"},
     )
     assert checks_of(said) == (
         HttpCheck("web", "/version", 204, "seven"),

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from teal.core.model.side import Side
 from teal.core.model.traffic import Mode, Traffic
-from teal.core.planning.events import Event, Said, ServiceNow
+from teal.core.planning.events import Event, Message, ServiceChanged
 from teal.ports import Proxy
 from teal.run.context import Reporter, RunContext, TrafficControl
 
@@ -24,7 +24,11 @@ def test_only_a_note_is_kept_for_the_summary() -> None:
     reporter.tell(Side.BLUE, "web", "starting")
     reporter.tool("pulling")
     reporter.note("look at it", warning=True)
-    assert told == [ServiceNow(Side.BLUE, "web", "starting"), Said("tool", "pulling"), Said("warning", "look at it")]
+    assert told == [
+        ServiceChanged(Side.BLUE, "web", "starting"),
+        Message("tool", "pulling"),
+        Message("warning", "look at it"),
+    ]
     assert reporter.notes == ["look at it"]
 
 

@@ -1,1 +1,1 @@
-"""Translates: Caddy with Teal's snippet, and the state file that it reads."""
+"""Caddy with Teal's snippet, and the state file that it reads."""

@@ -1,4 +1,4 @@
-"""Translates: today's files of the proxy into what Caddy makes of them, in a container of its own that is thrown away.
+"""What Caddy makes of the proxy's files of today, in a container of its own that is thrown away.
 
 It has the proxy's image, mounts (read-only) and environment, and no network. What runs is not asked: its mounts and
 environment may be older than the files.

@@ -1,4 +1,4 @@
-"""Translates: questions to the proxy, asked the way that users take, with a key that only the state file names."""
+"""Questions to the proxy, asked the way that users take, with a key that only the state file names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from teal.adapters import http
 from teal.adapters.caddy.config import ROUTED
 from teal.core.model.side import Side, key_of
 from teal.errors import Unavailable
-from teal.ports import Answer, Entry, Heard
+from teal.ports import Answer, Endpoint, Heard
 
 _WITHIN = 10.0  # seconds for one answer
 _LARGEST = 1_000_000  # bytes of a body that a check may look at
@@ -45,23 +45,23 @@ class Probe:
     def __init__(self, *, within: float = _WITHIN) -> None:
         self._within = within
 
-    async def ask(self, at: tuple[str, int], entry: Entry, key: str, path: str = "/", *, ask: str = "") -> Answer:
-        """Send a GET to *entry* at the address *at* (host, port); *ask* puts a question to the snippet itself.
+    async def ask(self, at: tuple[str, int], endpoint: Endpoint, key: str, path: str = "/", *, ask: str = "") -> Answer:
+        """Send a GET to *endpoint* at the address *at* (host, port); *ask* puts a question to the snippet itself.
 
         Raises ``Unavailable`` where nothing comes back in time.
         """
-        host = host_for(entry)
-        place = http.Place(host=at[0], port=at[1], tls=host if entry.tls else "")
-        target = quote(entry.path if entry.exact else f"{entry.path}{path}", safe=_PLAIN)
+        host = host_for(endpoint)
+        place = http.Place(host=at[0], port=at[1], tls=host if endpoint.tls else "")
+        target = quote(endpoint.path if endpoint.exact else f"{endpoint.path}{path}", safe=_PLAIN)
         connection: http.Connection | None = None
         try:
             async with asyncio.timeout(self._within):
                 connection = await http.connect(place, within=None)
-                got = await connection.ask("GET", target, _headers(host, entry, key, ask), within=None)
+                got = await connection.ask("GET", target, _headers(host, endpoint, key, ask), within=None)
             return await self._read(got)
         except (http.HttpError, TimeoutError) as error:
             raise Unavailable(
-                f"the proxy gives no answer for {entry.route} at {at[0]}:{at[1]} ({_reason(error)})",
+                f"the proxy gives no answer for {endpoint.route} at {at[0]}:{at[1]} ({_reason(error)})",
                 hint="see its log; `teal check` looks at its settings",
             ) from error
         finally:
@@ -80,10 +80,10 @@ class Probe:
         text = body[:_LARGEST].decode(_charset(got.headers.get("content-type", "")), errors="replace")
         return Answer(got.status, got.headers.get("x-teal-upstream", ""), got.headers, text)
 
-    async def state(self, at: tuple[str, int], entry: Entry, key: str) -> Heard:
-        """Ask the snippet at *entry* what it reads in the state file; return what answered instead."""
+    async def state(self, at: tuple[str, int], endpoint: Endpoint, key: str) -> Heard:
+        """Ask the snippet at *endpoint* what it reads in the state file; return what answered instead."""
         try:
-            answer = await self.ask(at, entry, key, ask="state")
+            answer = await self.ask(at, endpoint, key, ask="state")
         except Unavailable as error:
             if isinstance(cause := error.__cause__ and error.__cause__.__cause__, ssl.SSLError):
                 return Heard(words=_tls_words(cause))
@@ -92,9 +92,9 @@ class Probe:
             return Heard(answer.body)
         return Heard(words=_words(answer), passed_on="via" in answer.headers)
 
-    async def in_flight(self, at: tuple[str, int], entry: Entry, key: str) -> Mapping[str, int]:
+    async def in_flight(self, at: tuple[str, int], endpoint: Endpoint, key: str) -> Mapping[str, int]:
         """Return how many requests are in flight per upstream address, with a zero for every idle one of a route."""
-        answer = await self.ask(at, entry, key, ask="upstreams")
+        answer = await self.ask(at, endpoint, key, ask="upstreams")
         rows = rows_in(answer.body) if answer.status == 200 else None
         if rows is None or not any(ROUTED.fullmatch(row.address) for row in rows):
             raise _silent(answer.status)
@@ -145,14 +145,14 @@ def counts(rows: list[Row]) -> dict[str, int]:
     return found
 
 
-def host_for(entry: Entry) -> str:
+def host_for(endpoint: Endpoint) -> str:
     """Return a host name that the entry's site answers to."""
-    return entry.host.replace("*", "teal") or "localhost"
+    return endpoint.host.replace("*", "teal") or "localhost"
 
 
-def _headers(host: str, entry: Entry, key: str, ask: str) -> dict[str, str]:
-    usual = {443 if entry.tls else 80}
-    address = host if entry.listen in usual else f"{host}:{entry.listen}"
+def _headers(host: str, endpoint: Endpoint, key: str, ask: str) -> dict[str, str]:
+    usual = {443 if endpoint.tls else 80}
+    address = host if endpoint.listen in usual else f"{host}:{endpoint.listen}"
     named = {"Host": address, "User-Agent": "teal", "Accept": "*/*", "Connection": "close"}
     keyed = {"Proxy-Authorization": f"Teal {key}"} if key else {}
     return named | keyed | ({"X-Teal-Ask": ask} if ask else {})

@@ -1,7 +1,4 @@
-"""Translates: Caddy's JSON configuration into the places where users reach a route through the snippet.
-
-Translates: which port each of Caddy's servers listens at, and whether it speaks TLS there.
-"""
+"""Caddy's JSON configuration as the places where users reach a route through the snippet: port, TLS, host and path."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from teal.core.model.compose import Node, mapping, number, sequence, text
-from teal.ports import Entry
+from teal.ports import Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +83,14 @@ class _Found:
     judged: bool  # Caddy watches the upstream's health
 
 
-def entries(config: Node) -> tuple[Entry, ...]:
+def entries(config: Node) -> tuple[Endpoint, ...]:
     """Return where users reach each route through the snippet, in the order of the file.
 
     Places where something else decides too (a header, a method, a login) are left out, unless a route has no other.
     """
     found = [pair for listener in listeners(config) for pair in _entries(listener)]
-    plain = {entry.route for entry, sure in found if sure}
-    return tuple(dict.fromkeys(entry for entry, sure in found if sure or entry.route not in plain))
+    plain = {endpoint.route for endpoint, sure in found if sure}
+    return tuple(dict.fromkeys(endpoint for endpoint, sure in found if sure or endpoint.route not in plain))
 
 
 def routes(config: Node) -> tuple[tuple[str, int], ...]:
@@ -131,14 +128,14 @@ def unfit(config: Node) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named["route"] for named in routed if named))
 
 
-def _entries(listener: Listener) -> Iterator[tuple[Entry, bool]]:
+def _entries(listener: Listener) -> Iterator[tuple[Endpoint, bool]]:
     for found in _walk(listener, listener.routes, _Where()):
         if named := ROUTED.fullmatch(found.dial):
             where = found.where
             path = where.path.rstrip("/")
             name, port = named["route"], int(named["port"])
-            entry = Entry(name, port, listener.port, listener.tls, where.host, path, where.exact, where.guarded)
-            yield entry, where.sure
+            endpoint = Endpoint(name, port, listener.port, listener.tls, where.host, path, where.exact, where.guarded)
+            yield endpoint, where.sure
 
 
 def _walk(server: Listener, routes: Iterable[object], where: _Where, depth: int = 0) -> Iterator[_Found]:

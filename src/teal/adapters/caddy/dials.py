@@ -1,4 +1,4 @@
-"""Translates: Caddy's JSON configuration into all that it dials without Teal's snippet, whichever module does."""
+"""All that Caddy's JSON configuration dials without Teal's snippet, whichever of its modules does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Translates: what the running proxy has in hand, held against what lies on this host now."""
+"""Drift between what the running proxy has loaded and mounted, and the files on this host now."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from teal.adapters.caddy.loaded import ADAPT, WITHIN, configs_in, reason
 from teal.core.model.compose import Node
 from teal.core.model.observed import Container
 from teal.core.model.traffic import MOUNT
-from teal.ports import Engine, Grasp
+from teal.ports import Engine, ProxyDrift
 
 _HOME = "/etc/caddy"
 _MOST = 500  # files of a mounted directory that are looked at
@@ -20,13 +20,13 @@ _NO_COMMAND = {126, 127}  # there is no ``caddy`` to be found in the container
 Identity = tuple[int, int]  # device and inode
 
 
-async def grasp(
+async def proxy_drift(
     engine: Engine,
     container: Container,
     folder: Path,
     running: Callable[[], Awaitable[Node]],
     adapt: Sequence[str] = ADAPT,
-) -> Grasp:
+) -> ProxyDrift:
     """Return how far the proxy in *container* is from its files of now, and from Teal's *folder*.
 
     *running* gives the configuration that it runs with, *adapt* prints that of its files; both are asked only where a
@@ -34,14 +34,14 @@ async def grasp(
     Of files that this user may not look at nothing is said.
     """
     try:
-        return await _grasp(engine, container, folder, running, adapt)
+        return await _proxy_drift(engine, container, folder, running, adapt)
     except PermissionError:
-        return Grasp()
+        return ProxyDrift()
 
 
-async def _grasp(
+async def _proxy_drift(
     engine: Engine, container: Container, folder: Path, running: Callable[[], Awaitable[Node]], adapt: Sequence[str]
-) -> Grasp:
+) -> ProxyDrift:
     files = {inside: Path(host) for inside, host in container.binds.items() if f"{inside}/".startswith(f"{_HOME}/")}
     places = {**files, **({MOUNT: folder} if MOUNT in container.binds else {})}
     seen = await _seen(engine, container, places)
@@ -51,7 +51,7 @@ async def _grasp(
     blind, broken, stale = MOUNT in other, "", False
     if not gone and not older and _touched(files.values(), container.started):
         broken, stale = await _differs(engine, container, running, adapt)
-    return Grasp(blind, gone, older, broken, stale)
+    return ProxyDrift(blind, gone, older, broken, stale)
 
 
 async def _differs(

@@ -1,4 +1,4 @@
-"""Translates: what the running proxy has loaded, and what Caddy prints, into a configuration."""
+"""What the running proxy has loaded, and what Caddy prints, read as a configuration."""
 
 from __future__ import annotations
 

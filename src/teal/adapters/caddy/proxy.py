@@ -1,4 +1,4 @@
-"""Translates: the proxy's container and its state file, as the rest of Teal asks for them."""
+"""The proxy's container and its state file, as the rest of Teal asks for them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 from teal.adapters.caddy.client import Probe, rows_in
 from teal.adapters.caddy.config import admin, entries, listeners, routes, trusts, unfit
 from teal.adapters.caddy.dials import dials
-from teal.adapters.caddy.drift import grasp
+from teal.adapters.caddy.drift import proxy_drift
 from teal.adapters.caddy.loaded import ADAPT, WITHIN, asking, loaded
 from teal.adapters.caddy.state_file import StateFile
 from teal.core.model.compose import Node
 from teal.core.model.observed import Container
 from teal.core.model.traffic import Traffic
 from teal.errors import Unavailable
-from teal.ports import Answer, Engine, Entry, Grasp, Heard, Loaded
+from teal.ports import Answer, Endpoint, Engine, Heard, Loaded, ProxyDrift
 
 _ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - published everywhere: asked on loopback
 
@@ -56,7 +56,7 @@ class CaddyProxy:
         """Return what the state file says; None for no file or nothing that the proxy knows."""
         return self._state.read()
 
-    def closed(self) -> bool:
+    def state_file_unreadable(self) -> bool:
         """Tell whether the state file is there, and closed to a proxy that runs as another user."""
         return self._state.closed()
 
@@ -86,13 +86,13 @@ class CaddyProxy:
         ran = await self._engine.execute(container.id, ("caddy", "version"), within=WITHIN)
         return ran.output.split()[0].lstrip("v") if ran.status == 0 and ran.output.strip() else ""
 
-    async def grasp(self, container: Container) -> Grasp:
+    async def drift(self, container: Container) -> ProxyDrift:
         """Return how far the running proxy is from what lies on this host now."""
-        return await grasp(self._engine, container, self._folder, lambda: self._config(container), self._adapt)
+        return await proxy_drift(self._engine, container, self._folder, lambda: self._config(container), self._adapt)
 
-    async def ask(self, container: Container, entry: Entry, key: str, path: str = "/") -> Answer:
-        """Send a GET with *key* through the proxy at *entry* and return what came."""
-        return await self._probe.ask(place(container, entry), entry, key, path)
+    async def ask(self, container: Container, endpoint: Endpoint, key: str, path: str = "/") -> Answer:
+        """Send a GET with *key* through the proxy at *endpoint* and return what came."""
+        return await self._probe.ask(place(container, endpoint), endpoint, key, path)
 
     async def open(self, container: Container) -> int | None:
         """Return how many requests are in flight through the proxy, whereto ever; None where that is unknown."""
@@ -103,22 +103,22 @@ class CaddyProxy:
                 return sum(row.num_requests for row in rows if "{" not in row.address)
         return None
 
-    async def state(self, container: Container, entry: Entry, key: str) -> Heard:
-        """Ask the snippet at *entry* what it reads in the state file."""
-        return await self._probe.state(place(container, entry), entry, key)
+    async def state(self, container: Container, endpoint: Endpoint, key: str) -> Heard:
+        """Ask the snippet at *endpoint* what it reads in the state file."""
+        return await self._probe.state(place(container, endpoint), endpoint, key)
 
-    async def in_flight(self, container: Container, entry: Entry, key: str) -> Mapping[str, int]:
+    async def in_flight(self, container: Container, endpoint: Endpoint, key: str) -> Mapping[str, int]:
         """Return Caddy's count of requests in flight per upstream address; raise where it can't be had."""
-        return await self._probe.in_flight(place(container, entry), entry, key)
+        return await self._probe.in_flight(place(container, endpoint), endpoint, key)
 
     async def _config(self, container: Container) -> Node:
         return await loaded(self._engine, container, self._adapt)
 
 
-def place(container: Container, entry: Entry) -> tuple[str, int]:
+def place(container: Container, endpoint: Endpoint) -> tuple[str, int]:
     """Return where this machine reaches the entry's listener: where it is published, else the container's address."""
-    if published := container.ports.get(entry.listen):
+    if published := container.ports.get(endpoint.listen):
         return _ANY.get(published[0], published[0]), published[1]
     for address in container.addresses.values():
-        return address, entry.listen
+        return address, endpoint.listen
     raise Unavailable("the proxy's container has no address: it does not run", hint="start it: docker start NAME")

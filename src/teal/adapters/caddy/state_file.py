@@ -1,4 +1,4 @@
-"""Translates: the state file that the proxy reads for every request, replaced in one durable rename."""
+"""The state file that the proxy reads for every request, replaced in one durable rename."""
 
 from __future__ import annotations
 

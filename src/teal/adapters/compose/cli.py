@@ -1,4 +1,4 @@
-"""Translates: what Teal wants of Docker Compose into its command line, and its failures into errors."""
+"""Docker Compose's command line: what Teal asks of it, and its failures as errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from teal.adapters.compose.errors import NO_COMPOSE, NO_ENGINE, OLDEST, no_compo
 from teal.adapters.docker_hints import hint
 from teal.adapters.process import clean
 from teal.errors import BuildFailed, Failed, TealError, Unavailable
-from teal.ports import Due, Told
+from teal.ports import Due, LineSink
 
 SHOWN = 40  # last lines of a failed command that are shown
 _MADE_ANEW = re.compile(r"Container (\S+) +Recreate\b")
@@ -44,12 +44,12 @@ class DockerCompose(ports.Compose):
         self._clean = clean(environ)
         self._version: tuple[int, ...] = ()
 
-    async def create(self, project: str, file: str, *, told: Told) -> None:
+    async def create(self, project: str, file: str, *, on_line: LineSink) -> None:
         """Create all containers of a rendered file, started none; images are there already."""
         argv = (*rendered(project, file), "create", "--no-build", "--pull", "never")
-        await self._alone(argv, told, Failed(f"Compose can't create the containers of {project}", hint=_ABOVE))
+        await self._alone(argv, on_line, Failed(f"Compose can't create the containers of {project}", hint=_ABOVE))
 
-    async def create_plain(self, services: Sequence[str], *, told: Told) -> None:
+    async def create_plain(self, services: Sequence[str], *, on_line: LineSink) -> None:
         """Create the owner's plain containers of *services* that don't run and no others, started none.
 
         Of the images that are there: what Compose would build or pull now is not what was asked for.
@@ -59,10 +59,12 @@ class DockerCompose(ports.Compose):
         if wanted:
             argv = ("up", "--no-start", "--no-deps", "--no-build", "--pull", "never", *wanted)
             await self._owners(
-                *argv, told=self._once(told), failure=Failed(f"Compose can't create {', '.join(wanted)}", hint=_ABOVE)
+                *argv,
+                on_line=self._once(on_line),
+                failure=Failed(f"Compose can't create {', '.join(wanted)}", hint=_ABOVE),
             )
 
-    async def up_shared(self, services: Sequence[str], *, update: bool, told: Told, grace: int = 0) -> None:
+    async def up_shared(self, services: Sequence[str], *, update: bool, on_line: LineSink, grace: int = 0) -> None:
         """Create and start the owner's *services* alone; leave existing ones as they are unless *update*.
 
         What is replaced has *grace* seconds to end, where it is given; else what its definition or Docker gives it.
@@ -70,7 +72,7 @@ class DockerCompose(ports.Compose):
         options = [*([] if update else ["--no-recreate"]), *(["--timeout", str(grace)] if grace else [])]
         argv = ("up", "--detach", "--no-deps", *options, *services)
         failure = Failed(f"Compose can't start the shared services {', '.join(services)}", hint=_ABOVE)
-        await self._owners(*argv, told=self._once(told), failure=failure)
+        await self._owners(*argv, on_line=self._once(on_line), failure=failure)
 
     async def due(self, services: Sequence[str]) -> Due:
         """Return what ``up`` of *services* would do to what is there; nothing is changed, and no registry is asked.
@@ -85,7 +87,7 @@ class DockerCompose(ports.Compose):
         argv = ("--dry-run", "--progress", "plain", "up", "--no-start", "--no-deps", "--no-build", "--pull", "never")
         failure = Failed(f"Compose can't say what a start of {', '.join(services)} would change", hint=_ABOVE)
         try:
-            await self._owners(*argv, *services, told=lines.append, failure=failure)
+            await self._owners(*argv, *services, on_line=lines.append, failure=failure)
         except Failed:
             if not any(_ONLY_TRIED.search(line) for line in lines):
                 raise
@@ -96,29 +98,29 @@ class DockerCompose(ports.Compose):
             tuple(dict.fromkeys(_LEFT.findall(text))),
         )
 
-    async def build(self, services: Sequence[str], *, told: Told) -> None:
+    async def build(self, services: Sequence[str], *, on_line: LineSink) -> None:
         """Build the images of *services* and no others."""
         failure = BuildFailed(f"the build of {', '.join(services)} failed")
         try:
-            await self._owners("--progress", "plain", "build", *services, told=self._once(told), failure=failure)
+            await self._owners("--progress", "plain", "build", *services, on_line=self._once(on_line), failure=failure)
         except BuildFailed as error:
             error.message = f"the build of {', '.join(culprits(error.detail, services))} failed"
             raise
 
-    async def pull(self, services: Sequence[str], *, told: Told) -> None:
+    async def pull(self, services: Sequence[str], *, on_line: LineSink) -> None:
         """Pull the images of *services* and no others."""
         failure = BuildFailed(f"the images of {', '.join(services)} can't be pulled", hint=_LOGIN)
-        await self._owners("--progress", "plain", "pull", *services, told=self._once(told), failure=failure)
+        await self._owners("--progress", "plain", "pull", *services, on_line=self._once(on_line), failure=failure)
 
-    async def pull_images(self, references: Sequence[str], *, told: Told) -> None:
+    async def pull_images(self, references: Sequence[str], *, on_line: LineSink) -> None:
         """Pull images by name, as the owner would."""
         for reference in references:
             failure = BuildFailed(f"the image {reference}, which a service mounts, can't be pulled", hint=_LOGIN)
             argv = ("docker", "pull", reference)
-            await _run(argv, cwd=self._cwd, env=self._environ, told=told, failure=failure)
+            await _run(argv, cwd=self._cwd, env=self._environ, on_line=on_line, failure=failure)
 
     async def run_once(
-        self, project: str, file: str, service: str, *, name: str, told: Told, only_output: bool = False
+        self, project: str, file: str, service: str, *, name: str, on_line: LineSink, only_output: bool = False
     ) -> int:
         """Run a one-shot of a rendered file to its end in a container of its own; return its exit status.
 
@@ -128,9 +130,9 @@ class DockerCompose(ports.Compose):
         await self._checked()
         whole, definition = rendered(project, file), one_shot.digest(file)
         docker = self._output if only_output else self._docker
-        status = await one_shot.run(docker, whole, service, name=name, definition=definition, told=told)
+        status = await one_shot.run(docker, whole, service, name=name, definition=definition, on_line=on_line)
         if status != 0 and only_output:
-            await self._docker(("logs", "--tail", str(SHOWN), name), told=told)
+            await self._docker(("logs", "--tail", str(SHOWN), name), on_line=on_line)
         return status
 
     async def version(self) -> tuple[int, ...]:
@@ -144,42 +146,44 @@ class DockerCompose(ports.Compose):
     async def _checked(self) -> None:
         self._version = self._version or await self.version()
 
-    async def _owners(self, *argv: str, told: Told | None = None, failure: TealError | None = None) -> process.Ended:
+    async def _owners(
+        self, *argv: str, on_line: LineSink | None = None, failure: TealError | None = None
+    ) -> process.Ended:
         """Run a command on the owner's own files, as the owner would."""
         await self._checked()
         failure = failure or Failed("Compose does not accept the stack's files", hint=_ABOVE)
         whole = ("docker", "compose", *self._options, *argv)
-        return await _run(whole, cwd=self._cwd, env=self._environ, told=told, failure=failure)
+        return await _run(whole, cwd=self._cwd, env=self._environ, on_line=on_line, failure=failure)
 
-    def _once(self, told: Told) -> Told:
-        """Return *told* for one more command on the same files; of what Compose warns again and again it hears once."""
+    def _once(self, on_line: LineSink) -> LineSink:
+        """Return *on_line* for one more command on the same files; what Compose warns of again it hears once."""
 
         def tell(line: str) -> None:
             found = _WARNED.search(line)
             said = found[1].replace('\\"', '"') if found else ""
             if not found or not (said in self._remarked or _UNSET.search(said)):
                 self._remarked |= {said} if found else set()
-                told(line)
+                on_line(line)
 
         return tell
 
-    async def _alone(self, argv: Sequence[str], told: Told, failure: TealError) -> process.Ended:
+    async def _alone(self, argv: Sequence[str], on_line: LineSink, failure: TealError) -> process.Ended:
         """Run a command on a rendered file, away from the owner's environment."""
         await self._checked()
-        return await self._docker(argv, told=told, failure=failure)
+        return await self._docker(argv, on_line=on_line, failure=failure)
 
     async def _docker(
-        self, argv: Sequence[str], *, told: Told | None = None, failure: TealError | None = None
+        self, argv: Sequence[str], *, on_line: LineSink | None = None, failure: TealError | None = None
     ) -> process.Ended:
         """Run a docker command away from the owner's environment; without *failure* its status is for the caller."""
-        return await _run(("docker", *argv), cwd="/", env=self._clean, told=told, failure=failure)
+        return await _run(("docker", *argv), cwd="/", env=self._clean, on_line=on_line, failure=failure)
 
     async def _output(
-        self, argv: Sequence[str], *, told: Told | None = None, failure: TealError | None = None
+        self, argv: Sequence[str], *, on_line: LineSink | None = None, failure: TealError | None = None
     ) -> process.Ended:
         """Run a docker command of whose streams only the standard output is told; the others keep both."""
-        errors = told is None
-        return await _run(("docker", *argv), cwd="/", env=self._clean, told=told, failure=failure, errors=errors)
+        errors = on_line is None
+        return await _run(("docker", *argv), cwd="/", env=self._clean, on_line=on_line, failure=failure, errors=errors)
 
 
 def read_version(text: str) -> tuple[int, ...]:
@@ -210,13 +214,13 @@ async def _run(
     *,
     cwd: str,
     env: Mapping[str, str],
-    told: Told | None,
+    on_line: LineSink | None,
     failure: TealError | None,
     errors: bool = True,
 ) -> process.Ended:
     """Run *argv*; where it fails, raise *failure* with its last lines, or what is behind it."""
     try:
-        ended = await process.run(argv, cwd=cwd, env=env, told=told, errors=errors)
+        ended = await process.run(argv, cwd=cwd, env=env, on_line=on_line, errors=errors)
     except FileNotFoundError as error:
         raise not_started(error, cwd) from error
     if ended.status != 0 and failure is not None:

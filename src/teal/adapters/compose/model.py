@@ -1,4 +1,4 @@
-"""Translates: what Compose says of a stack's files, ``docker compose config`` as their owner would run it.
+"""What Compose says of a stack's files, ``docker compose config`` as their owner would run it.
 
 Checks that the answer has the shape that Teal reads, where the readers themselves take it for granted.
 """

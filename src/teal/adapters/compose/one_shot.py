@@ -1,4 +1,4 @@
-"""Translates: a one-shot into a container that outlives Teal, so that a kill neither repeats nor doubles it."""
+"""A one-shot runs in a container that outlives Teal, so that a kill neither repeats nor doubles it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from teal.adapters.process import Ended
 from teal.errors import Failed, TealError
-from teal.ports import Told
+from teal.ports import LineSink
 
 _FOUND = re.compile(r"([a-z]+) (-?\d{1,9}) ?(\w*)")
 DEFINITION = "teal.definition"  # digest of the file that a one-shot was made from
@@ -22,7 +22,7 @@ class Docker(Protocol):
     """A docker that runs commands."""
 
     async def __call__(
-        self, argv: Sequence[str], *, told: Told | None = None, failure: TealError | None = None
+        self, argv: Sequence[str], *, on_line: LineSink | None = None, failure: TealError | None = None
     ) -> Ended:
         """Run ``docker`` *argv*; where it fails, *failure* is raised, if given."""
         ...
@@ -51,16 +51,18 @@ def digest(file: str) -> str:
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
-async def run(docker: Docker, compose: Sequence[str], service: str, *, name: str, definition: str, told: Told) -> int:
+async def run(
+    docker: Docker, compose: Sequence[str], service: str, *, name: str, definition: str, on_line: LineSink
+) -> int:
     """Run *service* in container *name*, or find it there; return its exit status. Cancelled, it is stopped."""
     found = await _found(docker, name)
     if found.running:
-        told(f"{name} still runs since an earlier attempt: waiting for its end")
+        on_line(f"{name} still runs since an earlier attempt: waiting for its end")
     try:
         if not found.serves(definition):
             await _renew(docker, found, name)
             await _start(docker, compose, service, name, definition)
-        await docker(("logs", "--follow", name), told=told)
+        await docker(("logs", "--follow", name), on_line=on_line)
         status = await _ended(docker, name)
     except asyncio.CancelledError:
         await asyncio.shield(docker(("stop", name)))

@@ -1,4 +1,4 @@
-"""Translates: the Docker Engine, spoken to over its API on its unix socket."""
+"""The Docker Engine, spoken to over its API on its unix socket."""
 
 from __future__ import annotations
 

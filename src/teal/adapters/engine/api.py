@@ -1,9 +1,4 @@
-"""Translates: requests to the Docker Engine, and its answers and silences into values and errors.
-
-Translates: what all nouns of the engine share: the API, its filters, and calm about what is gone.
-
-Translates: what goes wrong between Teal and the engine into errors that say what to do.
-"""
+"""Requests to the Docker Engine: its answers as values, its errors and silences as errors that say what to do."""
 
 from __future__ import annotations
 
@@ -257,7 +252,7 @@ def decoded(raw: bytes | str, shape: type[Shape], path: str) -> Shape:
         ) from error
 
 
-class Speaker:
+class EngineResource:
     """Something that speaks to the engine."""
 
     def __init__(self, api: Api) -> None:

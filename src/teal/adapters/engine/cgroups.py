@@ -1,4 +1,4 @@
-"""Translates: a container's processes and memory as this machine's kernel shows them, where the engine can't tell."""
+"""A container's processes and memory as this machine's kernel shows them, where the engine can't tell."""
 
 from __future__ import annotations
 

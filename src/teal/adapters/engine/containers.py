@@ -1,8 +1,6 @@
-"""Translates: looking at containers, starting, stopping and removing them; each call may be made twice.
+"""Containers: looking at them, starting, stopping, removing; their logs, and commands that run inside.
 
-Translates: a container's log, and commands that run inside it.
-
-Translates: the engine's streams of a process's output. No I/O.
+Each call may safely be made twice.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from teal.adapters.engine import cgroups
-from teal.adapters.engine.api import PATIENCE, EngineSaid, Speaker, decoded, filters
+from teal.adapters.engine.api import PATIENCE, EngineResource, EngineSaid, decoded, filters
 from teal.adapters.engine.decode import (
     PROJECT,
     Info,
@@ -76,7 +74,7 @@ TIMED_OUT = 124  # as timeout(1) says it
 MOST = 1 << 20  # bytes of output that are kept: the last ones
 
 
-class Commands(Speaker):
+class Commands(EngineResource):
     """What containers have written, and what is run in them."""
 
     async def logs(self, id: str, *, lines: int) -> str:
@@ -152,7 +150,7 @@ async def _collect(answer: Answer, reader: Frames | Raw, output: bytearray) -> N
 REST = 0.15  # seconds after a start in which no other one begins: requests that waited for a processor catch up
 
 
-class Containers(Speaker):
+class Containers(EngineResource):
     """Containers, and the engine that holds them."""
 
     async def info(self) -> EngineInfo:

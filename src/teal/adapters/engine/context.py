@@ -1,4 +1,4 @@
-"""Translates: the user's Docker settings into the socket of the engine that ``docker`` would talk to."""
+"""The socket of the engine that ``docker`` would talk to, from the user's settings: ``DOCKER_HOST``, or the context."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Translates: the parts of the engine's JSON that Teal reads, as types; null and absent are the same.
+"""The parts of the engine's JSON that Teal reads, as types, and a container of it as the core's own value. No I/O.
 
-Translates: what the engine says of a container into the core's own value. No I/O.
+Null and absent are the same.
 """
 
 from __future__ import annotations

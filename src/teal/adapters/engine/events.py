@@ -1,4 +1,4 @@
-"""Translates: the engine's stream of events into ids of containers that something happened to."""
+"""The engine's stream of events, as ids of containers that something happened to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from teal.adapters.engine.api import Speaker, decoded, filters
+from teal.adapters.engine.api import EngineResource, decoded, filters
 from teal.adapters.engine.decode import PROJECT, Event, side_in
 from teal.errors import Unavailable
 
@@ -17,7 +17,7 @@ PATIENCE = 60.0  # seconds that an engine may be away, for a restart, before the
 PAUSE = 0.5  # seconds between two attempts
 
 
-class Watching(Speaker):
+class Watching(EngineResource):
     """What happens to containers, as it happens."""
 
     def events(self, stack: str) -> AsyncIterator[str]:

@@ -1,19 +1,16 @@
-"""Translates: images and their tags.
-
-Translates: volumes; Teal makes and finds them, and never removes one.
-"""
+"""Images and their tags; volumes, which Teal makes and finds, and never removes."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
 
-from teal.adapters.engine.api import Speaker
+from teal.adapters.engine.api import EngineResource
 from teal.adapters.engine.decode import HealthcheckConfig, ImageConfig, InspectedImage, port_in
 from teal.ports import ImageInfo
 
 
-class Volumes(Speaker):
+class Volumes(EngineResource):
     """Named volumes."""
 
     async def volumes(self, names: Iterable[str]) -> frozenset[str]:
@@ -30,7 +27,7 @@ class Volumes(Speaker):
         await self._api.post("/volumes/create", body, twice=True)
 
 
-class Images(Speaker):
+class Images(EngineResource):
     """Images on this machine; none is ever fetched here."""
 
     async def image(self, reference: str) -> ImageInfo | None:

@@ -1,11 +1,11 @@
-"""Translates: networks, and containers' places on them."""
+"""Networks, and containers' places on them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
-from teal.adapters.engine.api import EngineSaid, Speaker, decoded, filters
+from teal.adapters.engine.api import EngineResource, EngineSaid, decoded, filters
 from teal.adapters.engine.decode import PROJECT, Inspected, InspectedNetwork, Listed, ListedNetwork, Made, side_in
 from teal.errors import Failed
 from teal.ports import Network
@@ -16,7 +16,7 @@ NOBODY = "nobody.invalid"  # no container's name
 OWN_INTERFACE = "com.docker.network.bridge.name"  # two networks can't have one interface
 
 
-class Networks(Speaker):
+class Networks(EngineResource):
     """Networks of a stack."""
 
     async def networks(self, stack: str) -> tuple[Network, ...]:

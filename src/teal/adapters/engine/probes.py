@@ -1,4 +1,4 @@
-"""Translates: whether a service answers at its container's own address, from this machine."""
+"""Whether a service answers at its container's own address, from this machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import re
 from contextlib import suppress
 
-from teal.adapters.engine.api import Speaker
+from teal.adapters.engine.api import EngineResource
 from teal.core.model.log_text import first_words
 from teal.core.model.stack import HttpProbe, TcpProbe
 from teal.core.services.health import Probed
@@ -17,7 +17,7 @@ READ = 1 << 14  # bytes of an answer that are looked through for what it says
 _CHUNK = re.compile(r"[0-9A-Fa-f]+(;.*)?")  # the size of a piece of the body, between the pieces
 
 
-class Probes(Speaker):
+class Probes(EngineResource):
     """Questions to a container over its network, past the proxy."""
 
     async def probe(self, address: str, probe: HttpProbe | TcpProbe) -> Probed:

@@ -1,4 +1,4 @@
-"""Translates: the PostgreSQL database of a stack, over asyncpg, which the extra ``migrations`` installs."""
+"""The PostgreSQL database of a stack, over asyncpg, which the extra ``migrations`` installs."""
 
 from teal.adapters.postgres.connection import PostgresDatabases
 

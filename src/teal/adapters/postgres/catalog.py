@@ -1,4 +1,4 @@
-"""Translates: the server's own tables about tables into what the judge asks for."""
+"""What the judge asks about tables, columns and triggers, from the server's own catalog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Translates: the way to the server: by its container's address, since nothing of it needs to be published."""
+"""The way to the server: by its container's address, since nothing of it needs to be published."""
 
 from __future__ import annotations
 

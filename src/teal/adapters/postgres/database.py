@@ -1,7 +1,4 @@
-"""Translates: one database: what is in it, what is asked of it, what is applied to it.
-
-Translates: the table that says which files were applied; it lies in the database that they changed.
-"""
+"""One database: what is in it, what is asked of it, and the table in it that says which files were applied."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ from teal.core.migrations.files import TABLE, Applied, ScriptFile
 from teal.core.migrations.gate import Session
 from teal.core.migrations.sql import Statement, own_transactions
 from teal.errors import Failed, Locked, TealError
-from teal.ports import Told
+from teal.ports import LineSink
 
 _MAKE = (
     "CREATE SCHEMA IF NOT EXISTS teal",
@@ -135,15 +132,15 @@ class PostgresDatabase:
 
     # --- changing
 
-    async def apply(self, file: ScriptFile, *, told: Told) -> None:
+    async def apply(self, file: ScriptFile, *, on_line: LineSink) -> None:
         """Apply *file* and record it."""
         try:
             await self._ledger.prepare()
-            await (self._whole if file.transaction else self._one_by_one)(file, told)
+            await (self._whole if file.transaction else self._one_by_one)(file, on_line)
         except Exception as error:
             raise self._translated(error) from error
 
-    async def batch(self, sql: str, *, told: Told) -> int:
+    async def batch(self, sql: str, *, on_line: LineSink) -> int:
         """Run one statement in a transaction of its own; return how many rows it has changed."""
         statement = Statement({}, "", sql, 1)
 
@@ -152,7 +149,7 @@ class PostgresDatabase:
                 await self._connection.execute("SET LOCAL statement_timeout = 0")
                 return _rows(await self._connection.execute(sql))
 
-        return await self._patiently(once, "the backfill", statement, told)
+        return await self._patiently(once, "the backfill", statement, on_line)
 
     async def record(self, file: ScriptFile) -> None:
         """Record that *file* is applied, whose statements were run one by one."""
@@ -193,7 +190,7 @@ class PostgresDatabase:
                 )
             await asyncio.sleep(0.25)
 
-    async def _whole(self, file: ScriptFile, told: Told) -> None:
+    async def _whole(self, file: ScriptFile, on_line: LineSink) -> None:
         """Apply all statements and the record in one transaction, again as a whole where a lock was not to be had."""
         at = file.statements[0] if file.statements else Statement({}, "", "", 1)
 
@@ -205,20 +202,20 @@ class PostgresDatabase:
                     await self._connection.execute(at.sql)
                 await self._ledger.finished(file)
 
-        await self._patiently(once, f"{file.name}.sql", lambda: at, told)
+        await self._patiently(once, f"{file.name}.sql", lambda: at, on_line)
 
-    async def _one_by_one(self, file: ScriptFile, told: Told) -> None:
+    async def _one_by_one(self, file: ScriptFile, on_line: LineSink) -> None:
         """Apply each statement by itself, from the first that isn't known to be done."""
         done = next((each.done for each in await self._ledger.all() if each.name == file.name), 0)
         number = 0
         for group in own_transactions(file.statements):
             number += len(group)
             if number > done:
-                await self._together(group, f"{file.name}.sql", told)
+                await self._together(group, f"{file.name}.sql", on_line)
                 await self._ledger.begun(file, number)
         await self._ledger.finished(file)
 
-    async def _together(self, group: Sequence[Statement], where: str, told: Told) -> None:
+    async def _together(self, group: Sequence[Statement], where: str, on_line: LineSink) -> None:
         """Run the statements of a transaction that the file itself begins (or a single one), again as a whole."""
         at = group[0]
 
@@ -235,7 +232,7 @@ class PostgresDatabase:
                 if not self._connection.is_closed():
                     await self._connection.execute("RESET statement_timeout; RESET lock_timeout")
 
-        await self._patiently(once, where, lambda: at, told)
+        await self._patiently(once, where, lambda: at, on_line)
 
     async def _alone(self, statement: Statement) -> None:
         """Run *statement* outside of a transaction; what a failed attempt has left of its index is dropped first."""
@@ -250,7 +247,7 @@ class PostgresDatabase:
         await self._connection.execute(statement.sql)
 
     async def _patiently(
-        self, once: Callable[[], Awaitable[T]], where: str, at: Statement | Callable[[], Statement], told: Told
+        self, once: Callable[[], Awaitable[T]], where: str, at: Statement | Callable[[], Statement], on_line: LineSink
     ) -> T:
         """Return what *once* returns; tried again where a lock was not to be had."""
         for tries in range(1, TRIES + 1):
@@ -263,7 +260,7 @@ class PostgresDatabase:
                 if tries == TRIES:
                     blockers = "; ".join(row["said"] for row in await self._connection.fetch(_BLOCKERS))
                     raise errors.explained(error, where, statement, tries=tries, blockers=blockers) from error
-                told(f"{where}:{statement.line} did not get its lock within 1 s: try {tries + 1} of {TRIES}")
+                on_line(f"{where}:{statement.line} did not get its lock within 1 s: try {tries + 1} of {TRIES}")
                 await asyncio.sleep(random.uniform(0.1, LONGEST_PAUSE))  # noqa: S311 (no secret)
         raise AssertionError("the last try returns or raises")
 

@@ -1,4 +1,4 @@
-"""Translates: what of asyncpg is used here, as a protocol, and its import where it is first needed."""
+"""What of asyncpg is used here, as a protocol, and its import where it is first needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Translates: what the server says into errors that name the file, the line and what to do."""
+"""The server's errors, with the file, the line and what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Translates: the contracts once more, in a file beside the journal: the rollback floor outlives a lost journal."""
+"""The contracts once more, in a file beside the journal: the rollback floor outlives a lost journal."""
 
 from __future__ import annotations
 

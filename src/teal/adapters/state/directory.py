@@ -1,4 +1,4 @@
-"""Translates: where a stack's state lies on this host, outside of every checkout."""
+"""Where a stack's state lies on this host, outside of every checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Translates: the durable record of runs and steps, in SQLite, each line on disk before the next thing happens."""
+"""The durable record of runs and steps, in SQLite, each line on disk before the next thing happens."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ from teal.core.model.side import Side
 from teal.core.planning.past import Move, Turn, turn_of
 from teal.core.planning.step_names import StepName
 from teal.core.planning.steps import (
-    BringBack,
     Build,
-    Clear,
-    CloseWindow,
     Confirm,
+    EmptySide,
     Expand,
     Hold,
-    Judge,
-    Keep,
+    JudgeMigrations,
     Preflight,
+    RecordActive,
+    RecordWindow,
+    RestoreAfterWindow,
     RunHook,
     RunOnce,
-    Settle,
+    SaveRelease,
     Step,
     Switch,
 )
@@ -126,10 +126,10 @@ class _Recorded(msgspec.Struct):
 # What a step says for its performing only, by its name in Python: it is no part of the record.
 _UNRECORDED = {
     Build: {"side"},
-    Clear: {"sparing"},
-    CloseWindow: {"unseen"},
+    EmptySide: {"sparing"},
+    RecordWindow: {"unseen"},
     Expand: {"serving"},
-    Judge: {"no_window"},
+    JudgeMigrations: {"no_window"},
     Preflight: {"source"},
     RunHook: {"each"},
 }
@@ -141,9 +141,9 @@ def _payload(step: Step) -> str:
     match step:
         case Switch(to, release):
             said = {"to": to, "release": release}
-        case Confirm(side, _, _) | Settle(side):
+        case Confirm(side, _, _) | RecordActive(side):
             said = {"side": side}
-        case BringBack(side, release, services):
+        case RestoreAfterWindow(side, release, services):
             said = {"side": side, "release": release, "services": services}
         case Hold(page, limit):
             said = {"page": page, "limit": limit}
@@ -162,7 +162,7 @@ def _moved(name: str, payload: str) -> Move:
     said = msgspec.json.decode(payload, type=_Recorded)
     match name:
         case StepName.SETTLE:
-            return Settle(said.side)
+            return RecordActive(said.side)
         case StepName.HOLD:
             return Hold(page=said.page)
         case StepName.SWITCH if said.to is not None:
@@ -170,7 +170,7 @@ def _moved(name: str, payload: str) -> Move:
         case StepName.CONFIRM if said.side is not None:
             return Confirm(said.side)
         case StepName.BRING_BACK if said.side is not None:
-            return BringBack(said.side, said.release, ())
+            return RestoreAfterWindow(said.side, said.release, ())
         case _:
             raise ValueError(f"{name} says too little: {payload}")
 
@@ -178,13 +178,11 @@ def _moved(name: str, payload: str) -> Move:
 class SqliteJournal:
     """The journal in one file; reading never changes or creates it, a file that can't be it is set aside."""
 
-    def __init__(
-        self, path: Path, *, now: Callable[[], float] = time.time, discreet: Callable[[str], str] = str
-    ) -> None:
-        """*discreet* masks, in the messages that are recorded, what must not be read later."""
+    def __init__(self, path: Path, *, now: Callable[[], float] = time.time, redact: Callable[[str], str] = str) -> None:
+        """*redact* masks, in the messages that are recorded, what must not be read later."""
         self._path = path
         self._now = now
-        self._discreet = discreet
+        self._redact = redact
         self._writer: sqlite3.Connection | None = None
         self._notes: list[str] = []
 
@@ -208,7 +206,7 @@ class SqliteJournal:
 
     def started(self, run: int, step: Step) -> int:
         """Record that *step* is about to be performed; return the entry's id. Keeping a release takes its number."""
-        if isinstance(step, Keep):
+        if isinstance(step, SaveRelease):
             self._write("UPDATE run SET release = ? WHERE id = ?", (step.release, run))
         return self._write(
             "INSERT INTO step (run, name, payload, started) VALUES (?, ?, ?, ?)",
@@ -223,7 +221,7 @@ class SqliteJournal:
         """Record how a run ended."""
         self._write(
             "UPDATE run SET ended = ?, outcome = ?, message = ? WHERE id = ?",
-            (self._now(), outcome, self._discreet(message), run),
+            (self._now(), outcome, self._redact(message), run),
         )
         with suppress(sqlite3.Error):  # the next run's end tries again
             if self._writer:
@@ -292,7 +290,7 @@ class SqliteJournal:
     def close_contract(self, name: str, reason: str) -> None:
         """Record that an open contract has been run: the floor rises to its release."""
         sql = "UPDATE contract SET closed = ?, reason = ? WHERE name = ? AND closed IS NULL"
-        self._write_contract(sql, (self._now(), self._discreet(reason), name))
+        self._write_contract(sql, (self._now(), self._redact(reason), name))
 
     def reopen_contract(self, name: str) -> None:
         """Record that a contract has not been run after all."""

@@ -1,6 +1,4 @@
-"""Translates: the journal's file: how it is opened, and whether it is one.
-
-Translates: what the journal forgets, so that years of deploys neither fill the disk nor slow a command down.
+"""The journal's file: opened, verified, and kept from growing without end.
 
 The latest runs stay whole. Of older ones stay those by which releases came to serve last, with the steps that tell
 where they left users, since a rollback asks for them, and every kind of step that is not known here: whoever adds one

@@ -1,4 +1,4 @@
-"""Translates: one mutating command at a time, by a lock that the kernel frees when its holder dies."""
+"""One mutating command at a time, by a lock that the kernel frees when its holder dies."""
 
 from __future__ import annotations
 

@@ -15,7 +15,16 @@ from teal.core.model.release import Release
 from teal.errors import NewerFormat
 
 FORMAT = 1
-_KEYS: Mapping[str, Mapping[str, str]] = {}  # part of the file -> {name in the code: key in the file}
+_KEYS: Mapping[str, Mapping[str, str]] = {  # part of the file -> {name in the code: key in the file}
+    "release": {
+        "shared_networks": "meets",
+        "network_keys": "own",
+        "stack": "remembered",
+        "mounted_images": "mounted",
+    },
+    "service": {"required_by_routes": "needed", "depends_on": "after", "healthy_deadline": "patience"},
+    "health": {"min_healthy_time": "steady"},
+}
 
 
 def encode(release: Release) -> bytes:
@@ -48,8 +57,8 @@ def decode(text: bytes, *, name: str) -> Release:
 def _parts(raw: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each object of *raw*, a release as JSON has it, with the name of its kind."""
     yield "release", raw
-    remembered = raw.get("remembered") or {}
-    for service in (*raw["services"], *remembered.get("services", ())):
+    stack = raw.get("stack") or raw.get("remembered") or {}  # as the code calls it, or the file
+    for service in (*raw["services"], *stack.get("services", ())):
         yield "service", service
         yield "health", service.get("health", {})
 

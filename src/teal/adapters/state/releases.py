@@ -1,4 +1,4 @@
-"""Translates: the kept releases, one folder each, written beside, made durable and renamed into place."""
+"""The kept releases, one folder each, written beside, made durable and renamed into place."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ import click
 
 from teal.cli.commands.compose_args import Place, Words, split, take_apart, unknown
 from teal.cli.group import Command, PassingCommand
-from teal.cli.options import Opened, Purpose
+from teal.cli.options import OpenStack, Purpose
 from teal.cli.runner import run
 from teal.cli.session import Session
 from teal.config.options import Options
@@ -40,7 +40,7 @@ class Places:
         return self.every[-1]
 
 
-async def find(session: Session, opened: Opened, color: str | None) -> Places:
+async def find(session: Session, opened: OpenStack, color: str | None) -> Places:
     """Return the places for *color*, or for the side that serves where it is None."""
     ports, stack = opened.ports, opened.stack
     containers = await ports.engine.containers(stack.project)
@@ -59,7 +59,7 @@ def _release(containers: tuple[Container, ...], side: Side) -> int:
     return max(numbers)
 
 
-def _of_color(opened: Opened, side: Side, containers: tuple[Container, ...]) -> tuple[Place, ...]:
+def _of_color(opened: OpenStack, side: Side, containers: tuple[Container, ...]) -> tuple[Place, ...]:
     ports, stack, release = opened.ports, opened.stack, _release(containers, side)
     file = Path(ports.releases.rendering(release, side))
     # A lost rendering is Compose's to complain of, where a service of the color is meant; the others need none.
@@ -82,7 +82,7 @@ def _keys(file: Path) -> tuple[str, ...]:
         ) from error
 
 
-def _plain(given: Options, opened: Opened) -> Place:
+def _plain(given: Options, opened: OpenStack) -> Place:
     stack = opened.stack
     return Place(stack.project, {each.name: each.name for each in stack.services}, options=given.words())
 

@@ -18,8 +18,8 @@ from teal.run.api import DeployOptions
 
 if TYPE_CHECKING:
     from teal.core.model.stack import Stack
-    from teal.run.api import Cleaned, Outcome
-    from teal.run.context import Ports, Watch
+    from teal.run.api import CleanupResult, DeployResult
+    from teal.run.context import EventSink, Ports
 
 _BUILDS = (
     click.option("--pull", "build", flag_value="pull", help="Pull images that are not built; build the others."),
@@ -67,7 +67,7 @@ def plan(session: Session, /, *, build: str | None, **choices: Any) -> None:
 def _deploy(session: Session, options: DeployOptions) -> None:
     from teal.cli.show.deploy import outcome
 
-    async def run(ports: Ports, stack: Stack, watch: Watch) -> Outcome:
+    async def run(ports: Ports, stack: Stack, watch: EventSink) -> DeployResult:
         from teal.run.commands.deploy import deploy
 
         return await deploy(ports, stack, options, watch)
@@ -83,7 +83,7 @@ def rollback(session: Session, /, *, release: int | None, dry_run: bool, keep: b
     """Bring the previous release, or an older kept RELEASE, back with its own images and configuration."""
     from teal.cli.show.deploy import outcome
 
-    async def run(ports: Ports, stack: Stack, watch: Watch) -> Outcome:
+    async def run(ports: Ports, stack: Stack, watch: EventSink) -> DeployResult:
         from teal.run.commands.deploy import rollback
 
         return await rollback(ports, stack, release, watch, dry_run=dry_run, keep=keep)
@@ -114,7 +114,7 @@ def leave(session: Session, /, *, dry_run: bool, yes: bool) -> None:
             consent(session, "Leave all the same?", refusal=f"`leave` would change {'; '.join(would.differs)}")
             agreed = True
 
-    async def run(ports: Ports, stack: Stack, watch: Watch) -> Outcome:
+    async def run(ports: Ports, stack: Stack, watch: EventSink) -> DeployResult:
         from teal.run.commands.deploy import leave
 
         return await leave(ports, stack, watch, agreed=agreed)
@@ -122,10 +122,10 @@ def leave(session: Session, /, *, dry_run: bool, yes: bool) -> None:
     answer(session, perform(session, run), outcome)
 
 
-def _would_leave(session: Session, *, dry_run: bool) -> Outcome | None:
+def _would_leave(session: Session, *, dry_run: bool) -> DeployResult | None:
     """Return what a leave would do; None where that shows only after an interrupted command has been put right."""
 
-    async def run(ports: Ports, stack: Stack, watch: Watch) -> Outcome:
+    async def run(ports: Ports, stack: Stack, watch: EventSink) -> DeployResult:
         from teal.run.commands.deploy import leave
 
         return await leave(ports, stack, watch, dry_run=True)
@@ -149,12 +149,12 @@ def cleanup(session: Session, /, *, dry_run: bool, yes: bool) -> None:
     """
     from teal.cli.show.deploy import cleaned
 
-    async def would_go(ports: Ports, stack: Stack, watch: Watch) -> Cleaned:
+    async def would_go(ports: Ports, stack: Stack, watch: EventSink) -> CleanupResult:
         from teal.run.commands.cleanup import cleanup
 
         return await cleanup(ports, stack, watch, dry_run=True)
 
-    async def run(ports: Ports, stack: Stack, watch: Watch) -> Cleaned:
+    async def run(ports: Ports, stack: Stack, watch: EventSink) -> CleanupResult:
         from teal.run.commands.cleanup import cleanup
 
         return await cleanup(ports, stack, watch, dry_run=False)

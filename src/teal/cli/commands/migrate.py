@@ -30,9 +30,9 @@ from teal.run.api import ContractOptions, DeployOptions
 if TYPE_CHECKING:
     from teal.cli.runner import Action
     from teal.core.model.stack import Images, Stack
-    from teal.run.api import Outcome
-    from teal.run.context import Ports, Watch
-    from teal.run.migrations.results import Contracted, MigrateChecked, Migrated, MigrateStatus
+    from teal.run.api import DeployResult
+    from teal.run.context import EventSink, Ports
+    from teal.run.migrations.results import ContractResult, MigrateCheckResult, MigrateResult, MigrateStatus
 
 
 _YES = click.option("-y", "--yes", is_flag=True, help="Don't ask.")
@@ -69,8 +69,8 @@ def contract(
     answer(session, perform(session, _contract(name, replace(options, dry_run=False, confirmed=True))), contracted)
 
 
-def _contract(name: str, options: ContractOptions) -> Action[Contracted]:
-    async def run(ports: Ports, stack: Stack, watch: Watch) -> Contracted:
+def _contract(name: str, options: ContractOptions) -> Action[ContractResult]:
+    async def run(ports: Ports, stack: Stack, watch: EventSink) -> ContractResult:
         from teal.run.commands.migrate import migrate_contract
 
         return await migrate_contract(ports, stack, name, options, watch)
@@ -78,7 +78,7 @@ def _contract(name: str, options: ContractOptions) -> Action[Contracted]:
     return run
 
 
-def _gives_up(seen: Contracted, *, asked: bool) -> bool:
+def _gives_up(seen: ContractResult, *, asked: bool) -> bool:
     """Tell whether the way back to older releases is given up: said so already, or by a person who is asked now."""
     if asked or not seen.gives_up or not interactive():
         return asked
@@ -93,7 +93,7 @@ def undo(session: Session, /, *, name: str) -> None:
     """Bring back what `contract --soft` of NAME took away; the rollback floor falls to where it was."""
     from teal.cli.show.migrate import contracted
 
-    async def run(ports: Ports, stack: Stack, watch: Watch) -> Contracted:
+    async def run(ports: Ports, stack: Stack, watch: EventSink) -> ContractResult:
         from teal.run.commands.migrate import migrate_undo
 
         return await migrate_undo(ports, stack, name, watch)
@@ -128,8 +128,8 @@ def window(session: Session, /, *, maintenance: bool, build: Images | None, dry_
     answer(session, _deploy(session, options), outcome)
 
 
-def _deploy(session: Session, options: DeployOptions) -> Outcome:
-    async def run(ports: Ports, stack: Stack, watch: Watch) -> Outcome:
+def _deploy(session: Session, options: DeployOptions) -> DeployResult:
+    async def run(ports: Ports, stack: Stack, watch: EventSink) -> DeployResult:
         from teal.run.commands.deploy import deploy
 
         return await deploy(ports, stack, options, watch)
@@ -208,7 +208,7 @@ def status(session: Session, /, *, exit_code: bool) -> int:
     """Say which files or revisions are pending, which changes are open and what their gate waits for."""
     from teal.cli.show.migrate import status as show
 
-    async def run(ports: Ports, stack: Stack, watch: Watch) -> MigrateStatus:
+    async def run(ports: Ports, stack: Stack, watch: EventSink) -> MigrateStatus:
         from teal.run.commands.migrate import migrate_status
 
         return await migrate_status(ports, stack, watch)
@@ -228,7 +228,7 @@ def check(session: Session, /) -> int:
     """
     from teal.cli.show.migrate import checked
 
-    async def run(ports: Ports, stack: Stack, watch: Watch) -> MigrateChecked:
+    async def run(ports: Ports, stack: Stack, watch: EventSink) -> MigrateCheckResult:
         from teal.run.commands.migrate import migrate_check
 
         return await migrate_check(ports, stack, watch)
@@ -247,7 +247,7 @@ def expand(session: Session, /, *, dry_run: bool) -> None:
     A deploy does the same; this is for whoever wants to migrate first and deploy later.
     """
 
-    async def run(ports: Ports, stack: Stack, watch: Watch) -> Migrated:
+    async def run(ports: Ports, stack: Stack, watch: EventSink) -> MigrateResult:
         from teal.run.commands.migrate import migrate_expand
 
         return await migrate_expand(ports, stack, watch, dry_run=dry_run)
@@ -261,7 +261,7 @@ def expand(session: Session, /, *, dry_run: bool) -> None:
 def backfill(session: Session, /, *, dry_run: bool) -> None:
     """Fill rows in batches beside the traffic; one that was interrupted goes on where it was."""
 
-    async def run(ports: Ports, stack: Stack, watch: Watch) -> Migrated:
+    async def run(ports: Ports, stack: Stack, watch: EventSink) -> MigrateResult:
         from teal.run.commands.migrate import migrate_backfill
 
         return await migrate_backfill(ports, stack, watch, dry_run=dry_run)
@@ -269,7 +269,7 @@ def backfill(session: Session, /, *, dry_run: bool) -> None:
     _alone(session, run, dry_run=dry_run)
 
 
-def _alone(session: Session, phase: Action[Migrated], *, dry_run: bool) -> None:
+def _alone(session: Session, phase: Action[MigrateResult], *, dry_run: bool) -> None:
     from teal.cli.show.migrate import migrated
 
     answer(session, look(session, Purpose.JUDGE, phase) if dry_run else perform(session, phase), migrated)

@@ -22,8 +22,8 @@ from teal.errors import Failed
 if TYPE_CHECKING:
     from teal.cli.commands.compose import Places
     from teal.core.model.stack import Stack
-    from teal.run.api import ByHand, Gap, Upped, UpPlan
-    from teal.run.context import Ports, Watch
+    from teal.run.api import Gap, ServiceResult, UpPlan, UpResult
+    from teal.run.context import EventSink, Ports
 
 _YES = click.option("-y", "--yes", is_flag=True, help="Don't ask, and accept that users may be cut off.")
 _SERVICES = click.argument("services", nargs=-1)
@@ -44,7 +44,7 @@ def up(session: Session, /, *, services: tuple[str, ...], yes: bool) -> None:
 
     built = not yes and _prepare(session, services)
 
-    async def run(ports: Ports, stack: Stack, watch: Watch) -> Upped:
+    async def run(ports: Ports, stack: Stack, watch: EventSink) -> UpResult:
         from teal.run.commands.services import up
 
         return await up(ports, stack, services, watch, built=built)
@@ -55,12 +55,12 @@ def up(session: Session, /, *, services: tuple[str, ...], yes: bool) -> None:
 def _prepare(session: Session, services: tuple[str, ...]) -> bool:
     """Build what has a build, and ask a person before running services restart; tell whether anything was built."""
 
-    async def plan(ports: Ports, stack: Stack, _: Watch) -> UpPlan:
+    async def plan(ports: Ports, stack: Stack, _: EventSink) -> UpPlan:
         from teal.run.commands.services import plan_up
 
         return await plan_up(ports, stack, services)
 
-    async def build(ports: Ports, stack: Stack, watch: Watch) -> None:
+    async def build(ports: Ports, stack: Stack, watch: EventSink) -> None:
         from teal.run.commands.services import build_shared
 
         await build_shared(ports, stack, services, watch)
@@ -129,7 +129,7 @@ def _by_hand(
     if mine:
         side, names = found.side, mine[0]
 
-        async def run(ports: Ports, stack: Stack, watch: Watch) -> ByHand:
+        async def run(ports: Ports, stack: Stack, watch: EventSink) -> ServiceResult:
             from teal.run.commands.services import restart, stop
 
             command = restart if word == "restart" else stop
@@ -143,7 +143,7 @@ def _restart_proxy(session: Session, found: Places, *, cut: bool) -> None:
     """Restart the proxy through Compose, as its owner would, and let nobody wait for what never ends."""
     from teal.cli.show.deploy import gap
 
-    async def plan(ports: Ports, stack: Stack, _: Watch) -> Gap | None:
+    async def plan(ports: Ports, stack: Stack, _: EventSink) -> Gap | None:
         from teal.run.commands.services import plan_restart
 
         return await plan_restart(ports, stack, cut=cut)
@@ -156,7 +156,7 @@ def _restart_proxy(session: Session, found: Places, *, cut: bool) -> None:
     _compose(session, found.plain.argv(words), environment(found.plain))
 
 
-def _say(result: ByHand) -> str:
+def _say(result: ServiceResult) -> str:
     word = {"restart": "restarted", "stop": "stopped", "down": "taken down"}[result.command]
     where = f" on {result.side}" if result.side else ""
     return f"{result.project}: {word}{where}: {', '.join(result.services) or 'nothing'}"
@@ -172,7 +172,7 @@ def down(session: Session, /, *, volumes: bool, yes: bool) -> None:
         _ask_before_down(session, volumes=volumes)
     plain = places(session, None).plain
 
-    async def run(ports: Ports, stack: Stack, watch: Watch) -> ByHand:
+    async def run(ports: Ports, stack: Stack, watch: EventSink) -> ServiceResult:
         from teal.run.commands.services import down
 
         return await down(ports, stack, watch)

@@ -15,8 +15,8 @@ from teal.cli.session import Session
 
 if TYPE_CHECKING:
     from teal.core.model.stack import Stack
-    from teal.run.api import Checked, History, Status
-    from teal.run.context import Ports, Watch
+    from teal.run.api import CheckResult, History, Status
+    from teal.run.context import EventSink, Ports
 
 
 @click.command(cls=Command, example="teal status --json")
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def status(session: Session, /) -> None:
     """Say what the engine and the proxy show now: colors, releases, services, the lock, the way back."""
 
-    async def run(ports: Ports, stack: Stack, _: Watch) -> Status:
+    async def run(ports: Ports, stack: Stack, _: EventSink) -> Status:
         from teal.run.commands.status import status
 
         return await status(ports, stack)
@@ -42,7 +42,7 @@ def history(session: Session, /, *, limit: int) -> None:
     """List what has changed this stack: outcome and duration, the latest first."""
     from teal.cli.show.status import history as show
 
-    async def run(ports: Ports, _: Stack, __: Watch) -> History:
+    async def run(ports: Ports, _: Stack, __: EventSink) -> History:
         from teal.run.api import History
         from teal.run.commands.status import history
 
@@ -57,7 +57,7 @@ def check(session: Session, /) -> int:
     """Judge configuration and machine without changing anything; exit status 1 where a deploy would be refused."""
     from teal.cli.show.status import check as show
 
-    async def run(ports: Ports, stack: Stack, _: Watch) -> Checked:
+    async def run(ports: Ports, stack: Stack, _: EventSink) -> CheckResult:
         from teal.run.commands.check import check
 
         return await check(ports, stack)

@@ -19,7 +19,7 @@ from teal.cli.commands.meta import teal_version
 from teal.cli.errors import explain
 from teal.cli.group import Command
 from teal.cli.options import Purpose
-from teal.cli.redaction import tame
+from teal.cli.redaction import escape_control
 from teal.cli.runner import look
 from teal.cli.session import Session
 from teal.errors import Refused
@@ -27,7 +27,7 @@ from teal.errors import Refused
 if TYPE_CHECKING:
     from teal.cli.runner import Action
     from teal.core.model.stack import Stack
-    from teal.run.context import Ports, Watch
+    from teal.run.context import EventSink, Ports
 
 _PATIENCE = 10.0  # seconds for a version
 _MACHINE = "storage {{.Driver}}, cgroup v{{.CgroupVersion}}, live-restore {{.LiveRestoreEnabled}}, {{.OperatingSystem}}"
@@ -46,7 +46,7 @@ def support(session: Session, /, *, output: str) -> None:
     """
     path = Path(output or time.strftime("teal-support-%Y%m%d-%H%M%S.tar.gz"))
     parts = {"versions.txt": _versions(), **dict(_seen(session))}
-    _write(path, {name: tame(session.discreet(text)) for name, text in parts.items()})
+    _write(path, {name: escape_control(session.redact(text)) for name, text in parts.items()})
     said = {"bundle": str(path.absolute()), "files": sorted(parts)}
     click.echo(json.dumps(said) if session.json else f"{path}: {', '.join(sorted(parts))}; look through it first")
 
@@ -77,22 +77,22 @@ def _seen(session: Session) -> Iterator[tuple[str, str]]:
 
 
 def _parts() -> tuple[tuple[str, Purpose, Action[object]], ...]:
-    async def now(ports: Ports, stack: Stack, _: Watch) -> object:
+    async def now(ports: Ports, stack: Stack, _: EventSink) -> object:
         from teal.run.commands.status import status
 
         return await status(ports, stack)
 
-    async def past(ports: Ports, _: Stack, __: Watch) -> object:
+    async def past(ports: Ports, _: Stack, __: EventSink) -> object:
         from teal.run.commands.status import history
 
         return history(ports, _RUNS)
 
-    async def verdict(ports: Ports, stack: Stack, _: Watch) -> object:
+    async def verdict(ports: Ports, stack: Stack, _: EventSink) -> object:
         from teal.run.commands.check import check
 
         return await check(ports, stack)
 
-    async def planned(ports: Ports, stack: Stack, watch: Watch) -> object:
+    async def planned(ports: Ports, stack: Stack, watch: EventSink) -> object:
         from teal.run.api import DeployOptions
         from teal.run.commands.deploy import deploy
 

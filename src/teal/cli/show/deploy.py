@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from teal.cli.show.text import goes, paint, seconds
-from teal.run.api import Cleaned, Drained, Gap, OpenRow, Outcome, Upped
+from teal.run.api import CleanupResult, DeployResult, Drained, Gap, OpenRow, UpResult
 
 
-def outcome(result: Outcome) -> str:
+def outcome(result: DeployResult) -> str:
     """Return the closing lines of *result*."""
     if result.outcome == "planned":
         plan = planned(_title(result), result.steps, result.notes)
@@ -48,7 +48,7 @@ def planned(title: str, steps: Sequence[str], notes: Sequence[str] = ()) -> str:
     return _lines(f"{title}, in {len(steps)} steps:" if steps else f"{title}: nothing to do", *numbered, *_notes(notes))
 
 
-def cleaned(result: Cleaned) -> str:
+def cleaned(result: CleanupResult) -> str:
     """Return what cleanup removed, or would."""
     parts = [
         (f"container{'s' * (len(result.containers) != 1)}", result.containers),
@@ -72,26 +72,26 @@ def gap(found: Gap) -> str:
     return f"{found.proxy} takes users' requests: they fail for {longest}; {cut}"
 
 
-def upped(result: Upped) -> str:
+def upped(result: UpResult) -> str:
     """Return what ``up`` did."""
     parts = (("started", result.started), ("updated", result.updated), ("as they were", result.untouched))
     said = "; ".join(f"{word}: {', '.join(names)}" for word, names in parts if names)
     return f"{result.project}: {said or 'there are no shared services'}"
 
 
-def _headline(result: Outcome) -> str:
+def _headline(result: DeployResult) -> str:
     if result.outcome == "needs-person":  # users are where they should be; what went wrong is said after this
         return paint(f"! {_title(result)}", "yellow", bold=True)
     return paint(f"✓ {_title(result)}", "green", bold=True)
 
 
-def _title(result: Outcome) -> str:
+def _title(result: DeployResult) -> str:
     where = f" {result.source or 'nothing'} → {result.target}" if result.target else ""
     what = f" release {result.release}" if result.release is not None else ""
     return f"{result.command} {result.project}:{what}{where}"
 
 
-def _times(result: Outcome) -> str:
+def _times(result: DeployResult) -> str:
     live = [f"live after {seconds(result.live)}"] if result.live is not None else []
     done = [f"done after {seconds(result.done)}"] if result.done is not None else []
     return "".join(f", {part}" for part in live + done)
@@ -113,7 +113,7 @@ def _drained(drained: Drained) -> str:
     return f"drained in {seconds(drained.seconds)}: " + (f"{' and '.join(cut)} cut" if cut else "nothing was cut")
 
 
-def _way_back(result: Outcome) -> str:
+def _way_back(result: DeployResult) -> str:
     if result.command == "leave":
         return "teal deploy"
     if result.previous is None:

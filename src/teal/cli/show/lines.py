@@ -9,7 +9,7 @@ import msgspec
 
 from teal.cli.output import Outlet
 from teal.cli.show.text import seconds
-from teal.core.planning.events import Event, InFlight, Said, ServiceNow, StepBegan, StepEnded
+from teal.core.planning.events import Event, InFlight, Message, ServiceChanged, StepFinished, StepStarted
 from teal.core.planning.wording import say
 
 _WORTH_SAYING = 1.0  # seconds: the end of a shorter step is seen by the next one's beginning
@@ -35,7 +35,7 @@ class PlainLines:
                 return
             self._counted = self._clock()
         text = plain(event)
-        if isinstance(event, Said) and event.kind == "tool":
+        if isinstance(event, Message) and event.kind == "tool":
             self._aside.line(f"{self._clock() - self._start:6.1f}s  {text}")
         elif text and text != self._last:
             self._last = text
@@ -68,17 +68,17 @@ class JsonLines:
 def plain(event: Event) -> str:
     """Return the line of *event*, "" where it needs none."""
     match event:
-        case StepBegan(step):
+        case StepStarted(step):
             return say(step)
-        case StepEnded(step, took, passed):
+        case StepFinished(step, took, passed):
             return _ended(step.name, took, passed=passed)
-        case ServiceNow(side, service, state):
+        case ServiceChanged(side, service, state):
             return f"  {side or 'shared'}/{service} {state}"
         case InFlight(side, requests, websockets):
             return f"  {in_flight(requests, websockets)} on {side}"
-        case Said("tool", text):
+        case Message("tool", text):
             return f"  | {text}"
-        case Said(kind, text):
+        case Message(kind, text):
             return f"{kind}: {text}"
         case _:
             assert_never(event)
@@ -101,15 +101,15 @@ def in_flight(requests: int, websockets: int) -> str:
 def event_name(event: Event) -> str:
     """Return the event's name in JSON."""
     match event:
-        case StepBegan():
+        case StepStarted():
             return "step-began"
-        case StepEnded():
+        case StepFinished():
             return "step-ended"
-        case ServiceNow():
+        case ServiceChanged():
             return "service"
         case InFlight():
             return "in-flight"
-        case Said():
+        case Message():
             return "said"
         case _:
             assert_never(event)
@@ -118,9 +118,9 @@ def event_name(event: Event) -> str:
 def as_json(event: Event) -> dict[str, object]:
     """Return the event's own fields as JSON has them."""
     match event:
-        case StepBegan(step):
+        case StepStarted(step):
             return {"step": step.name, "text": say(step)}
-        case StepEnded(step, took, passed):
+        case StepFinished(step, took, passed):
             return {"step": step.name, "seconds": round(took, 3), "passed": passed}
         case _:
             fields = msgspec.to_builtins(event)

@@ -18,7 +18,7 @@ from rich.text import Text
 from teal.cli.show.lines import Clock, in_flight
 from teal.cli.show.text import seconds
 from teal.core.model.side import Side
-from teal.core.planning.events import Event, InFlight, Said, ServiceNow, StepBegan, StepEnded
+from teal.core.planning.events import Event, InFlight, Message, ServiceChanged, StepFinished, StepStarted
 from teal.core.planning.steps import Step, Switch
 from teal.core.planning.wording import say
 
@@ -54,18 +54,18 @@ class Picture:
         """Change by *event*."""
         now = self.clock()
         match event:
-            case StepBegan(step):
+            case StepStarted(step):
                 self.leave_off()
                 self.step, self.began = step, now
-            case StepEnded(step, took, passed):
+            case StepFinished(step, took, passed):
                 self._end(step, took, passed=passed)
-            case ServiceNow(side, service, state):
+            case ServiceChanged(side, service, state):
                 self._service(side, service, state, now)
             case InFlight():
                 self.flying = event
-            case Said("tool", text):
+            case Message("tool", text):
                 self.tail.append(text)
-            case Said(kind, text):
+            case Message(kind, text):
                 self.ended.append(Text(f"{kind}: {text}", style="yellow" if kind == "warning" else ""))
             case _:
                 assert_never(event)

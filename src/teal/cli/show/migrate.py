@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from teal.cli.show.deploy import planned as deploy_planned
 from teal.cli.show.text import age, goes, paint, seconds, stamp
 from teal.run.api import OpenRow
-from teal.run.migrations.results import Contracted, MigrateChecked, Migrated, MigrateStatus, PendingRow
+from teal.run.migrations.results import ContractResult, MigrateCheckResult, MigrateResult, MigrateStatus, PendingRow
 
 if TYPE_CHECKING:  # `teal status` comes here for what is open, and needs none of these
     from teal.core.judge.values import Finding
@@ -59,7 +59,7 @@ def opened(row: OpenRow, now: float) -> Iterator[str]:
         yield f"  waits for {each}"
 
 
-def checked(result: MigrateChecked) -> str:
+def checked(result: MigrateCheckResult) -> str:
     """Return what would hurt, and the safe way."""
     lines = [line for each in result.findings for line in _finding(each)]
     count = f"{len(result.scripts)} script{'s' * (len(result.scripts) != 1)}"
@@ -69,14 +69,14 @@ def checked(result: MigrateChecked) -> str:
     return "\n".join([*lines, f"{result.project}: {verdict}", *notes])
 
 
-def _refused(result: MigrateChecked) -> str:
+def _refused(result: MigrateCheckResult) -> str:
     """Return who would refuse what hurts: a deploy judges what it runs, and says of the rest what comes later."""
     hurting = {each.script for each in result.findings if each.excused is None}
     later = {name for name in hurting if {"contract", "window"} & {*name.split(".")}}
     return "a deploy would refuse them" if hurting - later else "a deploy would go on, and their own phase be refused"
 
 
-def _nothing(result: MigrateChecked) -> str:
+def _nothing(result: MigrateCheckResult) -> str:
     """Return what is true where nothing was judged."""
     if result.unknown:
         return paint(f"unknown: {result.unknown}", "yellow")
@@ -92,7 +92,7 @@ def _finding(row: Finding) -> Iterator[str]:
     yield f"  {row.remedy}"
 
 
-def migrated(result: Migrated) -> str:
+def migrated(result: MigrateResult) -> str:
     """Return what was done, or would be."""
     if result.outcome == "planned":
         title = f"migrate {result.command} {result.project}"
@@ -106,12 +106,12 @@ def migrated(result: Migrated) -> str:
     return "\n".join([*healed, head, *([f"  {took}"] if took else []), *notes])
 
 
-def contracted(result: Contracted) -> str:
+def contracted(result: ContractResult) -> str:
     """Return each condition with its evidence, and what came of it."""
     return "\n".join([*_healed(result), _head(result), *_gate(result), *_notes(result)])
 
 
-def _head(result: Contracted) -> str:
+def _head(result: ContractResult) -> str:
     name = f"{result.project}: contract {result.contract}"
     match result.outcome:
         case "planned":
@@ -125,12 +125,12 @@ def _head(result: Contracted) -> str:
             return paint(f"✓ {name} has been run", "green", bold=True) + f": {_floor(result)}"
 
 
-def _floor(result: Contracted) -> str:
+def _floor(result: ContractResult) -> str:
     gone = f", the way back to release {', '.join(map(str, result.gives_up))} is given up" if result.gives_up else ""
     return f"no release before {result.release} comes back{gone}"
 
 
-def _gate(result: Contracted) -> Iterator[str]:
+def _gate(result: ContractResult) -> Iterator[str]:
     for condition in result.conditions:
         yield f"  {_mark(condition)} {condition.name:<10} {condition.evidence}"
         if not condition.met:
@@ -141,12 +141,12 @@ def _mark(condition: Condition) -> str:
     return paint("✓", "green") if condition.met else paint("✗", "red")
 
 
-def _healed(result: Contracted) -> Iterator[str]:
+def _healed(result: ContractResult) -> Iterator[str]:
     if result.healed:
         yield f"first repaired: {result.healed}"
 
 
-def _notes(result: Contracted) -> Iterator[str]:
+def _notes(result: ContractResult) -> Iterator[str]:
     for note in result.notes:
         yield paint(f"  note: {note}", "yellow")
 

@@ -13,7 +13,7 @@ from teal.cli.output import Outlet
 if TYPE_CHECKING:
     from teal.cli.session import Session
     from teal.core.planning.events import Event
-    from teal.run.context import Watch
+    from teal.run.context import EventSink
 
 
 class Display(Protocol):
@@ -29,14 +29,14 @@ class Display(Protocol):
 
 
 @contextmanager
-def display(session: Session) -> Iterator[Watch]:
+def display(session: Session) -> Iterator[EventSink]:
     """Yield the watch to hand to the library."""
     chosen = _choose(session)
     if chosen is None:
         yield _nothing
         return
     try:
-        yield _guarded(chosen, session.discreet, session.shown)
+        yield _guarded(chosen, session.redact, session.shown)
     finally:
         chosen.close()
 
@@ -66,18 +66,20 @@ def _nothing(_: Event) -> None:
     return
 
 
-def _guarded(chosen: Display, discreet: Callable[[str], str], shown: set[str]) -> Callable[[Event], None]:
+def _guarded(chosen: Display, redact: Callable[[str], str], shown: set[str]) -> Callable[[Event], None]:
     """Return a watch that masks secrets and never raises: a fault of the presentation loses a line, never a deploy.
 
     It remembers in *shown* the notes that it was told.
     """
-    from teal.cli.redaction import tame
-    from teal.core.planning.events import Said
+    from teal.cli.redaction import escape_control
+    from teal.core.planning.events import Message
 
     def tell(event: Event) -> None:
         with suppress(Exception):
-            chosen.tell(Said(event.kind, tame(discreet(event.text))) if isinstance(event, Said) else event)
-            if isinstance(event, Said) and event.kind != "tool":
+            chosen.tell(
+                Message(event.kind, escape_control(redact(event.text))) if isinstance(event, Message) else event
+            )
+            if isinstance(event, Message) and event.kind != "tool":
                 shown.add(event.text)
 
     return tell

@@ -10,7 +10,7 @@ from teal.core.model.side import Side
 from teal.core.planning.rollback import SAID
 from teal.core.planning.rollback_floor import Floor, called
 from teal.run.api import (
-    Checked,
+    CheckResult,
     ColorStatus,
     Finding,
     History,
@@ -170,7 +170,7 @@ def _past(row: HistoryRow) -> tuple[str, ...]:
     return (str(row.id), stamp(row.started), row.command, release, way, outcome, seconds(row.seconds), message)
 
 
-def check(result: Checked) -> str:
+def check(result: CheckResult) -> str:
     """Return roles and findings."""
     roles = [(row.service, row.role + " (needed)" * row.needed, row.health, row.reason) for row in result.roles]
     parts = [table(("SERVICE", "ROLE", "READY BY", "BECAUSE"), roles)] if roles else []

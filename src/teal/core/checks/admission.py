@@ -1,4 +1,4 @@
-"""Decides: what stands in the way of a deploy, or ought to be known: `check` prints all, `deploy` raises the errors.
+"""What stands in the way of a deploy, or ought to be known: `check` prints all, `deploy` raises the errors.
 
 - The files alone: what can't be rotated or switched, and what the proxy lacks to be switched.
 - What is observed: variables that the last release had, plain copies, host ports that change hands, shared services

@@ -1,4 +1,4 @@
-"""Decides: whether something else stands in front of the proxy, whose word on users the proxy would have to believe."""
+"""Whether something else stands in front of the proxy, whose word on users the proxy would have to believe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides: which ports of this machine change hands when a stack is adopted: who holds them, who wants them, who won't.
+"""The ports of this machine that change hands when a stack is adopted: who holds them, who wants them, who won't.
 
 A container that publishes a port keeps it for as long as it runs; a color publishes none.
 """
@@ -44,7 +44,7 @@ def changing_hands(observed: Observed, stack: Stack) -> Iterator[Problem]:
     for name, held in _held(observed, stack):
         if any(held.meets(each) for each in wanted):
             yield _in_turn(stack, name, held) if runs else _in_the_way(stack, name, held)
-        elif stack.evidence.published.get(name) == "route":
+        elif stack.evidence.published_ports.get(name) == "route":
             message = f"nobody will publish {held} once {name} stands in a color: users come there now"
             yield error(name, message, f"add to the ports of {stack.proxy}: `{_line(stack, held)}`; {_HOW}")
         else:

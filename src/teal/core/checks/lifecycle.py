@@ -1,4 +1,4 @@
-"""Decides: what to warn of in how services start, restart, and prove themselves."""
+"""Warnings about how services start, restart and prove themselves."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def stopping(stack: Stack) -> Iterator[Problem]:
     """Warn of workers whose jobs may be cut: nothing drains them but the time between SIGTERM and SIGKILL."""
     services = services_in(stack.models[Side.BLUE])
     for each in stack.rotating:
-        if each.role is not Role.WORKER or each.opens or services[each.name].get("stop_grace_period"):
+        if each.role is not Role.WORKER or each.before_switch or services[each.name].get("stop_grace_period"):
             continue
         message = f"{each.name} has {each.grace:.0f} s to end what it does when its color retires, then it is killed"
         yield warning(each.name, message, "set its stop_grace_period to more than its longest job takes")

@@ -1,4 +1,4 @@
-"""Decides: whether the machine has room for a second color."""
+"""Whether the machine has room for a second color."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides: which addresses, ports, names and namespaces two colors can't both have."""
+"""Addresses, ports, names and namespaces that two colors can't both have."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def published(stack: Stack) -> Iterator[Problem]:
     """Say which published ports would have two owners."""
     services = services_in(stack.models[Side.BLUE])
     for each in stack.rotating:
-        chosen = stack.evidence.published.get(each.name)
+        chosen = stack.evidence.published_ports.get(each.name)
         for port in map(mapping, sequence(services[each.name].get("ports"))):
             protocol = text(port.get("protocol")) or "tcp"
             if protocol != "tcp" and chosen != "drop":

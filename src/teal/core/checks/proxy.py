@@ -1,6 +1,6 @@
-"""Decides: which services the proxy can't switch: dialled past Teal's snippet, or imported under a wrong name.
+"""Services that the proxy can't switch, and the lines that its files lack for the switch.
 
-Decides: whether a stack's files are prepared for the switch, and which lines prepare them.
+A service can't be switched where the proxy dials it past Teal's snippet, or imports the snippet under a wrong name.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Decides: what is refused before anything is changed, and what is warned of, from the files alone.
+"""What is refused before anything is changed, and what is warned of, from the files alone: all rules, errors first.
 
-Decides: which names collide, and where the two overlays don't fit the stack or each other.
+Here are also those on roles, on names that collide, and on overlays that don't fit the stack or each other.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def collisions(stack: Stack) -> Iterator[Problem]:
 def overlays(stack: Stack) -> Iterator[Problem]:
     """Say where compose.blue.yml and compose.green.yml don't fit."""
     plain, blue, green = (services_in(stack.models[side]) for side in (Side.PLAIN, Side.BLUE, Side.GREEN))
-    for name in sorted(stack.evidence.overlaid):
+    for name in sorted(stack.evidence.in_overlays):
         if name not in plain:
             yield error(name, f"an overlay names {name}, which the stack hasn't", "its keys are the stack's own names")
             continue

@@ -1,4 +1,4 @@
-"""Decides: which values a release can't hold, because Compose gets them elsewhere, or has them for Swarm alone."""
+"""Values that a release can't hold, because Compose gets them elsewhere, or has them for Swarm alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides: which mounts two colors can't both have."""
+"""Mounts that two colors can't both have."""
 
 from __future__ import annotations
 

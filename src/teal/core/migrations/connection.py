@@ -1,4 +1,4 @@
-"""Decides: how the database of a stack is reached, as the stack's own files say it."""
+"""How the database of a stack is reached, as the stack's own files say it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
-"""Decides: which contract is meant, and the steps of running it or of bringing back what its soft form took away.
+"""Contracts: which are open and since which release, the steps of running one or undoing its soft form.
 
-Decides: which contracts are open once a release has been made, and since which release each of them is.
-
-Decides: what an answer of the owner's ``pending`` means.
+Also what the owner's own ``pending`` means by its exit status and lines.
 """
 
 from __future__ import annotations
@@ -12,14 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from teal.core.migrations.gate import Condition, Seen, given_up
+from teal.core.migrations.gate import Condition, GateEvidence, rollbacks_lost
 from teal.core.model.migrations import OpenChange, Phase
 from teal.core.model.observed import Observed
 from teal.core.model.side import COLORS
 from teal.core.planning.step_names import Command
 from teal.core.planning.steps import (
-    Clear,
-    Judge,
+    EmptySide,
+    JudgeMigrations,
     OnFailure,
     OpenGate,
     Plan,
@@ -78,11 +76,11 @@ def short(name: str) -> str:
     return name.removesuffix(".sql").removesuffix(".contract")
 
 
-def plan_contract(observed: Observed, seen: Seen, project: str, *, soft: bool, give_up: bool) -> Plan:
+def plan_contract(observed: Observed, seen: GateEvidence, project: str, *, soft: bool, give_up: bool) -> Plan:
     """Return the plan that runs the contract of *seen*, from the active release; the floor rises before it."""
     name, release = seen.change.name, seen.active or 0
     steps: tuple[Step, ...] = (
-        Judge(release, (Phase.CONTRACT,), name),
+        JudgeMigrations(release, (Phase.CONTRACT,), name),
         *(_giving_up(observed, seen, project) if give_up else ()),
         OpenGate(name, tuple(sorted(seen.trusted))),
         RaiseFloor(name),
@@ -92,16 +90,16 @@ def plan_contract(observed: Observed, seen: Seen, project: str, *, soft: bool, g
     return Plan(Command.MIGRATE_CONTRACT, observed.active, None, None, order, undo)
 
 
-def _giving_up(observed: Observed, seen: Seen, project: str) -> tuple[Step, ...]:
+def _giving_up(observed: Observed, seen: GateEvidence, project: str) -> tuple[Step, ...]:
     """Return what ends the way back to older releases, as cleanup would; what serves is not touched."""
-    numbers = given_up(seen)
+    numbers = rollbacks_lost(seen)
     others = tuple(side for side in COLORS if side is not observed.active)
     idle = {side for side in others if any(c.side is side for c in seen.old_containers)}
     for side in others:  # networks that a killed clearing has left
         if not observed.on(side) and observed.networks_of(side, project):
             idle.add(side)
     kept = tuple(number for number in numbers if number in seen.kept)
-    return (*(Clear(side) for side in COLORS if side in idle), *([Prune(kept)] if kept else []))
+    return (*(EmptySide(side) for side in COLORS if side in idle), *([Prune(kept)] if kept else []))
 
 
 def refused(name: str, conditions: Sequence[Condition]) -> Refused:
@@ -119,7 +117,9 @@ def plan_undo(observed: Observed, name: str) -> Plan:
 UNNAMED = "contract"  # of which there may be several at a time: nobody can tell
 
 
-def owed(known: Iterable[OpenChange], brought: Mapping[str, int], release: int) -> tuple[tuple[str, int], ...]:
+def contracts_to_record(
+    known: Iterable[OpenChange], brought: Mapping[str, int], release: int
+) -> tuple[tuple[str, int], ...]:
     """Return the contracts to record as open, each with the first release that doesn't need what it removes.
 
     *brought* are those that *release* names, with the release that the owner says they need at least, or 0. One that
@@ -131,16 +131,16 @@ def owed(known: Iterable[OpenChange], brought: Mapping[str, int], release: int) 
     return (*new, *moved)
 
 
-State = Literal["done", "expand", "contract"]
-STATES: dict[int, State] = {0: "done", 2: "expand", 4: "contract"}
+PendingNext = Literal["done", "expand", "contract"]
+STATES: dict[int, PendingNext] = {0: "done", 2: "expand", 4: "contract"}
 _NAMED = re.compile(r"(expand|backfill|contract)\s+(\S+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PendingState:
     """What is next, and names, where it prints some."""
 
-    state: State
+    state: PendingNext
     names: tuple[tuple[Phase, str], ...] = ()
 
     def of(self, phase: Phase) -> tuple[str, ...]:
@@ -148,9 +148,9 @@ class Asked:
         return tuple(name for each, name in self.names if each is phase)
 
 
-def understood(status: int, lines: Iterable[str]) -> Asked | None:
+def parse_pending(status: int, lines: Iterable[str]) -> PendingState | None:
     """Return what *status* and the printed *lines* say; None for a status that says nothing."""
     if status not in STATES:
         return None
     found = (_NAMED.fullmatch(line.strip()) for line in lines)
-    return Asked(STATES[status], tuple(dict.fromkeys((Phase(each[1]), each[2]) for each in found if each)))
+    return PendingState(STATES[status], tuple(dict.fromkeys((Phase(each[1]), each[2]) for each in found if each)))

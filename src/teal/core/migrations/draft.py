@@ -1,4 +1,4 @@
-"""Decides: the files that carry one change of a column through expand, backfill and contract, losing no write.
+"""The files that carry one change of a column through expand, backfill and contract, losing no write.
 
 A sentence says the change; the four that exist are in ``docs/migrations.md``. While a change is open, a trigger keeps
 the old and the new column in step both ways, so that either release may write either of them.

@@ -56,7 +56,7 @@ def origin(session: Session, containers: Iterable[Container]) -> Origin:
     return Origin(session.address)
 
 
-def strangers(
+def sessions_of_old_releases(
     sessions: Iterable[Session], containers: tuple[Container, ...], trusted: frozenset[str], *, minimum: int
 ) -> tuple[Session, ...]:
     """Return the sessions that may be of a release older than *minimum*: what can't be told counts as old."""
@@ -102,7 +102,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class GateEvidence:
     """What was looked at for the gate of one contract, at one moment."""
 
     change: OpenChange
@@ -134,7 +134,7 @@ class Seen:
         return tuple(c for c in self.containers if self.is_old(c.release))
 
 
-def judge(seen: Seen) -> tuple[Condition, ...]:
+def evaluate_gate(seen: GateEvidence) -> tuple[Condition, ...]:
     """Return every condition of the gate; it is open where all of them are met."""
     return tuple(rule(seen) for rule in RULES)
 
@@ -144,16 +144,16 @@ def is_open(conditions: tuple[Condition, ...]) -> bool:
     return bool(conditions) and all(condition.met for condition in conditions)
 
 
-def given_up(seen: Seen) -> tuple[int, ...]:
+def rollbacks_lost(seen: GateEvidence) -> tuple[int, ...]:
     """Return the releases whose way back must be given up for this contract; never the one that serves."""
     standing = {c.release for c in seen.old_containers if c.release is not None}
     kept = {number for number in seen.kept if seen.is_old(number)}
     return tuple(sorted((standing | kept) - {seen.active}))
 
 
-def once_given_up(seen: Seen) -> Seen:
+def once_given_up(seen: GateEvidence) -> GateEvidence:
     """Return what would be seen once the way back to older releases were given up."""
-    gone = set(given_up(seen))
+    gone = set(rollbacks_lost(seen))
     return replace(
         seen,
         containers=tuple(c for c in seen.containers if c.release not in gone),
@@ -167,7 +167,7 @@ def rotating_containers(observed: Observed, names: frozenset[str]) -> tuple[Cont
     return tuple(c for c in observed.containers if c.side in COLORS or c.service in names)
 
 
-def _serving(seen: Seen) -> Condition:
+def _serving(seen: GateEvidence) -> Condition:
     if seen.active is None:
         return Condition("serving", met=False, evidence="no release serves", opens="deploy: `teal deploy`")
     says = f"release {seen.active} serves; the contract needs release {seen.minimum} or newer"
@@ -176,7 +176,7 @@ def _serving(seen: Seen) -> Condition:
     return Condition("serving", met=True, evidence=says)
 
 
-def _containers(seen: Seen) -> Condition:
+def _containers(seen: GateEvidence) -> Condition:
     old = seen.old_containers
     if not seen.containers:
         return Condition("containers", met=False, evidence="no container stands", opens="deploy: `teal deploy`")
@@ -187,12 +187,12 @@ def _containers(seen: Seen) -> Condition:
     return Condition("containers", met=False, evidence=f"older than release {seen.minimum}: {listed}", opens=_end(seen))
 
 
-def _end(seen: Seen) -> str:
+def _end(seen: GateEvidence) -> str:
     """Return how containers of older releases are got rid of."""
     plain = [c for c in seen.old_containers if c.side is Side.PLAIN or c.release is None]
     if plain:
         return f"end what runs outside of any release: docker rm -f {' '.join(c.name for c in plain)}"
-    numbers = given_up(seen)
+    numbers = rollbacks_lost(seen)
     return _give_up(numbers) if numbers else "go forward first: `teal deploy`"
 
 
@@ -201,7 +201,7 @@ def _give_up(numbers: tuple[int, ...]) -> str:
     return f"give the rollback to {which} up: --give-up"
 
 
-def _kept(seen: Seen) -> Condition:
+def _kept(seen: GateEvidence) -> Condition:
     old = tuple(number for number in seen.kept if seen.is_old(number))
     if not old:
         says = f"no release older than {seen.minimum} is kept for a rollback"
@@ -210,10 +210,10 @@ def _kept(seen: Seen) -> Condition:
     return Condition("kept", met=False, evidence=says, opens=_give_up(old))
 
 
-def _sessions(seen: Seen) -> Condition:
+def _sessions(seen: GateEvidence) -> Condition:
     if seen.sessions is None:
         return Condition("sessions", met=False, evidence="the database can't be asked", opens="`teal check` says why")
-    old = strangers(seen.sessions, seen.standing, seen.trusted, minimum=seen.minimum)
+    old = sessions_of_old_releases(seen.sessions, seen.standing, seen.trusted, minimum=seen.minimum)
     if old:
         says = f"may be of an older release: {say_origins(old, seen.standing)}"
         ways = "end them, or vouch for a pooler that was restarted since: --trust NAME-OR-ADDRESS"
@@ -224,7 +224,7 @@ def _sessions(seen: Seen) -> Condition:
     return Condition("sessions", met=True, evidence=says)
 
 
-def _backfill(seen: Seen) -> Condition:
+def _backfill(seen: GateEvidence) -> Condition:
     if seen.backfills:
         says = f"not finished: {', '.join(seen.backfills)}"
         return Condition("backfill", met=False, evidence=says, opens="finish it: `teal migrate backfill`")
@@ -243,7 +243,7 @@ def _rows(count: int | None) -> str:
     return "could not be counted" if count is None else f"{count} row{'s' * (count != 1)} left"
 
 
-def _delay(seen: Seen) -> Condition:
+def _delay(seen: GateEvidence) -> Condition:
     passed = seen.now - (seen.change.opened if seen.softened is None else seen.softened)
     what = f"it came {_span(passed)} ago with release {seen.minimum}"
     if seen.softened is not None:
@@ -254,7 +254,7 @@ def _delay(seen: Seen) -> Condition:
     return Condition("delay", met=True, evidence=says)
 
 
-def _confirmed(seen: Seen) -> Condition:
+def _confirmed(seen: GateEvidence) -> Condition:
     if not seen.confirmed:
         return Condition("confirmed", met=False, evidence="nobody has said yes yet", opens="answer yes, or --yes")
     return Condition("confirmed", met=True, evidence="you said yes")
@@ -275,7 +275,7 @@ def _span(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f} s"
 
 
-RULES: tuple[Callable[[Seen], Condition], ...] = (
+RULES: tuple[Callable[[GateEvidence], Condition], ...] = (
     _serving,
     _containers,
     _kept,

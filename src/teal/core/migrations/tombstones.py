@@ -1,4 +1,4 @@
-"""Decides: the soft form of a contract: columns become tombstones that can be brought back, and are dropped later.
+"""The soft form of a contract: columns become tombstones that can be brought back, and are dropped later.
 
 The soft form renames each column that the contract drops and takes its triggers off; what the undo needs (the
 triggers as the server writes them, a comment that stood there) is kept in the comment of the tombstone, so that the

@@ -1,4 +1,4 @@
-"""Decides: how a resolved Compose model is read, without trusting its shape any further than needed.
+"""Readers of a resolved Compose model, which trust its shape no further than needed.
 
 ``docker compose config`` has validated the model already; these readers only give its values a type. Text in a
 model has every ``$`` doubled: ``unescaped`` where Teal reads a value, ``escaped`` where it adds one.

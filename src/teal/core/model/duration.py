@@ -1,4 +1,4 @@
-"""Decides: what a duration means, as Compose writes them and as people type them."""
+"""Durations, as Compose writes them and as people type them."""
 
 from __future__ import annotations
 

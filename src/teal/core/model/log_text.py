@@ -1,4 +1,4 @@
-"""Decides: what of a log or an answer is shown to whoever must find out what failed."""
+"""The part of a log or an answer that is shown to whoever must find out what failed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Decides: what a stack's owner says of schema changes, and what is known of those that are open.
-
-Decides: the phases of a schema change while two releases share the database.
-"""
+"""Schema changes while two releases share the database: their phases, what the owner says of them, which are open."""
 
 from __future__ import annotations
 

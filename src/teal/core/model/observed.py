@@ -1,4 +1,4 @@
-"""Decides: what was seen of the world at one moment, as a value; plans are made from this and nothing else."""
+"""What was seen of the world at one moment, as a value; plans are made from this and nothing else."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from teal.core.model.traffic import Traffic
 class Past:
     """What the journal's runs come to."""
 
-    switched: tuple[Side, int | None] | None = None  # where users were sent last, and the release there
-    served: tuple[int, ...] = ()  # releases that served users once, each once, the latest last
+    last_switch: tuple[Side, int | None] | None = None  # where users were sent last, and the release there
+    served_releases: tuple[int, ...] = ()  # releases that served users once, each once, the latest last
     failed: Mapping[int, str] = field(default_factory=dict)  # release -> why it last failed to come, since it served
     known: frozenset[int] = frozenset()  # releases that any run was about
 
@@ -106,7 +106,7 @@ class Observed:
     past: Past = field(default=Past())  # what the journal knows of earlier runs
     next_release: int = 1
     contracts: tuple[OpenChange, ...] = ()  # those that releases have brought, open ones and those that were run
-    closed: bool = False  # the state file is there, and not every user may read it: the proxy may run as another one
+    state_file_unreadable: bool = False  # it is there, but not for every user: the proxy may be another
 
     def on(self, side: Side, services: frozenset[str] | None = None) -> tuple[Container, ...]:
         """Return the containers on *side*, of *services* only where given."""

@@ -1,4 +1,4 @@
-"""Decides: how something that stands in the way, or that its owner should know, is said."""
+"""Something that stands in the way, or that its owner should know: an error, a warning or a note, with its remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides: what is told of a proxy's configuration, once Caddy itself has adapted it."""
+"""What is known of a proxy's configuration, once Caddy itself has adapted it."""
 
 from __future__ import annotations
 

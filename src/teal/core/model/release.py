@@ -1,7 +1,4 @@
-"""Decides: what a release is, once it is pinned and kept.
-
-Decides: what rendering a release gives: values that the edge writes, copies and creates as they are.
-"""
+"""A release, pinned and kept; and its rendering: what is written, copied and created as it is."""
 
 from __future__ import annotations
 
@@ -19,14 +16,14 @@ _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
+class RenderInputs:
     """The facts of a release that its rendering needs beside the stack."""
 
     number: int
     images: Mapping[str, str]  # service -> image id, "sha256:…"
     folder: str  # the release's own, absolute
     engine: tuple[int, int] = (28, 0)  # its version
-    mounted: Mapping[str, str] = field(default_factory=dict)  # image that is mounted as a volume -> its id
+    mounted_images: Mapping[str, str] = field(default_factory=dict)  # image that is mounted as a volume -> its id
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,7 @@ class ReleaseFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Required:
+class RequiredVolume:
     """A volume of the stack that must exist before the color is created; *key* as in its files."""
 
     name: str
@@ -65,8 +62,8 @@ class Rendered:
     side: Side
     tree: Tree
     files: tuple[ReleaseFile, ...]
-    volumes: tuple[Required, ...]
-    meets: Mapping[str, Mapping[str, tuple[str, ...]]]
+    volumes: tuple[RequiredVolume, ...]
+    shared_networks: Mapping[str, Mapping[str, tuple[str, ...]]]
     # ^ service -> {name of a stack's network that it joins: aliases there}
 
     @property
@@ -82,7 +79,7 @@ def to_json(tree: Mapping[str, object]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class StackSnapshot:
     """What commands need of a stack when its files aren't read: to look, and to go back whatever was edited since."""
 
     project: str
@@ -95,7 +92,7 @@ class Remembered:
     migrations: Migrations | None = None
 
     @property
-    def stack(self) -> Stack:
+    def as_stack(self) -> Stack:
         """Return the stack as it was, without its models: nothing can be rendered or built from it."""
         return Stack(
             project=self.project,
@@ -111,9 +108,9 @@ class Remembered:
         )
 
 
-def remember(stack: Stack) -> Remembered:
+def snapshot(stack: Stack) -> StackSnapshot:
     """Return what of *stack* outlives its files."""
-    return Remembered(
+    return StackSnapshot(
         stack.project,
         stack.directory,
         stack.proxy,
@@ -138,13 +135,15 @@ class Release:
     images: Mapping[str, str]  # service -> image id, "sha256:…"
     services: tuple[Service, ...]  # as they were: a rollback asks these, never today's files
     fingerprint: str = ""
-    meets: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    shared_networks: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     # ^ service -> {the stack's network on which shared services meet it: aliases there}
-    volumes: tuple[Required, ...] = ()  # those that it mounts
-    remembered: Remembered | None = None  # the stack around it
-    mounted: Mapping[str, str] = field(default_factory=dict)  # image that is mounted as a volume -> its id
+    volumes: tuple[RequiredVolume, ...] = ()  # those that it mounts
+    stack: StackSnapshot | None = None  # the stack around it
+    mounted_images: Mapping[str, str] = field(default_factory=dict)  # image that is mounted as a volume -> its id
     variables: tuple[str, ...] = ()  # that its files named and somebody had set, or that had a default
-    own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # service -> keys of its networks in the files
+    network_keys: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # service -> keys of its networks in the files
     definitions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     # ^ service -> {key of its plain definition, or file that it is given: digest}; empty where an older Teal kept it
 
@@ -154,6 +153,6 @@ class Release:
         return tuple(each for each in self.services if each.role.rotates)
 
     @property
-    def opening(self) -> tuple[str, ...]:
+    def before_switch(self) -> tuple[str, ...]:
         """Return the names of what starts before the switch: routes and what they need."""
-        return tuple(each.name for each in self.services if each.opens)
+        return tuple(each.name for each in self.services if each.before_switch)

@@ -1,7 +1,4 @@
-"""Decides: where a stack's rotating services can stand, and what that is called in Docker.
-
-Decides: what is called how in Docker beside the colors: images of kept releases, containers of one-shots.
-"""
+"""The sides on which a stack's rotating services can stand, and the names of all that belongs to them in Docker."""
 
 from __future__ import annotations
 

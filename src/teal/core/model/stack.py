@@ -1,8 +1,6 @@
-"""Decides: what is wanted of a stack, once its files are read: typed, resolved, nothing left to look up.
+"""A stack as its owner wants it, once its files are read: typed, resolved, nothing left to look up.
 
-Decides: which role each service of a stack plays.
-
-Decides: the words that a stack's owner, or whoever gives a command, may choose from; each set stands here once.
+Each set of words that an owner or a command may choose from stands here once.
 """
 
 from __future__ import annotations
@@ -73,12 +71,12 @@ class Health:
 
     ``engine``: file or image has a healthcheck, its status decides; *probe*, where given, is the same HTTP
     request seen from the network, which may only say yes, sooner. ``probe``: no healthcheck, *probe* decides.
-    ``running``: neither; running for *steady* seconds without a restart.
+    ``running``: neither; running for *min_healthy_time* seconds without a restart.
     """
 
     kind: Literal["engine", "probe", "running"]
     probe: HttpProbe | TcpProbe | None = None
-    steady: float = 10.0
+    min_healthy_time: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +104,12 @@ class Service:
     image: str = ""  # what the file names, or the name that Compose gives to what it builds
     builds: bool = False
     port: int = 0  # where a route listens; 0 for none
-    needed: bool = False  # routes can't answer without it: started and gated before the switch
+    required_by_routes: bool = False  # routes can't answer without it: started and gated before the switch
     health: Health = field(default=Health("running"))
-    after: Mapping[str, str] = field(default_factory=dict)  # depends_on: service -> Compose's condition
+    depends_on: Mapping[str, str] = field(default_factory=dict)  # depends_on: service -> Compose's condition
     grace: float = GRACE  # seconds between SIGTERM and SIGKILL
     replicas: int = 1
-    patience: float = 0.0  # seconds from its start until its own healthcheck would have given up; 0 for none
+    healthy_deadline: float = 0.0  # seconds from its start until its own healthcheck would have given up; 0 for none
     post_start: tuple[ContainerHook, ...] = ()
     pre_stop: tuple[ContainerHook, ...] = ()
     pull: Literal["missing", "always", "never"] = "missing"  # when an image that is not built is pulled
@@ -122,9 +120,9 @@ class Service:
         return self.assigned.role
 
     @property
-    def opens(self) -> bool:
+    def before_switch(self) -> bool:
         """Tell whether it starts before the switch: routes, and what they need."""
-        return self.role is Role.ROUTE or (self.role is Role.WORKER and self.needed)
+        return self.role is Role.ROUTE or (self.role is Role.WORKER and self.required_by_routes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +141,13 @@ class ImageFacts:
 class Evidence:
     """What roles, ports and probes are told by, beside the model: the owner's words, the proxy, the images."""
 
-    overlaid: frozenset[str] = frozenset()  # named in compose.blue.yml or compose.green.yml; empty for no overlays
+    in_overlays: frozenset[str] = frozenset()  # named in compose.blue.yml or compose.green.yml; empty for no overlays
     declared: Mapping[str, Role] = field(default_factory=dict)  # teal.yml
     proxy: str = ""
     routes: Mapping[str, int] = field(default_factory=dict)  # ``import teal NAME PORT`` in the proxy's configuration
-    bare: Mapping[str, int] = field(default_factory=dict)  # services that it dials without the snippet, with the port
+    direct_upstreams: Mapping[str, int] = field(
+        default_factory=dict
+    )  # services that it dials without the snippet, with the port
     dials: tuple[Dial, ...] = ()  # all that it dials without the snippet
     strange: tuple[tuple[str, int], ...] = ()  # imports of the snippet for a NAME that is no service
     imported_at: Mapping[str, str] = field(default_factory=dict)  # NAME -> "Caddyfile:4", as far as it was found
@@ -158,7 +158,7 @@ class Evidence:
     ports: Mapping[str, int] = field(default_factory=dict)  # teal.yml: route -> port
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # teal.yml: route -> services
     probes: Mapping[str, HttpProbe | TcpProbe] = field(default_factory=dict)  # teal.yml; port 0 for the service's own
-    published: Mapping[str, Literal["drop", "route"]] = field(default_factory=dict)  # teal.yml: ports
+    published_ports: Mapping[str, Literal["drop", "route"]] = field(default_factory=dict)  # teal.yml: ports
     images: Mapping[str, ImageFacts] = field(default_factory=dict)  # service -> facts, as far as images are there
 
 

@@ -36,30 +36,30 @@ AWAY = frozenset({Mode.HOLD, Mode.MAINTENANCE})  # nobody serves users; Caddy is
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """One state of the proxy: users go to *users*; who shows *key* goes to *asked*."""
+    """One state of the proxy: users go to *users*; who shows *key* goes to *preview*."""
 
     users: Mode
-    asked: Side | None = None
+    preview: Side | None = None
     key: str = ""
 
     @property
     def side(self) -> Side | None:
         """Return the side that serves users, or None while requests are held or turned away."""
-        return None if self.away else Side(self.users)
+        return None if self.offline else Side(self.users)
 
     @property
-    def away(self) -> bool:
+    def offline(self) -> bool:
         """Tell whether users are kept away from every side."""
         return self.users in AWAY
 
     @property
-    def settled(self) -> Traffic:
+    def without_key(self) -> Traffic:
         """Return the same traffic without any key."""
         return Traffic(self.users)
 
-    def keyed(self, asked: Side, key: str) -> Traffic:
-        """Return the same traffic for users, with *asked* open to whoever shows *key*."""
-        return replace(self, asked=asked, key=key)
+    def with_key(self, preview: Side, key: str) -> Traffic:
+        """Return the same traffic for users, with *preview* open to whoever shows *key*."""
+        return replace(self, preview=preview, key=key)
 
 
 PLAIN = Traffic(Mode.PLAIN)
@@ -72,7 +72,7 @@ def to(side: Side) -> Traffic:
 
 def format_traffic(traffic: Traffic) -> str:
     """Return the content of the state file: one line, no newline at its end."""
-    return f"{traffic.users} {traffic.asked} {traffic.key}" if traffic.key else str(traffic.users)
+    return f"{traffic.users} {traffic.preview} {traffic.key}" if traffic.key else str(traffic.users)
 
 
 def parse_traffic(text: str) -> Traffic | None:

@@ -1,4 +1,4 @@
-"""Decides: what a version means, as the engine and the proxy write theirs."""
+"""Versions, as the engine and the proxy write theirs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides: what cleanup and down remove."""
+"""What ``cleanup`` and ``down`` remove."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from teal.core.model.observed import Observed
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Stack
 from teal.core.planning.plan import emptied
-from teal.core.planning.retention import superfluous
+from teal.core.planning.retention import prune_step
 from teal.core.planning.step_names import Command
-from teal.core.planning.steps import Clear, Drain, OnFailure, Plan, Prune, Settle, Step, planned
+from teal.core.planning.steps import Drain, EmptySide, OnFailure, Plan, Prune, RecordActive, Step, planned
 from teal.core.planning.transition import jobs_going_on
 from teal.errors import Refused
 
@@ -31,10 +31,10 @@ def plan_cleanup(observed: Observed, stack: Stack) -> Plan:
     """
     idle = [color for color in COLORS if color is not observed.active and _stands(observed, stack, color)]
     idle = [color for color in idle if not jobs_going_on(observed, stack, color)]
-    prune = superfluous(observed, active=observed.active_release, keep=stack.settings.keep_releases)
+    prune = prune_step(observed, active=observed.active_release, keep=stack.settings.keep_releases)
     steps: list[Step] = [step for color in idle for step in emptied(observed, color)]
     if any(isinstance(step, Drain) for step in steps):
-        steps.append(Settle(observed.active))  # the drain asks the proxy with a key
+        steps.append(RecordActive(observed.active))  # the drain asks the proxy with a key
     steps += [prune] if prune else []
     return Plan(Command.CLEANUP, observed.active, None, None, planned(OnFailure.ABORT, *steps))
 
@@ -52,13 +52,13 @@ def staying(observed: Observed, stack: Stack) -> tuple[str, ...]:
 def plan_down(observed: Observed) -> Plan:
     """Return the plan that removes both colors, what serves last, and forgets which one was active."""
     order = sorted(COLORS, key=lambda color: color is observed.active)
-    steps: tuple[Step, ...] = (*(Clear(color) for color in order), Settle(None))
+    steps: tuple[Step, ...] = (*(EmptySide(color) for color in order), RecordActive(None))
     return Plan(Command.DOWN, observed.active, None, None, planned(OnFailure.ABORT, *steps))
 
 
 def removal(plan: Plan, observed: Observed, stack: Stack) -> Removal:
     """Return what *plan* removes of what stands there."""
-    sides = [step.side for step in plan.steps if isinstance(step, Clear)]
+    sides = [step.side for step in plan.steps if isinstance(step, EmptySide)]
     return Removal(
         containers=tuple(sorted(c.name for c in observed.containers if c.side in sides)),
         releases=tuple(number for step in plan.steps if isinstance(step, Prune) for number in step.releases),

@@ -1,4 +1,4 @@
-"""Decides: what a running command tells whoever watches; presentation makes lines or a live picture of it."""
+"""What a running command tells whoever watches; ``cli/show`` makes lines or a live picture of it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from teal.core.planning.steps import Step
 
 
 @dataclass(frozen=True, slots=True)
-class StepBegan:
+class StepStarted:
     """*step* is being performed."""
 
     step: Step
 
 
 @dataclass(frozen=True, slots=True)
-class StepEnded:
+class StepFinished:
     """*step* is done after *seconds*; *passed* where it was true already."""
 
     step: Step
@@ -26,7 +26,7 @@ class StepEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceNow:
+class ServiceChanged:
     """*service* on *side* changed: building, created, starting, healthy, failed, stopping, stopped …"""
 
     side: Side | None  # None: it is shared
@@ -44,11 +44,11 @@ class InFlight:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Message:
     """A line worth showing: of a tool (build output), a note, or a warning."""
 
     kind: Literal["tool", "note", "warning"]
     text: str
 
 
-Event = StepBegan | StepEnded | ServiceNow | InFlight | Said
+Event = StepStarted | StepFinished | ServiceChanged | InFlight | Message

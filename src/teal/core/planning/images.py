@@ -1,4 +1,4 @@
-"""Decides: which images are built and pulled before a release is made of them, as ``docker compose up`` would."""
+"""The images that are built and pulled before a release is made of them, as ``docker compose up`` would."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides: what the plain stack of today's files would be beside the active release, and how its images come back."""
+"""What the plain stack of today's files would be beside the active release, and how its images come back."""
 
 from __future__ import annotations
 
@@ -95,11 +95,11 @@ def own_names(release: Release, stack: Stack) -> dict[str, str]:
     A name that the files have come to say otherwise stays as it is: nobody gives another version's tag to this one. So
     does a digest, which can mean one image only.
     """
-    known = {each.name: each for each in (release.remembered.services if release.remembered else release.services)}
+    known = {each.name: each for each in (release.stack.services if release.stack else release.services)}
     found: dict[str, str] = {}
     for service in stack.pinned:
         was, id_ = known.get(service.name), release.images.get(service.name)
         if was and id_ and named(was.image) == named(service.image) and "@" not in service.image:
             found.setdefault(named(service.image), id_)
-    mounts = ((name, release.mounted[name]) for name in mounted_images(stack) if name in release.mounted)
+    mounts = ((name, release.mounted_images[name]) for name in mounted_images(stack) if name in release.mounted_images)
     return found | {named(name): id_ for name, id_ in mounts if "@" not in name}

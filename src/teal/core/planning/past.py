@@ -1,4 +1,4 @@
-"""Decides: what past runs meant to users: where they are, which releases have served, which could not come back."""
+"""What past runs meant to users: where they are, which releases have served, which could not come back."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from teal.core.model.observed import Past
 from teal.core.model.side import Side
 from teal.core.model.traffic import AWAY, Mode
-from teal.core.planning.steps import BringBack, Confirm, Hold, Settle, Step, Switch
+from teal.core.planning.steps import Confirm, Hold, RecordActive, RestoreAfterWindow, Step, Switch
 
-Move = Switch | Confirm | Settle | Hold | BringBack  # the steps that users notice
+Move = Switch | Confirm | RecordActive | Hold | RestoreAfterWindow  # the steps that users notice
 _UNDONE = frozenset({"aborted", "interrupted"})
 
 
@@ -44,9 +44,9 @@ def turn_of(command: str, release: int | None, outcome: str, message: str, moves
                 switched, confirmed, users = (to, number), False, Mode(to)
             case Confirm(side):
                 confirmed = switched is not None and switched[0] is side
-            case Settle(side):
+            case RecordActive(side):
                 users = Mode(side or Side.PLAIN)
-            case BringBack(side):
+            case RestoreAfterWindow(side):
                 users = Mode(side)
             case Hold(page):
                 users = Mode.MAINTENANCE if page else Mode.HOLD

@@ -25,37 +25,37 @@ from teal.core.model.side import COLORS, Side, key_of, project_of
 from teal.core.model.stack import Images, Moment, Role, Service, Stack
 from teal.core.model.traffic import HELD
 from teal.core.planning.images import images_due
-from teal.core.planning.retention import superfluous
+from teal.core.planning.retention import prune_step
 from teal.core.planning.step_names import Command
 from teal.core.planning.steps import (
     Backfill,
-    BringBack,
     Build,
-    Check,
-    Clear,
-    CloseWindow,
+    CheckActive,
+    CheckStandby,
     Confirm,
     Create,
     Drain,
+    EmptySide,
     Expand,
     HandOver,
     Hold,
-    Judge,
-    Keep,
+    JudgeMigrations,
+    LeaveNetworks,
     OnFailure,
-    Part,
     Plan,
     Planned,
     Preflight,
     PutBack,
-    Recheck,
+    RecordActive,
     RecordContracts,
-    Remove,
+    RecordWindow,
+    RemovePlain,
+    RestoreAfterWindow,
     Retire,
     RunHook,
     RunOnce,
     RunWindow,
-    Settle,
+    SaveRelease,
     Singleton,
     Start,
     StartShared,
@@ -63,7 +63,7 @@ from teal.core.planning.steps import (
     Switch,
     planned,
 )
-from teal.core.planning.transition import Change
+from teal.core.planning.transition import Transition
 
 Steps = tuple[Step, ...]
 
@@ -113,40 +113,40 @@ class _Parts:
     last: Steps = ()
 
 
-def plan_deploy(observed: Observed, stack: Stack, change: Change) -> Plan:
-    """Return the plan that fills *change.target* with a new release of *stack* and gives it the traffic."""
-    release, target = change.release, change.target
+def plan_deploy(observed: Observed, stack: Stack, transition: Transition) -> Plan:
+    """Return the plan that fills *transition.target* with a new release of *stack* and gives it the traffic."""
+    release, target = transition.release, transition.target
     assert release is not None, "a deploy always makes a release"
     expand = stack.migrations.one_shot if stack.migrations else ""
     ones = (service.name for service in stack.having(Role.ONE_SHOT) if service.name != expand)
     parts = _Parts(
         made=(
-            Keep(release, target),
-            *_hook(change, "pre-deploy"),
+            SaveRelease(release, target),
+            *_hook(transition, "pre-deploy"),
             *(RunOnce(name, release) for name in ones),
         ),
         # Not emptied before: what fails until here takes no release that stands there.
-        filled=(*emptied(observed, target), Create(target, release, apart=change.source is Side.PLAIN)),
-        emptied=(Clear(target, logs=True),),
-        prune=superfluous(observed, active=release, keep=stack.settings.keep_releases),
-        schema=_schema(stack.migrations, change, release),
+        filled=(*emptied(observed, target), Create(target, release, apart=transition.source is Side.PLAIN)),
+        emptied=(EmptySide(target, logs=True),),
+        prune=prune_step(observed, active=release, keep=stack.settings.keep_releases),
+        schema=_schema(stack.migrations, transition, release),
     )
-    return _plan(stack, change, parts)
+    return _plan(stack, transition, parts)
 
 
-def plan_rollback(observed: Observed, stack: Stack, change: Change, release: Release) -> Plan:
+def plan_rollback(observed: Observed, stack: Stack, transition: Transition, release: Release) -> Plan:
     """Return the plan that brings *release* back: by start and switch where its containers still stand."""
-    stands = reusable(observed, change.target, release)
+    stands = reusable(observed, transition.target, release)
     parts = _Parts(
         made=(),
-        filled=() if stands else (*emptied(observed, change.target), Create(change.target, release.number)),
-        emptied=(Retire(change.target, tuple(service.name for service in release.rotating)),),
-        prune=superfluous(observed, active=release.number, keep=stack.settings.keep_releases),
+        filled=() if stands else (*emptied(observed, transition.target), Create(transition.target, release.number)),
+        emptied=(Retire(transition.target, tuple(service.name for service in release.rotating)),),
+        prune=prune_step(observed, active=release.number, keep=stack.settings.keep_releases),
     )
-    return _plan(stack, change, parts)
+    return _plan(stack, transition, parts)
 
 
-def plan_leave(stack: Stack, change: Change, images: tuple[Build | PutBack, ...] = ()) -> Plan:
+def plan_leave(stack: Stack, transition: Transition, images: tuple[Build | PutBack, ...] = ()) -> Plan:
     """Return the plan that goes back to the plain stack; the colors are removed at its end.
 
     *images*: how those come about that the plain stack lacks, and those of the active release come back to their names.
@@ -154,33 +154,35 @@ def plan_leave(stack: Stack, change: Change, images: tuple[Build | PutBack, ...]
     parts = _Parts(
         made=images,
         filled=(Create(Side.PLAIN, None),),
-        emptied=emptied_plainly(change.coming, change.spared),
-        last=tuple(Clear(color) for color in COLORS),
+        emptied=emptied_plainly(transition.target_services, transition.kept_plain_jobs),
+        last=tuple(EmptySide(color) for color in COLORS),
     )
-    return _plan(stack, replace(change, spared=(), left=()), parts)  # they are of the side that comes
+    return _plan(
+        stack, replace(transition, kept_plain_jobs=(), stopped_plain=()), parts
+    )  # they are of the side that comes
 
 
-def plan_forward(observed: Observed, stack: Stack, change: Change) -> Plan:
+def plan_forward(observed: Observed, stack: Stack, transition: Transition) -> Plan:
     """Return what is left of a run that was killed after its switch; what is true already is passed over."""
-    release = change.release
-    prune = superfluous(observed, active=release, keep=stack.settings.keep_releases) if release is not None else None
-    last = tuple(Clear(color) for color in COLORS) if change.target is Side.PLAIN else ()
-    again = (Switch(change.target, release, again=True), _confirm(change))  # so that the journal knows it, too
-    order = (*planned(OnFailure.ABORT, *again), *_after_switch(change, _Parts((), (), (), prune, last=last)))
-    return Plan(Command.HEAL, change.source, change.target, release, order, _told(stack, change))
+    release = transition.release
+    prune = prune_step(observed, active=release, keep=stack.settings.keep_releases) if release is not None else None
+    last = tuple(EmptySide(color) for color in COLORS) if transition.target is Side.PLAIN else ()
+    again = (Switch(transition.target, release, again=True), _confirm(transition))  # so that the journal knows it, too
+    order = (*planned(OnFailure.ABORT, *again), *_after_switch(transition, _Parts((), (), (), prune, last=last)))
+    return Plan(Command.HEAL, transition.source, transition.target, release, order, _told(stack, transition))
 
 
-def _plan(stack: Stack, change: Change, parts: _Parts) -> Plan:
-    order = (*_until_switch(change, parts), *_after_switch(change, parts))
-    undo = (*planned(OnFailure.RESUME, *_back(change, parts.emptied)), *_told(stack, change))
-    return Plan(change.command, change.source, change.target, change.release, order, undo)
+def _plan(stack: Stack, transition: Transition, parts: _Parts) -> Plan:
+    order = (*_until_switch(transition, parts), *_after_switch(transition, parts))
+    undo = (*planned(OnFailure.RESUME, *_back(transition, parts.emptied)), *_told(stack, transition))
+    return Plan(transition.command, transition.source, transition.target, transition.release, order, undo)
 
 
-def _until_switch(change: Change, parts: _Parts) -> tuple[Planned, ...]:
+def _until_switch(transition: Transition, parts: _Parts) -> tuple[Planned, ...]:
     """Return what proves the target and gives it the traffic: what fails is undone, and the source goes on."""
-    target, release, schema = change.target, change.release, parts.schema
-    opening = tuple(service.name for service in change.coming if service.opens)
-    stops = _stops(change)  # strategy recreate: from here on users wait
+    target, release, schema = transition.target, transition.release, parts.schema
+    opening = tuple(service.name for service in transition.target_services if service.before_switch)
+    stops = _stops(transition)  # strategy recreate: from here on users wait
     return planned(
         OnFailure.ABORT,
         *parts.made,
@@ -189,32 +191,34 @@ def _until_switch(change: Change, parts: _Parts) -> tuple[Planned, ...]:
         *(schema.noted if stops else ()),
         *stops,
         *schema.alone,
-        Start(target, release, opening, change.beside),
-        *([Check(target, release)] if change.checks else ()),
-        *_hook(change, "pre-switch"),
+        Start(target, release, opening, transition.beside),
+        *([CheckStandby(target, release)] if transition.checks else ()),
+        *_hook(transition, "pre-switch"),
         *(() if stops else schema.noted),
         Switch(target, release),
-        _confirm(change),
+        _confirm(transition),
     )
 
 
-def _after_switch(change: Change, parts: _Parts) -> tuple[Planned, ...]:
+def _after_switch(transition: Transition, parts: _Parts) -> tuple[Planned, ...]:
     """Return what follows: users are on the target, so that whatever fails is told, and the others still happen."""
-    target, release, idle = change.target, change.release, change.idle
+    target, release, idle = transition.target, transition.release, transition.third_side
     close = (
-        CloseWindow(release, unseen=change.command == Command.HEAL) if change.window and release is not None else None
+        RecordWindow(release, unseen=transition.command == Command.HEAL)
+        if transition.window and release is not None
+        else None
     )
     again = "`teal migrate backfill` goes on"
     return (
         *planned(OnFailure.RESUME, *([close] if close else ())),
-        *planned(OnFailure.REPORT, *_hook(change, "post-switch", each=True)),
-        *planned(OnFailure.RESUME, *([Drain(idle), Clear(idle)] if idle else ())),
-        *planned(OnFailure.KEEP_PREVIOUS, *_handing_over(change)),
-        *planned(OnFailure.RESUME, *_leftovers(change)),
-        *planned(OnFailure.RESUME, *_farewell(change)),
-        *planned(OnFailure.RESUME, Settle(target)),
+        *planned(OnFailure.REPORT, *_hook(transition, "post-switch", each=True)),
+        *planned(OnFailure.RESUME, *([Drain(idle), EmptySide(idle)] if idle else ())),
+        *planned(OnFailure.KEEP_PREVIOUS, *_handing_over(transition)),
+        *planned(OnFailure.RESUME, *_leftovers(transition)),
+        *planned(OnFailure.RESUME, *_farewell(transition)),
+        *planned(OnFailure.RESUME, RecordActive(target)),
         *planned(OnFailure.RESUME, *([parts.prune] if parts.prune else ())),
-        *planned(OnFailure.REPORT, *_hook(change, "post-deploy", each=True)),
+        *planned(OnFailure.REPORT, *_hook(transition, "post-deploy", each=True)),
         *(Planned(step, OnFailure.REPORT, again) for step in parts.schema.last),
         *planned(OnFailure.RESUME, *parts.last),
     )
@@ -224,22 +228,22 @@ def _has(stack: Stack, moment: Moment) -> bool:
     return any(hook.when == moment for hook in stack.hooks)
 
 
-def _hook(change: Change, moment: Moment, *, each: bool = False) -> Steps:
-    return (RunHook(moment, change.target, change.release, each),) if moment in change.hooks else ()
+def _hook(transition: Transition, moment: Moment, *, each: bool = False) -> Steps:
+    return (RunHook(moment, transition.target, transition.release, each),) if moment in transition.hooks else ()
 
 
-def _told(stack: Stack, change: Change) -> tuple[Planned, ...]:
+def _told(stack: Stack, transition: Transition) -> tuple[Planned, ...]:
     """Return how the owner is told of a change of hands that was undone."""
-    hook = RunHook("on-failure", change.target, change.release, each=True)
+    hook = RunHook("on-failure", transition.target, transition.release, each=True)
     return planned(OnFailure.REPORT, hook) if _has(stack, "on-failure") else ()
 
 
-def _confirm(change: Change) -> Confirm:
-    release = change.release if change.target.is_color else None
-    return Confirm(change.target, release, change.source)
+def _confirm(transition: Transition) -> Confirm:
+    release = transition.release if transition.target.is_color else None
+    return Confirm(transition.target, release, transition.source)
 
 
-def _schema(migrations: Migrations | None, change: Change, release: int) -> _Schema:
+def _schema(migrations: Migrations | None, transition: Transition, release: int) -> _Schema:
     """Return how the schema is changed: alone with the database where nothing of the application runs, else beside."""
     if migrations is None:
         return _Schema()
@@ -247,13 +251,13 @@ def _schema(migrations: Migrations | None, change: Change, release: int) -> _Sch
     backfill: Steps = (Backfill(release, how),) if how else ()
     early, late = (backfill, ()) if migrations.backfill == "before" else ((), backfill)
     noted = (RecordContracts(release),)
-    if change.source is None or change.window:
-        window = migrations.files or (change.command == Command.MIGRATE_WINDOW and migrations.how(Phase.WINDOW))
-        judged = Judge(release, (Phase.EXPAND, Phase.BACKFILL, Phase.WINDOW))
+    if transition.source is None or transition.window:
+        window = migrations.files or (transition.command == Command.MIGRATE_WINDOW and migrations.how(Phase.WINDOW))
+        judged = JudgeMigrations(release, (Phase.EXPAND, Phase.BACKFILL, Phase.WINDOW))
         return _Schema((judged,), noted, (expand, *([RunWindow(release)] if window else ()), *early), late)
-    rechecked = change.checks and not change.held
-    recheck = Recheck(change.source, change.source_release) if rechecked else None
-    judge = Judge(release, no_window=True)
+    rechecked = transition.checks and not transition.starts_held
+    recheck = CheckActive(transition.source, transition.source_release) if rechecked else None
+    judge = JudgeMigrations(release, no_window=True)
     beside = (judge, replace(expand, serving=recheck), *([recheck] if recheck else ()), *early)
     return _Schema(beside, noted, (), late)
 
@@ -264,78 +268,85 @@ def emptied(observed: Observed, side: Side) -> Steps:
     A command may have been killed right after its switch, and the journal that knew of it lost.
     """
     drain = (Drain(side),) if observed.running(side) else ()
-    return (*drain, Clear(side))
+    return (*drain, EmptySide(side))
 
 
 def emptied_plainly(services: tuple[Service, ...], spared: tuple[str, ...]) -> Steps:
     """Return how the plain side is emptied, but for the jobs of *spared*, which run nowhere else."""
     names = tuple(service.name for service in services if service.name not in spared)
-    return (Retire(Side.PLAIN, names), Remove(names)) if spared else (Clear(Side.PLAIN),)
+    return (Retire(Side.PLAIN, names), RemovePlain(names)) if spared else (EmptySide(Side.PLAIN),)
 
 
-def _stops(change: Change) -> Steps:
+def _stops(transition: Transition) -> Steps:
     """Return how the source stops before the target starts (strategy recreate); nothing where both run beside."""
-    if change.strategy != "recreate" or change.source is None:
+    if transition.strategy != "recreate" or transition.source is None:
         return ()
-    leaving = tuple(service.name for service in change.leaving)
-    limit = HELD if change.window and not change.page else 0.0
-    return (Hold(page=change.page, limit=limit), Drain(change.source), Retire(change.source, leaving))
+    leaving = tuple(service.name for service in transition.source_services)
+    limit = HELD if transition.window and not transition.page else 0.0
+    return (Hold(page=transition.page, limit=limit), Drain(transition.source), Retire(transition.source, leaving))
 
 
-def _back(change: Change, undo: Steps) -> Steps:
+def _back(transition: Transition, undo: Steps) -> Steps:
     """Return the way back to the source, with *undo* emptying the target once nothing is in flight there any more.
 
     Where the proxy did not confirm its switch, users may have been on the target for a moment.
     """
-    if change.strategy == "recreate" and change.source is not None and not change.held:
-        leaving = tuple(service for service in change.leaving if service.name not in change.spared)
-        again = started_again(change.source, change.source_release, leaving)
-        if change.window:
+    if transition.strategy == "recreate" and transition.source is not None and not transition.starts_held:
+        leaving = tuple(
+            service for service in transition.source_services if service.name not in transition.kept_plain_jobs
+        )
+        again = started_again(transition.source, transition.source_release, leaving)
+        if transition.window:
             names = tuple(service.name for service in leaving)
-            again = (BringBack(change.source, change.source_release, names),)
-        return (Hold(), Drain(change.target), *undo, *again)
-    settle = () if change.held else (Settle(change.source),)
-    return (*settle, Drain(change.target), *undo, *settle)
+            again = (RestoreAfterWindow(transition.source, transition.source_release, names),)
+        return (Hold(), Drain(transition.target), *undo, *again)
+    settle = () if transition.starts_held else (RecordActive(transition.source),)
+    return (*settle, Drain(transition.target), *undo, *settle)
 
 
 def started_again(side: Side, release: int | None, services: tuple[Service, ...]) -> Steps:
     """Return how *side*, which was stopped, serves again: users come back before its jobs do."""
-    opening = tuple(service.name for service in services if service.opens)
-    jobs = tuple(service.name for service in services if not service.opens)
-    return (Start(side, release, opening), Settle(side), *([Start(side, release, jobs)] if jobs else []))
+    opening = tuple(service.name for service in services if service.before_switch)
+    jobs = tuple(service.name for service in services if not service.before_switch)
+    return (Start(side, release, opening), RecordActive(side), *([Start(side, release, jobs)] if jobs else []))
 
 
-def _handing_over(change: Change) -> Steps:
+def _handing_over(transition: Transition) -> Steps:
     """Return how the jobs come to run on the target."""
-    workers = tuple(s.name for s in change.coming if s.role is Role.WORKER and not s.opens)
-    giver = None if change.window else change.source  # old code doesn't come back onto a database that has changed
+    workers = tuple(s.name for s in transition.target_services if s.role is Role.WORKER and not s.before_switch)
+    # Old code doesn't come back onto a database that has changed.
+    giver = None if transition.window else transition.source
     singletons = tuple(
-        Singleton(s.name, Side.PLAIN if s.name in change.spared else giver)
-        for s in change.coming
+        Singleton(s.name, Side.PLAIN if s.name in transition.kept_plain_jobs else giver)
+        for s in transition.target_services
         if s.role is Role.SINGLETON
     )
-    return (HandOver(change.target, change.release, workers, singletons),) if workers or singletons else ()
+    return (HandOver(transition.target, transition.release, workers, singletons),) if workers or singletons else ()
 
 
-def _leftovers(change: Change) -> Steps:
+def _leftovers(transition: Transition) -> Steps:
     """Return what ends the plain containers that stand beside a color."""
-    retire: Steps = (Retire(Side.PLAIN, change.spared),) if change.spared else ()
-    return (*retire, Remove((*change.spared, *change.left))) if change.spared or change.left else ()
+    retire: Steps = (Retire(Side.PLAIN, transition.kept_plain_jobs),) if transition.kept_plain_jobs else ()
+    return (
+        (*retire, RemovePlain((*transition.kept_plain_jobs, *transition.stopped_plain)))
+        if transition.kept_plain_jobs or transition.stopped_plain
+        else ()
+    )
 
 
-def _farewell(change: Change) -> Steps:
+def _farewell(transition: Transition) -> Steps:
     """Return how the source steps back; plain containers are removed, since nothing may revive them."""
-    source, leaving = change.source, change.leaving
+    source, leaving = transition.source, transition.source_services
     if source is None:
         return ()
-    if change.keep and source.is_color:
-        leaving = tuple(service for service in leaving if not service.opens)
+    if transition.keep and source.is_color:
+        leaving = tuple(service for service in leaving if not service.before_switch)
     names = tuple(service.name for service in leaving)
     return (
         Drain(source),
         *([Retire(source, names)] if names else ()),
-        *([Remove(names)] if source is Side.PLAIN and change.release is not None else ()),
-        *([Part(source)] if change.guests else ()),
+        *([RemovePlain(names)] if source is Side.PLAIN and transition.release is not None else ()),
+        *([LeaveNetworks(source)] if transition.guests else ()),
     )
 
 
@@ -358,8 +369,8 @@ def reusable(observed: Observed, side: Side, release: Release) -> bool:
 def _placed(release: Release, side: Side, container: Container) -> bool:
     """Tell whether *container* is where its release puts it: on each network, under the name that others call."""
     name = container.service
-    wanted = dict.fromkeys(release.meets.get(name, {}), key_of(name, side))
-    if release.remembered is not None:
-        project = project_of(release.remembered.project, side)
-        wanted |= {f"{project}_{key}": name for key in release.own.get(name, ())}
+    wanted = dict.fromkeys(release.shared_networks.get(name, {}), key_of(name, side))
+    if release.stack is not None:
+        project = project_of(release.stack.project, side)
+        wanted |= {f"{project}_{key}": name for key in release.network_keys.get(name, ())}
     return all(alias in container.aliases.get(network, ()) for network, alias in wanted.items())

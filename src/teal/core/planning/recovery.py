@@ -24,22 +24,22 @@ from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Service, Stack
 from teal.core.model.traffic import Mode
 from teal.core.planning.plan import emptied_plainly, plan_forward, started_again
-from teal.core.planning.rollback_floor import floor_of, sinks
+from teal.core.planning.rollback_floor import floor_of, violates_floor
 from teal.core.planning.step_names import Command
 from teal.core.planning.steps import (
-    BringBack,
-    Clear,
     Drain,
+    EmptySide,
+    LeaveNetworks,
     OnFailure,
-    Part,
     Plan,
-    Remove,
+    RecordActive,
+    RemovePlain,
+    RestoreAfterWindow,
     Retire,
-    Settle,
     Step,
     planned,
 )
-from teal.core.planning.transition import Change, lost_traffic, services_on, spared_plainly
+from teal.core.planning.transition import Transition, kept_plain_jobs, lost_traffic, services_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def diagnose(observed: Observed, stack: Stack) -> Repair | None:
     A repair never brings back a release below the rollback floor: then nothing is done, and the text says why.
     """
     repair = _due(observed, stack)
-    below = sinks(repair.plan, observed.contracts) if repair else None
+    below = violates_floor(repair.plan, observed.contracts) if repair else None
     floor = floor_of(observed.contracts)
     if repair is None or below is None or floor is None:
         return repair
@@ -67,20 +67,20 @@ def diagnose(observed: Observed, stack: Stack) -> Repair | None:
 def _due(observed: Observed, stack: Stack) -> Repair | None:
     lost = lost_traffic(observed, stack)
     if lost is not None:
-        how = "as the journal knows" if observed.past.switched else "the only color that runs whole"
+        how = "as the journal knows" if observed.past.last_switch else "the only color that runs whole"
         text = f"the proxy's state file was lost: users go to {lost} again, {how}"
-        return Repair("restore", text, _only(Command.HEAL, lost, Settle(lost)))
+        return Repair("restore", text, _only(Command.HEAL, lost, RecordActive(lost)))
     unfinished = observed.unfinished
     if unfinished is not None:
         return _finish_or_undo(observed, stack, unfinished)
     if observed.traffic is not None and observed.traffic.key:
-        if observed.traffic.away:
+        if observed.traffic.offline:
             return _let_go(observed, stack)
         text = "a key of an earlier command was still in the proxy's state file: removed"
-        return Repair("settle", text, _only(Command.HEAL, observed.traffic.side, Settle(observed.traffic.side)))
-    if observed.closed and observed.traffic is not None and observed.traffic.side is not None:
+        return Repair("settle", text, _only(Command.HEAL, observed.traffic.side, RecordActive(observed.traffic.side)))
+    if observed.state_file_unreadable and observed.traffic is not None and observed.traffic.side is not None:
         text = "the proxy's state file was closed to the proxy's user: opened again"
-        return Repair("restore", text, _only(Command.HEAL, observed.traffic.side, Settle(observed.traffic.side)))
+        return Repair("restore", text, _only(Command.HEAL, observed.traffic.side, RecordActive(observed.traffic.side)))
     return _visited(observed, stack)
 
 
@@ -91,13 +91,13 @@ def _visited(observed: Observed, stack: Stack) -> Repair | None:
         if guests and not any(container.alive for container in observed.on(color)):
             names = ", ".join(sorted({container.service for container in guests}))
             text = f"{names} had still an address on {color}'s own networks, where nothing runs: taken off"
-            return Repair("settle", text, _only(Command.HEAL, observed.active, Part(color)))
+            return Repair("settle", text, _only(Command.HEAL, observed.active, LeaveNetworks(color)))
     return None
 
 
 def _let_go(observed: Observed, stack: Stack) -> Repair:
     """Bring back what served before a run that still keeps users away, though it has ended."""
-    side, release = observed.past.switched or (Side.PLAIN, None)
+    side, release = observed.past.last_switch or (Side.PLAIN, None)
     page = observed.traffic is not None and observed.traffic.users is Mode.MAINTENANCE
     what = "users still saw the maintenance page" if page else "requests were still held at the proxy"
     text = f"{what}: {side} runs and serves again"
@@ -109,13 +109,13 @@ def _again(observed: Observed, stack: Stack, side: Side, release: int | None) ->
     served = _served_by(observed, stack, side)
     page = observed.traffic is not None and observed.traffic.users is Mode.MAINTENANCE
     if page or stack.migrations is not None:
-        return (BringBack(side, release, tuple(service.name for service in served)),)
+        return (RestoreAfterWindow(side, release, tuple(service.name for service in served)),)
     return started_again(side, release, served)
 
 
 def _served_by(observed: Observed, stack: Stack, side: Side) -> tuple[Service, ...]:
     """Return the services that ran on *side* before its users were held: not the jobs that go on plainly beside it."""
-    spared = spared_plainly(observed, stack, side)
+    spared = kept_plain_jobs(observed, stack, side)
     return tuple(service for service in services_on(observed, stack, side) if service.name not in spared)
 
 
@@ -126,14 +126,14 @@ def _finish_or_undo(observed: Observed, stack: Stack, unfinished: Unfinished) ->
         return Repair("note", "healing was interrupted: begun anew", _only(Command.HEAL, source))
     what = f"{unfinished.command} of release {unfinished.release}" if unfinished.release else unfinished.command
     switched = (
-        observed.past.switched[0] if observed.past.switched else None
+        observed.past.last_switch[0] if observed.past.last_switch else None
     )  # a lost state file says nothing of a switch
     users = observed.traffic.side if observed.traffic else switched
     switched_over = target is not None and users is target and target is not source
     if target is not None and switched_over and _stands_on(observed, stack, target):
-        change = _change_again(observed, stack, unfinished, target)
+        transition = _change_again(observed, stack, unfinished, target)
         return Repair(
-            "forward", f"{what} was interrupted after its switch: finished", plan_forward(observed, stack, change)
+            "forward", f"{what} was interrupted after its switch: finished", plan_forward(observed, stack, transition)
         )
     steps = _undo_steps(observed, stack, unfinished, stopped=switched_over)
     kind: Literal["undo", "note"] = "undo" if steps else "note"
@@ -148,22 +148,22 @@ def _stands_on(observed: Observed, stack: Stack, side: Side) -> bool:
     return bool(observed.on(side, frozenset(service.name for service in services_on(observed, stack, side))))
 
 
-def _change_again(observed: Observed, stack: Stack, unfinished: Unfinished, target: Side) -> Change:
+def _change_again(observed: Observed, stack: Stack, unfinished: Unfinished, target: Side) -> Transition:
     """Return the change of hands that was interrupted."""
-    return Change(
+    return Transition(
         command=Command.HEAL,
         source=unfinished.source,
         target=target,
         release=unfinished.release,
-        leaving=services_on(observed, stack, unfinished.source),
-        coming=services_on(observed, stack, target),
+        source_services=services_on(observed, stack, unfinished.source),
+        target_services=services_on(observed, stack, target),
         keep=stack.settings.retire == "keep",
         # A deploy beside the release that serves makes no change of a window, and needs no database to be finished.
         window=stack.migrations is not None
         and unfinished.held
         and unfinished.command in {Command.DEPLOY, Command.MIGRATE_WINDOW},
         guests=unfinished.source is not None and bool(observed.guests_of(unfinished.source, stack.project)),
-        spared=_plain_jobs(observed, stack) if unfinished.source in COLORS and target in COLORS else (),
+        kept_plain_jobs=_plain_jobs(observed, stack) if unfinished.source in COLORS and target in COLORS else (),
     )
 
 
@@ -176,15 +176,15 @@ def adopted_from(observed: Observed, stack: Stack) -> Plan | None:
     unfinished, active = observed.unfinished, observed.active
     if unfinished is None or unfinished.source is not Side.PLAIN or active is None or unfinished.target is not active:
         return None
-    spared = spared_plainly(observed, stack, active)
+    spared = kept_plain_jobs(observed, stack, active)
     names = tuple(service.name for service in stack.rotating if service.name not in spared)
-    return _only(Command.HEAL, active, Drain(Side.PLAIN), Retire(Side.PLAIN, names), Remove(names))
+    return _only(Command.HEAL, active, Drain(Side.PLAIN), Retire(Side.PLAIN, names), RemovePlain(names))
 
 
 def _plain_jobs(observed: Observed, stack: Stack) -> tuple[str, ...]:
     """Return the jobs of which a plain container exists."""
     there = {container.service for container in observed.on(Side.PLAIN)}
-    return tuple(s.name for s in stack.rotating if s.name in there and not s.opens)
+    return tuple(s.name for s in stack.rotating if s.name in there and not s.before_switch)
 
 
 def _undo_steps(observed: Observed, stack: Stack, unfinished: Unfinished, *, stopped: bool) -> tuple[Step, ...]:
@@ -194,29 +194,29 @@ def _undo_steps(observed: Observed, stack: Stack, unfinished: Unfinished, *, sto
     """
     source, target = unfinished.source, unfinished.target
     steps: list[Step] = []
-    away = observed.traffic is not None and observed.traffic.away
+    away = observed.traffic is not None and observed.traffic.offline
     if source is not None and (away or unfinished.held or stopped):
         steps += _again(observed, stack, source, observed.release_on(source) if source.is_color else None)
     elif observed.traffic is not None and (away or observed.traffic.key):
-        steps.append(Settle(source))
+        steps.append(RecordActive(source))
     if target is not None and target is not source:
         emptied = _empty(observed, stack, unfinished, target)
-        steps += [Drain(target), *emptied, Settle(source)] if emptied else []
+        steps += [Drain(target), *emptied, RecordActive(source)] if emptied else []
     return tuple(steps)
 
 
 def _empty(observed: Observed, stack: Stack, unfinished: Unfinished, target: Side) -> list[Step]:
     """Return how the half-filled *target* is emptied; a release that stood there before is not touched."""
     if target is Side.PLAIN:
-        return list(emptied_plainly(stack.rotating, spared_plainly(observed, stack, unfinished.source)))
+        return list(emptied_plainly(stack.rotating, kept_plain_jobs(observed, stack, unfinished.source)))
     if not observed.on(target):
         left = observed.networks_of(target, stack.project)  # by a killed clearing
-        return [Clear(target)] if left else []
+        return [EmptySide(target)] if left else []
     if not any(container.release == unfinished.release for container in observed.on(target)):
         return []
     if unfinished.command == Command.ROLLBACK:
         return [Retire(target, tuple(service.name for service in services_on(observed, stack, target)))]
-    return [Clear(target, logs=True)]
+    return [EmptySide(target, logs=True)]
 
 
 def _only(command: Command, side: Side | None, *steps: Step) -> Plan:

@@ -14,7 +14,7 @@ from teal.core.model.side import COLORS
 from teal.core.planning.steps import Prune
 
 
-def superfluous(observed: Observed, *, active: int | None, keep: int) -> Prune | None:
+def prune_step(observed: Observed, *, active: int | None, keep: int) -> Prune | None:
     """Return the releases beyond the policy: all but *active* and the *keep* others that served last."""
     others = [number for number in reversed(served(observed)) if number != active]
     latest = list(dict.fromkeys(others))[:keep]
@@ -41,10 +41,10 @@ def served(observed: Observed) -> tuple[int, ...]:
     """
     standing = [number for color in COLORS if (number := observed.release_on(color)) is not None]
     unknown = (number for number in dict.fromkeys(standing) if number not in observed.past.known)
-    return (*unknown, *observed.past.served)
+    return (*unknown, *observed.past.served_releases)
 
 
 def missing_images(observed: Observed, release: Release) -> tuple[str, ...]:
     """Return the services of *release* whose image the engine no longer has."""
     services = (s.name for s in release.rotating if release.images.get(s.name) not in observed.images)
-    return (*services, *(name for name, id_ in release.mounted.items() if id_ not in observed.images))
+    return (*services, *(name for name, id_ in release.mounted_images.items() if id_ not in observed.images))

@@ -1,4 +1,4 @@
-"""Decides: what each kept release is good for, and which one a rollback brings back.
+"""What each kept release is good for, and which one a rollback brings back.
 
 One answer for all who ask: ``teal status``, ``teal rollback`` and the closing lines of a deploy.
 """

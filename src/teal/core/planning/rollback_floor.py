@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Observed
-from teal.core.planning.steps import BringBack, Create, Plan, Start, Step, Switch, steps_of
+from teal.core.planning.steps import Create, Plan, RestoreAfterWindow, Start, Step, Switch, steps_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def is_below(release: int | None, contracts: Iterable[OpenChange]) -> bool:
     return floor is not None and release is not None and release < floor.release
 
 
-def sinks(plan: Plan, contracts: Iterable[OpenChange]) -> int | None:
+def violates_floor(plan: Plan, contracts: Iterable[OpenChange]) -> int | None:
     """Return the release below the floor that *plan* would bring back, None where it keeps above."""
     floor = floor_of(contracts)
     if floor is None:
@@ -63,10 +63,10 @@ def sinks(plan: Plan, contracts: Iterable[OpenChange]) -> int | None:
 
 def _brings(step: Step) -> int | None:
     """Return the release that *step* starts or sends users to."""
-    return step.release if isinstance(step, BringBack | Create | Start | Switch) else None
+    return step.release if isinstance(step, RestoreAfterWindow | Create | Start | Switch) else None
 
 
-def freed(observed: Observed, gone: frozenset[int]) -> tuple[str, ...]:
+def contracts_unblocked_by(observed: Observed, gone: frozenset[int]) -> tuple[str, ...]:
     """Return the open contracts of which every older release goes, were the releases *gone* removed."""
     there = {release.number for release in observed.releases}
     open_ = (each for each in observed.contracts if each.closed is None)

@@ -95,7 +95,7 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class SaveRelease:
     """Release *release* is pinned: image ids tagged, both renderings and their files written."""
 
     name: ClassVar[StepName] = StepName.KEEP
@@ -104,7 +104,7 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
-class Clear:
+class EmptySide:
     """No container or private network of *side* is left (never its volumes); logs of a failed one are kept.
 
     A job of *sparing* that runs there stays, with its networks.
@@ -126,7 +126,7 @@ class RunOnce:
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class JudgeMigrations:
     """The SQL that *release* brings hurts neither the release that serves nor anybody who waits for a lock.
 
     *phases*: those that will be run now, for none expand and backfill; *only*: of one change, for "" of all.
@@ -140,7 +140,7 @@ class Judge:
 
 
 @dataclass(frozen=True, slots=True)
-class Recheck:
+class CheckActive:
     """The release that serves passes its own checks on the expanded schema, too."""
 
     name: ClassVar[StepName] = StepName.RECHECK
@@ -158,7 +158,7 @@ class Expand:
     name: ClassVar[StepName] = StepName.EXPAND
     release: int
     how: str
-    serving: Recheck | None = None
+    serving: CheckActive | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CheckStandby:
     """Every check of the owner passed on *side*, through the real proxy and in its containers."""
 
     name: ClassVar[StepName] = StepName.CHECK
@@ -249,7 +249,7 @@ class RunWindow:
 
 
 @dataclass(frozen=True, slots=True)
-class CloseWindow:
+class RecordWindow:
     """The journal knows what windows have changed: no release that can't live with it comes back."""
 
     name: ClassVar[StepName] = StepName.CLOSE_WINDOW
@@ -258,7 +258,7 @@ class CloseWindow:
 
 
 @dataclass(frozen=True, slots=True)
-class BringBack:
+class RestoreAfterWindow:
     """After a window that failed: *services* of *release* run and answer as the database is now, and users go there.
 
     Where they don't, the maintenance page stays.
@@ -333,7 +333,7 @@ class Retire:
 
 
 @dataclass(frozen=True, slots=True)
-class Remove:
+class RemovePlain:
     """The retired plain containers are removed: an engine restart must not revive them."""
 
     name: ClassVar[StepName] = StepName.REMOVE
@@ -341,7 +341,7 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class LeaveNetworks:
     """No shared service is on a network of *side*'s own any more, unless something runs there."""
 
     name: ClassVar[StepName] = StepName.PART
@@ -349,7 +349,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Settle:
+class RecordActive:
     """The state file names *side* without a key and ``.deployment-color`` says the same."""
 
     name: ClassVar[StepName] = StepName.SETTLE
@@ -368,31 +368,31 @@ Step = (
     StartShared
     | Preflight
     | Build
-    | Keep
-    | Clear
+    | SaveRelease
+    | EmptySide
     | RunOnce
-    | Judge
+    | JudgeMigrations
     | Expand
-    | Recheck
+    | CheckActive
     | Backfill
     | RecordContracts
     | PutBack
     | Create
     | Start
-    | Check
+    | CheckStandby
     | RunHook
     | Hold
     | RunWindow
-    | CloseWindow
-    | BringBack
+    | RecordWindow
+    | RestoreAfterWindow
     | Switch
     | Confirm
     | HandOver
     | Drain
     | Retire
-    | Remove
-    | Part
-    | Settle
+    | RemovePlain
+    | LeaveNetworks
+    | RecordActive
     | Prune
     | ContractStep
 )
@@ -431,10 +431,10 @@ def sparing(step: Step, kept: frozenset[str]) -> Step:
     match step:
         case Retire(side, services):
             return Retire(side, tuple(name for name in services if name not in kept))
-        case Remove(services):
-            return Remove(tuple(name for name in services if name not in kept))
-        case Clear(side, logs):
-            return Clear(side, logs, kept)
+        case RemovePlain(services):
+            return RemovePlain(tuple(name for name in services if name not in kept))
+        case EmptySide(side, logs):
+            return EmptySide(side, logs, kept)
         case _:
             return step
 
@@ -477,8 +477,12 @@ class Plan:
         undo = self.undo
         if untouched and any(isinstance(each.step, Hold) for each in undo):
             hooks = tuple(each for each in undo if isinstance(each.step, RunHook))
-            back = (each for each in undo if not isinstance(each.step, Hold | BringBack | Start | Settle | RunHook))
-            undo = (*back, *planned(OnFailure.RESUME, Settle(self.source)), *hooks)
+            back = (
+                each
+                for each in undo
+                if not isinstance(each.step, Hold | RestoreAfterWindow | Start | RecordActive | RunHook)
+            )
+            undo = (*back, *planned(OnFailure.RESUME, RecordActive(self.source)), *hooks)
         if any(_touches(step, self.target) for step in begun):
             return undo
         return tuple(each for each in undo if not _touches(each.step, self.target))
@@ -486,4 +490,4 @@ class Plan:
 
 def _touches(step: Step, side: Side | None) -> bool:
     """Tell whether *step* changes, or waits for, what stands on *side*."""
-    return isinstance(step, Clear | Create | Drain | Retire | Start) and step.side is side
+    return isinstance(step, EmptySide | Create | Drain | Retire | Start) and step.side is side

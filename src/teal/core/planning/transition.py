@@ -35,15 +35,15 @@ from teal.errors import Refused
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Transition:
     """A change of hands: users go from *source* to *target*, where *release* stands or will stand."""
 
     command: Command
     source: Side | None  # None: nothing serves yet
     target: Side
     release: int | None  # None on the plain side
-    leaving: tuple[Service, ...]  # what stands on the source
-    coming: tuple[Service, ...]  # what will stand on the target
+    source_services: tuple[Service, ...]  # what stands on the source
+    target_services: tuple[Service, ...]  # what will stand on the target
     source_release: int | None = None
     keep: bool = False  # the source's routes stay up after the drain
     strategy: Strategy = "blue-green"
@@ -51,11 +51,11 @@ class Change:
     page: bool = False  # users see the maintenance page meanwhile, from the first moment on
     checks: bool = False
     hooks: frozenset[str] = frozenset()  # moments that have a hook
-    held: bool = False  # users' requests are held or turned away, and are so again where it fails
-    spared: tuple[str, ...] = ()  # jobs that still run plainly beside the source, since its own failed
-    idle: Side | None = None  # a third side that stands there and serves nobody: its jobs must not run beside the new
+    starts_held: bool = False  # users' requests are held or turned away, and are so again where it fails
+    kept_plain_jobs: tuple[str, ...] = ()  # jobs that still run plainly beside the source, since its own failed
+    third_side: Side | None = None  # stands there and serves nobody: its jobs must not run beside the new
     beside: tuple[str, ...] = ()  # jobs that start with the routes, since nothing serves that they could disturb
-    left: tuple[str, ...] = ()  # stopped plain containers, which nothing may revive
+    stopped_plain: tuple[str, ...] = ()  # stopped plain containers, which nothing may revive
     guests: bool = False  # shared services are on networks of the source's own: an older Teal has put them there
 
 
@@ -76,8 +76,8 @@ def source_of(observed: Observed, stack: Stack) -> Side | None:
     lost = lost_traffic(observed, stack)  # in the instant after healing has looked
     if lost is not None:
         return lost
-    held = observed.traffic is not None and observed.traffic.away
-    served = observed.past.switched[0] if observed.past.switched else Side.PLAIN  # before users were held
+    held = observed.traffic is not None and observed.traffic.offline
+    served = observed.past.last_switch[0] if observed.past.last_switch else Side.PLAIN  # before users were held
     return Side.PLAIN if plainly_running(observed, stack) and not (held and served in COLORS) else None
 
 
@@ -98,7 +98,7 @@ def services_on(observed: Observed, stack: Stack, side: Side | None) -> tuple[Se
     return kept.rotating if kept else stack.rotating
 
 
-def change_to(
+def plan_transition(
     observed: Observed,
     stack: Stack,
     *,
@@ -106,34 +106,34 @@ def change_to(
     release: Release | None = None,
     keep: bool = False,
     strategy: Strategy = "blue-green",
-) -> Change:
+) -> Transition:
     """Return the change of hands that a deploy (no *release*) or a rollback (to *release*) makes.
 
     Raises ``Refused`` while a plain copy of a rotating service runs beside an active color.
     """
     source = source_of(observed, stack)
-    spared = spared_plainly(observed, stack, source)
+    spared = kept_plain_jobs(observed, stack, source)
     demand(strays(observed, stack))
     number = release.number if release else observed.next_release
     target = target_of(observed, source)
-    return Change(
+    return Transition(
         command=command,
         source=source,
         target=target,
         release=number,
-        leaving=services_on(observed, stack, source),
-        coming=release.rotating if release else stack.rotating,
+        source_services=services_on(observed, stack, source),
+        target_services=release.rotating if release else stack.rotating,
         source_release=observed.release_on(source) if source in COLORS else None,
         keep=keep or stack.settings.retire == "keep",
         strategy=strategy,
         window=strategy == "recreate" and stack.migrations is not None,
         checks=bool(stack.proxy),
         hooks=frozenset(hook.when for hook in stack.hooks),
-        spared=spared,
-        idle=_idle(observed, stack, source, target),
+        kept_plain_jobs=spared,
+        third_side=_idle(observed, stack, source, target),
         beside=_free_jobs(observed, stack, release) if source is None else (),
-        left=_left_plainly(observed, stack) if source is not Side.PLAIN else (),
-        held=observed.traffic is not None and observed.traffic.side is None,
+        stopped_plain=_left_plainly(observed, stack) if source is not Side.PLAIN else (),
+        starts_held=observed.traffic is not None and observed.traffic.side is None,
         guests=source is not None and bool(observed.guests_of(source, stack.project)),
     )
 
@@ -145,7 +145,7 @@ def _free_jobs(observed: Observed, stack: Stack, release: Release | None) -> tup
     """
     alive = {container.service for container in observed.containers if container.alive}
     services = release.rotating if release else stack.rotating
-    return tuple(s.name for s in services if not s.opens and (s.role is Role.WORKER or s.name not in alive))
+    return tuple(s.name for s in services if not s.before_switch and (s.role is Role.WORKER or s.name not in alive))
 
 
 def _idle(observed: Observed, stack: Stack, source: Side | None, target: Side) -> Side | None:
@@ -160,7 +160,7 @@ def strays(observed: Observed, stack: Stack) -> Iterator[Problem]:
     source = source_of(observed, stack)
     if source is Side.PLAIN:
         return
-    spared = spared_plainly(observed, stack, source)
+    spared = kept_plain_jobs(observed, stack, source)
     if stray := tuple(name for name in plainly_running(observed, stack) if name not in spared):
         message = f"plain containers of {', '.join(stray)} run beside the active {source or 'stack'}, a third copy"
         yield error("", message, f"end them: docker compose -p {stack.project} rm -sf {' '.join(stray)}")
@@ -169,12 +169,12 @@ def strays(observed: Observed, stack: Stack) -> Iterator[Problem]:
         yield Problem("note", "", message, "the next deploy takes it over")
 
 
-def spared_plainly(observed: Observed, stack: Stack, source: Side | None) -> tuple[str, ...]:
+def kept_plain_jobs(observed: Observed, stack: Stack, source: Side | None) -> tuple[str, ...]:
     """Return the plain jobs that go on beside the active color, since its own failed when it adopted the stack."""
     if source not in COLORS:
         return ()
     plain, up = plainly_running(observed, stack), observed.running(source)
-    return tuple(s.name for s in stack.rotating if s.name in plain and s.name not in up and not s.opens)
+    return tuple(s.name for s in stack.rotating if s.name in plain and s.name not in up and not s.before_switch)
 
 
 def jobs_going_on(observed: Observed, stack: Stack, side: Side) -> tuple[str, ...]:
@@ -184,7 +184,7 @@ def jobs_going_on(observed: Observed, stack: Stack, side: Side) -> tuple[str, ..
         return ()
     up = observed.running(active)
     alive = {container.service for container in observed.on(side) if container.alive} - up
-    return tuple(s.name for s in services_on(observed, stack, side) if s.name in alive and not s.opens)
+    return tuple(s.name for s in services_on(observed, stack, side) if s.name in alive and not s.before_switch)
 
 
 def _left_plainly(observed: Observed, stack: Stack) -> tuple[str, ...]:
@@ -193,17 +193,17 @@ def _left_plainly(observed: Observed, stack: Stack) -> tuple[str, ...]:
     return tuple(s.name for s in stack.rotating if s.name in there and s.name not in running)
 
 
-def leaving_change(observed: Observed, stack: Stack) -> Change:
+def leave_transition(observed: Observed, stack: Stack) -> Transition:
     """Return the change of hands from the active color to the plain stack."""
     if observed.active is None:
         raise Refused("no color is active: there is nothing to leave", hint="`teal status` shows what runs")
-    change = change_to(observed, stack, command=Command.LEAVE)
-    return replace(change, target=Side.PLAIN, release=None, coming=stack.rotating, keep=False)
+    transition = plan_transition(observed, stack, command=Command.LEAVE)
+    return replace(transition, target=Side.PLAIN, release=None, target_services=stack.rotating, keep=False)
 
 
 def lost_traffic(observed: Observed, stack: Stack) -> Side | None:
     """Return the color that users belong to while the state file doesn't name it."""
-    known = observed.past.switched[0] if observed.past.switched else _only_whole(observed, stack)
+    known = observed.past.last_switch[0] if observed.past.last_switch else _only_whole(observed, stack)
     if known not in COLORS or not observed.running(known):
         return None
     if observed.traffic is None:

@@ -1,4 +1,4 @@
-"""Decides: how things are said that people and programs read alike: steps, readiness, how long users waited."""
+"""What people and programs read alike, in words: steps, readiness, how long users waited."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
             return "check the room on this machine, and that the proxy reads the state file"
         case s.Build():
             return _build(step)
-        case s.Keep(release, side):
+        case s.SaveRelease(release, side):
             return f"pin the images and keep release {release} for {side}"
-        case s.Clear(side, logs):
+        case s.EmptySide(side, logs):
             return f"remove what stands on {side}" + (", keeping its last logs" if logs else "")
         case s.RunOnce(service, release):
             return f"run {service} of release {release} to its end"
-        case s.Judge(release, _, only):
+        case s.JudgeMigrations(release, _, only):
             return f"judge {only or 'the schema changes'} of release {release}"
         case s.Expand(_, how):
             return f"expand the schema: {how}"
-        case s.Recheck(side, release):
+        case s.CheckActive(side, release):
             return f"check {_what(side, release)} once more, on the expanded schema"
         case s.Backfill(_, how):
             return f"backfill: {how}"
@@ -43,7 +43,7 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
         case s.Start(side, _, services, beside):
             more = f"; start {_listed(beside)}, too" if beside else ""
             return f"start {_listed(services)} on {side} and wait until healthy{more}"
-        case s.Check(side):
+        case s.CheckStandby(side):
             return f"check {side} through the proxy"
         case s.RunHook(when):
             return f"run the {when} hook"
@@ -51,9 +51,9 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
             return _hold(limit, page=page)
         case s.RunWindow(release):
             return f"make the window's changes of release {release} in the database"
-        case s.CloseWindow(release):
+        case s.RecordWindow(release):
             return f"raise the rollback floor to release {release}, where a window has changed the database"
-        case s.BringBack(side, release):
+        case s.RestoreAfterWindow(side, release):
             return f"bring {_what(side, release)} back, as far as the database allows"
         case s.Switch(to, release):
             return f"switch all routes to {_what(to, release)}"
@@ -65,11 +65,11 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
             return f"drain {side}"
         case s.Retire(side, services):
             return f"retire {side}: stop {_listed(services)}"
-        case s.Remove(services):
+        case s.RemovePlain(services):
             return f"remove the retired plain containers: {_listed(services)}"
-        case s.Part(side):
+        case s.LeaveNetworks(side):
             return f"take the shared services off {side}'s own networks"
-        case s.Settle(side):
+        case s.RecordActive(side):
             return f"record {side} as the active color" if side in COLORS else "record that no color is active"
         case s.Prune(releases):
             return f"remove what the policy no longer keeps: release {_listed(releases)}"
@@ -133,7 +133,7 @@ def ready_by(service: Service) -> str:
     if service.health.kind == "probe":
         probe = service.health.probe
         return f"GET {probe.path}" if isinstance(probe, HttpProbe) else "TCP probe"
-    return "running" if service.role is Role.SHARED else f"{service.health.steady:.0f} s without a restart"
+    return "running" if service.role is Role.SHARED else f"{service.health.min_healthy_time:.0f} s without a restart"
 
 
 def held(seconds: float) -> str:

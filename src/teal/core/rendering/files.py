@@ -1,4 +1,4 @@
-"""Decides: which files become part of a release, and which mounts stay as they are.
+"""The files that become part of a release, and the mounts that stay as they are.
 
 Secrets and configs are written by value, small read-only files of the project are copied: what a release needs
 must be there, unchanged, when it comes back.
@@ -23,12 +23,12 @@ _PROFILE = re.compile(r"seccomp[:=](.+)")
 
 
 @dataclass(slots=True)
-class Folder:
+class ReleaseFiles:
     """The release's folder as it fills while one side is rendered."""
 
     path: str  # absolute
     side: Side
-    mounted: Mapping[str, str] = field(default_factory=dict)  # image that is mounted as a volume -> its id
+    mounted_images: Mapping[str, str] = field(default_factory=dict)  # image that is mounted as a volume -> its id
     files: dict[str, ReleaseFile] = field(default_factory=dict)
 
     def add(self, file: ReleaseFile) -> str:
@@ -37,15 +37,15 @@ class Folder:
         return escaped(f"{self.path}/files/{file.name}")
 
 
-def copied_volumes(service: Node, stack: Stack, folder: Folder) -> list[object]:
+def copied_volumes(service: Node, stack: Stack, folder: ReleaseFiles) -> list[object]:
     """Return the mounts of *service*, with copies in place of the files that belong to the release."""
     return [_mount(mapping(volume), stack, folder) for volume in sequence(service.get("volumes"))]
 
 
-def _mount(volume: Node, stack: Stack, folder: Folder) -> Tree:
+def _mount(volume: Node, stack: Stack, folder: ReleaseFiles) -> Tree:
     source = unescaped(volume.get("source"))
     if volume.get("type") == "image":
-        return {**volume, "source": folder.mounted.get(source) or volume.get("source")}
+        return {**volume, "source": folder.mounted_images.get(source) or volume.get("source")}
     if not is_copied(volume, stack):
         return dict(volume)
     bind = {k: v for k, v in mapping(volume.get("bind")).items() if k != "create_host_path"}
@@ -64,7 +64,7 @@ def _copy(source: str, directory: str) -> ReleaseFile:
     return ReleaseFile(f"{mark}-{source.rsplit('/', 1)[-1]}", source=source)
 
 
-def by_value(kind: str, services: Mapping[str, Node], stack: Stack, folder: Folder) -> Tree:
+def by_value(kind: str, services: Mapping[str, Node], stack: Stack, folder: ReleaseFiles) -> Tree:
     """Return the top-level ``secrets`` or ``configs`` (*kind*) that *services* use, each a file of the release.
 
     One that is given by value is there once for each owner and mode that it is asked for with.
@@ -132,12 +132,12 @@ def mounted(kind: str, service: Node, model: Node) -> list[Tree]:
     return [{"source": each.key, "target": each.target} for each in _given(kind, service, mapping(model.get(kind)))]
 
 
-def security_options(service: Node, stack: Stack, folder: Folder) -> list[object]:
+def security_options(service: Node, stack: Stack, folder: ReleaseFiles) -> list[object]:
     """Return the security options of *service*; a seccomp profile that they name is copied."""
     return [_secured(text(option), stack, folder) for option in sequence(service.get("security_opt"))]
 
 
-def _secured(option: str, stack: Stack, folder: Folder) -> str:
+def _secured(option: str, stack: Stack, folder: ReleaseFiles) -> str:
     found = _PROFILE.fullmatch(option)
     if not found or found[1] in {"unconfined", "builtin"}:
         return option

@@ -1,4 +1,4 @@
-"""Decides: on which networks a color stands, and by which names it is called there.
+"""The networks on which a color stands, and the names by which it is called there.
 
 For each of the stack's networks a color has a private one of its own, where plain names mean its own services;
 on the stack's network, where the shared services are, a rotating service answers to its suffixed key only.

@@ -15,29 +15,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from teal.core.model.compose import Node, mapping, networks_of, sequence, services_in, text, unescaped
-from teal.core.model.release import Making, Rendered, Required
+from teal.core.model.release import Rendered, RenderInputs, RequiredVolume
 from teal.core.model.side import COLORS, Side, key_of, once_project, project_of
 from teal.core.model.stack import Role, Service, Stack, Tree
-from teal.core.rendering.files import Folder, by_value
+from teal.core.rendering.files import ReleaseFiles, by_value
 from teal.core.rendering.networks import declared, meeting, name_of
 from teal.core.rendering.service import job, one_shot, probed, rotating
 
 
-def render_both(stack: Stack, making: Making) -> dict[Side, Rendered]:
+def render_both(stack: Stack, inputs: RenderInputs) -> dict[Side, Rendered]:
     """Return the release for both colors, so that it can come back in either."""
-    return {side: render(stack, side, making) for side in COLORS}
+    return {side: render(stack, side, inputs) for side in COLORS}
 
 
-def render(stack: Stack, side: Side, making: Making) -> Rendered:
+def render(stack: Stack, side: Side, inputs: RenderInputs) -> Rendered:
     """Return the rotating services of *stack* as the project of *side*."""
     model = stack.models[side]
     services = services_in(model)
     own = {each.name: services[each.name] for each in stack.rotating}
-    folder = Folder(making.folder, side, making.mounted)
+    folder = ReleaseFiles(inputs.folder, side, inputs.mounted_images)
     meets = meeting(stack, side)
     together = probed(stack.rotating)
     made: Tree = {
-        key_of(each.name, side): rotating(each, stack, making, folder, meets, together) for each in stack.rotating
+        key_of(each.name, side): rotating(each, stack, inputs, folder, meets, together) for each in stack.rotating
     }
     keys = frozenset(key for service in own.values() for key in networks_of(service))
     tree = _project(project_of(stack.project, side), stack, own, made, folder)
@@ -49,7 +49,7 @@ def render(stack: Stack, side: Side, making: Making) -> Rendered:
         tree=tree,
         files=tuple(folder.files.values()),
         volumes=_volumes(model, own),
-        meets={each.name: _met(each, side, model, meets) for each in stack.rotating},
+        shared_networks={each.name: _met(each, side, model, meets) for each in stack.rotating},
     )
 
 
@@ -59,38 +59,38 @@ def _met(service: Service, side: Side, model: Node, meets: frozenset[str]) -> di
     return {name_of(model, key): (key_of(service.name, side),) for key in own if key in meets}
 
 
-def render_once(stack: Stack, side: Side, making: Making) -> Rendered:
+def render_once(stack: Stack, side: Side, inputs: RenderInputs) -> Rendered:
     """Return the one-shots of *stack*, each to be run by itself from the new images, on the stack's own networks.
 
     The commands of its migrations are among them.
     """
-    folder, meets = Folder(making.folder, side, making.mounted), meeting(stack, side)
+    folder, meets = ReleaseFiles(inputs.folder, side, inputs.mounted_images), meeting(stack, side)
     shots = stack.having(Role.ONE_SHOT)
-    made: Tree = {each.name: one_shot(each, stack, making, folder, meets) for each in shots}
-    jobs = _jobs(stack, making, folder, meets)
+    made: Tree = {each.name: one_shot(each, stack, inputs, folder, meets) for each in shots}
+    jobs = _jobs(stack, inputs, folder, meets)
     return _run_once(stack, folder, meets, {**made, **jobs}, {each.name: each.name for each in shots})
 
 
-def render_jobs(stack: Stack, side: Side, making: Making) -> Rendered:
+def render_jobs(stack: Stack, side: Side, inputs: RenderInputs) -> Rendered:
     """Return nothing but what migrates *stack*, to be run by itself outside of a deploy."""
-    folder, meets = Folder(making.folder, side, making.mounted), meeting(stack, side)
+    folder, meets = ReleaseFiles(inputs.folder, side, inputs.mounted_images), meeting(stack, side)
     named = stack.migrations.one_shot if stack.migrations else ""
     shots = [each for each in stack.having(Role.ONE_SHOT) if each.name == named]
-    made: Tree = {each.name: one_shot(each, stack, making, folder, meets) for each in shots}
+    made: Tree = {each.name: one_shot(each, stack, inputs, folder, meets) for each in shots}
     return _run_once(
-        stack, folder, meets, {**made, **_jobs(stack, making, folder, meets)}, {each.name: each.name for each in shots}
+        stack, folder, meets, {**made, **_jobs(stack, inputs, folder, meets)}, {each.name: each.name for each in shots}
     )
 
 
-def _jobs(stack: Stack, making: Making, folder: Folder, meets: frozenset[str]) -> Tree:
+def _jobs(stack: Stack, inputs: RenderInputs, folder: ReleaseFiles, meets: frozenset[str]) -> Tree:
     if stack.migrations is None or not stack.migrations.jobs:
         return {}
     service = stack.service(stack.migrations.service)
     jobs = stack.migrations.jobs.items()
-    return {name: job(name, words, service, stack, making, folder, meets) for name, words in jobs}
+    return {name: job(name, words, service, stack, inputs, folder, meets) for name, words in jobs}
 
 
-def _run_once(stack: Stack, folder: Folder, meets: frozenset[str], made: Tree, of: Mapping[str, str]) -> Rendered:
+def _run_once(stack: Stack, folder: ReleaseFiles, meets: frozenset[str], made: Tree, of: Mapping[str, str]) -> Rendered:
     """Return the project of what is *made*; *of* says whose definition each is, else that of the migrations."""
     side, model = folder.side, stack.models[folder.side]
     services = services_in(model)
@@ -106,11 +106,11 @@ def _run_once(stack: Stack, folder: Folder, meets: frozenset[str], made: Tree, o
         tree=tree,
         files=tuple(folder.files.values()),
         volumes=_volumes(model, own),
-        meets={name: {name_of(model, k): () for k in networks_of(own[name]) if k in keys} for name in own},
+        shared_networks={name: {name_of(model, k): () for k in networks_of(own[name]) if k in keys} for name in own},
     )
 
 
-def _project(name: str, stack: Stack, own: Mapping[str, Node], made: Tree, folder: Folder) -> Tree:
+def _project(name: str, stack: Stack, own: Mapping[str, Node], made: Tree, folder: ReleaseFiles) -> Tree:
     tree: Tree = {"name": name, "services": made}
     volumes = _volumes(stack.models[folder.side], own)
     if volumes:
@@ -122,17 +122,17 @@ def _project(name: str, stack: Stack, own: Mapping[str, Node], made: Tree, folde
     return tree
 
 
-def _volumes(model: Node, services: Mapping[str, Node]) -> tuple[Required, ...]:
+def _volumes(model: Node, services: Mapping[str, Node]) -> tuple[RequiredVolume, ...]:
     mounts = (mapping(volume) for service in services.values() for volume in sequence(service.get("volumes")))
     keys = {text(m.get("source")) for m in mounts if m.get("type") == "volume" and m.get("source")}
     return tuple(_volume(model, key) for key in sorted(keys))
 
 
-def _volume(model: Node, key: str) -> Required:
+def _volume(model: Node, key: str) -> RequiredVolume:
     volume = mapping(mapping(model.get("volumes")).get(key))
     name = text(volume.get("name")) or f"{text(model.get('name'))}_{key}"
     options, labels = (
         {each: unescaped(value) for each, value in mapping(volume.get(kind)).items()}
         for kind in ("driver_opts", "labels")
     )
-    return Required(name, key, bool(volume.get("external")), text(volume.get("driver")), options, labels)
+    return RequiredVolume(name, key, bool(volume.get("external")), text(volume.get("driver")), options, labels)

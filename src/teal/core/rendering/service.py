@@ -1,14 +1,12 @@
-"""Decides: what becomes of one service in a rendering: kept, dropped, suffixed, added.
-
-Decides: how often a starting container is asked whether it is ready.
+"""What becomes of one service in a rendering: kept, dropped, suffixed, added; and how often its readiness is asked.
 
 The engine first runs a healthcheck one ``interval`` after the start; asking often during a start period shows
 readiness as soon as it is there. Two bounds:
 
 - All containers of a color together are probed at most five times a second, since each probe is a process: with n
   of them each is asked every n/5 s; one that Teal also asks over the network no more than once a second.
-- Failures within ``start_period`` don't count, so a longer one would hide a hopeless start. The period rendered
-  ends when the owner's own values would have said unhealthy, which is ``Service.patience``
+- Failures within ``start_period`` don't count, so a longer one would hide a hopeless start. The period rendered ends
+  when the owner's own values would have said unhealthy, which is ``Service.healthy_deadline``
   (``start_period + retries * interval``): then the gate gives up on a container that was never healthy. From then on,
   as after the first success, ``interval`` and ``retries`` are the owner's alone.
 """
@@ -19,10 +17,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 from teal.core.model.compose import NAMESPACES, Node, escaped, mapping, networks_of, sequence, services_in, text
-from teal.core.model.release import Making
+from teal.core.model.release import RenderInputs
 from teal.core.model.side import Side, key_of
 from teal.core.model.stack import ImageFacts, Service, Stack, Tree
-from teal.core.rendering.files import Folder, copied_volumes, mounted, security_options
+from teal.core.rendering.files import ReleaseFiles, copied_volumes, mounted, security_options
 from teal.core.rendering.networks import alone, attached, met
 from teal.core.services.dependencies import names_of
 from teal.core.services.health import facts_of, interval_of
@@ -35,18 +33,18 @@ _WATCHED = 1.0  # seconds between probes of what Teal asks over the network mean
 def healthcheck(service: Node, wanted: Service, facts: ImageFacts, together: int, engine: tuple[int, int]) -> Tree:
     """Return the healthcheck to render, empty where the file's, or the image's, stays as it is."""
     check: Tree = dict(mapping(service.get("healthcheck")))
-    if wanted.patience <= 0 or check.get("disable") or check.get("start_interval") or engine < STARTS:
+    if wanted.healthy_deadline <= 0 or check.get("disable") or check.get("start_interval") or engine < STARTS:
         return check
     fastest = max(together, 1) / _PROBES_PER_SECOND
     often = max(fastest, _WATCHED) if wanted.health.kind == "engine" and wanted.health.probe else fastest
     if often >= interval_of(service, facts):
         return check
-    return {**check, "start_period": _written(wanted.patience), "start_interval": _written(often)}
+    return {**check, "start_period": _written(wanted.healthy_deadline), "start_interval": _written(often)}
 
 
 def probed(services: Sequence[Service]) -> int:
     """Return how many containers of *services* the engine probes."""
-    return sum(each.replicas for each in services if each.patience > 0)
+    return sum(each.replicas for each in services if each.healthy_deadline > 0)
 
 
 def _written(seconds: float) -> str:
@@ -72,38 +70,38 @@ _PROXY_VARIABLES = frozenset({"VIRTUAL_HOST", "VIRTUAL_HOST_MULTIPORTS", "LETSEN
 
 
 def rotating(
-    wanted: Service, stack: Stack, making: Making, folder: Folder, meets: frozenset[str], together: int
+    wanted: Service, stack: Stack, inputs: RenderInputs, folder: ReleaseFiles, meets: frozenset[str], together: int
 ) -> Tree:
     """Return *wanted* as a service of the color that *folder* is for."""
     side = folder.side
     service = services_in(stack.models[side])[wanted.name]
-    made = _common(wanted.name, service, stack, making, folder)
-    made["labels"] = _labels(wanted.name, service, stack, making, side)
+    made = _common(wanted.name, service, stack, inputs, folder)
+    made["labels"] = _labels(wanted.name, service, stack, inputs, side)
     _put(made, "container_name", _container_name(wanted, stack, side))
     _put(made, "restart", _restart(service))
     facts = facts_of(wanted.name, stack.evidence)
-    _put(made, "healthcheck", healthcheck(service, wanted, facts, together, making.engine))
+    _put(made, "healthcheck", healthcheck(service, wanted, facts, together, inputs.engine))
     _put(made, "depends_on", _depends(service, stack, side))
     _put(made, "links", _links(service, stack, side))
     if networks_of(service):
-        made["networks"] = attached(wanted.name, stack, side, meets, making.engine)
+        made["networks"] = attached(wanted.name, stack, side, meets, inputs.engine)
     for key in NAMESPACES:
         if text(service.get(key)).startswith("service:"):
             made[key] = f"service:{_suffixed(text(service[key]).removeprefix('service:'), stack, side)}"
     return made
 
 
-def one_shot(wanted: Service, stack: Stack, making: Making, folder: Folder, meets: frozenset[str]) -> Tree:
+def one_shot(wanted: Service, stack: Stack, inputs: RenderInputs, folder: ReleaseFiles, meets: frozenset[str]) -> Tree:
     """Return *wanted* as a service that runs once, meeting the shared services and nobody else."""
     service = services_in(stack.models[folder.side])[wanted.name]
-    made = _common(wanted.name, service, stack, making, folder)
-    made["labels"] = _labels(wanted.name, service, stack, making, None)
+    made = _common(wanted.name, service, stack, inputs, folder)
+    made["labels"] = _labels(wanted.name, service, stack, inputs, None)
     made["restart"] = "no"
     _put(made, "healthcheck", dict(mapping(service.get("healthcheck"))))
     taken = _taken(wanted.name, stack.models[folder.side])
     _put(made, "hostname", "" if service.get("hostname") in taken else service.get("hostname"))
     _put(made, "mac_address", service.get("mac_address"))
-    _put(made, "networks", met(service, meets, making.engine, taken))
+    _put(made, "networks", met(service, meets, inputs.engine, taken))
     if networks_of(service) and "networks" not in made:
         made["network_mode"] = alone(service, stack.models[folder.side])
     return made
@@ -120,12 +118,12 @@ def job(
     words: Sequence[str],
     wanted: Service,
     stack: Stack,
-    making: Making,
-    folder: Folder,
+    inputs: RenderInputs,
+    folder: ReleaseFiles,
     meets: frozenset[str],
 ) -> Tree:
     """Return the command *words* as a service called *name* that runs once, in all else like *wanted*."""
-    made = one_shot(wanted, stack, making, folder, meets)
+    made = one_shot(wanted, stack, inputs, folder, meets)
     made = {key: value for key, value in made.items() if key not in NAMESPACES or "service:" not in text(value)}
     made = {key: value for key, value in made.items() if key not in _ONE_OWNER}  # the service itself may run meanwhile
     _put(made, "networks", dict.fromkeys(mapping(made.get("networks"))))
@@ -140,12 +138,12 @@ def job(
     }
 
 
-def _common(name: str, service: Node, stack: Stack, making: Making, folder: Folder) -> Tree:
+def _common(name: str, service: Node, stack: Stack, inputs: RenderInputs, folder: ReleaseFiles) -> Tree:
     """Return what every rendered service keeps, and the facts of its release."""
     made = {k: v for k, v in service.items() if v is not None and k not in _DROPPED and not k.startswith("x-")}
-    made["image"] = making.images[name]
+    made["image"] = inputs.images[name]
     made["pull_policy"] = "never"  # "missing" would ask a registry for a repository called sha256
-    made["environment"] = _environment(service, making, folder.side)
+    made["environment"] = _environment(service, inputs, folder.side)
     _put(made, "security_opt", security_options(service, stack, folder))
     _put(made, "volumes", copied_volumes(service, stack, folder))
     borrowed = [_suffixed(text(each), stack, folder.side) for each in sequence(service.get("volumes_from"))]
@@ -166,7 +164,7 @@ def _put(made: Tree, key: str, value: object) -> None:
         made[key] = value
 
 
-def _environment(service: Node, making: Making, side: Side) -> Tree:
+def _environment(service: Node, inputs: RenderInputs, side: Side) -> Tree:
     """Return the environment as the owner wrote it.
 
     Null takes a variable away from what the image says, unless the shell that creates the container has it; those that
@@ -174,12 +172,12 @@ def _environment(service: Node, making: Making, side: Side) -> Tree:
     """
     kept = mapping(service.get("environment")).items()
     values: Tree = {k: v for k, v in kept if k not in _PROXY_VARIABLES and not (v is None and NEEDED.fullmatch(k))}
-    return {**values, "TEAL_COLOR": str(side), "TEAL_RELEASE": str(making.number)}
+    return {**values, "TEAL_COLOR": str(side), "TEAL_RELEASE": str(inputs.number)}
 
 
-def _labels(name: str, service: Node, stack: Stack, making: Making, side: Side | None) -> Tree:
+def _labels(name: str, service: Node, stack: Stack, inputs: RenderInputs, side: Side | None) -> Tree:
     labels: Tree = {k: v for k, v in mapping(service.get("labels")).items() if not _PROXY_LABEL.match(k)}
-    own = {"teal.project": stack.project, "teal.service": name, "teal.release": str(making.number)}
+    own = {"teal.project": stack.project, "teal.service": name, "teal.release": str(inputs.number)}
     return {**labels, **own} | ({"teal.side": str(side)} if side else {})
 
 

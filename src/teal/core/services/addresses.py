@@ -1,4 +1,4 @@
-"""Decides: which service of a stack an address leads to that the proxy dials by itself."""
+"""The service of a stack to which an address leads that the proxy dials by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides: how long a release may take to answer through the proxy, by how the one that it replaces answers now.
+"""How long a release may take to answer through the proxy, by how the one that it replaces answers now.
 
 A machine that is busy, or a proxy that is, makes any release late: only one that is worse than the last is to blame.
 """

@@ -1,4 +1,4 @@
-"""Decides: what each service of a stack is, from its resolved model and the evidence beside it."""
+"""What each service of a stack is, from its resolved model and the evidence beside it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from teal.core.model.duration import compose_seconds
 from teal.core.model.side import Side
 from teal.core.model.stack import GRACE, Assigned, ContainerHook, Evidence, ImageFacts, Role, Service, Stack, Tree
 from teal.core.services.dependencies import needed
-from teal.core.services.health import facts_of, health_of, patience, test_of
+from teal.core.services.health import facts_of, health_of, healthy_deadline, test_of
 from teal.core.services.roles import listens, propose
 
 
@@ -40,14 +40,14 @@ def _service(name: str, service: Node, assigned: Assigned, evidence: Evidence, b
         image=text(service.get("image")) or f"{project}-{name}",
         builds=bool(service.get("build")),
         port=port,
-        needed=before,
+        required_by_routes=before,
         health=health_of(service, port=port, facts=facts, probe=evidence.probes.get(name)),
-        after={
+        depends_on={
             target: text(mapping(how).get("condition")) for target, how in mapping(service.get("depends_on")).items()
         },
         grace=compose_seconds(service.get("stop_grace_period"), GRACE),
         replicas=replicas_of(service),
-        patience=patience(service, facts) if test_of(service, facts) else 0.0,
+        healthy_deadline=healthy_deadline(service, facts) if test_of(service, facts) else 0.0,
         pull=_pull(text(service.get("pull_policy"))),
         post_start=_hooks(service, "post_start"),
         pre_stop=_hooks(service, "pre_stop"),
@@ -84,6 +84,6 @@ def _pull(policy: str) -> Literal["missing", "always", "never"]:
 
 def _port(name: str, service: Node, facts: ImageFacts, evidence: Evidence) -> int:
     """Return where a route listens: as its owner says, as the proxy dials it, as file or image show; 0 for unknown."""
-    said = evidence.ports.get(name) or evidence.routes.get(name) or evidence.bare.get(name)
+    said = evidence.ports.get(name) or evidence.routes.get(name) or evidence.direct_upstreams.get(name)
     shown = listens(service)
     return said or (shown[0] if shown else next(iter(facts.exposed), 0))

@@ -1,6 +1,6 @@
-"""Decides: which workers the routes can't answer without; those start, and prove themselves, before the switch.
+"""The order in which services start and stop, and the workers that routes can't answer without.
 
-Decides: in which order services start and stop.
+Those start, and prove themselves, before the switch.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def calls(service: Node, names: Iterable[str]) -> bool:
 
 def waits_for(service: Service, among: Collection[str]) -> dict[str, str]:
     """Return what *service* waits for before it is started, of those *among*: name -> Compose's condition."""
-    return {name: condition for name, condition in service.after.items() if name in among}
+    return {name: condition for name, condition in service.depends_on.items() if name in among}
 
 
 def behind(name: str, services: Mapping[str, Service]) -> tuple[str, ...]:
@@ -101,11 +101,11 @@ def behind(name: str, services: Mapping[str, Service]) -> tuple[str, ...]:
     ahead = [name]
     while ahead:
         service = services.get(ahead.pop(0))
-        new = [other for other in (service.after if service else ()) if other not in found and other != name]
+        new = [other for other in (service.depends_on if service else ()) if other not in found and other != name]
         found |= dict.fromkeys(new)
         ahead += new
     if services[name].role is Role.ROUTE:
-        found |= {each.name: None for each in services.values() if each.needed and each.name != name}
+        found |= {each.name: None for each in services.values() if each.required_by_routes and each.name != name}
     return tuple(found)
 
 
@@ -118,7 +118,7 @@ def stop_waves(services: Iterable[Service]) -> tuple[tuple[Service, ...], ...]:
     rest = list(services)
     waves: list[tuple[Service, ...]] = []
     while rest:
-        needed = {name for service in rest for name in service.after}
+        needed = {name for service in rest for name in service.depends_on}
         free = tuple(s for s in rest if s.name not in needed and s.role.rotates and not _last(s, rest))
         wave = free or tuple(rest)
         waves.append(wave)
@@ -128,4 +128,4 @@ def stop_waves(services: Iterable[Service]) -> tuple[tuple[Service, ...], ...]:
 
 def _last(service: Service, rest: list[Service]) -> bool:
     """Tell whether *service* must wait: a mere worker while anything that serves routes is still up."""
-    return not service.opens and any(each.opens for each in rest)
+    return not service.before_switch and any(each.before_switch for each in rest)

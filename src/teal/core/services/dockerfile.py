@@ -1,4 +1,4 @@
-"""Decides: what a Dockerfile copies from its build context, and to where."""
+"""What a Dockerfile copies from its build context, and to where."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides: which volumes and networks a stack only finds, since its files call them ``external``: others make them."""
+"""Volumes and networks that a stack only finds, since its files call them ``external``: others make them."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def retries_of(service: Node, facts: ImageFacts) -> int:
     return number(mapping(service.get("healthcheck")).get("retries")) or facts.retries or 3
 
 
-def patience(service: Node, facts: ImageFacts) -> float:
+def healthy_deadline(service: Node, facts: ImageFacts) -> float:
     """Return the seconds after its start at which the owner's own healthcheck has given up, if it never passed.
 
     That is ``retries`` intervals after the start period, and a little more for a last probe to be seen.
@@ -142,7 +142,7 @@ WAITING = Verdict("waiting")
 PASSED = Verdict("passed")
 
 
-def judge(service: Service, container: Container, *, answers: bool | None, now: float) -> Verdict:
+def judge_container(service: Service, container: Container, *, answers: bool | None, now: float) -> Verdict:
     """Judge *container* of *service* at *now*.
 
     *answers*: whether the service's probe just passed over the network; None where it has none or wasn't asked.
@@ -157,7 +157,7 @@ def judge(service: Service, container: Container, *, answers: bool | None, now: 
         return PASSED if container.health == "healthy" or answers else WAITING
     if service.health.kind == "probe":
         return PASSED if answers else WAITING
-    return PASSED if now - container.started >= service.health.steady else WAITING
+    return PASSED if now - container.started >= service.health.min_healthy_time else WAITING
 
 
 def _hopeless(service: Service, container: Container, now: float) -> str:
@@ -176,7 +176,7 @@ def _hopeless(service: Service, container: Container, now: float) -> str:
     if container.running and container.health == "unhealthy" and service.health.kind == "engine":
         return f"is unhealthy: its healthcheck used up all its retries{_at_last(container)}"
     if _waited(service, container, now):
-        within = f"{service.patience:.0f} s (its start_period and retries)"
+        within = f"{service.healthy_deadline:.0f} s (its start_period and retries)"
         return f"did not become healthy within {within}{_at_last(container)}"
     return ""
 
@@ -188,7 +188,7 @@ def _at_last(container: Container) -> str:
 def _waited(service: Service, container: Container, now: float) -> bool:
     """Tell whether the owner's own healthcheck would have given up: a rendering's longer start period hides that."""
     starting = service.health.kind == "engine" and container.running and container.health == "starting"
-    return starting and 0 < service.patience < now - container.started
+    return starting and 0 < service.healthy_deadline < now - container.started
 
 
 def errs(probed: Probed | None) -> bool:
@@ -232,4 +232,4 @@ def timeout_reason(service: Service, container: Container | None, seconds: float
         return f"is still {container.health} after {seconds:.0f} s{seen}"
     if service.health.kind == "probe":
         return f"does not pass its probe after {seconds:.0f} s{seen}"
-    return f"did not stay up for {service.health.steady:.0f} s within {seconds:.0f} s"
+    return f"did not stay up for {service.health.min_healthy_time:.0f} s within {seconds:.0f} s"

@@ -1,4 +1,4 @@
-"""Decides: by what a database, queue, proxy, mail or monitoring service is known: images, data paths, variables."""
+"""Images, data paths and variables by which a database, queue, proxy, mail or monitoring service is known."""
 
 from __future__ import annotations
 

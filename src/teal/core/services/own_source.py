@@ -1,4 +1,4 @@
-"""Decides: whether a folder that a service mounts is the service's own source, and not its data."""
+"""Is a folder that a service mounts the service's own source, or its data?"""
 
 from __future__ import annotations
 

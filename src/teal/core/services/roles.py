@@ -63,7 +63,7 @@ def _choose(name: str, service: Node, files: Files) -> Assigned:
     said = files.evidence.declared.get(name)
     if said is not None:
         return Assigned(said, "declared in teal.yml")
-    guesses = _OVERLAID if name in files.evidence.overlaid else _BASE if files.evidence.overlaid else _PROPOSED
+    guesses = _OVERLAID if name in files.evidence.in_overlays else _BASE if files.evidence.in_overlays else _PROPOSED
     for role, guess in guesses:
         reason = guess(name, service, files)
         if reason:
@@ -141,9 +141,11 @@ def _open(name: str, service: Node, files: Files) -> str:
         return "teal.yml gives it a port as a route"
     if files.evidence.routes:
         return ""
-    if files.evidence.bare:
+    if files.evidence.direct_upstreams:
         return (
-            f"the proxy passes requests to its port {files.evidence.bare[name]}" if name in files.evidence.bare else ""
+            f"the proxy passes requests to its port {files.evidence.direct_upstreams[name]}"
+            if name in files.evidence.direct_upstreams
+            else ""
         )
     return found[1] if (found := listens(service)) else ""
 

@@ -1,4 +1,4 @@
-"""Decides: which shared services are unhealthy, who waits for them to be well, and how that is said."""
+"""Shared services that are unhealthy, who waits for them to be well, and how that is said."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _waiting_for(name: str, observed: Observed, stack: Stack) -> tuple[str, ...]
     for each in stack.services:
         started = each.role.rotates or each.role is Role.ONE_SHOT or (each.role is Role.SHARED and each.name not in up)
         written = mapping(mapping(services.get(each.name, {}).get("depends_on")).get(name))
-        waits = each.after.get(name) == "service_healthy" and written.get("required") is not False
+        waits = each.depends_on.get(name) == "service_healthy" and written.get("required") is not False
         if started and waits:
             found.append(each.name)
     return tuple(found)

@@ -1,6 +1,6 @@
-"""Does: check, which judges configuration, machine and proxy, and changes nothing.
+"""``check``: judges configuration, machine and proxy, and changes nothing.
 
-Does: looks whether this machine can carry out what ``migrations`` says; no database is asked.
+Of migrations it looks whether this machine can carry them out; no database is asked.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from teal.core.rendering.files import live_mounts
 from teal.core.services.external import External
 from teal.errors import ConfigError, TealError
 from teal.ports import Holder
-from teal.run.api import Checked, Finding, RoleRow
+from teal.run.api import CheckResult, Finding, RoleRow
 from teal.run.commands.check_proxy import proxy_problems
 from teal.run.context import Ports
 from teal.run.migrations.database import files_of
@@ -64,7 +64,7 @@ def _files(ports: Ports, migrations: Migrations) -> Iterator[Problem]:
         )
 
 
-async def check(ports: Ports, stack: Stack) -> Checked:
+async def check(ports: Ports, stack: Stack) -> CheckResult:
     """Return the roles with their reasons, and everything that would stop or trouble a deploy."""
     engine = engine_version((await ports.engine.info()).version)
     found: list[Problem] = [*by_files(stack, engine, ports.proxy.folder)]
@@ -81,7 +81,7 @@ async def check(ports: Ports, stack: Stack) -> Checked:
     found += [] if holder else await _room(ports, stack, observed)
     order = ("error", "warning", "note")
     findings = tuple(sorted(dict.fromkeys(map(_finding, found)), key=lambda finding: order.index(finding.level)))
-    return Checked(
+    return CheckResult(
         stack.project, tuple(map(_row, stack.services)), findings, all(each.level != "error" for each in findings)
     )
 
@@ -99,7 +99,9 @@ def _finding(problem: Problem) -> Finding:
 
 
 def _row(service: Service) -> RoleRow:
-    return RoleRow(service.name, str(service.role), service.assigned.reason, ready_by(service), service.needed)
+    return RoleRow(
+        service.name, str(service.role), service.assigned.reason, ready_by(service), service.required_by_routes
+    )
 
 
 def _home(ports: Ports) -> Iterable[Problem]:

@@ -1,4 +1,4 @@
-"""Does: judges the proxy for `check`: what it runs with, what its files of today mean, and whether Teal is heard."""
+"""The proxy's part of ``check``: what it runs with, what its files of today mean, and whether Teal is heard."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def proxy_problems(ports: Ports, stack: Stack, observed: Observed, *, chan
         return [*found, note, *_front(stack, trusts=stack.evidence.trusts or bool(stack.evidence.unseen))]
     try:
         loaded, version, grasp = await asyncio.gather(
-            ports.proxy.loaded(proxy), ports.proxy.version(proxy), ports.proxy.grasp(proxy)
+            ports.proxy.loaded(proxy), ports.proxy.version(proxy), ports.proxy.drift(proxy)
         )
     except TealError as failed:
         return [*found, Problem("error", stack.proxy, failed.message, failed.hint)]

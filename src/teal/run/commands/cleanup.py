@@ -1,4 +1,4 @@
-"""Does: cleanup removes what no longer serves; up starts or updates shared services, never a color."""
+"""``cleanup`` removes what no longer serves; ``up`` starts or updates shared services, never a color."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Literal
 from teal.core.model.observed import Observed
 from teal.core.model.stack import Stack
 from teal.core.planning.cleanup import plan_cleanup, refuse_unknown, removal, staying
-from teal.core.planning.rollback_floor import freed
+from teal.core.planning.rollback_floor import contracts_unblocked_by
 from teal.core.planning.step_names import Command
 from teal.core.planning.steps import Plan
 from teal.core.planning.wording import say
-from teal.run.api import Cleaned
-from teal.run.context import Ports, Watch, run_context
+from teal.run.api import CleanupResult
+from teal.run.context import EventSink, Ports, run_context
 from teal.run.execute import execute
 from teal.run.observe import observe
 from teal.run.recovery import heal
 
 
-async def cleanup(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool) -> Cleaned:
+async def cleanup(ports: Ports, stack: Stack, watch: EventSink, *, dry_run: bool) -> CleanupResult:
     """Remove inactive containers, failed colors and releases beyond the policy; never what serves or is shared."""
     if dry_run:
         observed = await observe(ports, stack)
@@ -35,12 +35,12 @@ async def cleanup(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool) ->
 
 def _cleaned(
     plan: Plan, observed: Observed, stack: Stack, outcome: Literal["done", "planned"], *, healed: str = ""
-) -> Cleaned:
+) -> CleanupResult:
     gone = removal(plan, observed, stack)
     said = tuple(say(step) for step in plan.steps)
     notes = tuple(
         f"contract {name} can be run now, since no older release is kept: `teal migrate contract {name}`"
-        for name in freed(observed, frozenset(gone.releases))
+        for name in contracts_unblocked_by(observed, frozenset(gone.releases))
     )
     notes = (*staying(observed, stack), *notes)
-    return Cleaned(stack.project, outcome, gone.containers, gone.releases, gone.networks, said, healed, notes)
+    return CleanupResult(stack.project, outcome, gone.containers, gone.releases, gone.networks, said, healed, notes)

@@ -1,4 +1,4 @@
-"""Does: deploy, rollback and leave: heal, observe, plan, execute, report."""
+"""``deploy``, ``rollback`` and ``leave``: heal, observe, plan, execute, report."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from teal.core.planning.plan import Steps, plan_deploy, plan_leave, plan_prepare
 from teal.core.planning.rollback import rollback_release, way_back
 from teal.core.planning.rollback_floor import is_below
 from teal.core.planning.step_names import Command
-from teal.core.planning.steps import Build, Clear, Plan, PutBack, Step
-from teal.core.planning.transition import Change, change_to, jobs_going_on, leaving_change
+from teal.core.planning.steps import Build, EmptySide, Plan, PutBack, Step
+from teal.core.planning.transition import Transition, jobs_going_on, leave_transition, plan_transition
 from teal.core.planning.wording import say
 from teal.core.services.unhealthy import ailing
 from teal.core.status import same_release
 from teal.errors import Failed, NeedsPerson, Refused, TealError
-from teal.run.api import DeployOptions, Outcome
+from teal.run.api import DeployOptions, DeployResult
 from teal.run.commands.check import refuse
-from teal.run.context import Ports, RunContext, Watch, run_context
+from teal.run.context import EventSink, Ports, RunContext, run_context
 from teal.run.execute import execute, prepare
 from teal.run.migrations import window
 from teal.run.migrations.open_changes import open_rows
-from teal.run.observe import Outdated, differences, grasped, observe, outdated
+from teal.run.observe import Outdated, differences, observe, outdated, proxy_drift
 from teal.run.recovery import close_open_runs, heal
 from teal.run.steps import release as release_steps
 
 
-async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watch) -> Outcome:
+async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: EventSink) -> DeployResult:
     """Bring a new release of *stack* beside the active one, prove it, give it all traffic, retire the old one."""
     warnings = await refuse(ports, stack)
     if options.dry_run:
@@ -45,24 +45,24 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Watc
         if options.window:
             await window.refuse_idle(run_context(ports, stack, watch, key=""))
         told = demand(by_sight(observed, stack))
-        change = _deploy_change(observed, stack, options)
-        run = _Run(ports, stack, watch, change, began, healed)
+        transition = _deploy_change(observed, stack, options)
+        run = _Run(ports, stack, watch, transition, began, healed)
         if options.window and not options.page:
             window.warn_long(run.context)
         for problem in (*warnings, *told):
             run.context.reporter.note(problem.text, warning=problem.level == "warning")
         absent = await release_steps.absent(ports, stack)
-        forced = options.force_memory or _needs_no_room(change)
-        first = _first(stack, change, options, absent, forced=forced)
-        await prepare(first, _bare(change), run.context, run.id)
+        forced = options.force_memory or _needs_no_room(transition)
+        first = _first(stack, transition, options, absent, forced=forced)
+        await prepare(first, _bare(transition), run.context, run.id)
         if not options.force and await _unchanged(observed, stack, run.context):
             ports.journal.end(run.id, "unchanged")
-            return await run.outcome("unchanged", observed.release_on(change.source) if change.source else None)
-        plan = plan_deploy(observed, stack, change)
+            return await run.outcome("unchanged", observed.release_on(transition.source) if transition.source else None)
+        plan = plan_deploy(observed, stack, transition)
         run.say_what_ends(observed, plan)
         await run.through(plan)
         await _tell_of_shared(run.context, told)
-        return await run.outcome("done", change.release)
+        return await run.outcome("done", transition.release)
 
 
 async def _tell_of_shared(context: RunContext, told: Iterable[Problem]) -> None:
@@ -79,41 +79,43 @@ async def _tell_of_shared(context: RunContext, told: Iterable[Problem]) -> None:
         found = Outdated()
         context.reporter.note(error.message, warning=True)
     proxy = context.stack.proxy
-    drifted = await grasped(context.ports, context.stack, observed, changed=found.services.get(proxy, ""))
+    drifted = await proxy_drift(context.ports, context.stack, observed, changed=found.services.get(proxy, ""))
     for problem in (*drifted, *(each for each in differences(found) if each.service != proxy)):
         context.reporter.note(problem.text, warning=True)
 
 
-def _needs_no_room(change: Change) -> bool:
+def _needs_no_room(transition: Transition) -> bool:
     """Tell whether only one color runs at a time, or nothing serves yet."""
-    return change.strategy == "recreate" or change.source is None
+    return transition.strategy == "recreate" or transition.source is None
 
 
-def _deploy_change(observed: Observed, stack: Stack, options: DeployOptions) -> Change:
+def _deploy_change(observed: Observed, stack: Stack, options: DeployOptions) -> Transition:
     command = Command.MIGRATE_WINDOW if options.window else Command.DEPLOY
-    change = change_to(observed, stack, command=command, keep=options.keep, strategy=options.strategy)
-    return replace(change, page=options.page)
+    transition = plan_transition(observed, stack, command=command, keep=options.keep, strategy=options.strategy)
+    return replace(transition, page=options.page)
 
 
-async def _planned_deploy(ports: Ports, stack: Stack, options: DeployOptions) -> Outcome:
+async def _planned_deploy(ports: Ports, stack: Stack, options: DeployOptions) -> DeployResult:
     """Return what a deploy would do; nothing is changed."""
     observed = await observe(ports, stack)
     demand(by_sight(observed, stack))
-    change = _deploy_change(observed, stack, options)
+    transition = _deploy_change(observed, stack, options)
     absent = await release_steps.absent(ports, stack)
-    first = _first(stack, change, options, absent, forced=options.force_memory)
-    return _planned(stack, change, (*first, *plan_deploy(observed, stack, change).steps))
+    first = _first(stack, transition, options, absent, forced=options.force_memory)
+    return _planned(stack, transition, (*first, *plan_deploy(observed, stack, transition).steps))
 
 
-def _first(stack: Stack, change: Change, options: DeployOptions, absent: frozenset[str], *, forced: bool) -> Steps:
+def _first(
+    stack: Stack, transition: Transition, options: DeployOptions, absent: frozenset[str], *, forced: bool
+) -> Steps:
     """Return the steps that come before it is known whether anything changed."""
     return plan_prepare(
         stack,
         build=options.build,
         absent=absent,
         force_memory=forced,
-        source=change.source,
-        target=change.target,
+        source=transition.source,
+        target=transition.target,
     )
 
 
@@ -122,57 +124,59 @@ async def _unchanged(observed: Observed, stack: Stack, context: RunContext) -> b
     kept = same_release(observed, stack)
     if kept is None or kept.images != await release_steps.image_ids(context, stack.pinned):
         return False
-    return kept.mounted == await release_steps.mounted(context)
+    return kept.mounted_images == await release_steps.mounted(context)
 
 
 async def rollback(
-    ports: Ports, stack: Stack, to: int | None, watch: Watch, *, dry_run: bool = False, keep: bool = False
-) -> Outcome:
+    ports: Ports, stack: Stack, to: int | None, watch: EventSink, *, dry_run: bool = False, keep: bool = False
+) -> DeployResult:
     """Bring the previous release, or release *to*, back exactly as it was."""
     if dry_run:
         observed = await observe(ports, stack)
-        plan, change, remark = _rollback_plan(observed, stack, to, keep=keep)
-        return replace(_planned(stack, change, plan.steps), notes=remark)
+        plan, transition, remark = _rollback_plan(observed, stack, to, keep=keep)
+        return replace(_planned(stack, transition, plan.steps), notes=remark)
     with ports.lock.hold("rollback"):
         began = ports.clock.monotonic()
         healed, observed = await heal(ports, stack, watch, go_on=True)
-        plan, change, remark = _rollback_plan(observed, stack, to, keep=keep)
-        run = _Run(ports, stack, watch, change, began, healed)
+        plan, transition, remark = _rollback_plan(observed, stack, to, keep=keep)
+        run = _Run(ports, stack, watch, transition, began, healed)
         for each in remark:
             run.context.reporter.note(each, warning=True)
         run.say_what_ends(observed, plan)
         await run.through(plan)
-        return await run.outcome("done", change.release)
+        return await run.outcome("done", transition.release)
 
 
 def _rollback_plan(
     observed: Observed, stack: Stack, to: int | None, *, keep: bool
-) -> tuple[Plan, Change, tuple[str, ...]]:
+) -> tuple[Plan, Transition, tuple[str, ...]]:
     """Return the plan, what it changes, and what is to be known of the release that it brings back."""
     kept = rollback_release(observed, to)
-    change = change_to(observed, stack, command=Command.ROLLBACK, release=kept.release, keep=keep)
-    return plan_rollback(observed, stack, change, kept.release), change, kept.remark
+    transition = plan_transition(observed, stack, command=Command.ROLLBACK, release=kept.release, keep=keep)
+    return plan_rollback(observed, stack, transition, kept.release), transition, kept.remark
 
 
-async def leave(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False, agreed: bool = False) -> Outcome:
+async def leave(
+    ports: Ports, stack: Stack, watch: EventSink, *, dry_run: bool = False, agreed: bool = False
+) -> DeployResult:
     """Go back to the plain stack by the same switch and drain, with the images of the active release.
 
     Raises ``Refused`` where users would get anything else than now, unless that was *agreed* to.
     """
     if dry_run:
         observed = await observe(ports, stack)
-        plan, change, differs = await _leave_plan(ports, stack, observed)
-        return replace(_planned(stack, change, plan.steps), differs=differs)
+        plan, transition, differs = await _leave_plan(ports, stack, observed)
+        return replace(_planned(stack, transition, plan.steps), differs=differs)
     with ports.lock.hold("leave"):
         began = ports.clock.monotonic()
         healed, observed = await heal(ports, stack, watch)
-        plan, change, differs = await _leave_plan(ports, stack, observed)
+        plan, transition, differs = await _leave_plan(ports, stack, observed)
         if differs and not agreed:
             raise Refused(
                 f"the plain stack is not what users have now: {'; '.join(differs)}",
                 hint="deploy, or take the edits back; `teal leave --yes` goes all the same",
             )
-        run = _Run(ports, stack, watch, change, began, healed)
+        run = _Run(ports, stack, watch, transition, began, healed)
         for each in differs:
             run.context.reporter.note(f"changed by today's files: {each}", warning=True)
         try:
@@ -186,9 +190,9 @@ async def leave(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = Fal
         return await run.outcome("done", None)
 
 
-async def _leave_plan(ports: Ports, stack: Stack, observed: Observed) -> tuple[Plan, Change, tuple[str, ...]]:
+async def _leave_plan(ports: Ports, stack: Stack, observed: Observed) -> tuple[Plan, Transition, tuple[str, ...]]:
     """Return the plan, what it changes, and what users would get otherwise than now."""
-    change = leaving_change(observed, stack)
+    transition = leave_transition(observed, stack)
     number = observed.active_release
     release = observed.kept(number)
     own = own_names(release, stack) if release else {}
@@ -197,25 +201,25 @@ async def _leave_plan(ports: Ports, stack: Stack, observed: Observed) -> tuple[P
     images: tuple[Build | PutBack | None, ...] = (services_due(others, "build", absent),)
     if release and (moved := await release_steps.moved(ports, release, stack)):
         images = (*images, PutBack(release.number, moved))
-    plan = plan_leave(stack, change, tuple(each for each in images if each))
-    return plan, change, changed_by_leaving(release, number, stack)
+    plan = plan_leave(stack, transition, tuple(each for each in images if each))
+    return plan, transition, changed_by_leaving(release, number, stack)
 
 
-def _bare(change: Change) -> Plan:
+def _bare(transition: Transition) -> Plan:
     """Return the plan's frame before its steps are known."""
-    return Plan(change.command, change.source, change.target, change.release)
+    return Plan(transition.command, transition.source, transition.target, transition.release)
 
 
-def _planned(stack: Stack, change: Change, steps: tuple[Step, ...]) -> Outcome:
+def _planned(stack: Stack, transition: Transition, steps: tuple[Step, ...]) -> DeployResult:
     """Return the outcome of a dry run."""
-    return Outcome(
-        change.command,
+    return DeployResult(
+        transition.command,
         stack.project,
         "planned",
-        change.release,
-        change.source_release,
-        change.source,
-        change.target,
+        transition.release,
+        transition.source_release,
+        transition.source,
+        transition.target,
         steps=tuple(say(step) for step in steps),
     )
 
@@ -223,20 +227,22 @@ def _planned(stack: Stack, change: Change, steps: tuple[Step, ...]) -> Outcome:
 class _Run:
     """One journaled run of a change of hands."""
 
-    def __init__(self, ports: Ports, stack: Stack, watch: Watch, change: Change, began: float, healed: str) -> None:
+    def __init__(
+        self, ports: Ports, stack: Stack, watch: EventSink, transition: Transition, began: float, healed: str
+    ) -> None:
         self.context = run_context(ports, stack, watch, key=ports.machine.secret())
         close_open_runs(ports, "could not be finished; a later command took its place")
         # A deploy's number is taken once its release is kept: one that brings nothing, or can't be built, takes none.
-        number = None if change.command == Command.DEPLOY else change.release
-        self.id = ports.journal.begin(change.command, change.source, change.target, number)
-        self._change, self._began, self._healed = change, began, healed
+        number = None if transition.command == Command.DEPLOY else transition.release
+        self.id = ports.journal.begin(transition.command, transition.source, transition.target, number)
+        self._change, self._began, self._healed = transition, began, healed
         self._done = 0.0  # monotonic seconds
 
     def say_what_ends(self, observed: Observed, plan: Plan) -> None:
         """Say which jobs, that went on since the active color's own failed, end where *plan* fills their color anew."""
         target = self._change.target
         jobs = jobs_going_on(observed, self.context.stack, target)
-        if jobs and Clear(target) in plan.before:
+        if jobs and EmptySide(target) in plan.before:
             self.context.reporter.note(
                 f"{', '.join(jobs)} on {target} end now, and run again after the switch", warning=True
             )
@@ -250,17 +256,17 @@ class _Run:
                 error.report = await self.outcome("needs-person", plan.release)
             raise
 
-    async def outcome(self, how: Literal["done", "unchanged", "needs-person"], release: int | None) -> Outcome:
+    async def outcome(self, how: Literal["done", "unchanged", "needs-person"], release: int | None) -> DeployResult:
         """Return the report; times count from the moment at which the lock was taken."""
-        change, context = self._change, self.context
-        return Outcome(
-            command=change.command,
+        transition, context = self._change, self.context
+        return DeployResult(
+            command=transition.command,
             project=context.stack.project,
             outcome=how,
             release=release,
             previous=await self._way_back(),
-            source=change.source,
-            target=change.target,
+            source=transition.source,
+            target=transition.target,
             live=None if context.traffic.live_at is None else context.traffic.live_at - self._began,
             done=(self._done or context.ports.clock.monotonic()) - self._began,
             phases=context.reporter.phases,

@@ -1,7 +1,4 @@
-"""Does: the commands of migrate outside of a deploy: how the schema stands, expand and backfill alone.
-
-Does: looks at the gate before a contract, runs a contract through it, brings back what its soft form took away.
-"""
+"""The commands of ``migrate``: how the schema stands, expand and backfill alone, a contract through its gate."""
 
 from __future__ import annotations
 
@@ -11,25 +8,25 @@ from typing import Literal
 
 from teal.core.migrations.contracts import known, plan_contract, plan_undo, refused
 from teal.core.migrations.files import excuses, pending, refuse_edited
-from teal.core.migrations.gate import Seen, given_up, is_open, judge, once_given_up
+from teal.core.migrations.gate import GateEvidence, evaluate_gate, is_open, once_given_up, rollbacks_lost
 from teal.core.migrations.tombstones import soft_of
 from teal.core.model.migrations import Migrations, Phase
 from teal.core.model.observed import Observed
-from teal.core.model.release import Making
+from teal.core.model.release import RenderInputs
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Stack
 from teal.core.model.versions import engine_version
-from teal.core.planning.events import Event, StepEnded
+from teal.core.planning.events import Event, StepFinished
 from teal.core.planning.images import services_due
 from teal.core.planning.rollback_floor import floor_of
 from teal.core.planning.step_names import Command
-from teal.core.planning.steps import Backfill, Expand, Judge, OnFailure, Plan, Recheck, Step, planned
+from teal.core.planning.steps import Backfill, CheckActive, Expand, JudgeMigrations, OnFailure, Plan, Step, planned
 from teal.core.planning.transition import source_of
 from teal.core.planning.wording import say
 from teal.core.rendering.project import render_jobs
 from teal.errors import Refused, SchemaBroken, TealError
 from teal.run.api import ContractOptions, OpenRow
-from teal.run.context import Ports, RunContext, Watch, run_context
+from teal.run.context import EventSink, Ports, RunContext, run_context
 from teal.run.execute import execute, prepare
 from teal.run.migrations import gate
 from teal.run.migrations.database import files_of, migrations_here, opened
@@ -37,7 +34,14 @@ from teal.run.migrations.gate import contract_file, look
 from teal.run.migrations.jobs import ask_pending, print_sql
 from teal.run.migrations.judge import judged
 from teal.run.migrations.open_changes import open_rows
-from teal.run.migrations.results import Contracted, MigrateChecked, Migrated, MigrateStatus, PendingRow, SchemaState
+from teal.run.migrations.results import (
+    ContractResult,
+    MigrateCheckResult,
+    MigrateResult,
+    MigrateStatus,
+    PendingRow,
+    SchemaState,
+)
 from teal.run.observe import observe
 from teal.run.recovery import heal
 from teal.run.steps import release as release_steps
@@ -50,7 +54,7 @@ _NEXT: tuple[SchemaState, ...] = ("expand", "backfill", "contract")
 # --- how it stands
 
 
-async def migrate_status(ports: Ports, stack: Stack, watch: Watch) -> MigrateStatus:
+async def migrate_status(ports: Ports, stack: Stack, watch: EventSink) -> MigrateStatus:
     """Return what is next, what is pending by name, and which changes are open."""
     migrations = migrations_here(stack)
     context = run_context(ports, stack, watch, key="")
@@ -92,7 +96,9 @@ async def _waits(context: RunContext, observed: Observed, name: str) -> tuple[st
         seen = await gate.look(context, observed, name, ContractOptions(confirmed=True))
     except TealError as error:
         return (error.message,)
-    return tuple(f"{each.name}: {each.evidence}" for each in judge(seen) if not each.met and each.name != "delay")
+    return tuple(
+        f"{each.name}: {each.evidence}" for each in evaluate_gate(seen) if not each.met and each.name != "delay"
+    )
 
 
 async def _excused(context: RunContext, migrations: Migrations, rows: tuple[PendingRow, ...]) -> tuple[str, ...]:
@@ -108,7 +114,7 @@ async def _excused(context: RunContext, migrations: Migrations, rows: tuple[Pend
     return tuple(each for file in files for each in excuses(f"{file.name}.sql", file.sql))
 
 
-async def migrate_check(ports: Ports, stack: Stack, watch: Watch) -> MigrateChecked:
+async def migrate_check(ports: Ports, stack: Stack, watch: EventSink) -> MigrateCheckResult:
     """Judge all SQL that is pending, without running any of it; the database is asked where it can be."""
     migrations = migrations_here(stack)
     context = run_context(ports, stack, watch, key="")
@@ -117,7 +123,7 @@ async def migrate_check(ports: Ports, stack: Stack, watch: Watch) -> MigrateChec
     found = await judged(context, NO_RELEASE, offline=True)
     names = tuple(script.name for script in found.scripts)
     unknown = "" if found.scripts else unasked(migrations)
-    return MigrateChecked(stack.project, not found.hurting, names, found.findings, found.notes, unknown)
+    return MigrateCheckResult(stack.project, not found.hurting, names, found.findings, found.notes, unknown)
 
 
 async def _look(context: RunContext, migrations: Migrations) -> tuple[SchemaState, tuple[PendingRow, ...]]:
@@ -145,7 +151,7 @@ async def _keep_jobs(context: RunContext) -> int:
     names = {stack.migrations.service, stack.migrations.one_shot} - {""}
     ids = await release_steps.image_ids(context, [stack.service(name) for name in sorted(names)])
     info = await context.ports.engine.info()
-    made = Making(NO_RELEASE, ids, releases.folder(NO_RELEASE), engine=engine_version(info.version))
+    made = RenderInputs(NO_RELEASE, ids, releases.folder(NO_RELEASE), engine=engine_version(info.version))
     releases.keep_once(NO_RELEASE, render_jobs(stack, Side.BLUE, made))
     return NO_RELEASE
 
@@ -153,7 +159,7 @@ async def _keep_jobs(context: RunContext) -> int:
 # --- expand and backfill, alone
 
 
-async def migrate_expand(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False) -> Migrated:
+async def migrate_expand(ports: Ports, stack: Stack, watch: EventSink, *, dry_run: bool = False) -> MigrateResult:
     """Judge and run the expand phase now, from a newly built image; the release that serves is checked after it."""
     migrations = migrations_here(stack)
 
@@ -161,14 +167,14 @@ async def migrate_expand(ports: Ports, stack: Stack, watch: Watch, *, dry_run: b
         source = source_of(observed, stack)
         serving = None
         if source is not None and stack.proxy:
-            serving = Recheck(source, observed.release_on(source) if source in COLORS else None)
+            serving = CheckActive(source, observed.release_on(source) if source in COLORS else None)
         expand = Expand(NO_RELEASE, migrations.how(Phase.EXPAND), serving)
-        return (Judge(NO_RELEASE), expand, *([serving] if serving else ()))
+        return (JudgeMigrations(NO_RELEASE), expand, *([serving] if serving else ()))
 
     return await _Alone(ports, stack, watch, "expand").run(steps, dry_run=dry_run)
 
 
-async def migrate_backfill(ports: Ports, stack: Stack, watch: Watch, *, dry_run: bool = False) -> Migrated:
+async def migrate_backfill(ports: Ports, stack: Stack, watch: EventSink, *, dry_run: bool = False) -> MigrateResult:
     """Run the backfills that are due now; one that was interrupted goes on."""
     how = migrations_here(stack).how(Phase.BACKFILL)
     if not how:
@@ -179,11 +185,11 @@ async def migrate_backfill(ports: Ports, stack: Stack, watch: Watch, *, dry_run:
 class _Alone:
     """One journaled run of steps without a change of hands."""
 
-    def __init__(self, ports: Ports, stack: Stack, watch: Watch, phase: str) -> None:
+    def __init__(self, ports: Ports, stack: Stack, watch: EventSink, phase: str) -> None:
         self._ports, self._stack, self._watch, self._phase = ports, stack, watch, phase
         self._passed: list[bool] = []
 
-    async def run(self, steps: Callable[[Observed], tuple[Step, ...]], *, dry_run: bool) -> Migrated:
+    async def run(self, steps: Callable[[Observed], tuple[Step, ...]], *, dry_run: bool) -> MigrateResult:
         """Build, then perform *steps* under the lock; or say what they would be."""
         if dry_run:
             return await self._planned(steps)
@@ -200,16 +206,16 @@ class _Alone:
             await execute(plan, context, run)
         outcome: Literal["done", "unchanged"] = "unchanged" if all(self._passed) else "done"
         notes = tuple(context.reporter.notes)
-        return Migrated(
+        return MigrateResult(
             self._stack.project, self._phase, outcome, phases=context.reporter.phases, notes=notes, healed=healed
         )
 
-    async def _planned(self, steps: Callable[[Observed], tuple[Step, ...]]) -> Migrated:
+    async def _planned(self, steps: Callable[[Observed], tuple[Step, ...]]) -> MigrateResult:
         wanted = (*await self._build(), *steps(await observe(self._ports, self._stack)))
         migrations = migrations_here(self._stack)
         due = await _due_files(self._ports, self._stack, migrations) if migrations.files else ()
         mine = tuple(row for row in due if row.phase == self._phase)
-        return Migrated(self._stack.project, self._phase, "planned", tuple(map(say, wanted)), mine)
+        return MigrateResult(self._stack.project, self._phase, "planned", tuple(map(say, wanted)), mine)
 
     async def _build(self) -> tuple[Step, ...]:
         """Return the step that makes, or pulls, the new image of what runs the commands."""
@@ -226,12 +232,14 @@ class _Alone:
             raise
 
     def _told(self, event: Event) -> None:
-        if isinstance(event, StepEnded) and isinstance(event.step, Expand | Backfill):
+        if isinstance(event, StepFinished) and isinstance(event.step, Expand | Backfill):
             self._passed.append(event.passed)
         self._watch(event)
 
 
-async def migrate_contract(ports: Ports, stack: Stack, name: str, options: ContractOptions, watch: Watch) -> Contracted:
+async def migrate_contract(
+    ports: Ports, stack: Stack, name: str, options: ContractOptions, watch: EventSink
+) -> ContractResult:
     """Run contract *name* (the first open one, for none) where its gate is open; ``Refused`` where it is shut."""
     if options.dry_run:
         observed = await observe(ports, stack)
@@ -239,9 +247,9 @@ async def migrate_contract(ports: Ports, stack: Stack, name: str, options: Contr
         seen = await _gather(context, observed, name, options)
         plan = plan_contract(observed, seen, stack.project, soft=options.soft, give_up=options.give_up)
         steps = tuple(say(step) for step in plan.steps)
-        gone, notes = given_up(seen), tuple(context.reporter.notes)
-        return Contracted(
-            stack.project, seen.change.name, "planned", seen.minimum, judge(seen), gone, steps, notes=notes
+        gone, notes = rollbacks_lost(seen), tuple(context.reporter.notes)
+        return ContractResult(
+            stack.project, seen.change.name, "planned", seen.minimum, evaluate_gate(seen), gone, steps, notes=notes
         )
     with ports.lock.hold("contract"):
         healed, observed = await heal(ports, stack, watch)
@@ -252,21 +260,21 @@ async def migrate_contract(ports: Ports, stack: Stack, name: str, options: Contr
         plan = plan_contract(observed, seen, stack.project, soft=options.soft, give_up=options.give_up)
         await execute(plan, context, ports.journal.begin(Command.MIGRATE_CONTRACT, observed.active, None, None))
         outcome: Literal["soft", "done"] = "soft" if options.soft else "done"
-        gone = given_up(seen) if options.give_up else ()
+        gone = rollbacks_lost(seen) if options.give_up else ()
         notes = tuple(context.reporter.notes)
-        return Contracted(
-            stack.project, seen.change.name, outcome, seen.minimum, judge(passing), gone, (), healed, notes
+        return ContractResult(
+            stack.project, seen.change.name, outcome, seen.minimum, evaluate_gate(passing), gone, (), healed, notes
         )
 
 
-def _refuse_shut(seen: Seen) -> None:
+def _refuse_shut(seen: GateEvidence) -> None:
     """Raise ``Refused`` where the gate is shut; nothing has been given up yet."""
-    conditions = judge(seen)
+    conditions = evaluate_gate(seen)
     if not is_open(conditions):
         raise refused(seen.change.name, conditions)
 
 
-async def _gather(context: RunContext, observed: Observed, name: str, options: ContractOptions) -> Seen:
+async def _gather(context: RunContext, observed: Observed, name: str, options: ContractOptions) -> GateEvidence:
     """Return what is seen; ``Refused`` where a soft form is asked for that there is not."""
     seen = await look(context, observed, name, options)
     file = contract_file(context, seen.change.name)
@@ -277,7 +285,7 @@ async def _gather(context: RunContext, observed: Observed, name: str, options: C
     return seen
 
 
-async def migrate_undo(ports: Ports, stack: Stack, name: str, watch: Watch) -> Contracted:
+async def migrate_undo(ports: Ports, stack: Stack, name: str, watch: EventSink) -> ContractResult:
     """Bring back what the soft form of contract *name* took away; the floor falls again."""
     with ports.lock.hold("undo"):
         healed, observed = await heal(ports, stack, watch)
@@ -286,8 +294,8 @@ async def migrate_undo(ports: Ports, stack: Stack, name: str, watch: Watch) -> C
         plan = plan_undo(observed, change.name)
         await execute(plan, context, ports.journal.begin(Command.MIGRATE_UNDO, observed.active, None, None))
         notes = tuple(context.reporter.notes)
-        return Contracted(stack.project, change.name, "undone", change.release, healed=healed, notes=notes)
+        return ContractResult(stack.project, change.name, "undone", change.release, healed=healed, notes=notes)
 
 
-def _context(ports: Ports, stack: Stack, watch: Watch) -> RunContext:
+def _context(ports: Ports, stack: Stack, watch: EventSink) -> RunContext:
     return run_context(ports, stack, watch, key=ports.machine.secret())

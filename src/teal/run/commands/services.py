@@ -1,7 +1,4 @@
-"""Does: what a person does to a side by hand: restart or stop services of it, take the whole stack's colors down.
-
-Does: what a restart of the proxy costs its users, told before it is made; how it is kept short.
-"""
+"""``restart``, ``stop`` and ``down``: what a person does to a side by hand; what a restart of the proxy costs users."""
 
 from __future__ import annotations
 
@@ -15,17 +12,19 @@ from teal.core.model.traffic import PLAIN
 from teal.core.planning.cleanup import plan_down
 from teal.core.planning.step_names import Command
 from teal.errors import ConfigError, Refused, TealError
-from teal.run.api import ByHand, Gap, Upped, UpPlan
-from teal.run.context import Ports, RunContext, Watch, run_context
+from teal.run.api import Gap, ServiceResult, UpPlan, UpResult
+from teal.run.context import EventSink, Ports, RunContext, run_context
 from teal.run.execute import execute
 from teal.run.observe import observe, outdated
 from teal.run.recovery import heal
 from teal.run.steps import containers, lifecycle, start
 from teal.run.steps.prepare import refuse_outdated, start_shared
-from teal.run.steps.proxy import prove_reading
+from teal.run.steps.proxy import verify_proxy_reads_state
 
 
-async def restart(ports: Ports, stack: Stack, side: Side, names: Sequence[str], watch: Watch, *, cut: bool) -> ByHand:
+async def restart(
+    ports: Ports, stack: Stack, side: Side, names: Sequence[str], watch: EventSink, *, cut: bool
+) -> ServiceResult:
     """Restart services of the color *side*, one container after the other, each waited for.
 
     Raises ``Refused`` where users would be cut off meanwhile, unless *cut* accepts that.
@@ -47,7 +46,7 @@ async def restart(ports: Ports, stack: Stack, side: Side, names: Sequence[str], 
                 noticed = f"users on {side} miss it" if serves else f"no users are on {side}"
                 error.hint = f"{container.service} was stopped for this, and {noticed}; `teal logs {container.service}`"
                 raise
-        return ByHand(stack.project, "restart", side, tuple(dict.fromkeys(c.service for c in found)))
+        return ServiceResult(stack.project, "restart", side, tuple(dict.fromkeys(c.service for c in found)))
 
 
 async def _again(context: RunContext, side: Side, container: Container, service: Service) -> None:
@@ -57,22 +56,24 @@ async def _again(context: RunContext, side: Side, container: Container, service:
     await start.start(context, side, container.release, (service.name,))
 
 
-async def stop(ports: Ports, stack: Stack, side: Side, names: Sequence[str], watch: Watch, *, cut: bool) -> ByHand:
+async def stop(
+    ports: Ports, stack: Stack, side: Side, names: Sequence[str], watch: EventSink, *, cut: bool
+) -> ServiceResult:
     """Stop services of the color *side*, each with its own grace; ``Refused`` where they serve, unless *cut*."""
     with ports.lock.hold("stop"):
         context = _context(ports, stack, watch)
         found, services = await _meant(context, side, names)
-        serving = [name for name, service in services.items() if service.opens]
+        serving = [name for name, service in services.items() if service.before_switch]
         if serving and not cut and await _serves(context, side):
             raise Refused(
                 f"{', '.join(serving)} on {side} serve{'s' * (len(serving) == 1)} users",
                 hint="`--yes` stops it all the same; `teal leave` and `teal down` end the whole color",
             )
         await containers.retire(context, side, services)
-        return ByHand(stack.project, "stop", side, tuple(dict.fromkeys(c.service for c in found)))
+        return ServiceResult(stack.project, "stop", side, tuple(dict.fromkeys(c.service for c in found)))
 
 
-async def down(ports: Ports, stack: Stack, watch: Watch) -> ByHand:
+async def down(ports: Ports, stack: Stack, watch: EventSink) -> ServiceResult:
     """Remove both colors, volumes excepted, and forget which one was active; the shared services stay."""
     with ports.lock.hold("down"):
         while (unfinished := ports.journal.unfinished()) is not None:
@@ -81,10 +82,10 @@ async def down(ports: Ports, stack: Stack, watch: Watch) -> ByHand:
         run = ports.journal.begin(Command.DOWN, observed.active, None, None)
         await execute(plan_down(observed), _context(ports, stack, watch), run)
         services = {c.service: None for color in COLORS for c in observed.on(color)}
-        return ByHand(stack.project, "down", observed.active, tuple(services))
+        return ServiceResult(stack.project, "down", observed.active, tuple(services))
 
 
-def _context(ports: Ports, stack: Stack, watch: Watch) -> RunContext:
+def _context(ports: Ports, stack: Stack, watch: EventSink) -> RunContext:
     return run_context(ports, stack, watch, key=ports.machine.secret())
 
 
@@ -117,7 +118,7 @@ def _listed(names: Iterable[str]) -> str:
 def _lone(containers: Iterable[Container], services: dict[str, Service]) -> tuple[str, ...]:
     """Return the services that users need and of which no second container would go on meanwhile."""
     running = [container.service for container in containers if container.running]
-    return tuple(name for name, service in services.items() if service.opens and running.count(name) == 1)
+    return tuple(name for name, service in services.items() if service.before_switch and running.count(name) == 1)
 
 
 STOP = 1  # seconds that open requests have to end: however long they take, Caddy lets nobody else in meanwhile
@@ -150,7 +151,7 @@ async def _gap(ports: Ports, proxy: Container) -> Gap:
 
 async def _refuse_broken(ports: Ports, proxy: Container) -> None:
     try:
-        broken = (await ports.proxy.grasp(proxy)).broken
+        broken = (await ports.proxy.drift(proxy)).broken
     except TealError:
         return  # what can't be asked forbids nothing
     if broken:
@@ -184,7 +185,7 @@ def _built(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if stack.service(name).builds)
 
 
-async def build_shared(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch) -> None:
+async def build_shared(ports: Ports, stack: Stack, names: Sequence[str], watch: EventSink) -> None:
     """Build those of the shared services *names* that have a build; what runs goes on with the image that it has."""
     wanted = _named(stack, names)
     with ports.lock.hold("up"):
@@ -195,12 +196,12 @@ async def _build(context: RunContext, names: tuple[str, ...]) -> None:
     for name in names:
         context.reporter.tell(None, name, "building")
     if names:
-        await context.ports.compose.build(names, told=context.reporter.tool)
+        await context.ports.compose.build(names, on_line=context.reporter.tool)
     for name in names:
         context.reporter.tell(None, name, "built")
 
 
-async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch, *, built: bool = False) -> Upped:
+async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: EventSink, *, built: bool = False) -> UpResult:
     """Start the shared services *names* (all where none is named), and update those that have changed.
 
     Those with a build are built first, unless that was just done: *built*.
@@ -228,7 +229,7 @@ async def up(ports: Ports, stack: Stack, names: Sequence[str], watch: Watch, *, 
         if stack.proxy in (*started, *updated) and stack.evidence.routes:
             await _await_proxy(context)
         untouched = tuple(name for name in wanted if name not in (*started, *updated))
-        return Upped(stack.project, started, updated, untouched)
+        return UpResult(stack.project, started, updated, untouched)
 
 
 async def _update(context: RunContext, changed: tuple[str, ...]) -> None:
@@ -236,16 +237,16 @@ async def _update(context: RunContext, changed: tuple[str, ...]) -> None:
     compose, proxy = context.ports.compose, context.stack.proxy
     others = tuple(name for name in changed if name != proxy)
     if others:
-        await compose.up_shared(others, update=True, told=context.reporter.tool)
+        await compose.up_shared(others, update=True, on_line=context.reporter.tool)
     if proxy in changed:
         found = await gap(context.ports, context.stack)
         grace = round(found.stop) if found is not None and not found.own else 0
-        await compose.up_shared((proxy,), update=True, told=context.reporter.tool, grace=grace)
+        await compose.up_shared((proxy,), update=True, on_line=context.reporter.tool, grace=grace)
 
 
 async def _await_proxy(context: RunContext) -> None:
     """Wait until the proxy, just started, answers and reads the state file; say so where it doesn't."""
     try:
-        await prove_reading(context)
+        await verify_proxy_reads_state(context)
     except TealError as error:
         context.reporter.note(f"{error.message}: {error.hint}", warning=True)

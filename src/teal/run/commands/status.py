@@ -1,4 +1,4 @@
-"""Does: status and history; looks, changes nothing, needs no lock."""
+"""``status`` and ``history``: they look, change nothing and need no lock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from teal.run.api import (
 )
 from teal.run.context import Ports
 from teal.run.migrations.open_changes import open_rows
-from teal.run.observe import grasped, observe_beside
+from teal.run.observe import observe_beside, proxy_drift
 
 RUNS = 50  # how many past runs are asked for times
 
@@ -47,7 +47,10 @@ async def status(ports: Ports, stack: Stack) -> Status:
         lock=holder,
         rollback=_rollback(observed, back, rows) if back else None,
         interrupted="" if holder else _interrupted(observed, stack),
-        problems=(*_problems(ports, stack, observed), *[each.text for each in await grasped(ports, stack, observed)]),
+        problems=(
+            *_problems(ports, stack, observed),
+            *[each.text for each in await proxy_drift(ports, stack, observed)],
+        ),
         floor=floor_of(observed.contracts),
         open=open_rows(ports, stack, observed),
         kept=tuple(KeptRow(each.release.number, each.state, each.why) for each in kept_releases(observed)),

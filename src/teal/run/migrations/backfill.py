@@ -1,4 +1,4 @@
-"""Does: the backfill: batch after batch, with room for users between them, until no row is left."""
+"""The backfill: batch after batch, with room for users between them, until no row is left."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def _fill(context: RunContext, database: Database, file: ScriptFile) -> bo
     for statement in file.statements:
         while True:
             began = context.ports.clock.monotonic()
-            rows = await database.batch(statement.sql, told=context.reporter.tool)
+            rows = await database.batch(statement.sql, on_line=context.reporter.tool)
             progress.rows += rows
             if _is_last(statement, rows):
                 break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from teal.core.migrations.contracts import UNNAMED, Asked, owed, taken_along
+from teal.core.migrations.contracts import UNNAMED, PendingState, contracts_to_record, taken_along
 from teal.core.migrations.files import ScriptFile, pending, refuse_early, refuse_edited
 from teal.core.migrations.tombstones import hard_form, hard_name, soft_form, soft_name, soft_of, undo_form
 from teal.core.model.migrations import Migrations, Phase
@@ -22,7 +22,7 @@ async def record(context: RunContext, release: int) -> bool:
     """Record the contracts that *release* brings, and those that somebody has run already."""
     migrations, journal = migrations_of(context), context.ports.journal
     brought = await _by_files(context, migrations) if migrations.files else await _by_command(context, release)
-    wanted = owed(journal.contracts(), brought, release)
+    wanted = contracts_to_record(journal.contracts(), brought, release)
     for name, least in wanted:
         journal.open_contract(name, least)
     return not wanted
@@ -90,14 +90,14 @@ async def _apply(context: RunContext, database: Database, file: ScriptFile, *, s
     refuse_edited((file,), applied)
     refuse_early(file, applied)
     if soft:
-        await database.apply(soft_form(file, context.ports.clock.now()), told=context.reporter.tool)
+        await database.apply(soft_form(file, context.ports.clock.now()), on_line=context.reporter.tool)
         for statement in soft_of(file).later:
             context.reporter.note(f"waits for the contract itself: {statement}")
     elif {soft_name(file.name), hard_name(file.name)}.isdisjoint(done):
-        await database.apply(file, told=context.reporter.tool)
+        await database.apply(file, on_line=context.reporter.tool)
     else:
         if hard_name(file.name) not in done:
-            await database.apply(hard_form(file), told=context.reporter.tool)
+            await database.apply(hard_form(file), on_line=context.reporter.tool)
         await database.record(file)
     return False
 
@@ -119,7 +119,7 @@ async def _run_command(context: RunContext, contract: str, release: int) -> None
         context.reporter.note(f"{each} was run, too")
 
 
-def _is_pending(asked: Asked, contract: str) -> bool:
+def _is_pending(asked: PendingState, contract: str) -> bool:
     """Tell whether the owner's tool still names *contract*, or says that one is pending where it names none."""
     return asked.state == "contract" if contract == UNNAMED else contract in asked.of(Phase.CONTRACT)
 
@@ -148,7 +148,7 @@ async def undo_contract(context: RunContext, contract: str) -> bool:
     async with exclusive(context.ports, context.stack) as database:
         done = {each.name for each in await database.applied()}
         if soft_name(file.name) in done:
-            await database.apply(undo_form(file), told=context.reporter.tool)
+            await database.apply(undo_form(file), on_line=context.reporter.tool)
             await _count_missing(context, database, file)
         elif not {file.name, hard_name(file.name)}.isdisjoint(done):
             raise Refused(f"{contract} has been run: what it dropped is gone", hint="only a backup has it")

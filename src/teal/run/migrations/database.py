@@ -1,4 +1,4 @@
-"""Does: opens the database of a stack, where the stack's own files say it is."""
+"""Opens the database of a stack, where the stack's own files say it is."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Does: the steps of a deploy that change the schema: judge, expand, check the old code on it, note what is owed."""
+"""The steps of a deploy that change the schema: judge, expand, check the old code on it, record open contracts."""
 
 from __future__ import annotations
 
 from teal.core.migrations.files import ScriptFile, pending, refuse_early, refuse_edited
 from teal.core.model.migrations import Migrations, Phase
-from teal.core.planning.steps import Recheck
+from teal.core.planning.steps import CheckActive
 from teal.errors import CheckFailed
 from teal.ports import Database
 from teal.run.context import RunContext
@@ -13,7 +13,7 @@ from teal.run.migrations.jobs import ask_pending, run_exclusively, still_runs
 from teal.run.steps import checks
 
 
-async def expand(context: RunContext, release: int, recheck: Recheck | None = None) -> bool:
+async def expand(context: RunContext, release: int, recheck: CheckActive | None = None) -> bool:
     """Bring the expand phase of *release* into the database, unless it is there; what serves is checked before it."""
     migrations = migrations_of(context)
     if migrations.files:
@@ -30,7 +30,7 @@ async def _is_next(context: RunContext, release: int) -> bool:
     return not migrations_of(context).pending or (await ask_pending(context, release)).state == "expand"
 
 
-async def _expand_by_files(context: RunContext, migrations: Migrations, recheck: Recheck | None) -> bool:
+async def _expand_by_files(context: RunContext, migrations: Migrations, recheck: CheckActive | None) -> bool:
     files = files_of(context.ports, migrations)
     async with opened(context.ports, context.stack) as database:
         if not pending(files, await database.applied(), Phase.EXPAND):
@@ -46,14 +46,14 @@ async def apply_all(context: RunContext, database: Database, files: tuple[Script
     refuse_edited(files, await database.applied())
     for file in pending(files, await database.applied(), phase):
         refuse_early(file, await database.applied())
-        await database.apply(file, told=context.reporter.tool)
+        await database.apply(file, on_line=context.reporter.tool)
         context.reporter.tool(f"applied {file.name}")
 
 
 # --- the release that serves, on the schema that it didn't know
 
 
-async def _look_before(context: RunContext, recheck: Recheck | None) -> None:
+async def _look_before(context: RunContext, recheck: CheckActive | None) -> None:
     """Learn whether the release that serves passes its checks now: only then can the expansion be to blame."""
     if recheck is None:
         return
@@ -64,7 +64,7 @@ async def _look_before(context: RunContext, recheck: Recheck | None) -> None:
         context.reporter.note(f"before the schema was touched: {error.message}", warning=True)
 
 
-async def recheck(context: RunContext, step: Recheck) -> bool:
+async def recheck(context: RunContext, step: CheckActive) -> bool:
     """Check the release that serves once more, where the schema was expanded since it was last checked."""
     if context.schema.sick:
         return False  # it can't be told apart what the schema has to do with it
@@ -86,8 +86,8 @@ async def recheck(context: RunContext, step: Recheck) -> bool:
     return False
 
 
-async def _check(context: RunContext, step: Recheck) -> None:
-    kept = context.release(step.release).remembered if step.release is not None else None
+async def _check(context: RunContext, step: CheckActive) -> None:
+    kept = context.release(step.release).stack if step.release is not None else None
     try:
         await checks.check(context, step.side, step.release, kept.checks if kept else context.stack.checks)
     finally:

@@ -1,4 +1,4 @@
-"""Does: looks at everything that the gate before a contract asks: containers, releases, sessions, rows, time."""
+"""Looks at everything that the gate before a contract asks: containers, releases, sessions, rows, time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from teal.core.migrations.contracts import UNNAMED, meant, refused, short, strictest
 from teal.core.migrations.files import Applied, ScriptFile, pending
-from teal.core.migrations.gate import Seen, Session, is_open, judge, rotating_containers
+from teal.core.migrations.gate import GateEvidence, Session, evaluate_gate, is_open, rotating_containers
 from teal.core.migrations.tombstones import soft_name
 from teal.core.model.migrations import Migrations, OpenChange, Phase
 from teal.core.model.observed import Observed
@@ -36,7 +36,7 @@ class _Due:
         return next((each for each in self.files if each.phase is Phase.CONTRACT and each.stem == name), None)
 
 
-async def look(context: RunContext, observed: Observed, name: str, options: ContractOptions) -> Seen:
+async def look(context: RunContext, observed: Observed, name: str, options: ContractOptions) -> GateEvidence:
     """Return what is seen of the gate of contract *name*; ``Refused`` where there is no such contract."""
     migrations = migrations_here(context.stack)
     active = observed.active_release
@@ -46,7 +46,7 @@ async def look(context: RunContext, observed: Observed, name: str, options: Cont
         change = strictest(change, observed.contracts, due.names)
     file = due.file(change.name)
     asked = await _asked(context, file.asserts if file else migrations.asserts)
-    return Seen(
+    return GateEvidence(
         change=change,
         active=active,
         containers=rotating_containers(observed, context.stack.rotating_names),
@@ -139,7 +139,7 @@ async def open_gate(context: RunContext, contract: str, trusted: Iterable[str]) 
     end = clock.monotonic() + LINGERS
     options = ContractOptions(confirmed=True, trusted=frozenset(trusted))
     while True:
-        conditions = judge(await look(context, await observe(context.ports, context.stack), contract, options))
+        conditions = evaluate_gate(await look(context, await observe(context.ports, context.stack), contract, options))
         if is_open(conditions):
             return
         if {each.name for each in conditions if not each.met} != {"sessions"} or clock.monotonic() > end:

@@ -1,11 +1,11 @@
-"""Does: runs the commands of migrations, each in a container of its own from the new image, which outlives Teal."""
+"""Runs the commands of migrations, each in a container of its own from the new image, which outlives Teal."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from teal.core.migrations.contracts import Asked, understood
+from teal.core.migrations.contracts import PendingState, parse_pending
 from teal.core.model.migrations import Phase, job
 from teal.core.model.side import job_name, once_project
 from teal.errors import Failed, SchemaBroken
@@ -53,7 +53,7 @@ async def still_runs(context: RunContext, phase: Phase, service: str = "") -> bo
     return found is not None and found.running
 
 
-async def ask_pending(context: RunContext, release: int) -> Asked:
+async def ask_pending(context: RunContext, release: int) -> PendingState:
     """Return what the owner's ``pending`` of *release* says; ``SchemaBroken`` where it says that something is broken.
 
     It is asked once, until a command has run.
@@ -62,7 +62,7 @@ async def ask_pending(context: RunContext, release: int) -> Asked:
         return context.schema.asked
     await _forget(context, job("pending"))  # its answer is of this moment: no earlier one's is taken
     status, lines = await _run(context, job("pending"), release, only_output=True)
-    context.schema.asked = understood(status, lines)
+    context.schema.asked = parse_pending(status, lines)
     if context.schema.asked is None:
         raise SchemaBroken(
             f"`pending` ended with status {status}: 0, 2 and 4 are understood",
@@ -104,5 +104,7 @@ async def _run(
 
     file, project = context.ports.releases.once(release), once_project(context.stack.project)
     name = job_name(context.stack.project, service)
-    status = await context.ports.compose.run_once(project, file, service, name=name, told=told, only_output=only_output)
+    status = await context.ports.compose.run_once(
+        project, file, service, name=name, on_line=told, only_output=only_output
+    )
     return status, lines

@@ -1,4 +1,4 @@
-"""Does: judges the SQL that a release brings, before any of it is run."""
+"""Judges the SQL that a release brings, before any of it is run."""
 
 from __future__ import annotations
 

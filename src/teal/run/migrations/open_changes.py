@@ -39,16 +39,16 @@ def open_rows(ports: Ports, stack: Stack, observed: Observed | None = None) -> t
 
 
 def _waits(change: OpenChange, stack: Stack, observed: Observed) -> tuple[str, ...]:
-    from teal.core.migrations.gate import Seen, judge, rotating_containers
+    from teal.core.migrations.gate import GateEvidence, evaluate_gate, rotating_containers
 
-    seen = Seen(
+    seen = GateEvidence(
         change=change,
         active=observed.active_release,
         containers=rotating_containers(observed, stack.rotating_names),
         kept=tuple(release.number for release in observed.releases),
         sessions=(),
     )
-    return tuple(f"{each.name}: {each.evidence}" for each in judge(seen) if each.name in _SEEN and not each.met)
+    return tuple(f"{each.name}: {each.evidence}" for each in evaluate_gate(seen) if each.name in _SEEN and not each.met)
 
 
 def _removed(ports: Ports, migrations: Migrations | None) -> Mapping[str, tuple[str, ...]]:

@@ -44,7 +44,7 @@ class MigrateStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class MigrateChecked:
+class MigrateCheckResult:
     """What ``migrate check`` says of the SQL that is to come; nothing was run."""
 
     project: str
@@ -56,7 +56,7 @@ class MigrateChecked:
 
 
 @dataclass(frozen=True, slots=True)
-class Migrated:
+class MigrateResult:
     """What ``migrate expand`` or ``backfill`` did."""
 
     project: str
@@ -70,7 +70,7 @@ class Migrated:
 
 
 @dataclass(frozen=True, slots=True)
-class Contracted:
+class ContractResult:
     """How a contract, or the undo of its soft form, ended."""
 
     project: str

@@ -1,4 +1,4 @@
-"""Does: changes the database while nothing of the application runs, and brings back what served where that fails."""
+"""Changes the database while nothing of the application runs, and brings back what served where that fails."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ async def set_apart(context: RunContext, side: Side, release: int) -> None:
     plain = [container for container in every if container.side is Side.PLAIN]
     rotating = {service.name for service in kept.rotating}
     for container in (each for each in every if each.side is side):
-        for network in container.networks.keys() & kept.meets.get(container.service, {}).keys():
+        for network in container.networks.keys() & kept.shared_networks.get(container.service, {}).keys():
             theirs = rotating.union(*(_names(each, network) for each in plain if each.service not in shared))
             common = frozenset[str]().union(*(_names(each, network) for each in plain if each.service in shared))
             await context.ports.engine.hide(network, container.id, theirs - common)

@@ -1,4 +1,4 @@
-"""Does: asks a route through the proxy until it answers from the side that is meant, or can be said not to."""
+"""Asks a route through the proxy until it answers from the side that is meant, or can be said not to."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def answers_from(context: RunContext, side: Side, route: Service, *, other
 
 async def _ask_until(context: RunContext, side: Side, route: Service, end: float, limit: float) -> tuple[str, int]:
     """Ask until *route* answers from *side*; return what came at last, "" for an answer, and how often it was asked."""
-    proxy, _ = await context.door()
+    proxy, _ = await context.proxy_endpoints()
     clock, place = context.ports.clock, await entry_of(context, route.name)
     asked = 0
     while True:
@@ -74,9 +74,9 @@ async def _runs(context: RunContext, side: Side, route: Service) -> bool:
 
 async def _took(context: RunContext, side: Side, route: Service, limit: float) -> float | None:
     """Return in how many seconds *route* answers on *side* now, None where it doesn't; users go where they went."""
-    proxy, _ = await context.door()
+    proxy, _ = await context.proxy_endpoints()
     place, clock, before = await entry_of(context, route.name), context.ports.clock, context.traffic.now()
-    context.ports.proxy.write(before.keyed(side, context.traffic.key))
+    context.ports.proxy.write(before.with_key(side, context.traffic.key))
     try:
         began = clock.monotonic()
         with suppress(Unavailable, TimeoutError):
@@ -99,7 +99,7 @@ async def check(
     context: RunContext, side: Side, release: int | None, checks: tuple[HttpCheck | CommandCheck, ...] | None = None
 ) -> None:
     """Send a request per route to *side* through the real proxy, then run the owner's checks (those of today)."""
-    context.ports.proxy.write(context.traffic.now().keyed(side, context.traffic.key))
+    context.ports.proxy.write(context.traffic.now().with_key(side, context.traffic.key))
     routes = [service for service in context.services(release) if service.role is Role.ROUTE]
     for route in routes:
         await _reach(context, side, route)
@@ -115,7 +115,7 @@ def unkey(context: RunContext) -> None:
     """Take the key of a check out of the state file."""
     now = context.ports.proxy.read()
     if now is not None and now.key:
-        context.ports.proxy.write(now.settled)
+        context.ports.proxy.write(now.without_key)
 
 
 async def _reach(context: RunContext, side: Side, route: Service) -> None:
@@ -131,7 +131,7 @@ async def _reach(context: RunContext, side: Side, route: Service) -> None:
 
 async def _check_http(context: RunContext, side: Side, wanted: HttpCheck) -> None:
     """Perform one of the owner's HTTP checks."""
-    proxy, _ = await context.door()
+    proxy, _ = await context.proxy_endpoints()
     answer = await context.ports.proxy.ask(
         proxy, await entry_of(context, wanted.route), context.traffic.key, wanted.path
     )

@@ -1,4 +1,4 @@
-"""Does: creates, clears and retires the containers of a side, and keeps them apart from others."""
+"""Creates, clears and retires the containers of a side, and keeps them apart from others."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ async def create(context: RunContext, side: Side, release: int | None, *, apart:
     if side is Side.PLAIN:
         names = tuple(service.name for service in context.stack.rotating)
         await refuse_outdated(context)
-        await context.ports.compose.create_plain(names, told=context.reporter.tool)
+        await context.ports.compose.create_plain(names, on_line=context.reporter.tool)
         return False
     assert release is not None, "a color always holds a release"
     await release_steps.require(context, context.release(release))
     file = context.ports.releases.rendering(release, side)
-    await context.ports.compose.create(project_of(context.stack.project, side), file, told=context.reporter.tool)
+    await context.ports.compose.create(project_of(context.stack.project, side), file, on_line=context.reporter.tool)
     if apart:
         await adoption.set_apart(context, side, release)
     for container in await context.containers(side):

@@ -1,4 +1,4 @@
-"""Does: gathers what shows why a service failed: its last log lines, and those of the services behind it."""
+"""Gathers what shows why a service failed: its last log lines, and those of the services behind it."""
 
 from __future__ import annotations
 

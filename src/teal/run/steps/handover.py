@@ -1,4 +1,4 @@
-"""Does: lets the jobs change hands after the switch: workers start beside the old ones, singletons in their place."""
+"""Lets the jobs change hands after the switch: workers start beside the old ones, singletons in their place."""
 
 from __future__ import annotations
 

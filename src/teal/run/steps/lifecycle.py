@@ -1,4 +1,4 @@
-"""Does: starts and stops a container as Compose does, with the hooks that its service has there."""
+"""Starts and stops a container as Compose does, with the hooks that its service has there."""
 
 from __future__ import annotations
 

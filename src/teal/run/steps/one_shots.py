@@ -1,4 +1,4 @@
-"""Does: what happens once: shared services, one-shots, singletons that change hands, the owner's hooks."""
+"""What must happen once: one-shots, and the owner's hooks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def run_once(context: RunContext, service: str, release: int) -> bool:
     name = one_shot_name(context.stack.project, service, release)
     context.reporter.tell(side, service, "running")
     last = _Last(context)
-    status = await context.ports.compose.run_once(project, file, service, name=name, told=last)
+    status = await context.ports.compose.run_once(project, file, service, name=name, on_line=last)
     if status != 0:
         raise Failed(
             f"one-shot {service} ended with status {status}",
@@ -66,7 +66,7 @@ async def run_hooks(context: RunContext, when: Moment, *, each: bool) -> bool:
 
 async def _run_hook(context: RunContext, hook: Hook) -> None:
     last = _Last(context)
-    status = await context.ports.machine.hook(hook.command, context.facts, told=last)
+    status = await context.ports.machine.hook(hook.command, context.facts, on_line=last)
     if status != 0:
         message = f"hook {hook.when} `{' '.join(hook.command)}` ended with status {status}"
         raise CheckFailed(message, detail=last.text)

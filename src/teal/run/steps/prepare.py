@@ -44,7 +44,7 @@ async def start_shared(context: RunContext, names: Iterable[str]) -> bool:
     await refuse_outdated(context)
     for name in absent:
         context.reporter.tell(None, name, "starting")
-    await context.ports.compose.up_shared(absent, update=False, told=context.reporter.tool)
+    await context.ports.compose.up_shared(absent, update=False, on_line=context.reporter.tool)
     await _await_shared(context, frozenset(absent))
     return False
 

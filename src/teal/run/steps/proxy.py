@@ -1,4 +1,4 @@
-"""Does: finds where Teal's own requests reach the routes through the proxy, and proves that the proxy reads the state.
+"""Finds where Teal's own requests reach the routes through the proxy, and proves that the proxy reads the state.
 
 Every question here is put to the snippet itself, with a key that only the state file names: nothing of it needs the
 proxy's admin endpoint, and no application sees it.
@@ -15,7 +15,7 @@ from teal.core.model.side import Side
 from teal.core.model.stack import Role
 from teal.core.model.traffic import Traffic
 from teal.errors import CheckFailed, Failed, Refused, Unavailable
-from teal.ports import Entry, Loaded
+from teal.ports import Endpoint, Loaded
 from teal.run.context import RunContext
 from teal.run.observe import observe, outdated, way
 
@@ -33,7 +33,7 @@ class _Refusal:
     kind: str  # silent: nothing came; proxy: its own configuration answered; upstream: whatever is behind it did
 
 
-async def prove_reading(context: RunContext) -> None:
+async def verify_proxy_reads_state(context: RunContext) -> None:
     """Prove that the proxy reads Teal's state file: at one place at least it answers a key that only this file names.
 
     Raises ``Failed`` with what came instead, and the way out.
@@ -42,7 +42,7 @@ async def prove_reading(context: RunContext) -> None:
     try:
         await _prove(context, ())
     finally:
-        context.ports.proxy.write(before.settled)
+        context.ports.proxy.write(before.without_key)
 
 
 async def prove_entries(context: RunContext) -> bool:
@@ -55,7 +55,7 @@ async def prove_entries(context: RunContext) -> bool:
         await _prove(context, tuple(route.name for route in context.stack.having(Role.ROUTE)))
         return await _counts(context)
     finally:
-        context.ports.proxy.write(before.settled)
+        context.ports.proxy.write(before.without_key)
 
 
 async def _counts(context: RunContext) -> bool:
@@ -69,12 +69,12 @@ async def _counts(context: RunContext) -> bool:
 async def _before(context: RunContext) -> Traffic:
     """Write the key into the state file; return what the file said before."""
     before = context.traffic.now()
-    if (await context.ports.proxy.grasp(await context.proxy())).blind:
+    if (await context.ports.proxy.drift(await context.proxy())).blind:
         raise Failed(
             "the proxy does not see Teal's state file: its directory was removed and made anew",
             hint=f"this mounts it again: `teal restart {context.stack.proxy}`",
         )
-    context.ports.proxy.write(before.keyed(before.side or Side.PLAIN, context.traffic.key))
+    context.ports.proxy.write(before.with_key(before.side or Side.PLAIN, context.traffic.key))
     return before
 
 
@@ -82,7 +82,7 @@ async def _prove(context: RunContext, names: tuple[str, ...]) -> None:
     """Find a place for each of *names*, or for any route where none is named; the key is in the state file."""
     end = context.ports.clock.monotonic() + YOUNG
     while True:
-        _, loaded = await context.door()
+        _, loaded = await context.proxy_endpoints()
         if not loaded.entries:
             raise Failed("the proxy has no route through Teal's snippet", hint="`teal check` prints the lines to add")
         refused = await _refused(context, loaded, names)
@@ -101,7 +101,7 @@ async def _is_young(context: RunContext) -> bool:
 async def _refused(context: RunContext, loaded: Loaded, names: tuple[str, ...]) -> dict[str, list[_Refusal]]:
     """Return the routes of *names* that Teal does not reach anywhere, with what it met; none for one of any route."""
     found: dict[str, list[_Refusal]] = {}
-    for name in names or dict.fromkeys(entry.route for entry in loaded.entries):
+    for name in names or dict.fromkeys(endpoint.route for endpoint in loaded.entries):
         refusals = await _look_for(context, name, (each for each in loaded.entries if each.route == name))
         if refusals:
             found[name] = refusals
@@ -110,7 +110,7 @@ async def _refused(context: RunContext, loaded: Loaded, names: tuple[str, ...]) 
     return found
 
 
-async def _look_for(context: RunContext, name: str, places: Iterable[Entry]) -> list[_Refusal]:
+async def _look_for(context: RunContext, name: str, places: Iterable[Endpoint]) -> list[_Refusal]:
     """Remember the first of *places* where the snippet is heard; return what came instead where there is none."""
     refusals = []
     for place in places:
@@ -122,7 +122,7 @@ async def _look_for(context: RunContext, name: str, places: Iterable[Entry]) -> 
     return refusals
 
 
-async def _heard(context: RunContext, place: Entry) -> _Refusal | None:
+async def _heard(context: RunContext, place: Endpoint) -> _Refusal | None:
     """Ask for the state at *place*; return what came instead of it."""
     try:
         heard = await context.ports.proxy.state(await context.proxy(), place, context.traffic.key)
@@ -132,9 +132,9 @@ async def _heard(context: RunContext, place: Entry) -> _Refusal | None:
     return None if heard.said else _Refusal(place.url, heard.words, "upstream" if behind else "proxy")
 
 
-async def entry_of(context: RunContext, route: str) -> Entry:
+async def entry_of(context: RunContext, route: str) -> Endpoint:
     """Return the place at which to ask *route*: one where the snippet hears Teal's key, which is in the state file."""
-    _, loaded = await context.door()
+    _, loaded = await context.proxy_endpoints()
     places = [place for place in loaded.entries if place.route == route]
     if not places:
         raise CheckFailed(
@@ -145,9 +145,9 @@ async def entry_of(context: RunContext, route: str) -> Entry:
     return context.traffic.entries.get(route, places[0])
 
 
-async def any_entry(context: RunContext) -> Entry:
+async def any_entry(context: RunContext) -> Endpoint:
     """Return a place at which to ask the snippet itself."""
-    _, loaded = await context.door()
+    _, loaded = await context.proxy_endpoints()
     if not loaded.entries:
         raise Unavailable("the proxy has no route through Teal's snippet", hint="`teal check` prints the lines to add")
     known = next(iter(context.traffic.entries.values()), None)
@@ -156,12 +156,12 @@ async def any_entry(context: RunContext) -> Entry:
 
 async def refuse_unswitchable(context: RunContext) -> None:
     """Raise ``Refused`` where the running proxy has loaded what no deploy could switch."""
-    _, loaded = await context.door()
+    _, loaded = await context.proxy_endpoints()
     if not any(_unswitchable(context, loaded, "")):
         return
     observed, grasp = (
         await observe(context.ports, context.stack),
-        await context.ports.proxy.grasp(await context.proxy()),
+        await context.ports.proxy.drift(await context.proxy()),
     )
     changed = (await outdated(context.ports, context.stack, observed, [context.stack.proxy])).services
     applied = way(context.stack, grasp, context.ports.proxy.reload, changed=changed.get(context.stack.proxy, ""))
@@ -185,7 +185,7 @@ def _failure(context: RunContext, loaded: Loaded, refused: dict[str, list[_Refus
             f"`teal restart {context.stack.proxy}`",
         )
     free = (port for port in range(_SITE, 65536) if port not in loaded.listens)
-    ports = {entry.route: entry.port for entry in loaded.entries}
+    ports = {endpoint.route: endpoint.port for endpoint in loaded.entries}
     sites = "\n".join(site(next(free), name, ports.get(name, 0)) for name in refused)
     reload = f"`teal exec {context.stack.proxy} {context.ports.proxy.reload}`"
     if not loaded.admin:  # which a reload needs

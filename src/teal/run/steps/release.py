@@ -1,11 +1,11 @@
-"""Does: preflight, and the making of a release: build or pull, pin, render, keep."""
+"""A release is made: images built or pulled, pinned, rendered, kept."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
 
-from teal.core.model.release import Making, Release, Required, remember
+from teal.core.model.release import Release, RenderInputs, RequiredVolume, snapshot
 from teal.core.model.side import MOUNTED, Side, image_tag, mounted_tag, one_shot_name, repository
 from teal.core.model.stack import Service, Stack
 from teal.core.model.versions import engine_version
@@ -33,7 +33,7 @@ async def build(context: RunContext, step: Build) -> bool:
     for name in step.services:
         context.reporter.tell(side, name, "building")
     if step.services:
-        await context.ports.compose.build(step.services, told=context.reporter.tool)
+        await context.ports.compose.build(step.services, on_line=context.reporter.tool)
     for name in step.services:
         context.reporter.tell(side, name, "built")
     lacking = await absent(context.ports, context.stack)
@@ -42,10 +42,10 @@ async def build(context: RunContext, step: Build) -> bool:
     for name in wanted:
         context.reporter.tell(side, name, "pulling")
     if wanted:
-        await context.ports.compose.pull(wanted, told=context.reporter.tool)
+        await context.ports.compose.pull(wanted, on_line=context.reporter.tool)
     mounted = tuple(name for name in step.mounted if name in lacking)
     if mounted:
-        await context.ports.compose.pull_images(mounted, told=context.reporter.tool)
+        await context.ports.compose.pull_images(mounted, on_line=context.reporter.tool)
     return not (step.services or wanted or mounted)
 
 
@@ -90,7 +90,7 @@ async def keep(context: RunContext, number: int, side: Side) -> bool:
     ids = {name: image.id for name, image in found.items()}
     folder = context.ports.releases.folder(number)
     info, mounts = await asyncio.gather(engine.info(), mounted(context))
-    made = Making(number, ids, folder, engine_version(info.version), mounts)
+    made = RenderInputs(number, ids, folder, engine_version(info.version), mounts)
     both, once = render_both(stack, made), render_once(stack, side, made)
     rendered = both[side]
     release = Release(
@@ -101,11 +101,11 @@ async def keep(context: RunContext, number: int, side: Side) -> bool:
         services=stack.rotating,
         fingerprint=stack.fingerprint,
         definitions=stack.definitions,
-        meets=rendered.meets,
-        own=networks_by_service(stack, side),
+        shared_networks=rendered.shared_networks,
+        network_keys=networks_by_service(stack, side),
         volumes=tuple({each.name: each for each in (*rendered.volumes, *once.volumes)}.values()),
-        remembered=remember(context.stack),
-        mounted=mounts,
+        stack=snapshot(context.stack),
+        mounted_images=mounts,
         variables=tuple(sorted(context.stack.variables - context.stack.unset)),
     )
     context.ports.releases.keep(release, both, once)  # before the tags: what a kill leaves of it, a later deploy prunes
@@ -120,7 +120,7 @@ async def _tag(context: RunContext, release: Release) -> None:
     services = (engine.tag(id_, repository(project, name), str(number)) for name, id_ in release.images.items())
     mounts = (
         engine.tag(id_, repository(project, MOUNTED), mounted_tag(number, at))
-        for at, id_ in enumerate(release.mounted.values())
+        for at, id_ in enumerate(release.mounted_images.values())
     )
     await asyncio.gather(*services, *mounts)
 
@@ -162,7 +162,7 @@ async def require(context: RunContext, release: Release) -> None:
             await engine.create_volume(volume.name, labels=labels, driver=volume.driver, options=volume.options)
 
 
-def _refuse_external(volume: Required) -> None:
+def _refuse_external(volume: RequiredVolume) -> None:
     if volume.external:
         raise Refused(
             f"the external volume {volume.name} does not exist",
@@ -189,7 +189,9 @@ async def prune(context: RunContext, numbers: Iterable[int]) -> bool:
 
 def _tags(project: str, release: Release) -> list[str]:
     """Return the names that Teal gave to the images of *release*."""
-    mounts = (f"{repository(project, MOUNTED)}:{mounted_tag(release.number, at)}" for at in range(len(release.mounted)))
+    mounts = (
+        f"{repository(project, MOUNTED)}:{mounted_tag(release.number, at)}" for at in range(len(release.mounted_images))
+    )
     return [*(image_tag(project, service, release.number) for service in release.images), *mounts]
 
 

@@ -1,4 +1,4 @@
-"""Does: starts services in the order that their dependencies ask for, and holds them at the gate."""
+"""Starts services in the order that their dependencies ask for, and holds them at the gate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
 from teal.core.model.stack import Role, Service
-from teal.core.planning.events import Said
+from teal.core.planning.events import Message
 from teal.core.services.dependencies import waits_for
 from teal.core.services.health import (
     EARLY,
@@ -21,7 +21,7 @@ from teal.core.services.health import (
     asks,
     errs,
     is_broken,
-    judge,
+    judge_container,
     timeout_reason,
 )
 from teal.errors import Failed, Unhealthy
@@ -206,7 +206,7 @@ class _Gate:
             if name not in self.told and clock.monotonic() - since >= EARLY:
                 self.told.add(name)
                 words = f"{asks(self.services[name])} is answered with {self.probed[container.id].words}"
-                self.context.reporter.watch(Said("warning", f"{self.side}/{name} runs, and {words}"))
+                self.context.reporter.watch(Message("warning", f"{self.side}/{name} runs, and {words}"))
 
     async def _trouble(self, name: str) -> Unhealthy | None:
         """Return why *name* can't pass the gate any more, None where it still may, or has."""
@@ -257,7 +257,9 @@ class _Gate:
     def _judge(self, container: Container, *, answer: bool | None) -> Verdict:
         """Judge one container; one that passed before is only asked whether it is hopeless."""
         service = self.services[container.service]
-        verdict = judge(service, container, answers=answer, now=container.started + self._age(service, container))
+        verdict = judge_container(
+            service, container, answers=answer, now=container.started + self._age(service, container)
+        )
         return PASSED if service.name in self.passed and verdict.standing != "failed" else verdict
 
     def _age(self, service: Service, container: Container) -> float:
@@ -267,7 +269,7 @@ class _Gate:
         """
         clock, life = self.context.ports.clock, (container.id, container.started)
         if life not in self.since:
-            before = min(max(0.0, clock.now() - container.started), service.health.steady)
+            before = min(max(0.0, clock.now() - container.started), service.health.min_healthy_time)
             self.since[life] = clock.monotonic() - before
         return clock.monotonic() - self.since[life]
 
@@ -297,7 +299,7 @@ class _Gate:
             self.services[name], container, seconds, self.probed.get(container.id) if container else None
         )
         if name not in self.begun:
-            why = f"waited {seconds:.0f} s for {', '.join(self.services[name].after)} and was never started"
+            why = f"waited {seconds:.0f} s for {', '.join(self.services[name].depends_on)} and was never started"
         if container is None:
             return Unhealthy(f"{self.side}/{name} {why}", hint="deploy again")
         error = await failure(self.context, self.side, container, why, services=self.release)
@@ -311,7 +313,7 @@ class _Gate:
         """Return the workers that the route *name* may wait for, and that start after the switch."""
         if self.services[name].role is not Role.ROUTE:
             return ()
-        late = frozenset(s.name for s in self.release.values() if s.role is Role.WORKER and not s.opens)
+        late = frozenset(s.name for s in self.release.values() if s.role is Role.WORKER and not s.before_switch)
         up = {container.service for container in await self.context.containers(self.side, late) if container.running}
         return tuple(sorted(late - up))
 
@@ -345,7 +347,9 @@ def _gate(context: RunContext, side: Side, release: int | None, names: Iterable[
     return _Gate(context, side, {name: s for name, s in every.items() if name in wanted}, every, beside)
 
 
-async def fallen(context: RunContext, side: Side, release: int | None, names: Iterable[str]) -> Unhealthy | None:
+async def failed_since_gate(
+    context: RunContext, side: Side, release: int | None, names: Iterable[str]
+) -> Unhealthy | None:
     """Return the error for the first of *names* that passed the gate and no longer stands; None where all stand."""
     wanted = frozenset(names)
     services = {service.name: service for service in context.services(release) if service.name in wanted}
@@ -354,7 +358,9 @@ async def fallen(context: RunContext, side: Side, release: int | None, names: It
         if (there := sum(c.service == service.name for c in found)) < service.replicas:
             return _missing(side, service, there)
     for container in found:
-        verdict = judge(services[container.service], container, answers=None, now=container.started)  # no time matters
+        verdict = judge_container(
+            services[container.service], container, answers=None, now=container.started
+        )  # no time matters
         if verdict.standing == "failed":
             return await failure(context, side, container, verdict.why)
     return None

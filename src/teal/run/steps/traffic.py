@@ -1,7 +1,4 @@
-"""Does: everything that changes or asks the proxy: preview, switch, confirm, drain, settle.
-
-Does: keeps users away while nothing serves them: they wait at the proxy, or see the maintenance page.
-"""
+"""All that changes or asks the proxy: hold, preview, switch, confirm, drain; and the maintenance page."""
 
 from __future__ import annotations
 
@@ -46,7 +43,7 @@ def _put_away(context: RunContext, mode: Mode) -> None:
         context.traffic.held_at = context.traffic.held_at or time
     else:
         context.traffic.paged_at = context.traffic.paged_at or time
-    context.ports.proxy.write(Traffic(mode).keyed(now.side or now.asked or Side.PLAIN, context.traffic.key))
+    context.ports.proxy.write(Traffic(mode).with_key(now.side or now.preview or Side.PLAIN, context.traffic.key))
 
 
 async def _turn_away_later(context: RunContext, limit: float) -> None:
@@ -68,8 +65,8 @@ def turn_away(context: RunContext) -> None:
 
 async def _prove_turned_away(context: RunContext) -> None:
     """Ask as a user does, and raise ``Failed`` where anything but the maintenance page comes."""
-    proxy, loaded = await context.door()
-    for route in dict.fromkeys(entry.route for entry in loaded.entries):
+    proxy, loaded = await context.proxy_endpoints()
+    for route in dict.fromkeys(endpoint.route for endpoint in loaded.entries):
         answer = await context.ports.proxy.ask(proxy, await entry_of(context, route), "")
         if answer.status != TURNED_AWAY or "retry-after" not in answer.headers:
             raise Failed(
@@ -99,7 +96,7 @@ SETTLED_IN = 0.5  # seconds after the rename before counts mean anything
 POLL = 0.1
 
 
-def keep_users(context: RunContext) -> None:
+def restore_state_file(context: RunContext) -> None:
     """Write the state file anew where it was lost while this run works: until then requests are held."""
     if context.traffic.users is not Mode.PLAIN and context.ports.proxy.read() is None:
         context.ports.proxy.write(Traffic(context.traffic.users))
@@ -111,7 +108,7 @@ def keep_users(context: RunContext) -> None:
 async def switch(context: RunContext, side: Side) -> bool:
     """Send all users to *side* in one rename; Teal's key stays for the confirmation and the drain."""
     passed = context.traffic.now().users == to(side).users
-    context.ports.proxy.write(to(side).keyed(side, context.traffic.key))
+    context.ports.proxy.write(to(side).with_key(side, context.traffic.key))
     context.traffic.users, context.traffic.live_at = Mode(side), context.ports.clock.monotonic()
     tell(context, context.traffic.live_at)
     return passed
@@ -122,8 +119,8 @@ async def confirm(context: RunContext, side: Side, release: int | None, source: 
 
     Users were on *source* before: what is slow there, too, is not the release's fault.
     """
-    if context.traffic.now() != to(side).keyed(side, context.traffic.key):  # a run that heals begins here
-        context.ports.proxy.write(to(side).keyed(side, context.traffic.key))
+    if context.traffic.now() != to(side).with_key(side, context.traffic.key):  # a run that heals begins here
+        context.ports.proxy.write(to(side).with_key(side, context.traffic.key))
     for route in context.services(release):
         asked = route.role is Role.ROUTE
         seen = await answers_from(context, side, route, other=source if source is not side else None) if asked else ""
@@ -148,9 +145,9 @@ async def drain(context: RunContext, side: Side, names: frozenset[str]) -> None:
         return
     now = context.traffic.now()
     if now.key != context.traffic.key:
-        context.ports.proxy.write(now.keyed(now.side or Side.PLAIN, context.traffic.key))
+        context.ports.proxy.write(now.with_key(now.side or Side.PLAIN, context.traffic.key))
     try:
-        await context.door()
+        await context.proxy_endpoints()
     except Refused:  # no proxy, nothing in flight through it
         context.traffic.drained = Drained(0.0)
         return
@@ -165,11 +162,11 @@ async def drain(context: RunContext, side: Side, names: frozenset[str]) -> None:
 async def _count_down(context: RunContext, side: Side, names: frozenset[str], began: float) -> Open:
     """Poll the proxy's counts until the drain is over; return what is still open then."""
     clock, settings = context.ports.clock, context.stack.settings
-    proxy, loaded = await context.door()
-    entry, state = await any_entry(context), Draining()
+    proxy, loaded = await context.proxy_endpoints()
+    endpoint, state = await any_entry(context), Draining()
     await clock.sleep(max(0.0, SETTLED_IN - (clock.monotonic() - (context.traffic.live_at or began))))
     while True:
-        counts = await context.ports.proxy.in_flight(proxy, entry, context.traffic.key)
+        counts = await context.ports.proxy.in_flight(proxy, endpoint, context.traffic.key)
         seen = open_on(side, names, counts, loaded.routes)
         if seen is None:
             raise Unavailable("the proxy counts nothing for a route", hint="`teal check` looks at its settings")
@@ -196,7 +193,7 @@ async def settle(context: RunContext, side: Side | None) -> bool:
     wanted = to(side or Side.PLAIN)
     context.traffic.users = wanted.users
     tell(context, context.ports.clock.monotonic())
-    passed = context.ports.proxy.read() == wanted and not context.ports.proxy.closed()
+    passed = context.ports.proxy.read() == wanted and not context.ports.proxy.state_file_unreadable()
     if not passed:
         context.ports.proxy.write(wanted)
     published = "" if side is None else str(side)

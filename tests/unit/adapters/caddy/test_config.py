@@ -8,14 +8,14 @@ import pytest
 from teal.adapters.caddy.config import admin, entries, routes, unfit
 from teal.adapters.caddy.dials import dials
 from teal.core.model.compose import Node
-from teal.ports import Entry
+from teal.ports import Endpoint
 from tests.unit.adapters.caddy.adapted import adapted
 
 
-def at(route: str, port: int, listen: int, where: str, *, tls: bool) -> Entry:
+def at(route: str, port: int, listen: int, where: str, *, tls: bool) -> Endpoint:
     """Return an entry; *where* is host and path prefix in one."""
     host, slash, path = where.partition("/")
-    return Entry(route, port, listen, tls=tls, host=host, path=slash + path)
+    return Endpoint(route, port, listen, tls=tls, host=host, path=slash + path)
 
 
 def test_path_routes_of_one_site(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_each_import_is_known_whatever_its_spelling_and_wherever_it_stands(tmp_p
     )
     found = {("api", 8000), ("rag", 8001), ("web", 3000), ("poster", 8002), ("pages", 8080)}
     assert set(routes(config)) == found
-    assert {entry.route for entry in entries(config)} == {"api", "rag", "web", "poster"}
+    assert {endpoint.route for endpoint in entries(config)} == {"api", "rag", "web", "poster"}
 
 
 def test_named_routes_are_followed(tmp_path: Path) -> None:

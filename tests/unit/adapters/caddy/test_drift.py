@@ -11,11 +11,11 @@ from typing import Any, cast
 import pytest
 
 from teal.adapters.caddy import drift as module
-from teal.adapters.caddy.drift import ADAPT, Identity, grasp
+from teal.adapters.caddy.drift import ADAPT, Identity, proxy_drift
 from teal.core.model.compose import Node
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
-from teal.ports import Engine, Grasp, Ran
+from teal.ports import Engine, ProxyDrift, Ran
 
 LATER, EARLIER = 4e9, 1.0  # when the container was started
 LOGGED = """{"level":"info","ts":1,"msg":"using config from file","file":"/etc/caddy/Caddyfile"}
@@ -34,7 +34,7 @@ class Told:
         return self.answers.pop(0)
 
 
-def looked(tmp_path: Path, engine: Told, *, started: float, running: Node | None = None) -> Grasp:
+def looked(tmp_path: Path, engine: Told, *, started: float, running: Node | None = None) -> ProxyDrift:
     """Return what is said of a container that mounts a Caddyfile and a state directory of *tmp_path*."""
     binds = {"/etc/caddy/Caddyfile": str(tmp_path / "Caddyfile"), "/etc/teal": str(tmp_path / "proxy")}
     container = Container("1", "proxy", "proxy", Side.PLAIN, None, "", "running", "none", started, binds=binds, pid=1)
@@ -42,7 +42,7 @@ def looked(tmp_path: Path, engine: Told, *, started: float, running: Node | None
     async def config() -> Node:
         return running or {}
 
-    return asyncio.run(grasp(cast(Engine, engine), container, tmp_path / "proxy", config))
+    return asyncio.run(proxy_drift(cast(Engine, engine), container, tmp_path / "proxy", config))
 
 
 @pytest.fixture
@@ -73,13 +73,13 @@ def same(files: Path) -> Ran:
 
 def test_nothing_is_asked_of_caddy_while_no_file_is_younger_than_the_container(files: Path) -> None:
     engine = Told(same(files))
-    assert looked(files, engine, started=LATER) == Grasp()
+    assert looked(files, engine, started=LATER) == ProxyDrift()
     assert [words[0] for words in engine.asked] == ["stat"]
 
 
 def test_a_directory_or_file_that_is_another_one_is_told(files: Path) -> None:
     other = stat_of((files, "/etc/caddy/Caddyfile"), (files, "/etc/teal"))
-    assert looked(files, Told(other), started=EARLIER) == Grasp(blind=True, older=("Caddyfile",))
+    assert looked(files, Told(other), started=EARLIER) == ProxyDrift(blind=True, older=("Caddyfile",))
 
 
 def test_a_file_that_is_gone_is_told(files: Path) -> None:
@@ -91,15 +91,17 @@ def test_a_file_that_is_gone_is_told(files: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "running", "said"),
     [
-        pytest.param(Ran(0, '{"apps":{}}'), {"apps": {}}, Grasp(), id="touched, and the same"),
-        pytest.param(Ran(0, '{"apps":{"http":{}}}'), {"apps": {}}, Grasp(stale=True), id="not loaded yet"),
-        pytest.param(Ran(1, "Error: line 3: encoude\n"), {}, Grasp(broken="line 3: encoude"), id="broken"),
-        pytest.param(Ran(1, LOGGED), {}, Grasp(broken="Caddyfile:2: encoude"), id="broken, said as a line of the log"),
-        pytest.param(Ran(127, "not found"), {}, Grasp(), id="no caddy to ask"),
-        pytest.param(Ran(0, "no configuration at all"), {}, Grasp(), id="no answer"),
+        pytest.param(Ran(0, '{"apps":{}}'), {"apps": {}}, ProxyDrift(), id="touched, and the same"),
+        pytest.param(Ran(0, '{"apps":{"http":{}}}'), {"apps": {}}, ProxyDrift(stale=True), id="not loaded yet"),
+        pytest.param(Ran(1, "Error: line 3: encoude\n"), {}, ProxyDrift(broken="line 3: encoude"), id="broken"),
+        pytest.param(
+            Ran(1, LOGGED), {}, ProxyDrift(broken="Caddyfile:2: encoude"), id="broken, said as a line of the log"
+        ),
+        pytest.param(Ran(127, "not found"), {}, ProxyDrift(), id="no caddy to ask"),
+        pytest.param(Ran(0, "no configuration at all"), {}, ProxyDrift(), id="no answer"),
     ],
 )
-def test_a_younger_file_is_held_against_what_runs(files: Path, answer: Ran, running: Any, said: Grasp) -> None:
+def test_a_younger_file_is_held_against_what_runs(files: Path, answer: Ran, running: Any, said: ProxyDrift) -> None:
     engine = Told(same(files), answer)
     assert looked(files, engine, started=EARLIER, running=running) == said
     assert engine.asked[-1] == ADAPT
@@ -110,4 +112,4 @@ def test_of_files_that_this_user_may_not_look_at_nothing_is_said(files: Path, mo
         raise PermissionError(path)
 
     monkeypatch.setattr(Path, "exists", closed)
-    assert looked(files, Told(same(files)), started=EARLIER) == Grasp()
+    assert looked(files, Told(same(files)), started=EARLIER) == ProxyDrift()

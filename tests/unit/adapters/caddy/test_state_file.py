@@ -10,7 +10,7 @@ from teal.core.model.side import Side
 from teal.core.model.traffic import PLAIN, Mode, Traffic, to
 from teal.errors import Unavailable
 
-KEYED = to(Side.BLUE).keyed(Side.GREEN, "k3y")
+KEYED = to(Side.BLUE).with_key(Side.GREEN, "k3y")
 
 
 @pytest.mark.parametrize("traffic", [PLAIN, to(Side.BLUE), Traffic(Mode.HOLD), Traffic(Mode.MAINTENANCE), KEYED])

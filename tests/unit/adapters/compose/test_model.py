@@ -17,7 +17,7 @@ Ask = Callable[[str, Path], Awaitable[object]]
 
 
 async def build(cwd: str, path: Path) -> object:
-    return await DockerCompose((), cwd=cwd, environ={"PATH": str(path)}).build(("web",), told=lambda _: None)
+    return await DockerCompose((), cwd=cwd, environ={"PATH": str(path)}).build(("web",), on_line=lambda _: None)
 
 
 async def read(cwd: str, path: Path) -> object:

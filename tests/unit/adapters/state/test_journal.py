@@ -20,19 +20,19 @@ from teal.core.model.side import Side
 from teal.core.planning.past import past_of
 from teal.core.planning.steps import (
     Build,
-    Clear,
-    CloseWindow,
+    CheckActive,
     Confirm,
     Drain,
+    EmptySide,
     Expand,
     Hold,
-    Judge,
-    Keep,
+    JudgeMigrations,
     Preflight,
-    Recheck,
+    RecordActive,
+    RecordWindow,
     RunHook,
     RunOnce,
-    Settle,
+    SaveRelease,
     Start,
     StartShared,
     Step,
@@ -80,7 +80,7 @@ def test_what_was_written_is_read_by_another_process(path):
     deploy(journal(path), 1)
     deploy(journal(path), 2, Side.GREEN)
     other = journal(path)
-    assert past_of(other.turns()).switched == (Side.GREEN, 2)
+    assert past_of(other.turns()).last_switch == (Side.GREEN, 2)
     assert other.next_release() == 3
     latest, first = other.history(10)
     assert (latest.command, latest.release, latest.target, latest.outcome) == ("deploy", 2, Side.GREEN, "done")
@@ -93,22 +93,22 @@ def test_served_names_each_release_once_the_latest_last(path):
     written = journal(path)
     for release in (1, 2, 3, 2):
         deploy(written, release)
-    assert past_of(written.turns()).served == (1, 3, 2)
+    assert past_of(written.turns()).served_releases == (1, 3, 2)
 
 
 def test_a_switch_that_was_begun_only_did_not_serve(path):
     written = journal(path)
     written.started(written.begin("deploy", None, Side.BLUE, 1), Switch(Side.BLUE, 1))
-    assert past_of(written.turns()).served == ()
-    assert past_of(written.turns()).switched is None
+    assert past_of(written.turns()).served_releases == ()
+    assert past_of(written.turns()).last_switch is None
 
 
 def test_a_switch_to_plain_has_no_release(path):
     written = journal(path)
     run = written.begin("leave", Side.BLUE, Side.PLAIN, None)
     written.finished(written.started(run, Switch(Side.PLAIN, None)))
-    assert past_of(written.turns()).switched == (Side.PLAIN, None)
-    assert past_of(written.turns()).served == ()
+    assert past_of(written.turns()).last_switch == (Side.PLAIN, None)
+    assert past_of(written.turns()).served_releases == ()
 
 
 def test_a_passed_step_takes_no_time_in_the_phases(path):
@@ -199,7 +199,7 @@ def test_a_journal_of_an_older_teal_knows_no_contracts_until_one_is_written(path
     assert journal(path).notes == ()
     journal(path).open_contract("0007_writer", 2)
     assert [each.name for each in journal(path).contracts()] == ["0007_writer"]
-    assert past_of(journal(path).turns()).switched == (Side.BLUE, 1)
+    assert past_of(journal(path).turns()).last_switch == (Side.BLUE, 1)
 
 
 def test_of_old_runs_only_the_switches_by_which_releases_served_last_are_remembered(path, monkeypatch):
@@ -209,12 +209,12 @@ def test_of_old_runs_only_the_switches_by_which_releases_served_last_are_remembe
     for release in (1, 2, 1, 3, 4, 5, 6, 7, 8, 9):
         deploy(written, release)
     assert [run.id for run in written.history(100)] == [10, 9, 8, 7]
-    assert past_of(written.turns()).served == (6, 7, 8, 9)
+    assert past_of(written.turns()).served_releases == (6, 7, 8, 9)
     for _ in range(5):
         written.end(written.begin("deploy", Side.BLUE, Side.GREEN, None), "unchanged")
     assert [run.id for run in written.history(100)] == [15, 14, 13, 12, 10, 9, 8]
-    assert past_of(written.turns()).switched == (Side.BLUE, 9)
-    assert past_of(written.turns()).served == (7, 8, 9)
+    assert past_of(written.turns()).last_switch == (Side.BLUE, 9)
+    assert past_of(written.turns()).served_releases == (7, 8, 9)
     assert dict(written.history(100)[4].phases) == {"switch": 1.0}
 
 
@@ -227,14 +227,14 @@ def test_of_an_old_run_it_stays_known_whether_it_left_users_on_its_release(path,
         written.finished(written.started(back, step))
     written.end(back, "needs-person")  # nothing serves
     again = written.begin("rollback", Side.GREEN, Side.BLUE, 1)
-    for step in (Switch(Side.BLUE, 1), Settle(Side.GREEN)):
+    for step in (Switch(Side.BLUE, 1), RecordActive(Side.GREEN)):
         written.finished(written.started(again, step))
     written.end(again, "aborted", "it did not answer")
     before = past_of(written.turns())
-    assert (before.served, before.failed) == ((1,), {1: "it did not answer"})
+    assert (before.served_releases, before.failed) == ((1,), {1: "it did not answer"})
     for _ in range(5):
         written.end(written.begin("cleanup", Side.BLUE, None, None), "done")
-    assert past_of(written.turns()).served == (1,)
+    assert past_of(written.turns()).served_releases == (1,)
 
 
 def test_a_forgotten_run_gives_its_number_to_no_other(path, monkeypatch):
@@ -266,7 +266,7 @@ def test_a_number_is_taken_by_the_release_that_is_kept_and_by_nothing_before(pat
     run = written.begin("deploy", None, Side.BLUE, None)
     written.started(run, Build(("web",)))
     assert written.next_release() == 1
-    written.started(run, Keep(1, Side.BLUE))
+    written.started(run, SaveRelease(1, Side.BLUE))
     written.end(run, "aborted")
     assert written.next_release() == 2
     assert written.history(1)[0].release == 1
@@ -335,12 +335,12 @@ def test_a_file_that_is_no_journal_is_set_aside_and_a_fresh_one_begins(path, spo
     before = path.read_bytes()
     reader = journal(path)
     assert reader.unfinished() is None
-    assert past_of(reader.turns()).served == ()
+    assert past_of(reader.turns()).served_releases == ()
     assert len(reader.notes) == 1
     assert path.read_bytes() == before
     writer = journal(path)
     deploy(writer, 1)
-    assert past_of(writer.turns()).switched == (Side.BLUE, 1)
+    assert past_of(writer.turns()).last_switch == (Side.BLUE, 1)
     assert "set aside" in writer.notes[0]
     assert path.with_name("journal.db.bad-1").read_bytes() == before
 
@@ -364,7 +364,7 @@ def test_a_lost_write_ahead_log_loses_no_ended_run(path):
     written = journal(path)
     deploy(written, 1)
     written.close()
-    assert past_of(journal(path).turns()).switched == (Side.BLUE, 1)
+    assert past_of(journal(path).turns()).last_switch == (Side.BLUE, 1)
 
 
 def test_a_folder_that_is_gone_is_unavailable_not_a_crash(tmp_path):
@@ -380,7 +380,7 @@ if os.getuid() == 0:
     os.setgid(65534); os.setuid(65534)
 journal = SqliteJournal(Path(sys.argv[1]))
 from teal.core.planning.past import past_of
-print(past_of(journal.turns()).switched, journal.notes)
+print(past_of(journal.turns()).last_switch, journal.notes)
 """
 
 
@@ -408,11 +408,11 @@ def test_a_user_without_write_permission_reads_it(at_rest):
     [
         (Preflight(source=Side.BLUE), '{"force_memory":false}'),
         (Build(("api",), side=Side.GREEN), '{"services":["api"],"pull":[],"absent":[],"mounted":[]}'),
-        (Clear(Side.GREEN, logs=True, sparing=frozenset({"clock"})), '{"side":"green","logs":true}'),
-        (Judge(8, no_window=True), '{"release":8,"phases":[],"only":""}'),
-        (Expand(8, "files", Recheck(Side.BLUE, 7)), '{"release":8,"how":"files"}'),
+        (EmptySide(Side.GREEN, logs=True, sparing=frozenset({"clock"})), '{"side":"green","logs":true}'),
+        (JudgeMigrations(8, no_window=True), '{"release":8,"phases":[],"only":""}'),
+        (Expand(8, "files", CheckActive(Side.BLUE, 7)), '{"release":8,"how":"files"}'),
         (RunHook("post-switch", Side.GREEN, 8, each=True), '{"when":"post-switch","side":"green","release":8}'),
-        (CloseWindow(8, unseen=True), '{"release":8}'),
+        (RecordWindow(8, unseen=True), '{"release":8}'),
         (Switch(Side.GREEN, 8, again=True), '{"to":"green","release":8}'),
         (Confirm(Side.GREEN, 8, Side.BLUE), '{"side":"green"}'),
     ],

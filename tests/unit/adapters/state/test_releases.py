@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from teal.adapters.state.releases import ReleaseFolders
-from teal.core.model.release import Release, ReleaseFile, Rendered, Required
+from teal.core.model.release import Release, ReleaseFile, Rendered, RequiredVolume
 from teal.core.model.side import Side
 from teal.core.model.stack import Assigned, Health, HttpProbe, Role, Service, TcpProbe
 from teal.errors import NewerFormat, Refused, Unavailable
@@ -22,9 +22,9 @@ SERVICES = (
         image="tale-web",
         builds=True,
         port=3000,
-        needed=True,
-        health=Health("probe", HttpProbe(3000, "/health"), steady=5.0),
-        after={"db": "service_healthy"},
+        required_by_routes=True,
+        health=Health("probe", HttpProbe(3000, "/health"), min_healthy_time=5.0),
+        depends_on={"db": "service_healthy"},
         grace=30.0,
         replicas=2,
     ),
@@ -35,7 +35,7 @@ SERVICES = (
 
 def release(number: int) -> Release:
     meets = {"web": {"tale_default": ("web-blue", "www")}}
-    volumes = (Required("tale_media", "media", external=False, driver="local", options={"type": "tmpfs"}),)
+    volumes = (RequiredVolume("tale_media", "media", external=False, driver="local", options={"type": "tmpfs"}),)
     return Release(number, Side.BLUE, 1764000000.5, {"web": "sha256:1"}, SERVICES, "abc", meets, volumes)
 
 

@@ -14,7 +14,7 @@ from teal.config.files import project_name
 from teal.config.options import Options, Overrides
 from teal.config.settings import again
 from teal.core.model.migrations import DatabaseAt, Migrations, Phase
-from teal.core.model.release import Rendered, remember
+from teal.core.model.release import Rendered, snapshot
 from teal.core.model.side import Side
 from teal.core.model.stack import CommandCheck, Hook, HttpCheck, Settings
 from tests.unit.worlds import STACK, release
@@ -35,22 +35,22 @@ def test_a_kept_release_remembers_its_stack(tmp_path: Path) -> None:
     )
     folders = ReleaseFolders(tmp_path)
     empty = Rendered("shop-blue", Side.BLUE, {}, (), (), {})
-    folders.keep(replace(release(3, Side.BLUE), remembered=remember(stack)), {Side.BLUE: empty}, empty)
+    folders.keep(replace(release(3, Side.BLUE), stack=snapshot(stack)), {Side.BLUE: empty}, empty)
     (found,) = folders.all()
-    assert found.remembered is not None
-    assert found.remembered.stack == stack
+    assert found.stack is not None
+    assert found.stack.as_stack == stack
 
 
 def test_a_release_that_an_older_teal_kept_is_read(tmp_path: Path) -> None:
     folders = ReleaseFolders(tmp_path)
     empty = Rendered("shop-blue", Side.BLUE, {}, (), (), {})
-    folders.keep(replace(release(3, Side.BLUE), remembered=remember(STACK)), {Side.BLUE: empty}, empty)
+    folders.keep(replace(release(3, Side.BLUE), stack=snapshot(STACK)), {Side.BLUE: empty}, empty)
     record = tmp_path / "3" / "release.json"
     written = json.loads(record.read_bytes())
     del written["remembered"]["migrations"]
     record.write_text(json.dumps(written))
     (found,) = folders.all()
-    assert found.remembered == remember(STACK)
+    assert found.stack == snapshot(STACK)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from teal.cli.main import run
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
 from teal.core.model.traffic import Traffic, to
-from teal.run.api import ByHand
+from teal.run.api import ServiceResult
 from tests.unit.cli.library import Became, FakeLibrary, session
 
 
@@ -186,7 +186,7 @@ def test_words_are_taken_apart(typed, taken):
 
 
 def test_restart_goes_through_the_library_on_the_active_color(world, capsys):
-    library = FakeLibrary(restart=ByHand("tale", "restart", Side.BLUE, ("web",)))
+    library = FakeLibrary(restart=ServiceResult("tale", "restart", Side.BLUE, ("web",)))
     assert run(["restart", "web"], session(library, world.ports)) == 0
     ((word, args, kwargs),) = library.calls
     assert (word, args[:2], kwargs) == ("restart", (Side.BLUE, ("web",)), {"cut": False})
@@ -194,7 +194,7 @@ def test_restart_goes_through_the_library_on_the_active_color(world, capsys):
 
 
 def test_stop_of_everything_on_a_named_color(world, capsys):
-    library = FakeLibrary(stop=ByHand("tale", "stop", Side.GREEN, ("web",)))
+    library = FakeLibrary(stop=ServiceResult("tale", "stop", Side.GREEN, ("web",)))
     assert run(["stop", "--color", "green", "--yes", "--json"], session(library, world.ports)) == 0
     ((word, args, kwargs),) = library.calls
     assert (word, args[:2], kwargs) == ("stop", (Side.GREEN, ()), {"cut": True})

@@ -10,12 +10,12 @@ from teal.cli.commands import migrate
 from teal.cli.main import run
 from teal.core.migrations.gate import Condition
 from teal.core.planning.rollback_floor import Floor
-from teal.run.api import Outcome
-from teal.run.migrations.results import Contracted
+from teal.run.api import DeployResult
+from teal.run.migrations.results import ContractResult
 from tests.unit.cli.library import FakeLibrary, session
 from tests.unit.cli.test_cli import STATUS
 
-SEEN = Contracted(
+SEEN = ContractResult(
     "tale",
     "0007_writer",
     "planned",
@@ -84,7 +84,7 @@ def test_a_soft_contract_says_how_to_undo_it_and_undo_that_it_is_back(capsys) ->
 
 
 def test_a_window_asks_before_users_are_kept_away(capsys) -> None:
-    library = FakeLibrary(deploy=Outcome("migrate-window", "tale", "planned", 8, 7, None, None))
+    library = FakeLibrary(deploy=DeployResult("migrate-window", "tale", "planned", 8, 7, None, None))
     assert run(["migrate", "window"], session(library)) == 1
     assert "users are held meanwhile" in capsys.readouterr().err
     assert run(["migrate", "window", "--maintenance", "--yes"], session(library)) == 0

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from teal.cli.show.live import Picture
 from teal.core.model.side import Side
-from teal.core.planning.events import InFlight, Said, ServiceNow, StepBegan, StepEnded
+from teal.core.planning.events import InFlight, Message, ServiceChanged, StepFinished, StepStarted
 from teal.core.planning.steps import Build, Drain, Start, Switch
 from tests.unit.cli.test_cli import ROOT, SLOW
 
@@ -48,26 +48,26 @@ def seen(picture: Picture, width: int = 100) -> str:
 
 
 def test_a_step_that_never_ended_is_marked_as_failed_when_the_next_one_begins(picture, clock):
-    picture.take(StepBegan(START))
+    picture.take(StepStarted(START))
     clock.now += 2
-    picture.take(StepBegan(Drain(Side.BLUE)))
+    picture.take(StepStarted(Drain(Side.BLUE)))
     assert [str(line) for line in picture.ended] == ["   2.0s ✗ start web, rag on green and wait until healthy"]
 
 
 def test_an_image_that_is_built_is_no_longer_timed(picture, clock):
-    picture.take(ServiceNow(Side.PLAIN, "web", "building"))
+    picture.take(ServiceChanged(Side.PLAIN, "web", "building"))
     clock.now += 4
-    picture.take(ServiceNow(Side.PLAIN, "web", "built"))
+    picture.take(ServiceChanged(Side.PLAIN, "web", "built"))
     clock.now += 3
     assert seen(picture).split()[:5] == ["plain", "web", "built", "4.0", "s"]
 
 
 def test_each_service_with_its_state_and_how_long_it_took(picture, clock):
-    picture.take(StepBegan(START))
-    picture.take(ServiceNow(Side.GREEN, "web", "starting"))
-    picture.take(ServiceNow(Side.GREEN, "rag", "starting"))
+    picture.take(StepStarted(START))
+    picture.take(ServiceChanged(Side.GREEN, "web", "starting"))
+    picture.take(ServiceChanged(Side.GREEN, "rag", "starting"))
     clock.now += 4
-    picture.take(ServiceNow(Side.GREEN, "web", "healthy"))
+    picture.take(ServiceChanged(Side.GREEN, "web", "healthy"))
     clock.now += 3
     lines = [line.split() for line in seen(picture).splitlines()]
     assert lines[0] == ["green", "web", "healthy", "4.0", "s"]
@@ -77,34 +77,34 @@ def test_each_service_with_its_state_and_how_long_it_took(picture, clock):
 
 
 def test_what_is_in_flight_while_it_drains(picture):
-    picture.take(StepBegan(Drain(Side.BLUE)))
+    picture.take(StepStarted(Drain(Side.BLUE)))
     picture.take(InFlight(Side.BLUE, 2, 1))
     assert "drain blue  0.0 s  2 requests and 1 WebSocket in flight" in seen(picture)
-    picture.take(StepEnded(Drain(Side.BLUE), 1.0))
+    picture.take(StepFinished(Drain(Side.BLUE), 1.0))
     assert "in flight" not in seen(picture)
 
 
 def test_the_last_lines_of_a_tool_only_while_it_works(picture):
-    picture.take(StepBegan(Build(("web",))))
+    picture.take(StepStarted(Build(("web",))))
     for number in range(20):
-        picture.take(Said("tool", f"#{number} [markup] that isn't"))
+        picture.take(Message("tool", f"#{number} [markup] that isn't"))
     assert "#14 " not in seen(picture)
     assert "│ #15 [markup] that isn't" in seen(picture)
-    picture.take(StepEnded(Build(("web",)), 3.0))
+    picture.take(StepFinished(Build(("web",)), 3.0))
     assert "#15" not in seen(picture)
 
 
 def test_a_long_line_never_breaks_the_picture(picture):
-    picture.take(StepBegan(Build(("web",))))
-    picture.take(Said("tool", "x" * 500))
+    picture.take(StepStarted(Build(("web",))))
+    picture.take(Message("tool", "x" * 500))
     assert max(map(len, seen(picture, width=60).splitlines())) <= 60
 
 
 def test_ended_steps_and_warnings_move_up(picture, clock):
     clock.now += 2
-    picture.take(StepEnded(Switch(Side.GREEN, 8), 0.001))
-    picture.take(StepEnded(Build(("web",)), 0.0, passed=True))
-    picture.take(Said("warning", "memory is short"))
+    picture.take(StepFinished(Switch(Side.GREEN, 8), 0.001))
+    picture.take(StepFinished(Build(("web",)), 0.0, passed=True))
+    picture.take(Message("warning", "memory is short"))
     assert [line.plain for line in picture.ended] == [
         "   2.0s ✓ switch all routes to green, release 8  0.0 s",
         "   2.0s ✓ build web (already done)",

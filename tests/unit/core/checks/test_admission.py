@@ -9,7 +9,7 @@ import pytest
 from teal.core.checks.admission import by_sight
 from teal.core.model.observed import Observed
 from teal.core.model.side import Side
-from teal.core.planning.transition import change_to
+from teal.core.planning.transition import plan_transition
 from teal.errors import Refused
 from tests.unit.worlds import BLUE_7, PLAIN_APP, STACK
 
@@ -26,7 +26,7 @@ def levels(observed: Observed, *, busy: bool = False) -> list[str]:
 def test_the_only_running_scheduler_is_no_third_copy_for_check_as_for_deploy() -> None:
     """Its adoption failed, and the plain one goes on: `check` once said how to end it."""
     observed = replace(BLUE_7, containers=(*WITHOUT_CLOCK, *PLAIN_CLOCK))
-    assert change_to(observed, MODELLED, command="deploy").spared == ("clock",)
+    assert plan_transition(observed, MODELLED, command="deploy").kept_plain_jobs == ("clock",)
     (said,) = by_sight(observed, MODELLED)
     assert said.level == "note"
     assert said.message == "clock goes on as a plain container, since that of blue does not run"
@@ -37,7 +37,7 @@ def test_a_third_copy_is_an_error_to_check_and_refused_by_deploy_in_the_same_wor
     observed = replace(BLUE_7, containers=(*BLUE_7.containers, *PLAIN_CLOCK))
     (said,) = by_sight(observed, MODELLED)
     with pytest.raises(Refused) as refused:
-        change_to(observed, MODELLED, command="deploy")
+        plan_transition(observed, MODELLED, command="deploy")
     assert (refused.value.message, refused.value.hint) == (said.message, said.remedy)
     assert said.level == "error"
 

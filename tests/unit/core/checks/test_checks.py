@@ -173,7 +173,7 @@ def test_static_files_that_the_proxy_serves_have_a_message_of_their_own() -> Non
 
 
 def test_a_published_port_is_fine_once_its_owner_says_what_becomes_of_it() -> None:
-    evidence = Evidence(proxy="proxy", routes={"web": 3000}, published={"web": "drop"})
+    evidence = Evidence(proxy="proxy", routes={"web": 3000}, published_ports={"web": "drop"})
     assert said(with_web(evidence, ports=[{"target": 3000, "published": "3000"}])) == []
 
 
@@ -281,7 +281,7 @@ def test_data_that_only_the_image_knows_of_is_told() -> None:
 
 
 def test_requests_past_the_snippet_are_refused_with_the_line_to_write() -> None:
-    told = Evidence(proxy="proxy", bare={"web": 3000}, dials=(Dial("web:3000", place="Caddyfile:2"),))
+    told = Evidence(proxy="proxy", direct_upstreams={"web": 3000}, dials=(Dial("web:3000", place="Caddyfile:2"),))
     found = problems(stack_of(SOUND, told))
     assert [(p.level, p.place, p.remedy) for p in found] == [
         ("error", "Caddyfile:2", "write `import teal web 3000` in place of that reverse_proxy")
@@ -303,13 +303,13 @@ def over(**more: object) -> dict[Side, Tree]:
 
 
 def test_overlays_that_give_both_colors_one_container_name_are_refused() -> None:
-    told = Evidence(proxy="proxy", routes={"web": 3000}, overlaid=frozenset({"web"}))
+    told = Evidence(proxy="proxy", routes={"web": 3000}, in_overlays=frozenset({"web"}))
     stack = stack_of(SOUND, told, overlays=over(container_name="shop-web"))
     assert said(stack) == [("error", "both overlays call the container of web shop-web")]
 
 
 def test_overlays_that_differ_in_more_than_the_color_are_told() -> None:
-    told = Evidence(proxy="proxy", routes={"web": 3000}, overlaid=frozenset({"web"}))
+    told = Evidence(proxy="proxy", routes={"web": 3000}, in_overlays=frozenset({"web"}))
     overlays = over()
     overlays[Side.GREEN]["web"]["mem_limit"] = "1"  # type: ignore[index]
     message = "the overlays give web different mem_limit: the two colors don't run the same"

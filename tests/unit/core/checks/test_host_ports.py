@@ -26,7 +26,7 @@ def port(published: str, target: int = 80, ip: str = "", protocol: str = "tcp") 
 
 def stack(ports: Ports, said: Mapping[str, str] | None = None, **more: object) -> Stack:
     services: Tree = {"web": {"image": "app"}, "proxy": {"image": "caddy:2", "ports": ports, **more}}
-    return stack_of(services, Evidence(proxy="proxy", routes={"web": 3000}, published=dict(said or {})))  # type: ignore[arg-type]
+    return stack_of(services, Evidence(proxy="proxy", routes={"web": 3000}, published_ports=dict(said or {})))  # type: ignore[arg-type]
 
 
 def seen(*held: tuple[str, int], proxy: bool = False) -> Observed:

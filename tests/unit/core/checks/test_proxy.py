@@ -30,7 +30,7 @@ SERVICES: Tree = {
     "db": {"image": "postgres:17", **CHECKED},
     "proxy": {"image": "caddy:2", "links": ["api:linked"], "extra_hosts": ["outside=host-gateway"]},
 }
-EVIDENCE = Evidence(proxy="proxy", routes={"web": 3000}, published={"api": "drop"}, listens=frozenset({80, 8092}))
+EVIDENCE = Evidence(proxy="proxy", routes={"web": 3000}, published_ports={"api": "drop"}, listens=frozenset({80, 8092}))
 
 
 def stack(**more: object) -> Stack:

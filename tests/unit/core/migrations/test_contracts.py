@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from teal.core.migrations.contracts import UNNAMED, owed
+from teal.core.migrations.contracts import UNNAMED, contracts_to_record
 from teal.core.model.migrations import OpenChange
 
 OPEN = OpenChange("0007_writer", 3, 100.0)
@@ -10,22 +10,22 @@ RUN = OpenChange("0005_old", 2, 50.0, closed=60.0)
 
 
 def test_a_contract_is_owed_since_the_first_release_that_brings_it() -> None:
-    assert owed([RUN], {"0007_writer": 0}, 3) == (("0007_writer", 3),)
-    assert owed([RUN, OPEN], {"0007_writer": 0}, 4) == ()
+    assert contracts_to_record([RUN], {"0007_writer": 0}, 3) == (("0007_writer", 3),)
+    assert contracts_to_record([RUN, OPEN], {"0007_writer": 0}, 4) == ()
 
 
 def test_its_file_may_ask_for_a_later_release() -> None:
-    assert owed([], {"0007_writer": 9}, 3) == (("0007_writer", 9),)
+    assert contracts_to_record([], {"0007_writer": 9}, 3) == (("0007_writer", 9),)
 
 
 def test_a_release_of_an_older_source_needs_the_old_shape_again() -> None:
-    assert owed([OPEN], {}, 4) == (("0007_writer", 5),)
-    assert owed([OpenChange("0007_writer", 9, 100.0)], {}, 4) == ()
+    assert contracts_to_record([OPEN], {}, 4) == (("0007_writer", 5),)
+    assert contracts_to_record([OpenChange("0007_writer", 9, 100.0)], {}, 4) == ()
 
 
 def test_of_contracts_without_a_name_nobody_can_tell_which_is_new() -> None:
-    assert owed([OpenChange(UNNAMED, 3, 100.0)], {UNNAMED: 0}, 4) == ((UNNAMED, 4),)
+    assert contracts_to_record([OpenChange(UNNAMED, 3, 100.0)], {UNNAMED: 0}, 4) == ((UNNAMED, 4),)
 
 
 def test_a_contract_that_is_pending_although_it_was_run_is_open_again() -> None:
-    assert owed([RUN], {"0005_old": 0}, 4) == (("0005_old", 4),)
+    assert contracts_to_record([RUN], {"0005_old": 0}, 4) == (("0005_old", 4),)

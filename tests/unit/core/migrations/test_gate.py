@@ -9,7 +9,15 @@ import pytest
 
 from teal.core.migrations import gate
 from teal.core.migrations.contracts import strictest, taken_along
-from teal.core.migrations.gate import Condition, Seen, Session, given_up, is_open, judge, once_given_up
+from teal.core.migrations.gate import (
+    Condition,
+    GateEvidence,
+    Session,
+    evaluate_gate,
+    is_open,
+    once_given_up,
+    rollbacks_lost,
+)
 from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
@@ -25,7 +33,7 @@ def at(address: str, *found: Container) -> tuple[Container, ...]:
 POOLER = at("10.0.0.9", container("pooler", Side.PLAIN, None))
 NEW = at("10.0.0.7", *color(Side.BLUE, 7))
 OLD = at("", *color(Side.GREEN, 6, state="exited"))
-OPEN = Seen(
+OPEN = GateEvidence(
     change=CHANGE,
     active=7,
     containers=NEW,
@@ -40,7 +48,7 @@ OPEN = Seen(
 SOMETIME = "SELECT count(*) FROM review WHERE writer IS NULL"
 
 VIOLATED: dict[
-    str, tuple[Seen, str, str]
+    str, tuple[GateEvidence, str, str]
 ] = {  # what is violated -> what was seen, the condition, a word of its way out
     "an older release serves": (replace(OPEN, active=6), "serving", "teal deploy"),
     "nothing serves": (replace(OPEN, active=None), "serving", "teal deploy"),
@@ -75,17 +83,17 @@ VIOLATED: dict[
 }
 
 
-def shut(seen: Seen) -> list[Condition]:
-    return [condition for condition in judge(seen) if not condition.met]
+def shut(seen: GateEvidence) -> list[Condition]:
+    return [condition for condition in evaluate_gate(seen) if not condition.met]
 
 
 def test_the_gate_is_open_where_every_condition_is_met() -> None:
     assert shut(OPEN) == []
-    assert is_open(judge(OPEN))
-    assert [condition.name for condition in judge(OPEN)] == [
+    assert is_open(evaluate_gate(OPEN))
+    assert [condition.name for condition in evaluate_gate(OPEN)] == [
         "serving", "containers", "kept", "sessions", "backfill", "delay", "confirmed",
     ]  # fmt: skip
-    assert all(condition.evidence for condition in judge(OPEN))
+    assert all(condition.evidence for condition in evaluate_gate(OPEN))
 
 
 def test_a_gate_without_conditions_is_shut() -> None:
@@ -97,12 +105,12 @@ def test_one_condition_violated_alone_keeps_the_gate_shut(what: str) -> None:
     seen, name, way = VIOLATED[what]
     found = shut(seen)
     assert [condition.name for condition in found] == [name]
-    assert not is_open(judge(seen))
+    assert not is_open(evaluate_gate(seen))
     assert found[0].evidence
     assert way in found[0].opens
 
 
-def caught(rules: tuple[Callable[[Seen], Condition], ...]) -> list[str]:
+def caught(rules: tuple[Callable[[GateEvidence], Condition], ...]) -> list[str]:
     """Return what is violated and no longer noticed, were these the gate's rules."""
     return [what for what, (seen, _, _) in VIOLATED.items() if all(rule(seen).met for rule in rules)]
 
@@ -115,11 +123,11 @@ def test_each_condition_that_is_disabled_is_missed(place: int) -> None:
 
 
 def test_the_evidence_names_containers_sessions_and_rows() -> None:
-    told = {c.name: c.evidence for c in judge(replace(OPEN, containers=(*NEW, *OLD), differing={SOMETIME: 3}))}
+    told = {c.name: c.evidence for c in evaluate_gate(replace(OPEN, containers=(*NEW, *OLD), differing={SOMETIME: 3}))}
     assert "shop-web-green (release 6, exited)" in told["containers"]
     assert f"3 rows left: {SOMETIME}" in told["backfill"]
     seen = replace(OPEN, sessions=(Session("10.0.0.9", "pgbouncer"),) * 2)
-    evidence = next(c.evidence for c in judge(seen) if c.name == "sessions")
+    evidence = next(c.evidence for c in evaluate_gate(seen) if c.name == "sessions")
     assert "2 from shop-pooler-plain (release unknown, calls itself 'pgbouncer')" in evidence
 
 
@@ -127,7 +135,7 @@ def test_the_evidence_names_containers_sessions_and_rows() -> None:
 def test_an_operator_may_vouch_for_a_pooler_by_name(name: str) -> None:
     seen = replace(OPEN, sessions=(Session("10.0.0.9"),), trusted=frozenset({name}))
     assert shut(seen) == []
-    assert name in next(c.evidence for c in judge(seen) if c.name == "sessions")
+    assert name in next(c.evidence for c in evaluate_gate(seen) if c.name == "sessions")
 
 
 def test_nobody_can_vouch_for_a_container_that_is_known_to_be_old() -> None:
@@ -139,8 +147,8 @@ def test_nobody_can_vouch_for_a_container_that_is_known_to_be_old() -> None:
 
 def test_what_is_given_up_is_all_that_is_older_and_never_what_serves() -> None:
     seen = replace(OPEN, containers=(*NEW, *OLD), kept=(4, 7))
-    assert given_up(seen) == (4, 6)
-    assert given_up(replace(seen, active=6)) == (4,)
+    assert rollbacks_lost(seen) == (4, 6)
+    assert rollbacks_lost(replace(seen, active=6)) == (4,)
 
 
 def test_once_the_way_back_is_given_up_containers_kept_releases_and_their_sessions_are_gone() -> None:

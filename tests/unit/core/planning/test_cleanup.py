@@ -9,7 +9,7 @@ import pytest
 from teal.core.model.observed import Observed
 from teal.core.model.side import Side
 from teal.core.planning.cleanup import plan_cleanup, plan_down, refuse_unknown, removal
-from teal.core.planning.steps import Clear, Prune, Settle, Step
+from teal.core.planning.steps import EmptySide, Prune, RecordActive, Step
 from teal.errors import Refused
 from tests.unit.worlds import BLUE_7, EMPTY, PLAINLY, SHARED, STACK, color, past
 
@@ -24,10 +24,10 @@ LONG = replace(BLUE_7, past=past(4, 5, 6, 7), releases=(replace(BLUE_7.releases[
     [
         pytest.param(EMPTY, (), id="nothing is there"),
         pytest.param(PLAINLY, (), id="a plain stack is nobody's leftover"),
-        pytest.param(BLUE_7, (Clear(Side.GREEN),), id="the color that doesn't serve"),
-        pytest.param(LEFT, (Clear(Side.GREEN),), id="a network that a killed command left"),
+        pytest.param(BLUE_7, (EmptySide(Side.GREEN),), id="the color that doesn't serve"),
+        pytest.param(LEFT, (EmptySide(Side.GREEN),), id="a network that a killed command left"),
         pytest.param(replace(LEFT, networks={"shop_default": "m"}), (), id="only what serves"),
-        pytest.param(LONG, (Clear(Side.GREEN), Prune((4,))), id="a release beyond the policy"),
+        pytest.param(LONG, (EmptySide(Side.GREEN), Prune((4,))), id="a release beyond the policy"),
     ],
 )
 def test_a_cleanup_removes_what_does_not_serve_and_what_the_policy_no_longer_keeps(
@@ -54,5 +54,5 @@ def test_nothing_is_removed_while_a_color_runs_and_nobody_knows_whether_it_serve
 
 
 def test_down_removes_what_serves_last_and_forgets_which_one_was_active() -> None:
-    assert plan_down(BLUE_7).steps == (Clear(Side.GREEN), Clear(Side.BLUE), Settle(None))
-    assert plan_down(EMPTY).steps == (Clear(Side.BLUE), Clear(Side.GREEN), Settle(None))
+    assert plan_down(BLUE_7).steps == (EmptySide(Side.GREEN), EmptySide(Side.BLUE), RecordActive(None))
+    assert plan_down(EMPTY).steps == (EmptySide(Side.BLUE), EmptySide(Side.GREEN), RecordActive(None))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from teal.core.model.release import Release, remember
+from teal.core.model.release import Release, snapshot
 from teal.core.model.side import Side
 from teal.core.model.stack import Assigned, Role, Service, Stack, Tree
 from teal.core.planning.leave import changed_by_leaving, definitions, named, own_names
@@ -55,8 +55,8 @@ def release(of: Stack) -> Release:
         of.rotating,
         fingerprint="then",
         definitions=of.definitions,
-        remembered=remember(of),
-        mounted={"data:now": "sha256:data"},
+        stack=snapshot(of),
+        mounted_images={"data:now": "sha256:data"},
     )
 
 

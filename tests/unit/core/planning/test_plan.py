@@ -16,29 +16,29 @@ from teal.core.planning.rollback import rollback_release
 from teal.core.planning.steps import (
     Backfill,
     Build,
-    Check,
-    Clear,
+    CheckActive,
+    CheckStandby,
     Confirm,
     Create,
     Drain,
+    EmptySide,
     Expand,
     HandOver,
     Hold,
-    Judge,
-    Keep,
+    JudgeMigrations,
     OnFailure,
     Plan,
     Planned,
     Preflight,
     Prune,
     PutBack,
-    Recheck,
+    RecordActive,
     RecordContracts,
-    Remove,
+    RemovePlain,
     Retire,
     RunHook,
     RunOnce,
-    Settle,
+    SaveRelease,
     Singleton,
     Start,
     StartShared,
@@ -47,7 +47,7 @@ from teal.core.planning.steps import (
     sparing,
     steps_of,
 )
-from teal.core.planning.transition import Change, change_to, leaving_change
+from teal.core.planning.transition import Transition, leave_transition, plan_transition
 from teal.core.planning.wording import say
 from teal.core.services.classify import services_of
 from teal.errors import Refused
@@ -59,7 +59,7 @@ MODELLED = replace(STACK, models={Side.BLUE: {"services": {each.name: MOUNTS for
 
 
 def deploy(observed: Observed, stack: Stack = STACK, **options: object) -> Plan:
-    return plan_deploy(observed, stack, change_to(observed, stack, command="deploy", **options))  # type: ignore[arg-type]
+    return plan_deploy(observed, stack, plan_transition(observed, stack, command="deploy", **options))  # type: ignore[arg-type]
 
 
 def kinds(steps: tuple[Step, ...]) -> list[str]:
@@ -69,12 +69,12 @@ def kinds(steps: tuple[Step, ...]) -> list[str]:
 def test_a_deploy_fills_the_other_color_proves_it_and_then_switches() -> None:
     plan = deploy(BLUE_7)
     assert plan.before == (
-        Keep(8, Side.GREEN),
+        SaveRelease(8, Side.GREEN),
         RunOnce("migrate", 8),
-        Clear(Side.GREEN),
+        EmptySide(Side.GREEN),
         Create(Side.GREEN, 8),
         Start(Side.GREEN, 8, ("web", "api")),
-        Check(Side.GREEN, 8),
+        CheckStandby(Side.GREEN, 8),
         Switch(Side.GREEN, 8),
         Confirm(Side.GREEN, 8, Side.BLUE),
     )
@@ -85,7 +85,7 @@ def test_workers_and_singletons_come_after_the_switch_and_the_old_color_goes_las
         HandOver(Side.GREEN, 8, ("queue",), (Singleton("clock", Side.BLUE),)),
         Drain(Side.BLUE),
         Retire(Side.BLUE, ALL),
-        Settle(Side.GREEN),
+        RecordActive(Side.GREEN),
         Prune((5,)),
     )
 
@@ -97,11 +97,11 @@ def test_the_schema_is_expanded_and_the_old_code_checked_on_it_before_anything_i
     before = deploy(BLUE_7, replace(STACK, migrations=FILES)).before
     assert before[1:8] == (
         RunOnce("migrate", 8),
-        Judge(8, no_window=True),
-        Expand(8, "the files of sql", Recheck(Side.BLUE, 7)),
-        Recheck(Side.BLUE, 7),
+        JudgeMigrations(8, no_window=True),
+        Expand(8, "the files of sql", CheckActive(Side.BLUE, 7)),
+        CheckActive(Side.BLUE, 7),
         Backfill(8, "the files of sql"),
-        Clear(Side.GREEN),
+        EmptySide(Side.GREEN),
         Create(Side.GREEN, 8),
     )
     assert before[-3:] == (RecordContracts(8), Switch(Side.GREEN, 8), Confirm(Side.GREEN, 8, Side.BLUE))
@@ -110,7 +110,7 @@ def test_the_schema_is_expanded_and_the_old_code_checked_on_it_before_anything_i
 def test_a_one_shot_that_is_the_expand_phase_is_run_as_it_and_not_once_more() -> None:
     before = deploy(BLUE_7, replace(STACK, migrations=Migrations(one_shot="migrate"))).before
     assert not [step for step in before if isinstance(step, RunOnce | Backfill)]
-    assert Expand(8, "the one-shot migrate", Recheck(Side.BLUE, 7)) in before
+    assert Expand(8, "the one-shot migrate", CheckActive(Side.BLUE, 7)) in before
 
 
 def test_a_backfill_that_comes_after_the_switch_comes_last_of_all() -> None:
@@ -122,24 +122,29 @@ def test_a_backfill_that_comes_after_the_switch_comes_last_of_all() -> None:
 
 
 def test_the_first_deploy_of_all_has_no_old_code_to_check() -> None:
-    assert "Recheck" not in kinds(deploy(EMPTY, replace(STACK, migrations=FILES)).before)
-    assert Recheck(Side.PLAIN, None) in deploy(PLAINLY, replace(STACK, migrations=FILES)).before
+    assert "CheckActive" not in kinds(deploy(EMPTY, replace(STACK, migrations=FILES)).before)
+    assert CheckActive(Side.PLAIN, None) in deploy(PLAINLY, replace(STACK, migrations=FILES)).before
 
 
 def test_a_rollback_and_what_heals_change_no_schema() -> None:
     stack = replace(STACK, migrations=replace(FILES, backfill="after"))
-    change = change_to(BLUE_7, stack, command="heal")
-    names = {"Judge", "Expand", "Recheck", "Backfill", "RecordContracts"}
-    assert not names & set(kinds(plan_forward(BLUE_7, stack, change).steps))
+    transition = plan_transition(BLUE_7, stack, command="heal")
+    names = {"JudgeMigrations", "Expand", "CheckActive", "Backfill", "RecordContracts"}
+    assert not names & set(kinds(plan_forward(BLUE_7, stack, transition).steps))
     release = rollback_release(BLUE_7, None).release
-    back = plan_rollback(BLUE_7, stack, change_to(BLUE_7, stack, command="rollback", release=release), release)
+    back = plan_rollback(BLUE_7, stack, plan_transition(BLUE_7, stack, command="rollback", release=release), release)
     assert not names & set(kinds(back.steps))
 
 
 def test_a_failed_deploy_leaves_the_active_color_untouched() -> None:
     undo = steps_of(deploy(BLUE_7).undo)
-    assert undo == (Settle(Side.BLUE), Drain(Side.GREEN), Clear(Side.GREEN, logs=True), Settle(Side.BLUE))
-    assert not [step for step in undo if isinstance(step, (Clear, Retire)) and step.side is Side.BLUE]
+    assert undo == (
+        RecordActive(Side.BLUE),
+        Drain(Side.GREEN),
+        EmptySide(Side.GREEN, logs=True),
+        RecordActive(Side.BLUE),
+    )
+    assert not [step for step in undo if isinstance(step, (EmptySide, Retire)) and step.side is Side.BLUE]
 
 
 def test_where_nothing_serves_the_jobs_start_with_the_routes_which_may_wait_for_one() -> None:
@@ -153,7 +158,7 @@ def test_the_first_deploy_has_nothing_to_drain_or_retire() -> None:
     plan = deploy(EMPTY)
     assert plan.source is None
     assert plan.target is Side.BLUE
-    assert {"Drain", "Retire", "Remove", "Part"}.isdisjoint(kinds(plan.steps))
+    assert {"Drain", "Retire", "RemovePlain", "LeaveNetworks"}.isdisjoint(kinds(plan.steps))
 
 
 def test_a_first_deploy_never_fills_the_color_that_the_state_file_names_already() -> None:
@@ -165,37 +170,47 @@ def test_a_plain_stack_is_adopted_apart_from_its_containers_which_are_removed_at
     assert Create(Side.BLUE, 1, apart=True) in plan.before
     assert HandOver(Side.BLUE, 1, ("queue",), (Singleton("clock", Side.PLAIN),)) in plan.after
     farewell = plan.after[plan.after.index(Drain(Side.PLAIN)) :]
-    assert farewell[:4] == (Drain(Side.PLAIN), Retire(Side.PLAIN, ALL), Remove(ALL), Settle(Side.BLUE))
+    assert farewell[:4] == (Drain(Side.PLAIN), Retire(Side.PLAIN, ALL), RemovePlain(ALL), RecordActive(Side.BLUE))
 
 
 def test_plain_containers_that_were_stopped_by_hand_are_removed_by_the_first_deploy() -> None:
     stopped = tuple(replace(each, state="exited") for each in PLAIN_APP)
     plan = deploy(replace(EMPTY, containers=(*SHARED, *stopped)))
     assert plan.source is None
-    assert Remove(ALL) in plan.after
+    assert RemovePlain(ALL) in plan.after
 
 
 def test_leave_goes_plain_and_removes_both_colors_at_its_end() -> None:
-    plan = plan_leave(STACK, leaving_change(BLUE_7, STACK))
+    plan = plan_leave(STACK, leave_transition(BLUE_7, STACK))
     assert plan.before[0] == Create(Side.PLAIN, None)
     assert Switch(Side.PLAIN, None) in plan.before
-    assert plan.after[-2:] == (Clear(Side.BLUE), Clear(Side.GREEN))
-    assert steps_of(plan.undo) == (Settle(Side.BLUE), Drain(Side.PLAIN), Clear(Side.PLAIN), Settle(Side.BLUE))
+    assert plan.after[-2:] == (EmptySide(Side.BLUE), EmptySide(Side.GREEN))
+    assert steps_of(plan.undo) == (
+        RecordActive(Side.BLUE),
+        Drain(Side.PLAIN),
+        EmptySide(Side.PLAIN),
+        RecordActive(Side.BLUE),
+    )
 
 
 def test_a_leave_puts_the_images_of_the_active_release_back_before_anything_is_created() -> None:
     images = (Build((), absent=("new",)), PutBack(7, ("shop-api:latest",)))
-    plan = plan_leave(STACK, leaving_change(BLUE_7, STACK), images)
+    plan = plan_leave(STACK, leave_transition(BLUE_7, STACK), images)
     assert plan.before[:3] == (*images, Create(Side.PLAIN, None))
-    assert steps_of(plan.undo_of(images, untouched=True)) == (Settle(Side.BLUE), Settle(Side.BLUE))
+    assert steps_of(plan.undo_of(images, untouched=True)) == (RecordActive(Side.BLUE), RecordActive(Side.BLUE))
 
 
 def test_rollback_to_a_stopped_color_is_a_start_and_a_switch() -> None:
     release = rollback_release(BLUE_7, None).release
     assert release.number == 6
-    plan = plan_rollback(BLUE_7, STACK, change_to(BLUE_7, STACK, command="rollback", release=release), release)
-    assert kinds(plan.before) == ["Start", "Check", "Switch", "Confirm"]
-    assert steps_of(plan.undo) == (Settle(Side.BLUE), Drain(Side.GREEN), Retire(Side.GREEN, ALL), Settle(Side.BLUE))
+    plan = plan_rollback(BLUE_7, STACK, plan_transition(BLUE_7, STACK, command="rollback", release=release), release)
+    assert kinds(plan.before) == ["Start", "CheckStandby", "Switch", "Confirm"]
+    assert steps_of(plan.undo) == (
+        RecordActive(Side.BLUE),
+        Drain(Side.GREEN),
+        Retire(Side.GREEN, ALL),
+        RecordActive(Side.BLUE),
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,13 +227,15 @@ def test_rollback_re_creates_what_does_not_stand_there_exactly(spoilt: tuple[obj
         BLUE_7, containers=(*SHARED, *color(Side.BLUE, 7), *spoilt), networks={"shop-green_default": "new"}
     )
     release = rollback_release(observed, 6).release
-    plan = plan_rollback(observed, STACK, change_to(observed, STACK, command="rollback", release=release), release)
-    assert kinds(plan.before)[:4] == ["Drain", "Clear", "Create", "Start"]
+    plan = plan_rollback(
+        observed, STACK, plan_transition(observed, STACK, command="rollback", release=release), release
+    )
+    assert kinds(plan.before)[:4] == ["Drain", "EmptySide", "Create", "Start"]
 
 
 def test_rollback_never_runs_a_one_shot() -> None:
     release = rollback_release(BLUE_7, 5).release
-    plan = plan_rollback(BLUE_7, STACK, change_to(BLUE_7, STACK, command="rollback", release=release), release)
+    plan = plan_rollback(BLUE_7, STACK, plan_transition(BLUE_7, STACK, command="rollback", release=release), release)
     assert "RunOnce" not in kinds(plan.steps)
     assert "Build" not in kinds(plan.steps)
 
@@ -240,7 +257,7 @@ def test_what_stands_in_a_color_has_served_though_the_journal_was_lost() -> None
     standing = observed.release_on(Side.GREEN)
     assert standing is not None
     assert rollback_release(observed, None).release.number == standing
-    plan = plan_deploy(observed, STACK, change_to(observed, STACK, command="deploy"))
+    plan = plan_deploy(observed, STACK, plan_transition(observed, STACK, command="deploy"))
     assert not {7, standing} & {n for step in plan.after if isinstance(step, Prune) for n in step.releases}
 
 
@@ -266,9 +283,9 @@ def test_recreate_holds_and_drains_before_the_old_color_stops_and_brings_it_back
     assert steps_of(plan.undo) == (
         Hold(),
         Drain(Side.GREEN),
-        Clear(Side.GREEN, logs=True),
+        EmptySide(Side.GREEN, logs=True),
         Start(Side.BLUE, 7, ("web", "api")),
-        Settle(Side.BLUE),
+        RecordActive(Side.BLUE),
         Start(Side.BLUE, 7, ("queue", "clock")),
     )
 
@@ -280,7 +297,7 @@ def test_a_plain_copy_beside_an_active_color_is_refused_by_name() -> None:
 
 
 def test_shared_services_are_named_by_no_step_but_their_own() -> None:
-    for plan in (deploy(BLUE_7), deploy(PLAINLY), plan_leave(STACK, leaving_change(BLUE_7, STACK))):
+    for plan in (deploy(BLUE_7), deploy(PLAINLY), plan_leave(STACK, leave_transition(BLUE_7, STACK))):
         for step in (*plan.steps, *steps_of(plan.undo)):
             assert not {"db", "proxy"} & set(getattr(step, "services", ()))
 
@@ -330,15 +347,15 @@ def test_until_a_deploy_touches_the_other_color_what_stands_there_stays() -> Non
         touching = next(n for n, step in enumerate(plan.before) if getattr(step, "side", None) is Side.GREEN and n)
         for begun in range(1, touching + 1):
             undo = steps_of(plan.undo_of(plan.before[:begun], untouched=True))
-            assert set(undo) == {Settle(Side.BLUE)}
-        assert Clear(Side.GREEN, logs=True) in steps_of(plan.undo_of(plan.before[: touching + 1], untouched=True))
+            assert set(undo) == {RecordActive(Side.BLUE)}
+        assert EmptySide(Side.GREEN, logs=True) in steps_of(plan.undo_of(plan.before[: touching + 1], untouched=True))
 
 
 def test_a_run_that_was_killed_after_its_switch_goes_forward_without_starting_over() -> None:
-    change = Change("heal", Side.GREEN, Side.BLUE, 7, STACK.rotating, STACK.rotating)
-    plan = plan_forward(BLUE_7, STACK, change)
+    transition = Transition("heal", Side.GREEN, Side.BLUE, 7, STACK.rotating, STACK.rotating)
+    plan = plan_forward(BLUE_7, STACK, transition)
     assert plan.before == (Switch(Side.BLUE, 7, again=True), Confirm(Side.BLUE, 7, Side.GREEN))
-    assert {"Keep", "Clear", "Create", "Check"}.isdisjoint(kinds(plan.steps))
+    assert {"SaveRelease", "EmptySide", "Create", "CheckStandby"}.isdisjoint(kinds(plan.steps))
 
 
 def test_a_plan_says_beside_each_step_what_its_failure_leads_to() -> None:
@@ -353,7 +370,7 @@ def test_a_plan_says_beside_each_step_what_its_failure_leads_to() -> None:
         ("HandOver", OnFailure.KEEP_PREVIOUS),
         ("Drain", OnFailure.RESUME),
         ("Retire", OnFailure.RESUME),
-        ("Settle", OnFailure.RESUME),
+        ("RecordActive", OnFailure.RESUME),
         ("Prune", OnFailure.RESUME),
         ("RunHook", OnFailure.REPORT),
         ("Backfill", OnFailure.REPORT),
@@ -373,6 +390,6 @@ def test_a_failure_hook_comes_last_of_an_undo_that_touches_nothing_too() -> None
 def test_a_step_is_performed_so_that_it_ends_nothing_that_goes_on() -> None:
     kept = frozenset({"clock"})
     assert sparing(Retire(Side.BLUE, ("web", "clock")), kept) == Retire(Side.BLUE, ("web",))
-    assert sparing(Remove(("web", "clock")), kept) == Remove(("web",))
-    assert sparing(Clear(Side.BLUE, logs=True), kept) == Clear(Side.BLUE, logs=True, sparing=kept)
+    assert sparing(RemovePlain(("web", "clock")), kept) == RemovePlain(("web",))
+    assert sparing(EmptySide(Side.BLUE, logs=True), kept) == EmptySide(Side.BLUE, logs=True, sparing=kept)
     assert sparing(Drain(Side.BLUE), kept) == Drain(Side.BLUE)

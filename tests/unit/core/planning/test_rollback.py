@@ -11,7 +11,7 @@ from teal.core.model.observed import Past
 from teal.core.model.side import Side
 from teal.core.planning.past import Turn, past_of, turn_of
 from teal.core.planning.rollback import kept_releases, rollback_release, way_back
-from teal.core.planning.steps import BringBack, Confirm, Drain, Hold, Settle, Step, Switch
+from teal.core.planning.steps import Confirm, Drain, Hold, RecordActive, RestoreAfterWindow, Step, Switch
 from teal.errors import Refused
 from tests.unit.worlds import BLUE_7, SHARED, color, past, release
 
@@ -24,7 +24,7 @@ def deploy(number: int, side: Side = Side.GREEN, outcome: str = "done", *more: S
     return turn_of(command, number, outcome, message, (Switch(side, number), *more))
 
 
-GOOD = (Confirm(Side.GREEN), Drain(Side.BLUE), Settle(Side.GREEN))
+GOOD = (Confirm(Side.GREEN), Drain(Side.BLUE), RecordActive(Side.GREEN))
 
 
 @pytest.mark.parametrize(
@@ -34,30 +34,33 @@ GOOD = (Confirm(Side.GREEN), Drain(Side.BLUE), Settle(Side.GREEN))
         pytest.param(deploy(4, Side.GREEN, "needs-person", *GOOD), True, Side.GREEN, id="something failed after it"),
         pytest.param(deploy(4, Side.GREEN, "healed"), True, Side.GREEN, id="killed, and finished by a later command"),
         pytest.param(deploy(4, Side.GREEN, "done"), True, Side.GREEN, id="all else of it was forgotten"),
-        pytest.param(deploy(4, Side.GREEN, "aborted", Settle(Side.BLUE)), False, Side.BLUE, id="switched back"),
+        pytest.param(deploy(4, Side.GREEN, "aborted", RecordActive(Side.BLUE)), False, Side.BLUE, id="switched back"),
         pytest.param(deploy(4, Side.GREEN, "aborted"), False, Side.BLUE, id="switched back, but that was forgotten"),
         pytest.param(deploy(4, Side.GREEN, "interrupted"), False, Side.BLUE, id="killed, and undone later"),
         pytest.param(deploy(4, Side.GREEN, "needs-person", Hold()), False, Side.BLUE, id="nothing serves after it"),
         pytest.param(deploy(4, Side.GREEN, "needs-person"), False, Side.GREEN, id="never confirmed, nor healed"),
         pytest.param(
-            deploy(4, Side.GREEN, "aborted", Hold(), BringBack(Side.BLUE, 3, ())), False, Side.BLUE, id="a window"
+            deploy(4, Side.GREEN, "aborted", Hold(), RestoreAfterWindow(Side.BLUE, 3, ())),
+            False,
+            Side.BLUE,
+            id="a window",
         ),
         pytest.param(deploy(4, Side.GREEN, ""), False, Side.GREEN, id="it is still open"),
     ],
 )
 def test_a_release_has_served_when_a_run_ended_with_it_serving(turn: Turn, serves: bool, users: Side) -> None:
-    told = past_of([deploy(3, Side.BLUE, "done", Settle(Side.BLUE)), turn])
-    assert told.served == ((3, 4) if serves else (3,))
-    assert told.switched == (users, 4 if users is Side.GREEN else 3)
+    told = past_of([deploy(3, Side.BLUE, "done", RecordActive(Side.BLUE)), turn])
+    assert told.served_releases == ((3, 4) if serves else (3,))
+    assert told.last_switch == (users, 4 if users is Side.GREEN else 3)
     assert told.known == {3, 4}
 
 
 def test_a_run_that_heals_or_settles_tells_where_users_are() -> None:
     killed = deploy(4, Side.GREEN, "interrupted")
-    undone = turn_of("heal", None, "done", "", (Settle(Side.BLUE),))
-    assert past_of([deploy(3, Side.BLUE), killed, undone]).switched == (Side.BLUE, 3)
-    down = turn_of("down", None, "done", "", (Settle(None),))
-    assert past_of([deploy(3, Side.BLUE), down]).switched == (Side.PLAIN, None)
+    undone = turn_of("heal", None, "done", "", (RecordActive(Side.BLUE),))
+    assert past_of([deploy(3, Side.BLUE), killed, undone]).last_switch == (Side.BLUE, 3)
+    down = turn_of("down", None, "done", "", (RecordActive(None),))
+    assert past_of([deploy(3, Side.BLUE), down]).last_switch == (Side.PLAIN, None)
     assert past_of([]) == Past()
 
 

@@ -12,8 +12,8 @@ from teal.core.model.side import Side
 from teal.core.model.traffic import Mode, Traffic
 from teal.core.planning.recovery import diagnose
 from teal.core.planning.rollback import rollback_release
-from teal.core.planning.rollback_floor import floor_of, freed
-from teal.core.planning.steps import Settle, Start
+from teal.core.planning.rollback_floor import contracts_unblocked_by, floor_of
+from teal.core.planning.steps import RecordActive, Start
 from teal.errors import Refused
 from tests.unit.worlds import BLUE_7, SHARED, STACK, color, past, release
 
@@ -70,12 +70,12 @@ def test_healing_never_brings_a_release_below_the_floor_back() -> None:
     held = replace(
         BLUE_7,
         containers=(*SHARED, *color(Side.GREEN, 6, state="exited")),
-        traffic=Traffic(Mode.HOLD).keyed(Side.GREEN, "k3y"),
+        traffic=Traffic(Mode.HOLD).with_key(Side.GREEN, "k3y"),
         past=past(5, 6, switched=(Side.GREEN, 6)),
     )
     free = diagnose(held, STACK)
     assert free is not None
-    assert [type(step) for step in free.plan.steps] == [Start, Settle, Start]
+    assert [type(step) for step in free.plan.steps] == [Start, RecordActive, Start]
     found = diagnose(replace(held, contracts=(RUN_7,)), STACK)
     assert found is not None
     assert (found.kind, found.plan.steps) == ("note", ())
@@ -84,6 +84,6 @@ def test_healing_never_brings_a_release_below_the_floor_back() -> None:
 
 def test_cleanup_frees_a_contract_once_its_last_older_release_goes() -> None:
     observed = replace(BLUE_7, contracts=(OpenChange("0007_writer", release=7, opened=70.0), RUN_6, OPEN_8))
-    assert freed(observed, frozenset({5})) == ()
-    assert freed(observed, frozenset({5, 6})) == ("0007_writer",)
-    assert freed(observed, frozenset()) == ()
+    assert contracts_unblocked_by(observed, frozenset({5})) == ()
+    assert contracts_unblocked_by(observed, frozenset({5, 6})) == ("0007_writer",)
+    assert contracts_unblocked_by(observed, frozenset()) == ()

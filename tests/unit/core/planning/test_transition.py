@@ -8,11 +8,11 @@ from teal.core.model.observed import Observed, Unfinished
 from teal.core.model.side import Side
 from teal.core.model.traffic import Mode, Traffic, to
 from teal.core.planning.recovery import Repair, adopted_from, diagnose
-from teal.core.planning.steps import Clear, Drain, Remove, Retire, Settle, Start, Switch
+from teal.core.planning.steps import Drain, EmptySide, RecordActive, RemovePlain, Retire, Start, Switch
 from teal.core.planning.transition import source_of
 from tests.unit.worlds import BLUE_7, EMPTY, PLAIN_APP, PLAINLY, SHARED, STACK, color, keyed, past
 
-AGAIN = (Start(Side.BLUE, 7, ("web", "api")), Settle(Side.BLUE), Start(Side.BLUE, 7, ("queue", "clock")))
+AGAIN = (Start(Side.BLUE, 7, ("web", "api")), RecordActive(Side.BLUE), Start(Side.BLUE, 7, ("queue", "clock")))
 
 
 def repair(observed: Observed) -> Repair:
@@ -39,10 +39,10 @@ def test_a_deploy_killed_before_its_switch_is_undone_and_the_active_color_not_to
     found = repair(observed)
     assert found.kind == "undo"
     assert found.plan.steps == (
-        Settle(Side.BLUE),
+        RecordActive(Side.BLUE),
         Drain(Side.GREEN),
-        Clear(Side.GREEN, logs=True),
-        Settle(Side.BLUE),
+        EmptySide(Side.GREEN, logs=True),
+        RecordActive(Side.BLUE),
     )
 
 
@@ -68,14 +68,14 @@ def test_a_rollback_killed_before_its_switch_stops_the_old_release_again_but_kee
         unfinished=interrupted("rollback", 6),
     )
     retire = Retire(Side.GREEN, ("web", "api", "queue", "clock"))
-    assert repair(observed).plan.steps == (Drain(Side.GREEN), retire, Settle(Side.BLUE))
+    assert repair(observed).plan.steps == (Drain(Side.GREEN), retire, RecordActive(Side.BLUE))
 
 
 def test_an_interrupted_leave_removes_its_plain_containers() -> None:
     observed = replace(
         BLUE_7, containers=(*BLUE_7.containers, *PLAIN_APP), unfinished=interrupted("leave", None, Side.PLAIN)
     )
-    assert repair(observed).plan.steps == (Drain(Side.PLAIN), Clear(Side.PLAIN), Settle(Side.BLUE))
+    assert repair(observed).plan.steps == (Drain(Side.PLAIN), EmptySide(Side.PLAIN), RecordActive(Side.BLUE))
 
 
 def test_a_recreate_killed_while_it_held_requests_brings_the_old_color_back() -> None:
@@ -87,7 +87,7 @@ def test_a_recreate_killed_while_it_held_requests_brings_the_old_color_back() ->
     )
     steps = repair(observed).plan.steps
     assert steps[:3] == AGAIN
-    assert steps[3:] == (Drain(Side.GREEN), Clear(Side.GREEN, logs=True), Settle(Side.BLUE))
+    assert steps[3:] == (Drain(Side.GREEN), EmptySide(Side.GREEN, logs=True), RecordActive(Side.BLUE))
 
 
 def test_a_recreate_whose_undo_was_interrupted_too_brings_the_old_color_back() -> None:
@@ -117,7 +117,7 @@ def test_the_plain_containers_of_an_adoption_that_cannot_be_finished_are_ended_b
     names = ("web", "api", "queue")
     plan = adopted_from(both, STACK)
     assert plan is not None
-    assert plan.steps == (Drain(Side.PLAIN), Retire(Side.PLAIN, names), Remove(names))
+    assert plan.steps == (Drain(Side.PLAIN), Retire(Side.PLAIN, names), RemovePlain(names))
     assert adopted_from(replace(both, unfinished=None), STACK) is None
     assert adopted_from(replace(both, traffic=to(Side.PLAIN)), STACK) is None
     assert adopted_from(replace(both, unfinished=interrupted()), STACK) is None
@@ -127,7 +127,7 @@ def test_a_lost_state_file_is_restored_to_what_the_journal_knows() -> None:
     for lost in (None, to(Side.PLAIN)):
         found = repair(replace(BLUE_7, traffic=lost))
         assert found.kind == "restore"
-        assert found.plan.steps == (Settle(Side.BLUE),)
+        assert found.plan.steps == (RecordActive(Side.BLUE),)
 
 
 def test_a_lost_state_file_is_not_restored_to_a_color_that_does_not_run() -> None:
@@ -136,7 +136,7 @@ def test_a_lost_state_file_is_not_restored_to_a_color_that_does_not_run() -> Non
 
 
 def test_a_key_that_was_left_behind_is_removed() -> None:
-    assert repair(replace(BLUE_7, traffic=keyed(Side.BLUE, Side.GREEN))).plan.steps == (Settle(Side.BLUE),)
+    assert repair(replace(BLUE_7, traffic=keyed(Side.BLUE, Side.GREEN))).plan.steps == (RecordActive(Side.BLUE),)
 
 
 def test_who_serves_is_told_by_the_state_file_and_by_what_stands_there() -> None:

@@ -11,7 +11,7 @@ import pytest
 from teal.adapters.process import clean
 from teal.core.model.compose import mapping
 from teal.core.model.migrations import Migrations, Phase
-from teal.core.model.release import Required, to_json
+from teal.core.model.release import RequiredVolume, to_json
 from teal.core.model.side import Side
 from teal.core.model.stack import Evidence, Role, Stack, Tree
 from teal.core.rendering.files import live_mounts
@@ -79,7 +79,7 @@ def test_a_network_of_rotating_services_alone_is_not_shared_and_an_external_one_
     }
     top = {"networks": {"front": {"name": "f"}, "own": {"name": "o"}, "other": {"name": "x", "external": True}}}
     rendered = render(stack_of(services, **top), Side.BLUE, making(stack_of(services, **top)))
-    assert rendered.meets["web"] == {"f": ("web-blue",), "x": ("web-blue",)}
+    assert rendered.shared_networks["web"] == {"f": ("web-blue",), "x": ("web-blue",)}
     networks = [mapping(each) for each in mapping(rendered.tree["networks"]).values()]
     own = [each["name"] for each in networks if not each.get("external")]
     assert own == ["shop-blue_front", "shop-blue_other", "shop-blue_own"]
@@ -247,7 +247,7 @@ def test_a_volume_is_required_with_the_labels_and_options_that_its_owner_wrote()
     options = {"driver": "local", "driver_opts": {"o": "size=$$1"}, "labels": {"a": "$$b"}}
     stack = stack_of({"web": {"image": "app", "volumes": [mount]}}, volumes={"data": {"name": "shop_data", **options}})
     (found,) = render(stack, Side.BLUE, making(stack)).volumes
-    assert found == Required("shop_data", "data", False, "local", {"o": "size=$1"}, {"a": "$b"})
+    assert found == RequiredVolume("shop_data", "data", False, "local", {"o": "size=$1"}, {"a": "$b"})
 
 
 def test_what_an_owner_asks_of_a_network_holds_on_the_colors_own_and_its_way_out_is_the_same() -> None:
@@ -320,7 +320,7 @@ def test_an_image_that_is_mounted_is_the_one_of_the_release() -> None:
     stack = web(volumes=[mount])
     assert mounted_images(stack) == ("words:now",)
     mounted = {"words:now": "sha256:words"}
-    assert service(stack, mounted=mounted)["volumes"] == [{**mount, "source": "sha256:words"}]
+    assert service(stack, mounted_images=mounted)["volumes"] == [{**mount, "source": "sha256:words"}]
 
 
 def test_a_folder_with_a_dollar_is_written_as_compose_reads_it() -> None:

@@ -15,7 +15,7 @@ from tests.unit.worlds import API, CLOCK, QUEUE, WEB
 
 def opening(services: dict[str, Node], evidence: Evidence | None = None) -> set[str]:
     model = {"web": {"image": "app"}, **services}
-    return {each.name for each in stack_of(model, evidence).services if each.opens}  # type: ignore[arg-type]
+    return {each.name for each in stack_of(model, evidence).services if each.before_switch}  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def test_the_owner_says_what_a_route_needs() -> None:
 
 
 def test_behind_a_service_is_what_it_depends_on_and_behind_a_route_all_that_routes_need() -> None:
-    cache = replace(QUEUE, name="cache", after={"store": "service_started"})
-    jobs = replace(QUEUE, after={"cache": "service_healthy", "db": "service_healthy"})
+    cache = replace(QUEUE, name="cache", depends_on={"store": "service_started"})
+    jobs = replace(QUEUE, depends_on={"cache": "service_healthy", "db": "service_healthy"})
     every = {each.name: each for each in (WEB, API, jobs, cache)}
     assert behind("queue", every) == ("cache", "db", "store")
     assert behind("web", every) == ("api", "db")
-    assert behind("web", {**every, "web": replace(WEB, after={})}) == ("api",)
+    assert behind("web", {**every, "web": replace(WEB, depends_on={})}) == ("api",)
 
 
 def test_dependants_stop_before_what_they_need_and_mere_workers_last() -> None:

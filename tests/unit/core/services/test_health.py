@@ -5,7 +5,7 @@ import pytest
 from teal.core.model.compose import Node
 from teal.core.model.stack import Assigned, Health, HttpProbe, ImageFacts, Role, Service, TcpProbe
 from teal.core.rendering.service import healthcheck
-from teal.core.services.health import health_of, patience, recognised
+from teal.core.services.health import health_of, healthy_deadline, recognised
 
 NOTHING = ImageFacts()
 
@@ -69,17 +69,19 @@ def test_the_best_proof_that_is_there_decides(
 
 
 def test_patience_ends_when_the_owners_own_healthcheck_would_say_unhealthy() -> None:
-    assert patience(CHECK, NOTHING) == 30 + 5
-    assert patience({"healthcheck": {"start_period": "1m0s", "interval": "5s", "retries": 2}}, NOTHING) == 70 + 5
-    assert patience({}, ImageFacts(interval=2, retries=4, start_period=1)) == 9 + 2
-    assert patience({}, NOTHING) == 90 + 5
+    assert healthy_deadline(CHECK, NOTHING) == 30 + 5
+    assert (
+        healthy_deadline({"healthcheck": {"start_period": "1m0s", "interval": "5s", "retries": 2}}, NOTHING) == 70 + 5
+    )
+    assert healthy_deadline({}, ImageFacts(interval=2, retries=4, start_period=1)) == 9 + 2
+    assert healthy_deadline({}, NOTHING) == 90 + 5
 
 
 BY_ENGINE = Health("engine")
 
 
 def _service(health: Health = BY_ENGINE, waits: float = 30.0) -> Service:
-    return Service("web", Assigned(Role.ROUTE, ""), health=health, patience=waits)
+    return Service("web", Assigned(Role.ROUTE, ""), health=health, healthy_deadline=waits)
 
 
 @pytest.mark.parametrize(

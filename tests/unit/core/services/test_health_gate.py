@@ -8,11 +8,11 @@ import pytest
 
 from teal.core.model.side import Side
 from teal.core.model.stack import Health, HttpProbe, Service
-from teal.core.services.health import Probed, is_broken, judge, timeout_reason
+from teal.core.services.health import Probed, is_broken, judge_container, timeout_reason
 from tests.unit.worlds import API, WEB, container
 
 CHECKED = replace(API, health=Health("engine", HttpProbe(8000, "/health")))
-STEADY = replace(API, health=Health("running", steady=10.0))
+STEADY = replace(API, health=Health("running", min_healthy_time=10.0))
 
 
 @pytest.mark.parametrize(
@@ -38,23 +38,27 @@ STEADY = replace(API, health=Health("running", steady=10.0))
 )
 def test_the_gate(service: object, facts: dict[str, object], answers: bool | None, standing: str) -> None:
     seen = container("api", Side.GREEN, 8, **facts)
-    assert judge(service, seen, answers=answers, now=100.0).standing == standing  # type: ignore[arg-type]
+    assert judge_container(service, seen, answers=answers, now=100.0).standing == standing  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("now", "standing"), [(130.0, "waiting"), (136.0, "failed")])
 def test_the_owners_own_retries_end_a_wait_that_a_longer_start_period_hides(now: float, standing: str) -> None:
     starting = container("web", Side.GREEN, 2, state="running", health="starting", started=100.0)
-    assert judge(replace(CHECKED, patience=35.0), starting, answers=False, now=now).standing == standing
+    assert (
+        judge_container(replace(CHECKED, healthy_deadline=35.0), starting, answers=False, now=now).standing == standing
+    )
 
 
 def test_an_exit_is_explained_with_its_status_and_age() -> None:
     gone = container("api", Side.GREEN, 8, state="exited", exit_code=3, finished=104.0)
-    assert judge(CHECKED, gone, answers=None, now=110.0).why == "exited with status 3, 4 s after its start"
+    assert judge_container(CHECKED, gone, answers=None, now=110.0).why == "exited with status 3, 4 s after its start"
 
 
 def test_a_crash_loop_is_explained_with_the_status_only_where_there_is_one() -> None:
     whys = [
-        judge(CHECKED, container("api", Side.GREEN, 8, state=state, exit_code=code, restarts=3), answers=None, now=9.0)
+        judge_container(
+            CHECKED, container("api", Side.GREEN, 8, state=state, exit_code=code, restarts=3), answers=None, now=9.0
+        )
         for state, code in (("restarting", 1), ("running", 0))
     ]
     assert [verdict.why for verdict in whys] == [
@@ -75,7 +79,7 @@ def test_a_wait_that_ends_says_what_healthcheck_and_probe_said_last() -> None:
     assert timeout_reason(WEB, nothing, 9.0, silent) == (
         "does not pass its probe after 9 s: GET / on port 8000: connection refused"
     )
-    given_up = judge(CHECKED, replace(sick, health="unhealthy"), answers=False, now=9.0)
+    given_up = judge_container(CHECKED, replace(sick, health="unhealthy"), answers=False, now=9.0)
     assert given_up.why == "is unhealthy: its healthcheck used up all its retries, at last with status 22: error 500"
 
 

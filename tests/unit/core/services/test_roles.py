@@ -72,7 +72,7 @@ def test_a_name_alone_makes_no_one_shot_of_what_restarts_for_ever() -> None:
 
 
 def test_overlays_name_what_rotates_and_the_rest_is_shared() -> None:
-    evidence = Evidence(overlaid=frozenset({"web", "jobs"}), routes={"web": 3000}, proxy="front")
+    evidence = Evidence(in_overlays=frozenset({"web", "jobs"}), routes={"web": 3000}, proxy="front")
     model: Node = {
         "services": {
             "web": {**APP, "depends_on": {"migrate": {"condition": "service_completed_successfully"}}},
@@ -95,17 +95,17 @@ def test_overlays_name_what_rotates_and_the_rest_is_shared() -> None:
 def test_the_snippet_makes_a_route_even_of_a_known_image_and_a_bare_upstream_does_not() -> None:
     grafana: Node = {"image": "grafana/grafana"}
     assert role(grafana, name="grafana", evidence=Evidence(routes={"grafana": 3000})) is Role.ROUTE
-    assert role(grafana, name="grafana", evidence=Evidence(bare={"grafana": 3000})) is Role.SHARED
-    assert role(APP, evidence=Evidence(bare={"app": 3000})) is Role.ROUTE
+    assert role(grafana, name="grafana", evidence=Evidence(direct_upstreams={"grafana": 3000})) is Role.SHARED
+    assert role(APP, evidence=Evidence(direct_upstreams={"app": 3000})) is Role.ROUTE
 
 
 def test_where_the_proxy_names_routes_a_port_alone_makes_none() -> None:
     exposed: Node = {"image": "app", "expose": ["3001"]}
     assert role(exposed, evidence=Evidence(routes={"web": 3000})) is Role.WORKER
-    assert role(exposed, evidence=Evidence(bare={"web": 3000})) is Role.WORKER
+    assert role(exposed, evidence=Evidence(direct_upstreams={"web": 3000})) is Role.WORKER
 
 
 def test_the_owner_has_the_last_word_and_is_named_as_the_reason() -> None:
-    evidence = Evidence(declared={"db": Role.WORKER}, overlaid=frozenset({"web"}))
+    evidence = Evidence(declared={"db": Role.WORKER}, in_overlays=frozenset({"web"}))
     chosen = propose({"services": {"db": {"image": "postgres"}, "web": APP}}, evidence)["db"]
     assert (chosen.role, chosen.reason) == (Role.WORKER, "declared in teal.yml")

@@ -4,6 +4,9 @@ import runpy
 
 import pytest
 
+from teal.core.judge import Lint, Phase, Script
+from teal.core.judge.evaluate import judge
+from tests.judge.catalog import WORLD
 from tests.judge.corpus import Entry, load
 from tests.judge.figures import measure
 
@@ -25,6 +28,30 @@ def test_each_finding_says_where_why_and_the_safe_way() -> None:
             assert one.why, entry.name
             assert one.remedy, entry.name
             assert "{" not in one.why + one.remedy, entry.name
+
+
+def test_a_finding_names_the_line_of_its_command_or_of_what_a_block_runs() -> None:
+    sql = """
+ALTER TABLE reviews
+    ADD COLUMN lang text DEFAULT 'a, (b', -- a comma, in a comment
+    ADD COLUMN tone numeric(3, 1),
+
+    DROP COLUMN nick;
+DROP VIEW review_list,
+    old_list;
+DO $$
+BEGIN
+    PERFORM 1;
+    EXECUTE 'ALTER TABLE ' || 'notes' || ' ADD COLUMN x int';
+END $$;
+"""
+    found = judge([Script("one.expand.sql", Phase.EXPAND, sql)], WORLD, Lint())
+    assert [(one.line, one.rule) for one in found] == [
+        (6, "removes-in-expand"),
+        (7, "removes-in-expand"),
+        (8, "removes-in-expand"),
+        (12, "unread-body"),
+    ]
 
 
 def test_the_corpus_is_large_and_names_are_unique() -> None:

@@ -25,6 +25,7 @@ from teal.core.migrations.sql import (
     kind_of,
     option,
     parse,
+    part_lines,
     table_of,
     type_of,
     words,
@@ -136,7 +137,7 @@ class _Reader:
                 items.insert(0, {"String": {"sval": TEMPORARY}})
 
     def _done(self, base: Action, source: str, depth: int) -> Iterator[Action]:
-        for action in (*split(base), *_writing(base)):
+        for action in (*_on_their_lines(base, source), *_writing(base)):
             if action.kind in ("DoStmt", "CreateFunctionStmt"):
                 action = self._with_routine(action, source)
             yield action
@@ -160,6 +161,9 @@ class _Reader:
         routine = defined.routine
         if routine is None or depth >= _DEPTH:
             return
+        if routine.unread and defined.kind == "DoStmt":
+            line = defined.line + routine.below + routine.unread_line - 1
+            yield replace(caller, kind="UnreadBody", name=routine.unread, table="", line=line, routine=None)
         for piece in routine.embedded:
             line = defined.line + routine.below + piece.line - 1
             base = replace(
@@ -189,6 +193,14 @@ class _Reader:
                 base, kind=kind_of(one.node), node=inside(one.node), table="", name="", statement=next(self._numbers)
             )
             yield from self._done(replace(action, line=base.line + one.line - 1), one.sql, depth + 1)
+
+
+def _on_their_lines(base: Action, source: str) -> Iterator[Action]:
+    """Yield what a statement is made of, each command of ``ALTER TABLE`` and each object of ``DROP`` on its line."""
+    actions = list(split(base))
+    lines = part_lines(source) if len(actions) > 1 else []
+    for number, action in enumerate(actions):
+        yield replace(action, line=base.line + lines[number]) if len(lines) == len(actions) else action
 
 
 def _tables(node: Node) -> list[Node]:

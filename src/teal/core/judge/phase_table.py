@@ -142,5 +142,6 @@ READABLE = (
         "CopyStmt",
         "CallStmt",
         "Unreadable",
+        "UnreadBody",
     }
 )

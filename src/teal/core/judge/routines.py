@@ -27,6 +27,14 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """What of a body can't be judged, on its *line* of the body."""
+
+    what: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Routine:
     """A body, read. *unread* says what of it can't be judged; empty: all of it can."""
 
@@ -38,6 +46,7 @@ class Routine:
     unread: str = ""
     trigger: bool = False
     text: str = ""
+    unread_line: int = 1  # of the body
     below: int = 0  # lines between the statement's first and the body's first
 
     def mentions(self, column: str) -> bool:
@@ -71,12 +80,13 @@ def _plpgsql(source: str, body: str, *, trigger: bool = False) -> Routine:
         return Routine(unread=f"plpgsql that can't be parsed ({error.message})", text=body, trigger=trigger)
     pieces = list(_pieces(tree, Embedded("", 1)))
     embedded = tuple(piece for piece in pieces if isinstance(piece, Embedded))
-    unread = next((piece for piece in pieces if isinstance(piece, str)), "")
-    return Routine(embedded, _assigned(tree), _raises(tree), _skips(tree), _commits(tree), unread, trigger, body)
+    unread = next((piece for piece in pieces if isinstance(piece, Unread)), Unread("", 1))
+    read = Routine(embedded, _assigned(tree), _raises(tree), _skips(tree), _commits(tree), unread.what, trigger, body)
+    return replace(read, unread_line=unread.line)
 
 
-def _pieces(tree: Any, at: Embedded) -> Iterator[Embedded | str]:
-    """Yield the SQL in *tree*, placed like *at*, or a text that says what can't be read."""
+def _pieces(tree: Any, at: Embedded) -> Iterator[Embedded | Unread]:
+    """Yield the SQL in *tree*, placed like *at*, or what can't be read."""
     if isinstance(tree, list):
         for item in tree:
             yield from _pieces(item, at)
@@ -89,7 +99,7 @@ def _pieces(tree: Any, at: Embedded) -> Iterator[Embedded | str]:
                 yield from _pieces(value, at)
 
 
-def _piece(name: str, value: Node, at: Embedded) -> Iterator[Embedded | str]:
+def _piece(name: str, value: Node, at: Embedded) -> Iterator[Embedded | Unread]:
     if name == "PLpgSQL_expr":
         yield replace(at, sql=_as_statement(value))
         return
@@ -114,7 +124,7 @@ def _behind(item: Any, at: Embedded) -> Embedded:
     return replace(at, undone=at.undone | {block.get("lineno", at.line)})
 
 
-def _guarded(block: Node, at: Embedded) -> Iterator[Embedded | str]:
+def _guarded(block: Node, at: Embedded) -> Iterator[Embedded | Unread]:
     """Yield the SQL of a block with an EXCEPTION: what its handlers run comes when its body was taken back.
 
     In a loop that goes on after a body that went well, locks of an earlier round are still held: nothing is undone.
@@ -125,12 +135,12 @@ def _guarded(block: Node, at: Embedded) -> Iterator[Embedded | str]:
     yield from _pieces(block["exceptions"], replace(at, undone=at.undone | {mark} if leaves else at.undone))
 
 
-def _dynamic(node: Node, at: Embedded) -> Embedded | str:
+def _dynamic(node: Node, at: Embedded) -> Embedded | Unread:
     """Return the SQL of an ``EXECUTE`` whose text is a constant."""
     query = node.get("query", {}).get("PLpgSQL_expr", {}).get("query", "")
     constant = re.fullmatch(r"\s*'((?:[^']|'')*)'\s*", query)
     if constant is None:
-        return f"SQL that is put together while it runs (EXECUTE {' '.join(query.split())[:60]})"
+        return Unread(f"SQL that is put together while it runs (EXECUTE {' '.join(query.split())[:60]})", at.line)
     return replace(at, sql=constant.group(1).replace("''", "'"))
 
 

@@ -170,6 +170,30 @@ def parse(sql: str) -> list[Statement]:
     return found
 
 
+_TOKEN = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|(?P<tag>\$\w*\$).*?(?P=tag)|--[^\n]*|/\*.*?\*/|(?P<mark>[(),\[\]])""", re.S
+)
+_NAME = r"""(?:"[^"]+"|[\w$]+)(?:\.(?:"[^"]+"|[\w$]+))?"""
+_HEAD = re.compile(
+    r"ALTER\s+(?:FOREIGN\s+|MATERIALIZED\s+)?\w+\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?" + _NAME + r"\s*\*?\s*"
+    r"|DROP\s+(?:FOREIGN\s+|MATERIALIZED\s+)?\w+\s+(?:CONCURRENTLY\s+)?(?:IF\s+EXISTS\s+)?",
+    re.I,
+)
+
+
+def part_lines(sql: str) -> list[int]:
+    """Return how many lines below its first each part of an ``ALTER TABLE`` or ``DROP`` begins."""
+    head = _HEAD.match(sql)
+    if head is None:
+        return []
+    starts, depth = [head.end()], 0
+    for token in _TOKEN.finditer(sql, head.end()):
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(token["mark"] or "", 0)
+        if token["mark"] == "," and depth == 0:
+            starts.append(token.end())
+    return [sql.count("\n", 0, start + lead(sql[start:])) for start in starts]
+
+
 def own_transactions(statements: Sequence[Statement]) -> list[list[Statement]]:
     """Return *statements* in groups: what stands between a BEGIN and its end is one, each other is alone."""
     groups: list[list[Statement]] = []

@@ -44,16 +44,14 @@ def _prepared(action: Action, known: Known) -> bool:
     return any(one.script is action.script and one.order < action.order for one in made)
 
 
-@rule(
+rule(
     "unread-body",
     _UNKNOWN,
     ALWAYS,
-    "DoStmt",
+    "UnreadBody",
     why="the DO block holds {it}: what it does can't be told from the file",
     remedy=_SAY,
-)
-def unread_body(action: Action, known: Known) -> str:
-    return action.routine.unread if action.routine else ""
+)(always)
 
 
 @rule(

@@ -318,19 +318,19 @@ def _op_never(facts: Facts, of: Term) -> bool:
         return True
     if operator == "~~" and left[:2] == ("fn", "replace") and _settles(left) and right[0] == "const":
         return str(left[3][1]) in str(right[1]).strip("%")
-    return _compared(operator, left, right) is False
+    return compared(operator, left, right) is False
 
 
 def _op_always(facts: Facts, of: Term) -> bool:
     _, operator, left, right = of
     if operator in ("=", "<=", ">=") and same(left, right):
         return facts.given(left)
-    return _compared(operator, left, right) is True
+    return compared(operator, left, right) is True
 
 
 def _in_never(facts: Facts, of: Term) -> bool:
     del facts
-    return bool(of[1] == NULL) or all(_compared("=", of[1], each) is False for each in of[2])
+    return bool(of[1] == NULL) or all(compared("=", of[1], each) is False for each in of[2])
 
 
 _Ask = Callable[[Facts, Term], bool]
@@ -366,13 +366,13 @@ _ALWAYS: Mapping[str, _Ask] = {
     "or": lambda facts, of: any(facts.always(each) for each in of[1:]),
     "not": lambda facts, of: facts.never(of[1]) and facts.given(of[1]),
     "isnull": lambda _facts, of: bool(of[1] == NULL),
-    "distinct": lambda _facts, of: _compared("<>", of[1], of[2]) is True,
-    "in": lambda _facts, of: any(_compared("=", of[1], each) is True for each in of[2]),
+    "distinct": lambda _facts, of: compared("<>", of[1], of[2]) is True,
+    "in": lambda _facts, of: any(compared("=", of[1], each) is True for each in of[2]),
     "op": _op_always,
 }
 
 
-def _compared(operator: str, left: Term, right: Term) -> bool | None:
+def compared(operator: str, left: Term, right: Term) -> bool | None:
     """Return what a comparison of two constants says; None where it isn't one."""
     left, right = _constant(left), _constant(right)
     if left[0] != "const" or right[0] != "const" or operator not in _COMPARES or None in (left[1], right[1]):

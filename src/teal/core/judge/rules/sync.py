@@ -5,6 +5,7 @@ from __future__ import annotations
 from teal.core.judge.actions import Action
 from teal.core.judge.context import BEFORE, MAKES_TABLE, Known, Sync, assigned_columns
 from teal.core.judge.functions import unlisted
+from teal.core.judge.playing import verdict
 from teal.core.judge.rule import BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, WINDOW, Nature, rule
 from teal.core.judge.rules.bodies import uses_column
 from teal.core.migrations.sql import column_names, find, inside, joined, kind_of, parse, table_of, words
@@ -20,6 +21,18 @@ def _is_sync(sync: Sync, known: Known) -> bool:
 
 def _made_by(action: Action, known: Known) -> Sync | None:
     return next((sync for sync in known.syncs(action.table) if sync.order == action.order), None)
+
+
+def _played(action: Action, known: Known, *harms: str) -> str | None:
+    """Return what is said of a harm that is seen when writes are played through the triggers of the table.
+
+    They are played together, so it is said once: of the one that is made last.
+    """
+    made = [one.order for one in known.of("CreateTrigStmt", table=action.table) if one.script.phase is Phase.EXPAND]
+    if action.script.phase is not Phase.EXPAND or action.order != max(made):
+        return None
+    harm, about = verdict(action.table, known)
+    return about if harm in harms else None
 
 
 @rule(
@@ -65,6 +78,8 @@ def _filled_from(action: Action, column: str, known: Known) -> set[str]:
     remedy="let the function set both: the new column from the old one, and the old one from the new",
 )
 def sync_one_way(action: Action, known: Known) -> bool | str:
+    if (column := _played(action, known, "one-way")) is not None:
+        return f"{action.table}.{column}"
     sync = _made_by(action, known)
     if sync is None or not _is_sync(sync, known):
         return False
@@ -80,12 +95,16 @@ def sync_one_way(action: Action, known: Known) -> bool | str:
     _LOSS,
     EXPAND,
     "CreateTrigStmt",
-    why="{it} does not run BEFORE both INSERT and each UPDATE: what it misses is lost for the other release",
-    remedy="CREATE TRIGGER … BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW",
+    why="played through {it}, an INSERT or UPDATE by the release that serves does not reach the new column as it was"
+    " written: that write is lost for the other release",
+    remedy="CREATE TRIGGER … BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW, without WHEN, its function setting the"
+    ' new column whenever the old one has changed: teal migrate plan "rename …" writes it',
 )
 def sync_misses_writes(action: Action, known: Known) -> bool:
     sync = _made_by(action, known)
-    return sync is not None and _is_sync(sync, known) and not (sync.before and sync.insert and sync.update)
+    if _played(action, known, "misses") is not None:
+        return True
+    return sync is not None and _is_sync(sync, known) and not sync.before
 
 
 @rule(
@@ -133,6 +152,8 @@ def _drops(sync: Sync, action: Action, known: Known) -> list[Action]:
     remedy="a trigger that only fills columns; rules that reject go to a contract",
 )
 def trigger_rejects(action: Action, known: Known) -> bool:
+    if _played(action, known, "fails", "drops") is not None:
+        return True
     routine, timing = known.function_of(action), action.node.get("timing", 0)
     drops = routine is not None and routine.skips and bool(timing & BEFORE) and bool(action.node.get("row"))
     return bool(action.node.get("isconstraint")) or drops or (routine is not None and routine.raises)
@@ -147,6 +168,8 @@ def trigger_rejects(action: Action, known: Known) -> bool:
     remedy="a trigger that fills new columns, and an old one only from the new one that takes its place",
 )
 def trigger_changes_writes(action: Action, known: Known) -> bool | str:
+    if (column := _played(action, known, "changes")) is not None:
+        return f"{action.table}.{column}"
     routine = known.function_of(action)
     assigned = routine.assigned if routine else frozenset()
     old = sorted(name for name in assigned if not any(known.of("AT_AddColumn", table=action.table, name=name)))
@@ -185,6 +208,8 @@ def unread_trigger(action: Action, known: Known) -> bool | str:
         return f"{action.it} (its function {joined(words(action.node.get('funcname', [])))} is in none of the files)"
     if routine.unread:
         return f"{action.it} ({routine.unread})"
+    if action.script.phase is Phase.EXPAND and (said := _played(action, known, "unread")) is not None:
+        return f"{action.it} ({said})"
     trees = (statement.node for piece in routine.embedded for statement in parse(piece.sql))
     called = next((name for tree in trees if (name := unlisted(tree, known))), "")
     return bool(called) and f"{action.it} (it calls {called}())"

@@ -70,7 +70,7 @@ def stored_generated(action: Action, known: Known) -> bool:
     BESIDE_TRAFFIC,
     _ADDS,
     why="{it} has a domain with a constraint as its type: all rows of {table} are written anew while everybody waits",
-    remedy="add it with the domain's base type and a CHECK … NOT VALID",
+    remedy="add it with the domain's base type; in a contract CHECK … NOT VALID",
 )
 def constrained_domain(action: Action, known: Known) -> bool:
     return _is_constrained(type_of(action.node["def"].get("typeName")), action, known)
@@ -95,7 +95,7 @@ def _is_constrained(domain: str, action: Action, known: Known) -> bool:
     BESIDE_TRAFFIC,
     _ADDS,
     why="the CHECK within ADD COLUMN {it} reads all of {table} while everybody waits",
-    remedy="add the column alone; ADD CONSTRAINT … CHECK … NOT VALID, and VALIDATE in a backfill",
+    remedy="add the column alone; in a contract ADD CONSTRAINT … CHECK … NOT VALID, in a later one VALIDATE",
 )
 def inline_check(action: Action, known: Known) -> bool:
     return bool(constraints(action.node["def"], "CONSTR_CHECK"))

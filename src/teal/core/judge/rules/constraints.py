@@ -146,7 +146,7 @@ def _is_filled(column: Node) -> bool:
     "IndexStmt",
     why="the index computes {it} for each row: where that fails for a value that the release that serves writes, its"
     " write fails",
-    remedy="an expression that can't fail (lower, coalesce …), or a contract",
+    remedy="an expression that can't fail: lower, coalesce, a comparison, what is divided by a constant",
 )
 def index_rejects(action: Action, known: Known) -> str:
     types = types_of(action, known)

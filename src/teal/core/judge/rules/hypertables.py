@@ -216,7 +216,8 @@ def columnstore_type(action: Action, known: Known) -> bool:
     ALWAYS,
     ("ViewStmt", "MATVIEW:AT_AddColumn", "MATVIEW:AT_AlterColumnType", "RENAME_COLUMN"),
     why="{table} is a continuous aggregate: its query can't be changed",
-    remedy="create a new one, refresh it in a backfill, let the new release read it, drop the old one in a contract",
+    remedy="create a new one, refresh it in an expand with -- teal: transaction=no,"
+    " let the new release read it, drop the old one in a contract",
 )
 def aggregate_altered(action: Action, known: Known) -> bool:
     return action.table in known.catalog.aggregates
@@ -228,7 +229,7 @@ def aggregate_altered(action: Action, known: Known) -> bool:
     (EXPAND, BACKFILL),
     "CreateTableAsStmt",
     why="{table} is filled as it is made, in one go and longer than an expand may take",
-    remedy="WITH NO DATA, then CALL refresh_continuous_aggregate in a backfill",
+    remedy="WITH NO DATA, then CALL refresh_continuous_aggregate in an expand with -- teal: transaction=no",
     spares_fresh=False,
 )
 def aggregate_with_data(action: Action, known: Known) -> bool:

@@ -149,7 +149,7 @@ def _drops(sync: Sync, action: Action, known: Known) -> list[Action]:
     (EXPAND, BACKFILL),
     "CreateTrigStmt",
     why="{it} can reject or drop what the release that serves writes",
-    remedy="a trigger that only fills columns; rules that reject go to a contract",
+    remedy="a trigger that only fills columns; let a CHECK … NOT VALID in a contract reject",
 )
 def trigger_rejects(action: Action, known: Known) -> bool:
     if _played(action, known, "fails", "drops") is not None:

@@ -21,20 +21,27 @@ _LONGEST_WAIT = 5_000  # ms
     "not-in-transaction",
     _LOSS,
     ALWAYS,
-    ("IndexStmt", "DROP_INDEX", "ReindexStmt", "VacuumStmt", "AT_DetachPartition", "DoStmt", "SelectStmt"),
+    ("IndexStmt", "DROP_INDEX", "ReindexStmt", "VacuumStmt", "AT_DetachPartition", "DoStmt", "SelectStmt", "CallStmt"),
     why="{it} can't run within a transaction: it fails",
     remedy="as a statement by itself (in no block, no function, between no BEGIN and COMMIT) in an expand or a contract"
     " whose first line is -- teal: transaction=no",
     spares_fresh=False,
 )
 def not_in_transaction(action: Action, known: Known) -> bool | str:
-    if action.kind == "SelectStmt":  # a function is always in the transaction of its caller
-        names = function_names(action.node)
-        ends = (one for one in known.of("CreateFunctionStmt") if one.name in names and one.routine)
-        return next((f"{one.name}() with COMMIT" for one in ends if one.routine and one.routine.commits), "")
+    if action.kind in ("CallStmt", "SelectStmt"):  # a function is always in the transaction of its caller
+        inside = action.kind == "SelectStmt" or action.wrapped or _each_wrapped(action)
+        return inside and _ending(action, known)
     if action.block and action.kind != "DoStmt":  # a block is a transaction, whatever runs it
         return _needs_none(action)
     return (action.wrapped or _each_wrapped(action)) and _needs_none(action)
+
+
+def _ending(action: Action, known: Known) -> str:
+    """Return the called function or procedure that ends transactions itself."""
+    called = [(name, known.routine(name)) for name in function_names(action.node)]
+    found = next((f"{name}() with COMMIT" for name, routine in called if routine and routine.commits), "")
+    refreshes = action.kind == "CallStmt" and calls(action, "refresh_continuous_aggregate")
+    return found or ("refresh_continuous_aggregate()" if refreshes else "")
 
 
 def _each_wrapped(action: Action) -> bool:

@@ -18,7 +18,8 @@ FILES = {
     "0002_writer.expand.sql": "ALTER TABLE reviews ADD COLUMN writer text;",
     "0002_writer.backfill.sql": (
         '-- teal: allow=backfill-before-trigger reason="no release writes reviews meanwhile"\n'
-        "UPDATE reviews SET writer = author WHERE id IN (SELECT id FROM reviews WHERE writer IS NULL LIMIT 1000);"
+        "UPDATE reviews SET writer = author WHERE id IN\n"
+        " (SELECT id FROM reviews WHERE writer IS NULL AND author IS NOT NULL LIMIT 1000);"
     ),
     "0002_writer.contract.sql": "ALTER TABLE reviews DROP COLUMN author;",
 }

@@ -22,6 +22,7 @@ from teal.core.judge.rules import (  # noqa: F401  each registers its rules
     data,
     ending,
     hypertables,
+    logs,
     phase,
     sync,
     transactions,

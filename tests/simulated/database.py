@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from teal import ports
+from teal.core.judge.queries import Unplanned
 from teal.core.judge.values import Catalog
 from teal.core.migrations.connection import Credentials
 from teal.core.migrations.files import Applied, ScriptFile
@@ -41,6 +42,14 @@ class SimulatedDatabase(ports.Database):
     @asks
     async def catalog(self) -> Catalog:
         return Catalog(asked=True)
+
+    @asks
+    async def statements(self) -> tuple[str, ...]:
+        return ()
+
+    @asks
+    async def unplanned(self, steps: object, queries: object) -> tuple[Unplanned, ...]:
+        return ()
 
     @asks
     async def sessions(self) -> tuple[Session, ...]:

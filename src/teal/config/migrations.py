@@ -13,7 +13,7 @@ from teal.config.teal_yml import Command, TealYml, shell
 from teal.config.teal_yml import Migrations as Section
 from teal.core.model.compose import Node, environment_of, last_part, services_in
 from teal.core.model.duration import seconds
-from teal.core.model.migrations import DatabaseAt, Migrations, Phase
+from teal.core.model.migrations import BY_STATISTICS, DatabaseAt, Migrations, Phase
 from teal.core.model.stack import Role, Service, Stack
 from teal.errors import ConfigError
 
@@ -40,6 +40,7 @@ def migrations_of(said: TealYml, stack: Stack, model: Node, folder: Path) -> Mig
         service=section.service,
         one_shot=section.one_shot,
         files=files,
+        queries=_queries(section, folder),
         commands=commands,
         asserts=_listed(section.asserts),
         pending=shell(section.pending) if section.pending else (),
@@ -50,6 +51,19 @@ def migrations_of(said: TealYml, stack: Stack, model: Node, folder: Path) -> Mig
         contract_delay=_delay(section),
         backfill=section.backfill_when,
     )
+
+
+def _queries(section: Section, folder: Path) -> str:
+    """Return the file of the statements that are planned, or what stands in place of one."""
+    if section.queries in ("", BY_STATISTICS):
+        return section.queries
+    path = (folder / section.queries).resolve()
+    if not path.is_file():
+        raise ConfigError(
+            f"teal.yml: migrations.queries: there is no file {section.queries}",
+            hint=f"write the statements of your application into it, or say {BY_STATISTICS}",
+        )
+    return str(path)
 
 
 def _listed(said: str | list[str]) -> tuple[str, ...]:

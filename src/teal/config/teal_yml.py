@@ -107,6 +107,9 @@ class Migrations(Struct, forbid_unknown_fields=True, frozen=True):
     sql: PhaseCommands = PhaseCommands()
     judge: Judge = Judge()
     files: Annotated[str, Meta(description="directory of NNNN_name.PHASE.sql: expand, backfill, contract, window")] = ""
+    queries: Annotated[
+        str, Meta(description="what the release that serves asks, to be planned: a file of SQL, or pg_stat_statements")
+    ] = ""
     one_shot: Annotated[str, Meta(description="the one-shot service that is the expand phase as it stands")] = ""
     database: Database = Database()
     contract_delay: Annotated[

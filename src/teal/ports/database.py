@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +12,7 @@ from teal.core.migrations.gate import Session
 from teal.ports.machine import LineSink
 
 if TYPE_CHECKING:
+    from teal.core.judge.queries import Unplanned
     from teal.core.judge.values import Catalog  # its package loads all rules: 45 ms of every `teal status`
 
 
@@ -19,6 +21,16 @@ class Database(Protocol):
 
     async def catalog(self) -> Catalog:
         """Return what the judge asks about tables, columns and triggers."""
+        ...
+
+    async def statements(self) -> tuple[str, ...]:
+        """Return the statements that the server has counted in this database; none without pg_stat_statements."""
+        ...
+
+    async def unplanned(
+        self, steps: Sequence[tuple[str, tuple[str, ...]]], queries: Sequence[str]
+    ) -> tuple[Unplanned, ...]:
+        """Return which of *queries* can be planned now, and not after some of *steps*; all of it is rolled back."""
         ...
 
     async def sessions(self) -> tuple[Session, ...]:

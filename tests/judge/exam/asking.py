@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from teal.core.judge import Catalog, Lint, Script
 from teal.core.judge.evaluate import judge
+from teal.core.judge.queries import findings, readable, steps
 from teal.core.migrations.files import pending, read_files
 from teal.errors import ConfigError
 from tests.engine.server import Server
@@ -31,11 +32,17 @@ async def ask(server: Server, entry: Entry) -> Verdict:
 
 async def _by_database(entry: Entry, place: Place) -> Verdict:
     async with place.teal() as database:
-        return _judged(entry, await database.catalog())
+        verdict = _judged(entry, await database.catalog())
+        if verdict.refused or not entry.queries:
+            return verdict
+        files = pending(read_files(entry.texts), ())
+        scripts = [Script(f"{each.name}.sql", each.phase, each.sql, each.transaction) for each in files]
+        said = findings(await database.unplanned(steps(scripts), readable(entry.queries)))
+        return Verdict(bool(said), tuple(f"{each.script}:{each.line}: {each.rule}" for each in said))
 
 
 def _judged(entry: Entry, catalog: Catalog) -> Verdict:
-    """Judge as ``teal migrate check`` does. ``entry.queries`` wait for a judge that takes them."""
+    """Judge as ``teal migrate check`` does."""
     try:
         files = pending(read_files(entry.texts), ())
     except ConfigError as error:

@@ -13,6 +13,8 @@ from typing import TypeVar
 from teal.adapters.postgres import errors
 from teal.adapters.postgres.catalog import read_catalog
 from teal.adapters.postgres.driver import Connection
+from teal.adapters.postgres.planning import tried
+from teal.core.judge.queries import Unplanned
 from teal.core.judge.values import Catalog
 from teal.core.migrations.connection import Credentials
 from teal.core.migrations.files import TABLE, Applied, ScriptFile
@@ -77,6 +79,9 @@ SELECT coalesce(host(client_addr), '') AS address, coalesce(application_name, ''
 FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND coalesce(backend_type, 'client backend') =
     'client backend' ORDER BY pid"""
+_STATEMENTS = """
+SELECT s.query FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
+WHERE d.datname = current_database() AND s.query NOT LIKE '%teal_migrations%' ORDER BY s.calls DESC LIMIT 1000"""
 _BLOCKERS = """
 SELECT format('pid %s%s, in a transaction for %s s', pid, nullif(' of ' || application_name, ' of '),
     extract(epoch FROM now() - xact_start)::int) AS said
@@ -104,6 +109,18 @@ class PostgresDatabase:
     async def catalog(self) -> Catalog:
         """Return what the judge asks about tables, columns and triggers."""
         return await self._asked(lambda: read_catalog(self._connection))
+
+    async def statements(self) -> tuple[str, ...]:
+        """Return the statements that the server has counted in this database; none without pg_stat_statements."""
+        if await self._asked(lambda: self._connection.fetchval("SELECT to_regclass('pg_stat_statements')")) is None:
+            return ()
+        return tuple(row["query"] for row in await self._asked(lambda: self._connection.fetch(_STATEMENTS)))
+
+    async def unplanned(
+        self, steps: Sequence[tuple[str, tuple[str, ...]]], queries: Sequence[str]
+    ) -> tuple[Unplanned, ...]:
+        """Apply *steps*, plan *queries* before and after each, and roll all of it back."""
+        return await self._asked(lambda: tried(self._connection, steps, queries))
 
     async def sessions(self) -> tuple[Session, ...]:
         """Return the sessions of clients in this database, this one left out."""

@@ -18,6 +18,7 @@ class Phase(StrEnum):
 
 
 Words = tuple[str, ...]
+BY_STATISTICS = "pg_stat_statements"  # in place of a file of statements: what the server itself has counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Migrations:
     service: str = ""  # whose new image runs the commands, in an environment and on networks like its own
     one_shot: str = ""  # the one-shot service of the stack that is the expand phase as it stands
     files: str = ""  # directory (absolute) of NNNN_name.PHASE.sql for Teal's own runner; then no commands
+    queries: str = ""  # file (absolute) of the statements of the release that serves, or pg_stat_statements
     commands: Mapping[Phase, Words] = field(default_factory=dict)
     asserts: Words = ()  # queries that must select 0 before the contract command runs; files have theirs in the header
     pending: Words = ()  # exits 0: all done, 2: an expand is next, 4: a contract is pending; a name per line

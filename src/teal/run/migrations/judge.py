@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from teal.core.judge.values import Catalog, Finding, Lint, Script
 from teal.core.migrations.files import pending, refuse_edited
-from teal.core.model.migrations import Migrations, Phase
+from teal.core.model.migrations import BY_STATISTICS, Migrations, Phase
 from teal.errors import Refused, TealError
 from teal.run.context import RunContext
 from teal.run.migrations.database import files_of, migrations_of, opened
@@ -71,7 +72,29 @@ async def judged(context: RunContext, release: int, *, offline: bool = False) ->
     if not migrations.files and Phase.EXPAND not in migrations.prints:
         notes.append("the SQL of the expand phase can't be judged: no command prints it (`sql` in teal.yml)")
     lint = Lint(bookkeeping=frozenset(migrations.bookkeeping), functions=frozenset(migrations.harmless))
-    return Judged(scripts, _judge(scripts, catalog, lint), tuple(notes))
+    findings = _judge(scripts, catalog, lint)
+    if migrations.queries and catalog.asked and not _hurts_early(scripts, findings):
+        findings += await _planned(context, migrations, scripts)
+    return Judged(scripts, findings, tuple(notes))
+
+
+def _hurts_early(scripts: Sequence[Script], findings: Sequence[Finding]) -> bool:
+    """Return whether an expand is refused anyway, so that it had better not be tried."""
+    early = {script.name for script in scripts if script.phase is Phase.EXPAND}
+    return any(each.excused is None and each.script in early for each in findings)
+
+
+async def _planned(context: RunContext, migrations: Migrations, scripts: Sequence[Script]) -> tuple[Finding, ...]:
+    """Return what is to be said of the statements of the release that serves; they are planned, and never run."""
+    from teal.core.judge.queries import findings, read_queries, readable, steps  # the grammar is slow to load
+
+    async with opened(context.ports, context.stack) as database:
+        if migrations.queries == BY_STATISTICS:
+            queries = readable(await database.statements())
+        else:
+            folder, name = os.path.split(migrations.queries)
+            queries = read_queries(context.ports.machine.texts(folder, name)[name], name)
+        return findings(await database.unplanned(steps(scripts), queries))
 
 
 def _judge(scripts: Sequence[Script], catalog: Catalog, lint: Lint) -> tuple[Finding, ...]:

@@ -112,7 +112,9 @@ def no_gate(patch: Patch) -> None:
 
 
 def jobs_before_the_switch(patch: Patch) -> None:
-    patch.setattr(Service, "opens", property(lambda self: self.role.rotates and self.role is not Role.SINGLETON))
+    patch.setattr(
+        Service, "before_switch", property(lambda self: self.role.rotates and self.role is not Role.SINGLETON)
+    )
 
 
 def two_singletons(patch: Patch) -> None:

@@ -52,8 +52,10 @@ def stops_early(action: Action, known: Known) -> bool:
         return True
     scope = _outer(action, known)
     inner = {each for pick in picks for each in _holds(pick, known, _queries(action))}
-    outside = [each for each in _conditions(action, scope) if each not in inner and not _joins(each)]
-    return bool(outside)
+    others = {table_of(one["RangeVar"]) for one in action.node.get("fromClause", []) if "RangeVar" in one}
+    others -= {action.table, *_queries(action), *(table for pick in picks for table in _tables(pick))}
+    outside = [each for each in _conditions(action, scope) if each not in inner]
+    return any(not _joins(each) or _names(each, others) for each in outside)
 
 
 def _ends(action: Action, known: Known) -> bool:
@@ -115,6 +117,11 @@ def _joins(condition: Term) -> bool:
     if condition[0] in ("op", "AEXPR_OP_ANY") and condition[1] == "=":
         return all(each[0] in ("col", "raw", "row") for each in condition[2:])
     return bool(condition[0] == "raw")
+
+
+def _names(condition: Term, tables: set[str]) -> bool:
+    """Return whether a condition asks for a row of one of *tables*, which the picked one may not have."""
+    return any(each[0] == "col" and each[1] in tables for each in condition[2:] if isinstance(each, tuple))
 
 
 def _tables(tree: Any) -> set[str]:

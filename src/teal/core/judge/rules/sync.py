@@ -101,9 +101,11 @@ def sync_one_way(action: Action, known: Known) -> bool | str:
     ' new column whenever the old one has changed: teal migrate plan "rename …" writes it',
 )
 def sync_misses_writes(action: Action, known: Known) -> bool:
-    sync = _made_by(action, known)
+    sync, routine = _made_by(action, known), known.function_of(action)
     if _played(action, known, "misses") is not None:
         return True
+    if routine is not None and not action.node.get("row"):  # a statement's trigger has no row that it could change
+        return any(one.name in routine.assigned for one in known.of("AT_AddColumn", table=action.table))
     return sync is not None and _is_sync(sync, known) and not sync.before
 
 

@@ -20,7 +20,7 @@ def not_started(error: FileNotFoundError, cwd: str) -> TealError:
     """Return the error for a docker command that could not be started in *cwd*."""
     if error.filename == cwd:
         return ConfigError(f"the directory {cwd} does not exist", hint="go to the stack's folder")
-    return Unavailable("there is no docker command", hint="install the Docker Engine and its Compose plugin")
+    return Unavailable("there is no docker command", hint="install the Docker Engine with its Compose plugin")
 
 
 def no_compose() -> TealError:

@@ -47,7 +47,7 @@ def docker(folder: Path, script: str) -> Path:
 def test_without_docker_everyone_says_the_same(tmp_path: Path) -> None:
     errors = [said(ask, str(tmp_path), tmp_path / "nowhere") for ask in EVERYONE]
     assert {(type(each), each.message, each.hint) for each in errors} == {
-        (Unavailable, "there is no docker command", "install the Docker Engine and its Compose plugin")
+        (Unavailable, "there is no docker command", "install the Docker Engine with its Compose plugin")
     }
 
 

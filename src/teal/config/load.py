@@ -25,7 +25,7 @@ from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import ImageFacts, Role, Stack, Tree
 from teal.core.planning.leave import definitions
 from teal.core.rendering.project import render, render_both, render_once
-from teal.core.services.classify import services_of, with_images
+from teal.core.services.classify import services_of, with_entrances, with_images
 from teal.errors import ConfigError
 from teal.ports import ImageInfo, ModelReader, Resolved
 
@@ -86,6 +86,7 @@ async def load(
         unset=frozenset().union(*(each.unset for each in resolved.values())),
         notes=tuple(dict.fromkeys(note for each in resolved.values() for note in each.notes)),
     )
+    stack = with_entrances(stack)
     stack = replace(stack, migrations=migrations_of(said, stack, plain, files[0].parent))
     stack = replace(stack, copies=_copies(stack), folders=_folders(models.values()))
     if not only_plain:

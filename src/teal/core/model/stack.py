@@ -12,6 +12,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from teal.core.model.entrance import Entrance, Front
 from teal.core.model.migrations import Migrations
 from teal.core.model.proxy_config import Dial
 from teal.core.model.side import Side
@@ -210,6 +211,8 @@ class Stack:
     models: Mapping[Side, Tree]  # resolved for each side; without overlays all are the same
     services: tuple[Service, ...]
     proxy: str  # name of the shared service that is the proxy, empty for none
+    front: Front = Front.NOBODY  # who stands before the routes today
+    entrances: tuple[Entrance, ...] = ()  # by which ways what rotates is used from outside
     settings: Settings = field(default=Settings())
     checks: tuple[HttpCheck | CommandCheck, ...] = ()
     hooks: tuple[Hook, ...] = ()

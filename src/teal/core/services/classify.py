@@ -11,6 +11,7 @@ from teal.core.model.duration import compose_seconds
 from teal.core.model.side import Side
 from teal.core.model.stack import GRACE, Assigned, ContainerHook, Evidence, ImageFacts, Role, Service, Stack, Tree
 from teal.core.services.dependencies import needed
+from teal.core.services.entrances import entrances_of, front_of
 from teal.core.services.health import facts_of, health_of, healthy_deadline, test_of
 from teal.core.services.roles import listens, propose
 
@@ -28,7 +29,12 @@ def services_of(models: Mapping[Side, Tree], evidence: Evidence) -> tuple[Servic
 def with_images(stack: Stack, images: Mapping[str, ImageFacts]) -> Stack:
     """Return *stack* as it is seen once its images are there: their healthchecks and ports count then."""
     evidence = replace(stack.evidence, images=images)
-    return replace(stack, evidence=evidence, services=services_of(stack.models, evidence))
+    return with_entrances(replace(stack, evidence=evidence, services=services_of(stack.models, evidence)))
+
+
+def with_entrances(stack: Stack) -> Stack:
+    """Return *stack* with who stands before its routes, and by which ways they are used."""
+    return replace(stack, front=front_of(stack), entrances=entrances_of(stack))
 
 
 def _service(name: str, service: Node, assigned: Assigned, evidence: Evidence, before: bool, project: str) -> Service:  # noqa: FBT001

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from teal.core.model.proposal import Proposal
 from teal.errors import Refused
 
 
@@ -18,6 +19,7 @@ class Problem:
     message: str
     remedy: str = ""
     place: str = ""  # "compose.yml:12", where it is known
+    proposal: Proposal | None = None  # where a person's answer is the way out
 
     @property
     def where(self) -> str:
@@ -31,9 +33,12 @@ class Problem:
         return f"{self.where}{self.message}: {self.remedy}" if self.remedy else f"{self.where}{self.message}"
 
 
-def error(service: str, message: str, remedy: str, place: str = "") -> Problem:
-    """Return a problem that refuses a deploy; *place* where that is not the line of the service."""
-    return Problem("error", service, message, remedy, place)
+def error(service: str, message: str, remedy: str, place: str = "", *, ask: Proposal | None = None) -> Problem:
+    """Return a problem that refuses a deploy; *place* where that is not the line of the service.
+
+    *ask*: the question whose answer is the way out.
+    """
+    return Problem("error", service, message, remedy, place, ask)
 
 
 def warning(service: str, message: str, remedy: str, place: str = "") -> Problem:

@@ -24,5 +24,6 @@ class Purpose(Enum):
 
     LOOK = "look"  # say what is there: names and roles are enough, and quicker
     RETURN = "return"  # go back: from what is kept, whatever became of the files since
+    READ = "read"  # all that its owner says; without an engine as much of it as the files alone tell
     JUDGE = "judge"  # all that its owner says, and nothing is changed
     CHANGE = "change"  # the same, and the state directory is prepared

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from teal.core.model.compose import environment_of, last_part, mapping, services_in, text, unescaped
+from teal.core.model.compose import (
+    environment_of,
+    last_part,
+    mapping,
+    sequence,
+    services_in,
+    text,
+    unescaped,
+)
 
 if TYPE_CHECKING:  # help needs neither
     from teal.core.model.stack import Stack, Tree
@@ -28,6 +36,9 @@ _SECRET_NAME = re.compile(
     r"|cookie|license|licence|webhook)|(^|_)(key|pw|pwd|pin|jwt|cert|conn(ection)?_?str(ing)?)($|_)"
 )
 _PASSWORD = re.compile(r"(?<=://)([^\s/:@'\"]*):([^\s/@'\"]+)@")
+_WORD = re.compile(r"[A-Za-z]{1,16}[0-9]{0,4}")
+# of a secret: \n and \u001b[31m as JSON has them, %3D as an address has it, the color of a log's line
+_AFTER_ESCAPE = r"(?<=\\[nrtbf])|(?<=\\u[0-9a-f]{4})|(?<=%[0-9A-Fa-f]{2})|(?<=\[[0-9]m)|(?<=\[[0-9]{2}m)"
 _CONTROL = re.compile(r"(\x1b\[[0-9;]*m)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -36,18 +47,21 @@ class Redactor:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._values = set(_named(environment))
-        self._pattern = _pattern(self._values)
+        self._names: set[str] = set()
+        self._pattern = _pattern(self._values, self._names)
 
     def learn(self, stack: Stack, *kept: Tree) -> None:
         """Mask from now on the secrets of *stack*, and those of the Compose models *kept*."""
         models = (*stack.models.values(), *kept)
         found = {value for model in models for value in _of_model(model)}
-        self._values = (self._values | found) - set(_public(stack))
-        self._pattern = _pattern(self._values)
+        self._names |= set(_public(stack))
+        self._values = (self._values | found) - self._names
+        self._pattern = _pattern(self._values, self._names | set(_paths(stack)))
 
     def __call__(self, said: str) -> str:
-        """Return *said* without any known secret."""
-        return self._pattern.sub(MASK, _PASSWORD.sub(rf"\1:{MASK}@", said))
+        """Return *said* without any known secret; a name or path of the stack that one is a part of stays whole."""
+        without = _PASSWORD.sub(rf"\1:{MASK}@", said)
+        return self._pattern.sub(lambda found: found["name"] or MASK, without)
 
 
 def escape_control(said: str) -> str:
@@ -66,11 +80,25 @@ def is_secret(name: str) -> bool:
     return bool(_SECRET_NAME.search(name))
 
 
-def _pattern(values: Iterable[str]) -> re.Pattern[str]:
+def _pattern(values: Iterable[str], names: Iterable[str]) -> re.Pattern[str]:
+    """Return what finds a secret, or as ``name`` a name that holds one: that begins earlier, or is tried first."""
     written = {form for value in values for form in _forms(value)}
-    if not written:
-        return re.compile(r"(?!)")
-    return re.compile("|".join(map(re.escape, sorted(written, key=len, reverse=True))))
+    held = [name for name in names if any(form in name for form in written)]
+    words = "|".join(_whole(form) if _WORD.fullmatch(form) else re.escape(form) for form in _longest_first(written))
+    kept = "|".join(map(_whole, _longest_first(held)))
+    return re.compile(f"(?P<name>{kept or '(?!)'})|(?:{words or '(?!)'})")
+
+
+def _longest_first(texts: Iterable[str]) -> list[str]:
+    return sorted(texts, key=len, reverse=True)
+
+
+def _whole(form: str) -> str:
+    """Return the pattern of *form* as a word of its own; what stands before it may be an escape of JSON or an address.
+
+    A secret that looks like a word is none within a longer one: ``orders`` is no part of ``reorders``.
+    """
+    return rf"(?:(?<![A-Za-z0-9])|{_AFTER_ESCAPE}){re.escape(form)}(?![A-Za-z0-9])"
 
 
 def _forms(value: str) -> Iterator[str]:
@@ -112,4 +140,18 @@ def _public(stack: Stack) -> Iterator[str]:
         yield from (each.name, each.image, last_part(each.image))
     for model in stack.models.values():
         for kind in ("networks", "volumes", "secrets", "configs"):
-            yield from map(text, mapping(model.get(kind)))
+            for key, definition in mapping(model.get(kind)).items():
+                yield from (text(key), text(mapping(definition).get("name")))
+
+
+def _paths(stack: Stack) -> Iterator[str]:
+    """Yield the paths that the stack names, as a message may name them: whole, below the project, each part."""
+    for model in stack.models.values():
+        for service in services_in(model).values():
+            for volume in map(mapping, sequence(service.get("volumes"))):
+                for path in (unescaped(volume.get("source")), unescaped(volume.get("target"))):
+                    below = path.removeprefix(f"{stack.directory}/")
+                    yield from (path, below)
+                    yield from (part for part in below.split("/") if not _WORD.fullmatch(part))
+            yield from (unescaped(mapping(service.get("build")).get(key)) for key in ("context", "dockerfile"))
+            yield text(service.get("container_name"))

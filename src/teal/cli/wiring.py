@@ -21,11 +21,13 @@ from teal.config.settings import again
 from teal.core.model.compose import environment_of, services_in
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack, Tree
-from teal.errors import TealError
+from teal.errors import TealError, Unavailable
 
 if TYPE_CHECKING:
     from teal.adapters.state.releases import ReleaseFolders
     from teal.cli.redaction import Redactor
+    from teal.config.load import Look
+    from teal.ports import ImageInfo
 
 
 _MODELS = DockerModels()
@@ -67,7 +69,19 @@ async def _stack(options: Options, overrides: Overrides, engine: DockerEngine, p
     from teal.adapters.caddy.adapt import Adapting
 
     adapt = Adapting(engine, os.environ).adapted
-    return await load(options, os.environ, _MODELS, overrides=overrides, look=engine.image, adapt=adapt)
+    look = _if_it_answers(engine) if purpose is Purpose.READ else engine.image
+    return await load(options, os.environ, _MODELS, overrides=overrides, look=look, adapt=adapt)
+
+
+def _if_it_answers(engine: DockerEngine) -> Look:
+    """Return what looks for an image, and sees none where no engine answers."""
+
+    async def look(reference: str) -> ImageInfo | None:
+        with suppress(Unavailable):
+            return await engine.image(reference)
+        return None
+
+    return look
 
 
 def _kept(options: Options, overrides: Overrides) -> Stack | None:

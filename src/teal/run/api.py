@@ -202,6 +202,7 @@ class CheckResult:
     roles: tuple[RoleRow, ...]
     findings: tuple[Finding, ...]
     ready: bool
+    engine: bool = True  # False: none answered, the files alone were judged
 
 
 @dataclass(frozen=True, slots=True)

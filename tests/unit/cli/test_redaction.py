@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from teal.cli.redaction import Redactor, escape_control, is_secret, message
@@ -86,6 +88,44 @@ def test_short_values_names_of_the_stack_and_paths_stay_readable() -> None:
     values = {"A_PASSWORD": "app", "B_PASSWORD": "postgres", "C_SECRET_FILE": "/run/secrets/c"}
     redact = learnt(services={"web": {"environment": values}})
     assert redact("app asks postgres for /run/secrets/c") == "app asks postgres for /run/secrets/c"
+
+
+def test_a_secret_is_not_blotted_out_of_the_names_and_paths_of_the_stack() -> None:
+    said = (
+        "orders-export-blue mounts shop_orders-out (data/orders/files, /srv/orders-out) of shop/orders-app:1, reorders"
+    )
+    redact = Redactor({})
+    known = stack(
+        services={
+            "orders-export": {
+                "environment": {"METRICS_PASSWORD": "orders"},
+                "volumes": [
+                    {"source": "orders-out", "target": "/srv/orders-out"},
+                    {"source": "/srv/shop/data/orders/files", "target": "/x"},
+                ],
+            }
+        },
+        volumes={"orders-out": {"name": "shop_orders-out"}},
+    )
+    export = Service("orders-export", Assigned(Role.WORKER, ""), image="shop/orders-app:1")
+    redact.learn(replace(known, services=(*known.services, export)))
+    assert redact(said) == said
+    assert (
+        redact("login with orders, orders! pw=orders; the orders-table") == "login with ***, ***! pw=***; the ***-table"
+    )
+
+
+@pytest.mark.parametrize(
+    "said", [r'"a\norders"', "x%3Dorders", "\x1b[31morders\x1b[0m", r"\u001b[1morders", "key_orders"]
+)
+def test_a_secret_that_is_a_word_is_masked_behind_what_escapes_it(said: str) -> None:
+    redact = learnt(services={"web": {"environment": {"PASSWORD": "orders"}}})
+    assert "orders" not in redact(said)
+
+
+def test_a_secret_that_is_no_word_is_masked_within_longer_ones() -> None:
+    redact = learnt(services={"web": {"environment": {"TOKEN": "a81kd02jf7"}}})
+    assert redact("xa81kd02jf7x") == "x***x"
 
 
 def test_the_environment_of_the_command_is_known_from_the_start() -> None:

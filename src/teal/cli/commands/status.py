@@ -62,6 +62,6 @@ def check(session: Session, /) -> int:
 
         return await check(ports, stack)
 
-    result = look(session, Purpose.JUDGE, run)
+    result = look(session, Purpose.READ, run)
     answer(session, result, show)
     return 0 if result.ready else 1

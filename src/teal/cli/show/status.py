@@ -175,7 +175,8 @@ def check(result: CheckResult) -> str:
     roles = [(row.service, row.role + " (needed)" * row.needed, row.health, row.reason) for row in result.roles]
     parts = [table(("SERVICE", "ROLE", "READY BY", "BECAUSE"), roles)] if roles else []
     parts += [_finding(finding) for finding in result.findings]
-    ready = paint("✓ ready to deploy", "green") if result.ready else paint("✗ not ready to deploy", "red")
+    files = "" if result.engine else " by its files, which alone were judged"
+    ready = paint(f"✓ ready to deploy{files}", "green") if result.ready else paint("✗ not ready to deploy", "red")
     return "\n\n".join([*parts, f"{result.project}: {ready}"])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from teal.core.model.compose import mapping, number, sequence, services_in, text
+from teal.core.model.compose import is_fixed, mapping, number, sequence, services_in, text
 from teal.core.model.observed import Observed
 from teal.core.model.problem import Problem, error, warning
 from teal.core.model.side import Side
@@ -61,10 +61,15 @@ def refuse_held(observed: Observed, stack: Stack) -> None:
 
 
 def _held(observed: Observed, stack: Stack) -> Iterator[tuple[str, HostPort]]:
+    """Yield what plain services hold; a port that is merely a free one of the machine is nobody's."""
+    services = services_in(stack.models[Side.PLAIN])
     for container in observed.on(Side.PLAIN, stack.rotating_names):
         if container.running:
+            ports = list(map(mapping, sequence(services.get(container.service, {}).get("ports"))))
+            fixed = {number(port.get("published")) for port in ports if is_fixed(port)}
             for address, port in sorted(container.published):
-                yield container.service, host_port(address, port)
+                if port in fixed or all(map(is_fixed, ports)):
+                    yield container.service, host_port(address, port)
 
 
 def _wanted(stack: Stack) -> dict[HostPort, int]:

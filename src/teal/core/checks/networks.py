@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from teal.core.model.compose import Node, mapping, networks_of, sequence, services_in, text
+from teal.core.model.compose import Node, is_fixed, mapping, networks_of, sequence, services_in, text
 from teal.core.model.problem import Problem, error, warning
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Service, Stack
@@ -29,15 +29,25 @@ def published(stack: Stack) -> Iterator[Problem]:
                     f"{each.name} publishes {port.get('target')}/{protocol}, which the proxy can't switch",
                     _shared(each),
                 )
+        yield from _any_port(each, services[each.name])
         if not chosen:
             yield from _two_owners(each, services[each.name])
 
 
+def _any_port(each: Service, service: Node) -> Iterator[Problem]:
+    """Say which ports are published wherever the machine has one free: that collides with nothing, and finds nobody."""
+    ports = [text(port.get("target")) for port in map(mapping, sequence(service.get("ports"))) if not is_fixed(port)]
+    if ports:
+        message = f"{each.name} publishes port {', '.join(dict.fromkeys(ports))} wherever one is free: a color does not"
+        yield Problem("note", each.name, message, "give it a fixed one, if somebody outside the stack uses it")
+
+
 def _two_owners(each: Service, service: Node) -> Iterator[Problem]:
-    ports = [port for port in map(mapping, sequence(service.get("ports"))) if text(port.get("protocol")) != "udp"]
+    ports = [port for port in map(mapping, sequence(service.get("ports"))) if is_fixed(port)]
+    ports = [port for port in ports if text(port.get("protocol")) != "udp"]
     if not ports:
         return
-    spoken = ", ".join(dict.fromkeys(text(port.get("published")) or text(port.get("target")) for port in ports))
+    spoken = ", ".join(dict.fromkeys(text(port.get("published")) for port in ports))
     yield error(
         each.name,
         f"{each.name} publishes port {spoken}, which two colors can't both have",

@@ -52,6 +52,11 @@ def services_in(model: Node) -> Mapping[str, Node]:
     return {name: mapping(service) for name, service in mapping(model.get("services")).items()}
 
 
+def is_fixed(port: Node) -> bool:
+    """Tell whether *port* of a service is published at a port that the file names, not wherever one is free."""
+    return text(port.get("published")) not in {"", "0"}
+
+
 def networks_of(service: Node) -> Mapping[str, Node]:
     """Return the networks that *service* joins by key, with its options there; none with a ``network_mode``."""
     if service.get("network_mode"):

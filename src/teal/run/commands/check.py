@@ -19,8 +19,9 @@ from teal.core.planning.recovery import diagnose
 from teal.core.planning.transition import source_of
 from teal.core.planning.wording import ready_by
 from teal.core.rendering.files import live_mounts
+from teal.core.rendering.networks import GATEWAYS
 from teal.core.services.external import External
-from teal.errors import ConfigError, TealError
+from teal.errors import ConfigError, TealError, Unavailable
 from teal.ports import Holder
 from teal.run.api import CheckResult, Finding, RoleRow
 from teal.run.commands.check_proxy import proxy_problems
@@ -66,11 +67,31 @@ def _files(ports: Ports, migrations: Migrations) -> Iterator[Problem]:
 
 async def check(ports: Ports, stack: Stack) -> CheckResult:
     """Return the roles with their reasons, and everything that would stop or trouble a deploy."""
-    engine = engine_version((await ports.engine.info()).version)
-    found: list[Problem] = [*by_files(stack, engine, ports.proxy.folder)]
-    found += schema_problems(ports, stack)
-    found += _home(ports)
-    found += _mounts(stack)
+    try:
+        engine = engine_version((await ports.engine.info()).version)
+    except Unavailable as away:
+        return _result(stack, (*_by_files(ports, stack, GATEWAYS), _unasked(away)), engine=False)
+    return _result(stack, [*_by_files(ports, stack, engine), *await _by_sight(ports, stack)])
+
+
+def _by_files(ports: Ports, stack: Stack, engine: tuple[int, int]) -> Iterator[Problem]:
+    """Yield what shows with no engine asked; for one of this version."""
+    yield from by_files(stack, engine, ports.proxy.folder)
+    yield from schema_problems(ports, stack)
+    yield from _home(ports)
+    yield from _mounts(stack)
+
+
+def _unasked(away: Unavailable) -> Problem:
+    message = (
+        f"{away.message}; only the files were judged: not what runs, which images, volumes and networks are there, "
+    )
+    return Problem("note", "", f"{message}how Caddy reads its configuration, and what room there is", away.hint)
+
+
+async def _by_sight(ports: Ports, stack: Stack) -> list[Problem]:
+    """Return what engine, proxy and machine show."""
+    found: list[Problem] = []
     observed, holder = await observe_beside(ports, stack)
     found += by_sight(observed, stack, busy=holder is not None)
     found += _working(holder) if holder else _unfinished(observed, stack)
@@ -78,12 +99,14 @@ async def check(ports: Ports, stack: Stack) -> CheckResult:
     differing, said = await _outdated(ports, stack, observed)
     found += said
     found += await proxy_problems(ports, stack, observed, changed=differing.services.get(stack.proxy, ""))
-    found += [] if holder else await _room(ports, stack, observed)
+    return [*found, *([] if holder else await _room(ports, stack, observed))]
+
+
+def _result(stack: Stack, found: Iterable[Problem], *, engine: bool = True) -> CheckResult:
     order = ("error", "warning", "note")
     findings = tuple(sorted(dict.fromkeys(map(_finding, found)), key=lambda finding: order.index(finding.level)))
-    return CheckResult(
-        stack.project, tuple(map(_row, stack.services)), findings, all(each.level != "error" for each in findings)
-    )
+    ready = all(each.level != "error" for each in findings)
+    return CheckResult(stack.project, tuple(map(_row, stack.services)), findings, ready, engine)
 
 
 async def refuse(ports: Ports, stack: Stack) -> tuple[Problem, ...]:

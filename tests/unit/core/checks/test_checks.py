@@ -172,6 +172,14 @@ def test_static_files_that_the_proxy_serves_have_a_message_of_their_own() -> Non
     assert ("error", message) in said(stack_of(services))
 
 
+def test_a_free_port_of_the_machine_collides_with_nothing_and_is_said() -> None:
+    found = problems(with_web(ports=[{"target": 9000}, {"target": 9001, "published": "0"}]))
+    assert [each.message for each in found if each.level == "error"] == []
+    assert "web publishes port 9000, 9001 wherever one is free: a color does not" in [
+        each.message for each in found if each.level == "note"
+    ]
+
+
 def test_a_published_port_is_fine_once_its_owner_says_what_becomes_of_it() -> None:
     evidence = Evidence(proxy="proxy", routes={"web": 3000}, published_ports={"web": "drop"})
     assert said(with_web(evidence, ports=[{"target": 3000, "published": "3000"}])) == []
@@ -337,7 +345,7 @@ def test_an_error_refuses_with_its_place_and_its_remedy() -> None:
 
 def test_several_errors_are_all_listed_at_once() -> None:
     with pytest.raises(Refused) as refused:
-        demand(problems(with_web(ports=[{"target": 1}], volumes=[volume("media")])))
+        demand(problems(with_web(ports=[{"target": 1, "published": "1"}], volumes=[volume("media")])))
     assert refused.value.message.endswith("(and 1 more, above)")
     assert len(refused.value.detail.splitlines()) == 2
 

@@ -52,6 +52,15 @@ def test_two_owners_of_a_port_get_in_each_others_way(one: tuple[str, int], other
     assert host_port(*one).meets(host_port(*other)) is host_port(*other).meets(host_port(*one)) is meets
 
 
+def test_a_port_that_was_merely_free_is_missed_by_nobody() -> None:
+    services: Tree = {"web": {"image": "app", "ports": [port("8000"), {"target": 9000}]}, "proxy": {"image": "caddy:2"}}
+    wanted = stack_of(services, Evidence(proxy="proxy", routes={"web": 3000}, published_ports={"web": "drop"}))
+    found = told(seen(("0.0.0.0", 32768), ("0.0.0.0", 8000)), wanted)
+    assert [message for _, message in found] == [
+        "nobody will publish 8000 once web stands in a color: the proxy does not, in today's files"
+    ]
+
+
 def test_a_port_that_a_plain_service_holds_is_refused_to_a_proxy_that_does_not_run_with_the_way() -> None:
     wanted = stack([port("8000", 8080)])
     (found,) = changing_hands(seen(("0.0.0.0", 8000)), wanted)

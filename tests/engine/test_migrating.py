@@ -179,7 +179,7 @@ def test_commands_run_from_the_new_image_once_and_a_killed_one_is_waited_for(cle
         run.send(signal.SIGKILL)
         run.end()
     with clean.teal.running("deploy") as run:
-        run.until(lambda line: "still runs since an earlier attempt" in line.get("text", ""), "it waits")
+        run.until(lambda line: "still runs from an earlier attempt" in line.get("text", ""), "it waits")
         clean.sql("CREATE TABLE go ()")
         done = run.end()
     assert done.status == 0, done.told

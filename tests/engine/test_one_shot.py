@@ -74,7 +74,7 @@ async def test_a_one_shot_that_a_killed_run_left_is_waited_for_and_not_doubled(o
     kill_during(owner, script)
     again, _ = once(owner, script)
     assert await again == 0
-    assert owner.told[0].endswith("waiting for its end")
+    assert owner.told[0].endswith("waiting until it ends")
     assert owner.told[1:] == ["begun", "ended"]
 
 

@@ -105,7 +105,7 @@ class SimulatedCompose(ports.Compose):
         model, wanted = self._read(file), hashlib.sha256(self.world.disk.texts[file].encode()).hexdigest()
         box = self.world.called(name)
         if box is not None and box.up:
-            on_line(f"{name} still runs since an earlier attempt: waiting for its end")
+            on_line(f"{name} still runs from an earlier attempt: waiting until it ends")
         try:
             if box is None or not _serves(box, wanted):
                 box = await self._renewed(box, model, project, service, name)

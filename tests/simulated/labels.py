@@ -33,4 +33,4 @@ def plain_name(side: Side, labels: Mapping[str, str]) -> str:
 
 def refused(message: str) -> Failed:
     """Return the error for what the engine refuses, in its own words."""
-    return Failed(message, hint="the Docker Engine says so; its log: journalctl -u docker")
+    return Failed(message, hint="this is the engine's own message; its log: journalctl -u docker")

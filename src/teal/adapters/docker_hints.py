@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_PORT = "see who holds it: docker ps; sudo ss -ltnp"
+_PORT = "find what uses it: docker ps; sudo ss -ltnp"
 _POOL = (
     "the engine has no address left for another network. Remove those that nothing needs (docker network ls, "
     "docker network rm NAME), or give it more: default-address-pools in /etc/docker/daemon.json"
@@ -12,10 +12,10 @@ _KNOWN = {
     "address already in use": _PORT,
     "have been fully subnetted": _POOL,
     "non-overlapping IPv4 address pool": _POOL,
-    "no space left on device": "see what takes it: docker system df; df -h",
-    "pull access denied": "docker login; or is the image's name right?",
+    "no space left on device": "find what fills it: docker system df; df -h",
+    "pull access denied": "check the image's name; a private registry needs: docker login",
     "toomanyrequests": "the registry limits pulls: docker login, or wait",
-    "cannot allocate memory": "see what takes it: docker stats; free -m",
+    "cannot allocate memory": "find what uses it: docker stats; free -m",
 }
 
 

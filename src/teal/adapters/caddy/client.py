@@ -160,7 +160,7 @@ def _headers(host: str, endpoint: Endpoint, key: str, ask: str) -> dict[str, str
 
 def _silent(status: int) -> Unavailable:
     return Unavailable(
-        f"the proxy does not say what is in flight: asked for its admin endpoint's counts, it gives status {status}",
+        f"the proxy does not say what is in flight: its admin endpoint answers with status {status}",
         hint="it must read the state file, and its admin endpoint must listen where the snippet asks it",
     )
 

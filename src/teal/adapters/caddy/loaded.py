@@ -30,7 +30,7 @@ async def loaded(engine: Engine, container: Container, adapt: Sequence[str] = AD
             return found
     raise Unavailable(
         "the proxy's configuration can't be read",
-        hint=f"Teal asks the admin endpoint at 127.0.0.1:2019, or `{' '.join(adapt)}`",
+        hint=f"let the admin endpoint answer at 127.0.0.1:2019, or `{' '.join(adapt)}` succeed, inside its container",
     )
 
 

@@ -23,8 +23,8 @@ _LEFT = re.compile(r'Volume "([^"]+)" exists but doesn')
 # What a dry run says, once it has seen to the networks, of a service that shares another's namespace or volumes: it
 # hasn't made that one.
 _ONLY_TRIED = re.compile(r"cannot share \w+(?: namespace)? with service \S+ container missing")
-_ABOVE = "its own words are above"
-_LOGIN = "is its name right, and does it need a `docker login`?"
+_ABOVE = "what it printed is above"
+_LOGIN = "check its name; a private registry needs `docker login`"
 
 
 class DockerCompose(ports.Compose):

@@ -110,8 +110,8 @@ def understood(output: str, errors: str) -> Resolved:
         model = msgspec.json.decode(output, type=dict[str, object])
     except msgspec.DecodeError as error:
         raise ConfigError(
-            f"what `docker compose config` prints is no JSON: {error}",
-            hint="see what it says; does another program called docker stand in its way?",
+            f"the output of `docker compose config` is not JSON: {error}",
+            hint="run it and look; is another program called docker first in the PATH?",
         ) from error
     _check(model)
     return Resolved(model, frozenset(_UNSET.findall(errors)), _notes(errors))
@@ -122,13 +122,13 @@ def _check(model: dict[str, object]) -> None:
     try:
         msgspec.convert(model, _Model)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"Compose's answer is not understood: {error}", hint=_HINT) from error
+        raise ConfigError(f"Compose's output is not understood: {error}", hint=_HINT) from error
     for name, service in services_in(model).items():
         for kind in ("secrets", "configs"):
             known = mapping(model.get(kind))
             for each in map(mapping, sequence(service.get(kind))):
                 if text(each.get("source")) not in known:
-                    message = f"Compose's answer is not understood: services.{name}.{kind} names none of the {kind}"
+                    message = f"Compose's output is not understood: services.{name}.{kind} names none of the {kind}"
                     raise ConfigError(message, hint=_HINT)
 
 

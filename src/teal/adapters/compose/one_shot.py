@@ -57,7 +57,7 @@ async def run(
     """Run *service* in container *name*, or find it there; return its exit status. Cancelled, it is stopped."""
     found = await _found(docker, name)
     if found.running:
-        on_line(f"{name} still runs since an earlier attempt: waiting for its end")
+        on_line(f"{name} still runs from an earlier attempt: waiting until it ends")
     try:
         if not found.serves(definition):
             await _renew(docker, found, name)
@@ -89,7 +89,7 @@ async def _renew(docker: Docker, found: Found, name: str) -> None:
 async def _start(docker: Docker, compose: Sequence[str], service: str, name: str, definition: str) -> None:
     options = ("--detach", "--no-deps", "--use-aliases", "--no-TTY", "--interactive=false", "--name", name)
     label = ("--label", f"{DEFINITION}={definition}")
-    failure = Failed(f"the one-shot {service} can't be started", hint="Docker's own words are above")
+    failure = Failed(f"the one-shot {service} can't be started", hint="what Docker printed is above")
     await docker((*compose, "run", *options, *label, service), failure=failure)
 
 
@@ -100,6 +100,6 @@ async def _ended(docker: Docker, name: str) -> int:
         return int(ended.lines[-1])
     raise Failed(
         f"the one-shot {name} was removed while it ran: nobody knows how it ended",
-        hint="look whether its work is done, then deploy again",
+        hint="check whether its work is done, then deploy again",
         detail=ended.text,
     )

@@ -24,7 +24,9 @@ class EngineSaid(Failed):
 
     def __init__(self, code: int, body: bytes) -> None:
         message = _message(body) or f"the Docker Engine answered with status {code}"
-        super().__init__(message, hint=hint(message) or "the Docker Engine says so; its log: journalctl -u docker")
+        super().__init__(
+            message, hint=hint(message) or "this is the engine's own message; its log: journalctl -u docker"
+        )
         self.code = code
 
 
@@ -49,7 +51,7 @@ def _unavailable(error: Exception, socket: str, path: str) -> Unavailable:
     if isinstance(cause, PermissionError):
         return _forbidden(socket)
     if isinstance(cause, FileNotFoundError | ConnectionRefusedError):
-        what = "there is no socket" if isinstance(cause, FileNotFoundError) else "nobody answers"
+        what = "there is no socket" if isinstance(cause, FileNotFoundError) else "nothing answers"
         return Unavailable(
             f"the Docker Engine does not run: {what} at {socket}",
             hint="start it: sudo systemctl start docker (or point DOCKER_HOST to its socket)",

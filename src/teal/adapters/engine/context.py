@@ -54,7 +54,7 @@ def _json(path: Path) -> object:
     except PermissionError as error:
         raise ConfigError(f"{path} can't be read: {error.strerror}", hint="make it readable for you") from error
     except msgspec.DecodeError as error:
-        raise ConfigError(f"{path} is not JSON: {error}", hint="mend it: docker itself reads it, too") from error
+        raise ConfigError(f"{path} is not JSON: {error}", hint="fix it: docker itself reads it, too") from error
 
 
 def _text(value: object, *keys: str) -> str:

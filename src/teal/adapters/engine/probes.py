@@ -32,7 +32,7 @@ class Probes(EngineResource):
         except OSError as error:
             return Probed(passed=False, said=os.strerror(error.errno).lower() if error.errno else "no connection")
         except (EOFError, ValueError, asyncio.LimitOverrunError):
-            return Probed(passed=False, said="what came is no answer of HTTP")
+            return Probed(passed=False, said="the answer is not HTTP")
 
 
 async def _accepts(address: str, port: int) -> Probed:

@@ -105,12 +105,13 @@ def _refused(login: Credentials, error: Exception) -> TealError:
     if getattr(error, "sqlstate", "") in {"28P01", "28000"}:
         return Unavailable(
             f"the database {login.database} refuses the login of {login.said}",
-            hint="is it what the server was made with?",
+            hint="is it the password that the server was set up with?",
         )
     if getattr(error, "sqlstate", "") == "3D000":
         return Unavailable(
-            f"there is no database {login.database} (from {login.said})", hint="create it, or mend the name"
+            f"there is no database {login.database} (from {login.said})", hint="create it, or correct the name"
         )
     return Unavailable(
-        f"the database {login.database} takes no connection now ({type(error).__name__})", hint="see its service's log"
+        f"the database {login.database} accepts no connection now ({type(error).__name__})",
+        hint="see its service's log",
     )

@@ -10,7 +10,7 @@ LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
 QUERY_CANCELED = "57014"
 NOT_ALLOWED = "42501"
 _GONE = frozenset({"57P01", "57P02", "57P03", "08000", "08003", "08006", "53300"})
-_STANDS = "what was applied before stays"
+_STANDS = "what was already applied stays"
 
 
 def state_of(error: BaseException) -> str:
@@ -42,7 +42,7 @@ def unasked(error: BaseException, name: str) -> TealError:
     if state_of(error) == NOT_ALLOWED:
         return Failed(
             f"the role that Teal connects as may not do this in the database {name}: {message}",
-            hint="let it make its own schema: GRANT CREATE ON DATABASE …; nothing was applied",
+            hint="allow it to create its own schema: GRANT CREATE ON DATABASE …; nothing was applied",
         )
     return Unavailable(f"the database {name} says: {message}", hint="see the log of its service")
 
@@ -50,7 +50,7 @@ def unasked(error: BaseException, name: str) -> TealError:
 def uncounted(error: BaseException, sql: str) -> TealError:
     """Return the error for an assertion of the owner's that the database refuses."""
     message = str(getattr(error, "message", "") or type(error).__name__)
-    return Failed(f"an assertion can't be asked: {message}", hint="mend the query", detail=sql)
+    return Failed(f"an assertion can't be evaluated: {message}", hint="correct the query", detail=sql)
 
 
 def explained(
@@ -67,9 +67,9 @@ def explained(
         )
     if state_of(error) == QUERY_CANCELED:
         return Failed(
-            f"{place} took too long, and would have held its locks as long: it was given up",
+            f"{place} took too long and was cancelled, because it holds its locks meanwhile",
             hint=f"do it in smaller steps, CONCURRENTLY, or as a backfill; {_STANDS}",
             detail=said,
         )
     message = str(getattr(error, "message", "") or type(error).__name__)
-    return Failed(f"{place}: {message}", hint=f"mend the file; {_STANDS}", detail=said)
+    return Failed(f"{place}: {message}", hint=f"correct the file; {_STANDS}", detail=said)

@@ -88,7 +88,7 @@ class Home:
             raise self._refusal(str(error.filename or self.folder)) from error
         except (FileExistsError, NotADirectoryError) as error:
             hint = "move that file away, or choose another place with TEAL_HOME"
-            raise Refused(f"{error.filename or self.folder} is in the way: it is no directory", hint=hint) from error
+            raise Refused(f"{error.filename or self.folder} is in the way: it is not a directory", hint=hint) from error
         except OSError as error:
             raise Refused(
                 f"the state directory {self.folder} can't be prepared: {error.strerror}",
@@ -109,8 +109,8 @@ class Home:
         for each in (self.folder, self.proxy, self.releases, self.lock, self.journal):
             quoted = shlex.quote(str(each))
             if each.is_symlink():
-                remedy = f"see where it leads: ls -l {quoted}; then put the real thing in its place"
-                yield _Doubt(f"{each} is a symbolic link: Teal writes to no other place", remedy)
+                remedy = f"see where it leads: ls -l {quoted}; then replace it with what it leads to"
+                yield _Doubt(f"{each} is a symbolic link: Teal does not write through links", remedy)
             elif each.exists() and (found := each.stat()):
                 if found.st_mode & 0o002:
                     yield _Doubt(f"everybody may write to {each}", f"run: sudo chmod o-w {quoted}")

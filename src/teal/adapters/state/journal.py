@@ -346,7 +346,7 @@ class SqliteJournal:
         try:
             return read()
         except (msgspec.DecodeError, TypeError, ValueError):
-            self._notes.append(f"the journal {self._path} holds lines that are not Teal's: they are passed over")
+            self._notes.append(f"the journal {self._path} holds lines that are not Teal's: they are skipped")
             return None
 
     def _write(self, sql: str, values: Row | dict[str, Any]) -> int:

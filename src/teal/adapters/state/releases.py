@@ -127,7 +127,7 @@ class ReleaseFolders:
         except FileNotFoundError:
             return None
         except (ValueError, OSError, RecursionError) as error:
-            self._notes.append(f"release {folder.name} can't be read and is passed over ({_short(error)})")
+            self._notes.append(f"release {folder.name} can't be read and is skipped ({_short(error)})")
             return None
 
     def _replace(self, folder: Path, half: Path) -> None:

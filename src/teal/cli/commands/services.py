@@ -195,4 +195,4 @@ def _compose(session: Session, argv: list[str], environment: dict[str, str]) -> 
     known = {**environment, "COMPOSE_PROGRESS": "quiet"} if session.quiet else environment  # its errors stay
     ended = subprocess.run(argv, env=known, stdout=sys.__stderr__, stderr=None, check=False)
     if ended.returncode:
-        raise Failed(f"{' '.join(argv[:2])} ended with status {ended.returncode}", hint="its own words are above")
+        raise Failed(f"{' '.join(argv[:2])} ended with status {ended.returncode}", hint="what it printed is above")

@@ -187,7 +187,7 @@ def test_garbage_is_passed_over_with_a_note(releases, root, spoil):
     path = root / "3/release.json"
     path.write_text(spoil(path.read_text()))
     assert releases.all() == (release(2),)
-    assert releases.notes[0].startswith("release 3 can't be read and is passed over")
+    assert releases.notes[0].startswith("release 3 can't be read and is skipped")
 
 
 def test_a_key_that_is_not_known_is_passed_over(releases, root):

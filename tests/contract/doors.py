@@ -11,6 +11,7 @@ from teal.adapters.caddy.client import Probe
 from teal.adapters.caddy.proxy import CaddyProxy
 from teal.core.model.observed import Container
 from teal.core.model.side import Side, key_of
+from teal.core.model.units import Seconds
 from teal.ports import Engine, Proxy
 from tests.contract.ground import IMAGE, PORT, Ground
 from tests.contract.real import RealGround
@@ -84,7 +85,7 @@ class SimulatedDoor:
     async def _start(self) -> None:
         for each in (self._proxy, *self._sides.values()):
             await self.ground.engine.start(each)
-        await self.ground.clock.sleep(3.0)
+        await self.ground.clock.sleep(Seconds(3.0))
 
     async def container(self) -> Container:
         found = await self.ground.engine.container(self._proxy)
@@ -94,7 +95,7 @@ class SimulatedDoor:
     async def user(self, kind: str = "short") -> str:
         request = self.users.send(kind)  # type: ignore[arg-type]
         while not request.outcome:
-            await self.ground.clock.sleep(0.05)
+            await self.ground.clock.sleep(Seconds(0.05))
         return request.why or str(request.parts[0][0])
 
     def side(self, side: Side) -> str:
@@ -116,7 +117,7 @@ class RealDoor:
         self.mounted.mkdir()
         self.ground = here = RealGround(folder)
         engine: Engine = here.engine
-        self.proxy = CaddyProxy(self.mounted, engine, probe=Probe(within=2))
+        self.proxy = CaddyProxy(self.mounted, engine, probe=Probe(within=Seconds(2)))
         self._net = here.network("edge")
         self._sides = {side: self._backend(side) for side in Side}
         self._proxy = self._caddy(folder / "etc")

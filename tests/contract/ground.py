@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from teal.core.model.side import Side
+from teal.core.model.units import Seconds
 from teal.ports import Clock, Compose, Engine
 
 IMAGE = "python:3.13-slim"
@@ -93,7 +94,7 @@ async def until(ground: Ground, true: Callable[[], Coroutine[Any, Any, bool]], w
     end = ground.clock.monotonic() + within
     while not await true():
         assert ground.clock.monotonic() < end, f"after {within:g} s still not: {what}"
-        await ground.clock.sleep(0.05)
+        await ground.clock.sleep(Seconds(0.05))
 
 
 async def state(ground: Ground, one: str) -> str:

@@ -13,6 +13,7 @@ from teal.adapters.compose.cli import DockerCompose
 from teal.adapters.engine import DockerEngine
 from teal.adapters.host import SystemClock
 from teal.core.model.side import Side
+from teal.core.model.units import Seconds
 from tests.contract.ground import IMAGE, PORT, Does, Tree
 from tests.engine.sandbox import Sandbox, docker
 
@@ -86,7 +87,7 @@ class RealGround:
         return docker("commit", "--pause=false", *mark, one, f"{self.stack}/app:{version}")
 
     async def resolve(self, asking: str, name: str) -> set[str]:
-        ran = await self.engine.execute(asking, ["getent", "ahostsv4", name], within=10)
+        ran = await self.engine.execute(asking, ["getent", "ahostsv4", name], within=Seconds(10))
         addresses = {line.split()[0] for line in ran.output.splitlines()} if ran.status == 0 else set()
         return {each.id for each in await self.engine.containers(self.stack) if addresses & {*each.addresses.values()}}
 

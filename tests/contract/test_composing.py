@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from teal.core.model.side import Side
+from teal.core.model.units import Seconds
 from teal.errors import BuildFailed, Failed
 from teal.ports import Due
 from tests.contract.ground import Ground, Tree, ended, owners, state
@@ -118,7 +119,7 @@ async def test_shared_services_start_alone_and_are_left_alone_unless_updated(gro
     assert await seen(ground) == first
     await edited.up_shared(["db"], update=False, on_line=silent)
     assert await seen(ground) == first
-    await ground.engine.stop(first["db"][0], grace=5)
+    await ground.engine.stop(first["db"][0], grace=Seconds(5))
     await edited.up_shared(["db"], update=False, on_line=silent)
     assert await seen(ground) == first
     await compose.up_shared(["db"], update=True, on_line=silent)
@@ -216,8 +217,8 @@ async def test_a_one_shot_that_is_cancelled_is_stopped_and_run_anew(ground: Grou
     long = ground.rendered(owners(ground, migrate=ground.service("migrate", "idles", environment={"A": "1"})))
     task = asyncio.ensure_future(compose.run_once(project, long, "migrate", name=name, on_line=silent))
     while await state(ground, name) != "running":
-        await ground.clock.sleep(0.05)
-    await ground.clock.sleep(0.3)
+        await ground.clock.sleep(Seconds(0.05))
+    await ground.clock.sleep(Seconds(0.3))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -9,6 +9,7 @@ import pytest
 
 from teal.core.model.side import Side
 from teal.core.model.stack import HttpProbe, TcpProbe
+from teal.core.model.units import Moment, Seconds
 from teal.errors import Failed
 from tests.contract.ground import GONE, IMAGE, PORT, Ground, ended, state, until
 
@@ -46,16 +47,18 @@ async def test_a_container_is_created_runs_and_has_exited(ground: Ground) -> Non
     one = ground.container(network=ground.network("net"))
     made = await ground.engine.container(one)
     assert made is not None
-    assert (made.state, made.started, made.finished, made.health, dict(made.addresses)) == ("created", 0, 0, "none", {})
+    never = Moment(0)
+    assert (made.state, made.started, made.finished, made.health) == ("created", never, never, "none")
+    assert not made.addresses
     await ground.engine.start(one)
     up = await ground.engine.container(one)
     assert up is not None
-    assert (up.state, up.health, up.restarts, up.exit_code, up.finished) == ("running", "none", 0, 0, 0)
+    assert (up.state, up.health, up.restarts, up.exit_code, up.finished) == ("running", "none", 0, 0, never)
     assert abs(up.started - ground.clock.now()) < 30
     assert set(up.addresses) == set(up.networks) == set(made.networks)
     await ground.engine.start(one)
     assert (await ground.engine.container(one)).started == up.started  # type: ignore[union-attr]
-    await ground.engine.stop(one, grace=10)
+    await ground.engine.stop(one, grace=Seconds(10))
     down = await ground.engine.container(one)
     assert down is not None
     assert (down.state, down.exit_code, dict(down.addresses)) == ("exited", 0, {})
@@ -71,13 +74,13 @@ async def test_a_stop_may_be_repeated_and_of_nothing_it_is_nothing(ground: Groun
     one, never = ground.container(does="is stubborn"), ground.container("other")
     await ground.engine.start(one)
     began = ground.clock.monotonic()
-    await ground.engine.stop(one, grace=1)
+    await ground.engine.stop(one, grace=Seconds(1))
     assert 0.9 < ground.clock.monotonic() - began < 10
     stopped = await ground.engine.container(one)
     assert stopped is not None
     assert (stopped.state, stopped.exit_code, stopped.oom) == ("exited", 137, False)
     for each in (one, never, GONE):
-        await ground.engine.stop(each, grace=1)
+        await ground.engine.stop(each, grace=Seconds(1))
     assert await ground.engine.container(one) == stopped
     assert await state(ground, never) == "created"
 
@@ -99,7 +102,7 @@ async def test_a_start_of_nothing_or_without_its_network_fails(ground: Ground) -
     home = ground.network("home")
     one = ground.container(network=home)
     await ground.engine.start(one)
-    await ground.engine.stop(one, grace=10)
+    await ground.engine.stop(one, grace=Seconds(10))
     ground.remove_network(home)
     with pytest.raises(Failed, match="not found"):
         await ground.engine.start(one)
@@ -123,9 +126,9 @@ async def test_what_ends_by_itself_says_how_and_is_revived_where_its_policy_says
         return seen is not None and seen.restarts >= 2 and seen.state in {"restarting", "running"}
 
     await until(ground, looping, "it is started again and again")
-    await ground.engine.stop(loops, grace=1)
+    await ground.engine.stop(loops, grace=Seconds(1))
     assert await state(ground, loops) == "exited"
-    await ground.clock.sleep(1.5)
+    await ground.clock.sleep(Seconds(1.5))
     assert await state(ground, loops) == "exited"
 
 
@@ -153,12 +156,12 @@ async def test_logs_are_the_last_lines_and_of_nothing_they_are_empty(ground: Gro
 async def test_commands_run_in_what_runs_only(ground: Ground) -> None:
     one, never = ground.container(), ground.container()
     await ground.engine.start(one)
-    await ground.clock.sleep(1.5)
-    assert (await ground.engine.execute(one, ["true"], within=10)).status == 0
+    await ground.clock.sleep(Seconds(1.5))
+    assert (await ground.engine.execute(one, ["true"], within=Seconds(10))).status == 0
     with pytest.raises(Failed, match="is not running"):
-        await ground.engine.execute(never, ["true"], within=10)
+        await ground.engine.execute(never, ["true"], within=Seconds(10))
     with pytest.raises(Failed, match="No such container"):
-        await ground.engine.execute(GONE, ["true"], within=10)
+        await ground.engine.execute(GONE, ["true"], within=Seconds(10))
 
 
 async def test_memory_is_that_of_what_runs(ground: Ground) -> None:
@@ -181,7 +184,7 @@ async def test_a_probe_passes_at_the_address_of_what_answers(ground: Ground) -> 
 
         await until(ground, passes, f"{probe} passes")
     assert "web listens\n" in await ground.engine.logs(one, lines=5)
-    await ground.engine.stop(one, grace=10)
+    await ground.engine.stop(one, grace=Seconds(10))
     for probe in (TcpProbe(PORT), HttpProbe(PORT)):
         seen = await ground.engine.probe(address, probe)
         assert (seen.passed, seen.status, bool(seen.said)) == (False, 0, True)
@@ -210,7 +213,7 @@ async def test_an_event_tells_of_every_end(ground: Ground, what: str) -> None:
             await ground.engine.start(one)
             assert await asyncio.wait_for(anext(events), 10) == one
         elif what == "stop":
-            await ground.engine.stop(one, grace=5)
+            await ground.engine.stop(one, grace=Seconds(5))
         else:
             await ground.engine.remove(one)
         assert await asyncio.wait_for(anext(events), 10) == one

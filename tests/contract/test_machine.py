@@ -12,6 +12,7 @@ import pytest
 from teal.adapters.host import Host, SystemClock
 from teal.adapters.state.directory import Home
 from teal.adapters.state.lock import FileLock
+from teal.core.model.units import Seconds
 from teal.errors import Locked
 from teal.ports import Clock, Lock, Machine
 from tests.simulated import MemoryLock, Process, SimulatedClock, SimulatedMachine, World, virtual_loop
@@ -55,12 +56,12 @@ def test_time_passes_in_a_sleep_and_in_none_that_is_over(kind: str, world: World
 
     async def sleeps() -> None:
         before = clock.monotonic(), clock.now()
-        await clock.sleep(0.2)
+        await clock.sleep(Seconds(0.2))
         after = clock.monotonic(), clock.now()
         assert after[0] - before[0] >= 0.199
         assert 0.19 < after[1] - before[1] < 30
-        await clock.sleep(0)
-        await clock.sleep(-5)
+        await clock.sleep(Seconds(0))
+        await clock.sleep(Seconds(-5))
         assert clock.monotonic() - after[0] < 5
 
     if kind == "real":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from teal.core.model.side import Side
+from teal.core.model.units import Seconds
 from teal.errors import Failed
 from tests.contract.ground import GONE, Ground, state
 
@@ -64,7 +65,7 @@ async def test_a_network_goes_with_the_places_of_what_is_stopped_and_not_of_what
     await ground.engine.start(one)
     with pytest.raises(Failed, match="active endpoints"):
         await ground.engine.remove_network(other)
-    await ground.engine.stop(one, grace=10)
+    await ground.engine.stop(one, grace=Seconds(10))
     await ground.engine.remove_network(other)
     await ground.engine.start(one)
     found = await ground.engine.container(one)
@@ -109,7 +110,7 @@ async def test_a_name_means_all_who_bear_it_on_a_network_and_nobody_who_is_down(
     for each in (asking, *ones):
         await ground.engine.start(each)
     assert await ground.resolve(asking, "rag") == set(ones)
-    await ground.engine.stop(ones[0], grace=10)
+    await ground.engine.stop(ones[0], grace=Seconds(10))
     assert await ground.resolve(asking, "rag") == {ones[1]}
 
 
@@ -122,7 +123,7 @@ async def test_of_several_networks_the_one_of_highest_priority_answers_first(gro
     for each in (wrong, right, asking):
         await ground.engine.start(each)
     assert await ground.resolve(asking, "rag") == {right}
-    await ground.engine.stop(right, grace=10)
+    await ground.engine.stop(right, grace=Seconds(10))
     assert await ground.resolve(asking, "rag") == {wrong}
 
 
@@ -143,7 +144,7 @@ async def test_a_hidden_name_means_whom_another_network_knows_and_nobody_where_n
     await ground.engine.start(colored)
     assert await ground.resolve(asking, "rag") == {colored}
     for each in (colored, asking):
-        await ground.engine.stop(each, grace=10)
+        await ground.engine.stop(each, grace=Seconds(10))
     await ground.engine.start(asking)  # hidden for as long as it lives
     assert await ground.resolve(asking, "rag") == set()
 

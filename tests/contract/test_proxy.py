@@ -9,6 +9,7 @@ import pytest
 
 from teal.core.model.side import Side
 from teal.core.model.traffic import Mode, Open, Traffic, open_on, to
+from teal.core.model.units import Seconds
 from teal.errors import TealError, Unavailable
 from teal.ports import Endpoint, Heard
 from tests.contract.doors import Door
@@ -106,7 +107,7 @@ async def test_what_is_in_flight_is_counted_where_it_is_websockets_apart(door: D
     assert await counts(door) == {Side.BLUE: none, Side.GREEN: none, Side.PLAIN: none}
     slow = [asyncio.ensure_future(door.user("slow")) for _ in range(2)]
     socket = asyncio.ensure_future(door.user("websocket"))
-    await door.ground.clock.sleep(0.4)
+    await door.ground.clock.sleep(Seconds(0.4))
     assert (await counts(door))[Side.BLUE] == Open(2, 1)
     door.proxy.write(to(Side.GREEN).with_key(Side.GREEN, KEY))
     assert await counts(door) == {Side.BLUE: Open(2, 1), Side.GREEN: none, Side.PLAIN: none}
@@ -122,7 +123,7 @@ async def test_what_is_in_flight_is_counted_where_it_is_websockets_apart(door: D
 async def test_held_requests_are_counted_nowhere_and_follow_the_file(door: Door) -> None:
     door.proxy.write(Traffic(Mode.HOLD).with_key(Side.BLUE, KEY))
     held = [asyncio.ensure_future(door.user()) for _ in range(5)]
-    await door.ground.clock.sleep(0.7)
+    await door.ground.clock.sleep(Seconds(0.7))
     assert not any(each.done() for each in held)
     assert set((await counts(door)).values()) == {Open(0, 0)}
     assert (await door.proxy.ask(await door.container(), await entry(door), KEY)).body == "blue"
@@ -138,15 +139,15 @@ async def test_users_are_turned_away_for_maintenance_and_the_key_is_not(door: Do
 
 async def test_a_request_that_nobody_takes_waits_for_a_start_or_another_side(door: Door) -> None:
     door.proxy.write(to(Side.GREEN))
-    await door.ground.engine.stop(door.side(Side.GREEN), grace=5)
+    await door.ground.engine.stop(door.side(Side.GREEN), grace=Seconds(5))
     held = [asyncio.ensure_future(door.user()) for _ in range(2)]
-    await door.ground.clock.sleep(0.7)
+    await door.ground.clock.sleep(Seconds(0.7))
     assert not any(each.done() for each in held)
     await door.ground.engine.start(door.side(Side.GREEN))
     assert [await each for each in held] == ["green", "green"]
-    await door.ground.engine.stop(door.side(Side.GREEN), grace=5)
+    await door.ground.engine.stop(door.side(Side.GREEN), grace=Seconds(5))
     waiting = asyncio.ensure_future(door.user())
-    await door.ground.clock.sleep(0.7)
+    await door.ground.clock.sleep(Seconds(0.7))
     assert not waiting.done()
     door.proxy.write(to(Side.BLUE))
     assert await waiting == "blue"
@@ -155,7 +156,7 @@ async def test_a_request_that_nobody_takes_waits_for_a_start_or_another_side(doo
 
 async def test_a_question_that_nobody_takes_ends_unanswered(door: Door) -> None:
     door.proxy.write(to(Side.BLUE).with_key(Side.GREEN, KEY))
-    await door.ground.engine.stop(door.side(Side.GREEN), grace=5)
+    await door.ground.engine.stop(door.side(Side.GREEN), grace=Seconds(5))
     with pytest.raises(Unavailable, match="no answer"):
         await door.proxy.ask(await door.container(), await entry(door), KEY)
     await door.ground.engine.start(door.side(Side.GREEN))
@@ -164,7 +165,7 @@ async def test_a_question_that_nobody_takes_ends_unanswered(door: Door) -> None:
 async def test_a_proxy_that_does_not_run_answers_nothing(door: Door) -> None:
     place = await entry(door)
     door.proxy.write(to(Side.BLUE).with_key(Side.BLUE, KEY))
-    await door.ground.engine.stop((await door.container()).id, grace=5)
+    await door.ground.engine.stop((await door.container()).id, grace=Seconds(5))
     stopped = await door.container()
     for ask in (door.proxy.ask, door.proxy.in_flight):
         with pytest.raises(Unavailable):

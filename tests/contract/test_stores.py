@@ -18,6 +18,7 @@ from teal.adapters.state.releases import ReleaseFolders
 from teal.core.model.release import Release, Rendered
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Assigned, Role, Service
+from teal.core.model.units import Moment, ReleaseId
 from teal.core.planning.steps import (
     Backfill,
     CheckActive,
@@ -64,7 +65,7 @@ _STEPS: st.SearchStrategy[Step] = st.one_of(
     st.builds(RestoreAfterWindow, st.sampled_from(Side), _RELEASES, st.just(("web",))),
     st.builds(SaveRelease, st.integers(1, 4), st.sampled_from(Side)),
     st.builds(Expand, st.integers(1, 4), st.just("2 files")),
-    st.just(CheckActive(Side.BLUE, 1)),
+    st.just(CheckActive(Side.BLUE, ReleaseId(1))),
     st.builds(Backfill, st.integers(1, 4), st.just("2 files")),
 )
 _WRITES = st.one_of(
@@ -95,7 +96,9 @@ def _write(journal: Journal, write: tuple[Any, ...], runs: list[int], entries: l
 
 
 def _answers(journal: Journal, later: float) -> tuple[object, ...]:
-    once = {(name, n): journal.ran_once(name, n) for name in ("migrate", 'se"ed', "other") for n in range(1, 4)}
+    once = {
+        (name, n): journal.ran_once(name, ReleaseId(n)) for name in ("migrate", 'se"ed', "other") for n in range(1, 4)
+    }
     return (
         journal.unfinished(),
         journal.turns(),
@@ -106,7 +109,7 @@ def _answers(journal: Journal, later: float) -> tuple[object, ...]:
         journal.expanded_unchecked(),
         journal.blamed_schema(),
         journal.last_transition(),
-        [journal.backfilled_since(when) for when in (0.0, later)],
+        [journal.backfilled_since(Moment(when)) for when in (0.0, later)],
         once,
     )
 
@@ -119,7 +122,7 @@ def test_both_journals_give_the_same_answers_to_every_question(writes: list[tupl
         world = World(loop, "tale")
         memory = MemoryJournal(world, process(world))
         path = Path(folder) / "journal.db"
-        disk = SqliteJournal(path, now=lambda: world.now)
+        disk = SqliteJournal(path, now=lambda: Moment(world.now))
         kept: tuple[list[int], list[int]] = ([], [])
         also: tuple[list[int], list[int]] = ([], [])
         for write in writes:
@@ -168,7 +171,7 @@ def releases(request: pytest.FixtureRequest, world: World, tmp_path: Path) -> Re
 
 def _release(number: int, fingerprint: str = "") -> Release:
     web = Service("web", Assigned(Role.ROUTE, "its port"), port=3000)
-    return Release(number, Side.BLUE, 5.0, {"web": "sha256:1"}, (web,), fingerprint)
+    return Release(ReleaseId(number), Side.BLUE, Moment(5.0), {"web": "sha256:1"}, (web,), fingerprint)
 
 
 def _keep(releases: Releases, release: Release) -> None:
@@ -181,8 +184,8 @@ def test_releases_come_back_the_oldest_first_and_dropped_ones_do_not(releases: R
     for number in (10, 2, 3):
         _keep(releases, _release(number))
     assert releases.all() == (_release(2), _release(3), _release(10))
-    releases.drop(3)
-    releases.drop(3)
+    releases.drop(ReleaseId(3))
+    releases.drop(ReleaseId(3))
     assert releases.all() == (_release(2), _release(10))
 
 
@@ -194,20 +197,24 @@ def test_a_release_kept_again_is_the_later_one(releases: Releases) -> None:
 
 def test_what_belongs_to_a_release_lies_in_its_folder(releases: Releases) -> None:
     _keep(releases, _release(2))
-    folder = releases.folder(2)
+    folder = releases.folder(ReleaseId(2))
     assert folder.endswith("/2")
-    assert releases.rendering(2, Side.GREEN) == f"{folder}/green.json"
-    assert releases.once(2) == f"{folder}/once.json"
-    assert releases.keep_log(2, "web", "last words") == f"{folder}/logs/web.log"
+    assert releases.rendering(ReleaseId(2), Side.GREEN) == f"{folder}/green.json"
+    assert releases.once(ReleaseId(2)) == f"{folder}/once.json"
+    assert releases.keep_log(ReleaseId(2), "web", "last words") == f"{folder}/logs/web.log"
 
 
 def test_a_log_alone_is_no_release(releases: Releases) -> None:
-    releases.keep_log(4, "web", "last words")
+    releases.keep_log(ReleaseId(4), "web", "last words")
     assert releases.all() == ()
 
 
 def test_the_journal_answers_what_the_schema_and_the_next_change_of_hands_want_to_know(world: World) -> None:
-    journal, expand, recheck = MemoryJournal(world, process(world)), Expand(1, "2 files"), CheckActive(Side.BLUE, 1)
+    journal, expand, recheck = (
+        MemoryJournal(world, process(world)),
+        Expand(ReleaseId(1), "2 files"),
+        CheckActive(Side.BLUE, ReleaseId(1)),
+    )
     first = journal.begin("deploy", Side.BLUE, Side.GREEN, 1)
     journal.finished(journal.started(first, expand))
     journal.started(first, recheck)
@@ -218,7 +225,7 @@ def test_the_journal_answers_what_the_schema_and_the_next_change_of_hands_want_t
     journal.finished(journal.started(second, expand))
     assert not journal.blamed_schema()  # the schema is another one
     journal.finished(journal.started(second, recheck))
-    journal.finished(journal.started(second, Start(Side.GREEN, 2, ("web",))))
+    journal.finished(journal.started(second, Start(Side.GREEN, ReleaseId(2), ("web",))))
     assert (journal.expanded_unchecked(), journal.last_transition()) == (False, None)
     journal.end(second, "done")
     transition = journal.last_transition()

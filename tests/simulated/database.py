@@ -11,6 +11,7 @@ from teal.core.judge.values import Catalog
 from teal.core.migrations.connection import Credentials
 from teal.core.migrations.files import Applied, ScriptFile
 from teal.core.migrations.gate import Session
+from teal.core.model.units import Moment
 from teal.errors import Locked
 from teal.ports import LineSink
 from tests.simulated.process import Process, acts, asks
@@ -90,4 +91,4 @@ class SimulatedDatabase(ports.Database):
             self.world.migrating = None
 
     def _record(self, file: ScriptFile) -> None:
-        self.world.applied[file.name] = Applied(file.name, file.checksum, self.world.now, len(file.statements))
+        self.world.applied[file.name] = Applied(file.name, file.checksum, Moment(self.world.now), len(file.statements))

@@ -7,6 +7,7 @@ import errno
 from collections.abc import Mapping, Sequence
 
 from teal import ports
+from teal.core.model.units import Moment, Seconds
 from teal.ports import LineSink
 from tests.simulated.process import Process, acts, passes, reads, writes
 from tests.simulated.world import World
@@ -20,15 +21,15 @@ class SimulatedClock(ports.Clock):
         self.process = process
 
     @reads
-    def now(self) -> float:
-        return self.world.now
+    def now(self) -> Moment:
+        return Moment(self.world.now)
 
     @reads
     def monotonic(self) -> float:
         return self.world.loop.time()
 
     @passes
-    async def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: Seconds) -> None:
         await asyncio.sleep(seconds)
 
 

@@ -16,6 +16,7 @@ from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Unfinished
 from teal.core.model.release import Release, Rendered
 from teal.core.model.side import Side
+from teal.core.model.units import Moment, ReleaseId, Seconds
 from teal.core.planning.past import Turn, turn_of
 from teal.core.planning.steps import Backfill, CheckActive, Expand, Hold, RunOnce, SaveRelease, Start, Step
 from teal.errors import Locked, Unavailable
@@ -34,7 +35,7 @@ class MemoryLock(ports.Lock):
     @reads
     def holder(self) -> Holder | None:
         held, since = self.world.holder, self.world.held_since
-        return None if held is None else Holder(self.world.held_for, "somebody", "here", held.pid, since)
+        return None if held is None else Holder(self.world.held_for, "somebody", "here", held.pid, Moment(since))
 
     @contextmanager
     def hold(self, command: str) -> Iterator[None]:
@@ -161,14 +162,14 @@ class MemoryJournal(ports.Journal):
         )
 
     @reads
-    def ran_once(self, service: str, release: int) -> bool:
+    def ran_once(self, service: str, release: ReleaseId) -> bool:
         return any(
             row["step"] == RunOnce(service, release) and row["ended"] is not None for row in self.world.disk.steps
         )
 
     @reads
-    def next_release(self) -> int:
-        return 1 + max((run["release"] or 0 for run in self.world.disk.runs), default=0)
+    def next_release(self) -> ReleaseId:
+        return ReleaseId(1 + max((run["release"] or 0 for run in self.world.disk.runs), default=0))
 
     @reads
     def history(self, limit: int) -> tuple[RunRecord, ...]:
@@ -187,7 +188,7 @@ class MemoryJournal(ports.Journal):
         return any(isinstance(r["step"], CheckActive) and r["ended"] is None and r["run"] in aborted for r in rows)
 
     @reads
-    def backfilled_since(self, when: float) -> bool:
+    def backfilled_since(self, when: Moment) -> bool:
         runs = {run["id"] for run in self.world.disk.runs if (run["ended"] or 0.0) >= when}
         return any(isinstance(row["step"], Backfill) and row["run"] in runs for row in self._performed())
 
@@ -202,18 +203,18 @@ class MemoryJournal(ports.Journal):
         return [row for row in rows if row["ended"] is not None and not row["passed"]]
 
     @writes
-    def open_contract(self, name: str, release: int) -> None:
+    def open_contract(self, name: str, release: ReleaseId) -> None:
         self._room()
         known = self.world.disk.contracts.get(name)
         if known is None or known.closed is not None or known.release < release:
-            self.world.disk.contracts[name] = OpenChange(name, release, self.world.now)
+            self.world.disk.contracts[name] = OpenChange(name, release, Moment(self.world.now))
 
     @writes
     def close_contract(self, name: str, reason: str) -> None:
         self._room()
         known = self.world.disk.contracts.get(name)
         if known is not None and known.closed is None:
-            self.world.disk.contracts[name] = replace(known, closed=self.world.now, reason=reason)
+            self.world.disk.contracts[name] = replace(known, closed=Moment(self.world.now), reason=reason)
 
     @writes
     def reopen_contract(self, name: str) -> None:
@@ -227,11 +228,11 @@ class MemoryJournal(ports.Journal):
         return tuple(sorted(self.world.disk.contracts.values(), key=lambda each: (each.release, each.name)))
 
     def _record(self, run: dict[str, Any]) -> RunRecord:
-        phases: dict[str, float] = {}
+        phases: dict[str, Seconds] = {}
         for row in self.world.disk.steps:
             if row["run"] == run["id"] and row["ended"] is not None and not row["passed"]:
                 name = row["step"].name
-                phases[name] = phases.get(name, 0.0) + row["ended"] - row["started"]
+                phases[name] = Seconds(phases.get(name, 0.0) + row["ended"] - row["started"])
         return RunRecord(**run, phases=phases)
 
     def _room(self) -> None:

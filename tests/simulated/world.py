@@ -12,6 +12,7 @@ from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Container, Healthy, State
 from teal.core.model.release import Release
 from teal.core.model.side import Side
+from teal.core.model.units import Moment, ReleaseId
 from tests.simulated.behaviour import Behaviour
 from tests.simulated.labels import plain_name, side_in
 from tests.simulated.loop import VirtualLoop
@@ -65,7 +66,7 @@ class Box:
     fell: float = -1.0  # when it last ceased to answer, on the loop's clock
     switched: bool = False  # users were sent to it once
     log: list[str] = field(default_factory=list)
-    facts: tuple[Side | None, str, int | None] | None = None  # side, service, release: its labels never change
+    facts: tuple[Side | None, str, ReleaseId | None] | None = None  # side, service, release: its labels never change
     look: Container | None = None  # how the core knows it, until it changes
 
     @property
@@ -180,12 +181,12 @@ class World:
         version = picture.version if picture else 0
         return self.behaviours.get((self.service(box), version), DEFAULT)
 
-    def _facts(self, box: Box) -> tuple[Side | None, str, int | None]:
+    def _facts(self, box: Box) -> tuple[Side | None, str, ReleaseId | None]:
         """Return side, service and release of *box*."""
         if box.facts is None:
             side, release = side_in(self.project, box.labels), box.labels.get("teal.release", "")
             service = plain_name(side or Side.PLAIN, box.labels)
-            box.facts = (side, service, int(release) if release.isdecimal() else None)
+            box.facts = (side, service, ReleaseId(int(release)) if release.isdecimal() else None)
         return box.facts
 
     def side(self, box: Box) -> Side | None:
@@ -196,7 +197,7 @@ class World:
         """Return the service that *box* is of."""
         return self._facts(box)[1]
 
-    def release(self, box: Box) -> int | None:
+    def release(self, box: Box) -> ReleaseId | None:
         """Return the release that *box* is of."""
         return self._facts(box)[2]
 
@@ -267,8 +268,8 @@ class World:
             image=box.image,
             state=box.state,
             health=box.health,
-            started=box.started,
-            finished=box.finished,
+            started=Moment(box.started),
+            finished=Moment(box.finished),
             exit_code=box.exit_code,
             restarts=box.restarts,
             oom=box.oom,

@@ -7,6 +7,7 @@ from functools import cache
 
 from teal.core.model.side import Side
 from teal.core.model.stack import Evidence, Role, Settings, Stack, Tree
+from teal.core.model.units import Seconds
 from teal.core.planning.leave import definitions
 from teal.core.services.classify import services_of
 
@@ -28,7 +29,13 @@ JOBS = ("queue", "clock")  # start after it
 ROTATING = (*OPENING, *JOBS)
 SHARED = ("proxy", "db")
 CHECK = {"test": ["CMD", "check"], "interval": "5s", "retries": 3}
-SETTINGS = Settings(health_timeout=14.0, health_interval=1.0, drain_timeout=6.0, websocket_drain=2.0, keep_releases=2)
+SETTINGS = Settings(
+    health_timeout=Seconds(14.0),
+    health_interval=Seconds(1.0),
+    drain_timeout=Seconds(6.0),
+    websocket_drain=Seconds(2.0),
+    keep_releases=2,
+)
 
 
 def model(setting: str = "a") -> Tree:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from teal.core.model.side import COLORS, Side
+from teal.core.model.units import Seconds
 from teal.errors import NeedsPerson, Refused, Unhealthy
 from tests.simulated.behaviour import Behaviour
 from tests.simulated.world import Happening
@@ -125,7 +126,7 @@ def test_on_an_empty_server_a_route_may_wait_for_a_job(world: Simulation) -> Non
 
 
 def test_an_answer_that_is_steadily_an_error_is_told_early_and_waited_for_no_longer_than_asked() -> None:
-    patient = replace(SETTINGS, health_timeout=100.0)
+    patient = replace(SETTINGS, health_timeout=Seconds(100.0))
     for asked, least, most in ((False, 30.0, 50.0), (True, 100.0, 120.0)):
         world = Simulation(stack_of("a", replace(patient, health_asked=asked)))
         world.plain_up()

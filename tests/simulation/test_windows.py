@@ -9,6 +9,7 @@ import pytest
 
 from teal.core.model.migrations import DatabaseAt, Migrations, Phase
 from teal.core.model.stack import Stack
+from teal.core.model.units import Seconds
 from teal.core.planning.rollback_floor import floor_of
 from teal.core.planning.steps import RunWindow
 from teal.errors import TealError
@@ -139,7 +140,7 @@ def test_a_window_killed_at_any_point_is_healed_by_the_next_command(kind: str, p
 def test_users_see_the_page_where_the_new_release_takes_longer_than_the_proxy_holds() -> None:
     world = with_file(WINDOW, first=True)
     world.world.behaviours[("web", world.world.source)] = Behaviour(boot=40.0)
-    world.stack = replace(world.stack, settings=replace(world.stack.settings, health_timeout=120.0))
+    world.stack = replace(world.stack, settings=replace(world.stack.settings, health_timeout=Seconds(120.0)))
     result = world.run("window")
     assert result.ok, result.error
     assert any("maintenance page" in note for note in result.value.notes)

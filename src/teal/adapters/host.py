@@ -16,6 +16,7 @@ from pathlib import Path
 from teal import ports
 from teal.adapters import process
 from teal.adapters.state.directory import Home
+from teal.core.model.units import Moment, Seconds
 from teal.errors import CheckFailed, ConfigError, Unavailable
 from teal.ports import LineSink
 
@@ -107,14 +108,14 @@ def read_memory(meminfo: str) -> tuple[int, int]:
 class SystemClock(ports.Clock):
     """This machine's clock."""
 
-    def now(self) -> float:
+    def now(self) -> Moment:
         """Return seconds since the epoch."""
-        return time.time()
+        return Moment(time.time())
 
     def monotonic(self) -> float:
         """Return seconds since some moment; they never jump."""
         return time.monotonic()
 
-    async def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: Seconds) -> None:
         """Wait."""
         await asyncio.sleep(seconds)

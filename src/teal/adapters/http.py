@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import h11
 
+from teal.core.model.units import Seconds
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -71,7 +73,7 @@ class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self._within: float | None = None
+        self._within: Seconds | None = None
         self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD)
 
     @property
@@ -85,7 +87,7 @@ class Connection:
         self._writer.close()
 
     async def ask(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"", *, within: float | None
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"", *, within: Seconds | None
     ) -> Answer:
         """Send a request; return its answer once the head is there. *within*: seconds of silence that are borne."""
         self._within = within
@@ -122,7 +124,7 @@ class Connection:
         return event
 
 
-async def connect(place: Place, *, within: float | None) -> Connection:
+async def connect(place: Place, *, within: Seconds | None) -> Connection:
     """Return a new connection to *place*."""
     with _told():
         async with asyncio.timeout(within):
@@ -166,7 +168,7 @@ class Pool:
         self._place = place
         self._idle: list[Connection] = []
 
-    async def take(self, *, within: float | None) -> Connection:
+    async def take(self, *, within: Seconds | None) -> Connection:
         """Return a connection that nobody else uses."""
         for _ in range(2 * bool(self._idle)):
             await asyncio.sleep(0)  # an end that the other side has sent meanwhile is seen

@@ -23,6 +23,7 @@ from teal.core.model.proxy_config import Adapted
 from teal.core.model.release import RenderInputs
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import ImageFacts, Role, Stack, Tree
+from teal.core.model.units import ReleaseId
 from teal.core.planning.leave import definitions
 from teal.core.rendering.project import render, render_both, render_once
 from teal.core.services.classify import services_of, with_entrances, with_images
@@ -219,7 +220,7 @@ def _fingerprint(stack: Stack) -> str:
     """Return a digest of all that a release is made of, the contents of built images excepted."""
     named = {each.name: each.image for each in stack.services}
     digest = sha256()
-    inputs = RenderInputs(number=0, images=named, folder="/")
+    inputs = RenderInputs(number=ReleaseId(0), images=named, folder="/")
     for rendered in (*render_both(stack, inputs).values(), render_once(stack, Side.BLUE, inputs)):
         digest.update(rendered.text.encode())
         for file in rendered.files:
@@ -232,7 +233,7 @@ def _fingerprint(stack: Stack) -> str:
 
 def _given_files(stack: Stack) -> frozenset[str]:
     """Return the host files that become part of a release."""
-    inputs = RenderInputs(number=0, images={each.name: each.image for each in stack.services}, folder="/")
+    inputs = RenderInputs(number=ReleaseId(0), images={each.name: each.image for each in stack.services}, folder="/")
     return frozenset(file.source for file in render(stack, Side.BLUE, inputs).files if file.source)
 
 

@@ -15,6 +15,7 @@ from teal.core.model.compose import Node, environment_of, last_part, services_in
 from teal.core.model.duration import seconds
 from teal.core.model.migrations import BY_STATISTICS, DatabaseAt, Migrations, Phase
 from teal.core.model.stack import Role, Service, Stack
+from teal.core.model.units import Seconds
 from teal.errors import ConfigError
 
 _URL = re.compile(r"postgres(?:ql)?(?:\+\w+)?://(?:[^@/\s]*@)?(?P<host>[^:/?\s]+)")
@@ -127,9 +128,9 @@ def _known(key: str, name: str, names: Iterable[str]) -> None:
         raise ConfigError(f"teal.yml: {key}: the stack has no service {name}", hint=hint)
 
 
-def _delay(section: Section) -> float:
+def _delay(section: Section) -> Seconds:
     try:
-        return seconds(section.contract_delay) if section.contract_delay is not None else 0.0
+        return seconds(section.contract_delay) if section.contract_delay is not None else Seconds(0.0)
     except ValueError as error:
         raise ConfigError(f"teal.yml: migrations.contract_delay: {error}", hint="for example `24h`") from error
 

@@ -8,6 +8,7 @@ from teal.config.options import Overrides
 from teal.config.teal_yml import Retention, TealYml, Timeouts
 from teal.core.model.duration import seconds
 from teal.core.model.stack import Settings
+from teal.core.model.units import Seconds
 from teal.errors import ConfigError
 
 _DEFAULTS = Settings()
@@ -63,14 +64,14 @@ def again(settings: Settings, overrides: Overrides, environment: Mapping[str, st
     return settings_of(overrides, environment, said)
 
 
-def _first(*spoken: tuple[str, str | int | float | None], default: float) -> float:
+def _first(*spoken: tuple[str, str | int | float | None], default: Seconds) -> Seconds:
     for name, written in spoken:
         if written is not None and written != "":
             return _seconds(name, written)
     return default
 
 
-def _seconds(name: str, written: str | int | float) -> float:
+def _seconds(name: str, written: str | int | float) -> Seconds:
     try:
         return seconds(written)
     except ValueError as error:

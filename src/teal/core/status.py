@@ -10,13 +10,14 @@ from teal.core.model.observed import Container, Observed
 from teal.core.model.release import Release
 from teal.core.model.side import Side
 from teal.core.model.stack import Role, Stack
+from teal.core.model.units import Seconds
 from teal.core.planning.plan import reusable
 from teal.core.planning.rollback import Kept
 from teal.core.planning.transition import plainly_running, services_on, strays
 from teal.core.services.unhealthy import ailing
 
 Way = Literal["kept", "stopped", "re-created", "gone", "failed"]  # by which a release comes back
-AT_ONCE = 0.5  # seconds until a rollback to what still runs has answered
+AT_ONCE = Seconds(0.5)  # until a rollback to what still runs has answered
 _BADNESS = {"running": 0, "created": 1, "paused": 2, "exited": 3, "restarting": 4, "dead": 5, "removing": 5}
 _SICKNESS = {"healthy": 0, "none": 0, "starting": 1, "unhealthy": 2}
 
@@ -26,7 +27,7 @@ class Return:
     """By which way a release would come back, in about how many seconds, and where it can't, or didn't: why."""
 
     way: Way
-    seconds: float | None  # None where nothing is known
+    seconds: Seconds | None  # None where nothing is known
     reason: str = ""
 
 
@@ -42,7 +43,7 @@ def worst(containers: Iterable[Container]) -> Container | None:
     return max(containers, key=lambda c: (_BADNESS[c.state], _SICKNESS[c.health]), default=None)
 
 
-def coming_back(observed: Observed, kept: Kept, measured: Iterable[Mapping[str, float]]) -> Return:
+def coming_back(observed: Observed, kept: Kept, measured: Iterable[Mapping[str, Seconds]]) -> Return:
     """Return how *kept* would come back; *measured*: seconds of each step in earlier deploys, the latest first."""
     if kept.state != "served":
         return Return("failed" if kept.state == "failed" else "gone", None, kept.why)
@@ -58,13 +59,13 @@ def _way(observed: Observed, release: Release, side: Side) -> Way:
     return "kept" if up else "stopped"
 
 
-def _seconds(way: Way, measured: Iterable[Mapping[str, float]]) -> float | None:
+def _seconds(way: Way, measured: Iterable[Mapping[str, Seconds]]) -> Seconds | None:
     """Return the seconds until a rollback answers: nothing to start, or the last start as it was measured."""
     if way == "kept":
         return AT_ONCE
     for phases in measured:
         if "start" in phases:
-            return phases["start"] + (phases.get("create", 0.0) if way == "re-created" else 0.0)
+            return Seconds(phases["start"] + (phases.get("create", 0.0) if way == "re-created" else 0.0))
     return None
 
 

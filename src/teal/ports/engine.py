@@ -8,6 +8,7 @@ from typing import Protocol
 
 from teal.core.model.observed import Container
 from teal.core.model.stack import HttpProbe, ImageFacts, TcpProbe
+from teal.core.model.units import Seconds
 from teal.core.services.health import Probed
 
 
@@ -33,8 +34,8 @@ class ImageInfo:
     exposed: tuple[int, ...]
     healthcheck: tuple[str, ...]
     volumes: tuple[str, ...]
-    health_interval: float = 30.0  # seconds, as the engine reads them
-    health_start_period: float = 0.0
+    health_interval: Seconds = Seconds(30.0)  # as the engine reads them
+    health_start_period: Seconds = Seconds(0.0)
     health_retries: int = 3
 
     @property
@@ -81,7 +82,7 @@ class Engine(Protocol):
 
     async def container(self, id: str) -> Container | None: ...
     async def start(self, id: str) -> None: ...
-    async def stop(self, id: str, *, grace: float) -> None: ...
+    async def stop(self, id: str, *, grace: Seconds) -> None: ...
     async def remove(self, id: str) -> None: ...
     async def logs(self, id: str, *, lines: int) -> str: ...
     async def execute(
@@ -89,7 +90,7 @@ class Engine(Protocol):
         id: str,
         command: Sequence[str],
         *,
-        within: float,
+        within: Seconds,
         user: str = "",
         privileged: bool = False,
         directory: str = "",

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from teal.core.model.units import Moment, Seconds
+
 LineSink = Callable[[str], None]  # a line of a tool's output, as it comes
 
 
 class Clock(Protocol):
     """Time: *now* for people, *monotonic* for waiting."""
 
-    def now(self) -> float: ...
+    def now(self) -> Moment: ...
     def monotonic(self) -> float: ...
-    async def sleep(self, seconds: float) -> None: ...
+    async def sleep(self, seconds: Seconds) -> None: ...
 
 
 class Machine(Protocol):

@@ -11,6 +11,7 @@ from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Holder, Unfinished
 from teal.core.model.release import Release, Rendered
 from teal.core.model.side import Side
+from teal.core.model.units import Moment, ReleaseId, Seconds
 from teal.core.planning.past import Turn
 from teal.core.planning.steps import Step
 
@@ -23,24 +24,24 @@ class Releases(Protocol):
         """Write a release whole or not at all: its record, its renderings, the files that they mount."""
         ...
 
-    def keep_once(self, number: int, once: Rendered) -> None:
+    def keep_once(self, number: ReleaseId, once: Rendered) -> None:
         """Write nothing but one-shots under *number*, that of no release, in place of those that were there."""
         ...
 
-    def rendering(self, number: int, side: Side) -> str:
+    def rendering(self, number: ReleaseId, side: Side) -> str:
         """Return the path of the rendered Compose file."""
         ...
 
-    def once(self, number: int) -> str:
+    def once(self, number: ReleaseId) -> str:
         """Return the path of the Compose file that holds the release's one-shots."""
         ...
 
-    def folder(self, number: int) -> str:
+    def folder(self, number: ReleaseId) -> str:
         """Return the release's own folder, where copied files lie below ``files/``."""
         ...
 
-    def drop(self, number: int) -> None: ...
-    def keep_log(self, number: int, service: str, text: str) -> str:
+    def drop(self, number: ReleaseId) -> None: ...
+    def keep_log(self, number: ReleaseId, service: str, text: str) -> str:
         """Keep the last log of a service that is removed; return the path."""
         ...
 
@@ -53,18 +54,18 @@ class RunRecord:
     command: str
     source: Side | None
     target: Side | None
-    release: int | None
-    started: float
-    ended: float | None
+    release: ReleaseId | None
+    started: Moment
+    ended: Moment | None
     outcome: str  # done, failed, aborted, interrupted, needs-person, healed; "" while it runs
     message: str
-    phases: Mapping[str, float] = field(default_factory=dict)  # step name -> seconds
+    phases: Mapping[str, Seconds] = field(default_factory=dict)  # by the name of the step
 
 
 class Journal(Protocol):
     """The durable record of runs and steps."""
 
-    def begin(self, command: str, source: Side | None, target: Side | None, release: int | None) -> int: ...
+    def begin(self, command: str, source: Side | None, target: Side | None, release: ReleaseId | None) -> int: ...
     def started(self, run: int, step: Step) -> int: ...
     def finished(self, entry: int, *, passed: bool = False) -> None: ...
     def end(self, run: int, outcome: str, message: str = "") -> None: ...
@@ -76,11 +77,11 @@ class Journal(Protocol):
         """Return every run as its users noticed it, the oldest first."""
         ...
 
-    def ran_once(self, service: str, release: int) -> bool:
+    def ran_once(self, service: str, release: ReleaseId) -> bool:
         """Tell whether that one-shot of that release is known to have ended well."""
         ...
 
-    def next_release(self) -> int: ...
+    def next_release(self) -> ReleaseId: ...
     def history(self, limit: int) -> tuple[RunRecord, ...]: ...
     def expanded_unchecked(self) -> bool:
         """Tell whether the schema was expanded, and the release that serves has not passed its checks since."""
@@ -90,7 +91,7 @@ class Journal(Protocol):
         """Tell whether a run was aborted in that check, with the schema as it is now."""
         ...
 
-    def backfilled_since(self, when: float) -> bool:
+    def backfilled_since(self, when: Moment) -> bool:
         """Tell whether a backfill ended in a run that ended after *when* (seconds since the epoch)."""
         ...
 
@@ -98,7 +99,7 @@ class Journal(Protocol):
         """Return the latest run that was done and had started containers."""
         ...
 
-    def open_contract(self, name: str, release: int) -> None:
+    def open_contract(self, name: str, release: ReleaseId) -> None:
         """Record that contract *name* is open since *release*; one that is so already moves to a later release only."""
         ...
 

@@ -9,6 +9,7 @@ from typing import Literal
 from teal.core.model.observed import Holder
 from teal.core.model.side import Side
 from teal.core.model.stack import Images, Strategy
+from teal.core.model.units import Moment, ReleaseId, Seconds
 from teal.core.planning.rollback import State
 from teal.core.planning.rollback_floor import Floor
 from teal.core.status import Way
@@ -19,9 +20,9 @@ class OpenRow:
     """A change that is open: the old and the new shape stand side by side."""
 
     name: str
-    release: int  # the first that doesn't need what the contract removes
-    opened: float  # seconds since the epoch
-    due: float  # the moment at which contract_delay is over
+    release: ReleaseId  # the first that doesn't need what the contract removes
+    opened: Moment
+    due: Moment  # the moment at which contract_delay is over
     removes: tuple[str, ...] = ()  # columns and tables in transition, as far as files name them
     waits: tuple[str, ...] = ()  # what its gate waits for
 
@@ -34,7 +35,7 @@ class ServiceStatus:
     image: str
     state: str
     health: str
-    since: float | None  # when it was started, seconds since the epoch
+    since: Moment | None  # when it was started
     replicas: int = 1
 
 
@@ -43,7 +44,7 @@ class ColorStatus:
     """One of the two colors now."""
 
     role: Literal["active", "standby", "empty"]
-    release: int | None
+    release: ReleaseId | None
     services: Mapping[str, ServiceStatus]
 
 
@@ -51,9 +52,9 @@ class ColorStatus:
 class RollbackStatus:
     """What ``teal rollback`` would return to, and how."""
 
-    release: int
+    release: ReleaseId
     how: Way
-    seconds: float | None  # about how long until it answers; None where nothing is known
+    seconds: Seconds | None  # about how long until it answers; None where nothing is known
     reason: str = ""  # where it is gone, or has failed to come: why
 
 
@@ -61,7 +62,7 @@ class RollbackStatus:
 class KeptRow:
     """A kept release and what it is good for; one that never served, or failed to come back, comes only by number."""
 
-    release: int
+    release: ReleaseId
     state: State
     why: str = ""
 
@@ -73,9 +74,9 @@ class Status:
     project: str
     active: Side | None  # a color; null for a plain, held or absent stack
     users: str  # what the proxy does with users' requests now: blue, green, plain, hold, maintenance, unknown
-    release: int | None
-    previous: int | None
-    since: float | None  # when the active release was switched to
+    release: ReleaseId | None
+    previous: ReleaseId | None
+    since: Moment | None  # when the active release was switched to
     colors: Mapping[str, ColorStatus]
     shared: Mapping[str, ServiceStatus]
     plain: Mapping[str, ServiceStatus]  # rotating services that run plainly, beside or instead of the colors
@@ -92,7 +93,7 @@ class Status:
 class Drained:
     """What the drain saw: how long, and what was still open when it ended."""
 
-    seconds: float
+    seconds: Seconds
     cut_requests: int = 0
     cut_websockets: int = 0
     counted: bool = True  # False where the proxy could not count and the time was waited out
@@ -105,13 +106,13 @@ class DeployResult:
     command: str
     project: str
     outcome: Literal["done", "unchanged", "planned", "needs-person"]
-    release: int | None
-    previous: int | None
+    release: ReleaseId | None
+    previous: ReleaseId | None
     source: Side | None
     target: Side | None
-    live: float | None = None  # seconds from the command's start to the switch
-    done: float | None = None  # seconds from the command's start to its end
-    phases: Mapping[str, float] = field(default_factory=dict)  # step name -> seconds
+    live: Seconds | None = None  # from the command's start to the switch
+    done: Seconds | None = None  # from the command's start to its end
+    phases: Mapping[str, Seconds] = field(default_factory=dict)  # by the name of the step
     drained: Drained | None = None
     steps: tuple[str, ...] = ()  # in words; what a dry run prints
     differs: tuple[str, ...] = ()  # what users would get otherwise than now from a leave; a dry run's
@@ -127,7 +128,7 @@ class CleanupResult:
     project: str
     outcome: Literal["done", "planned"]
     containers: tuple[str, ...]
-    releases: tuple[int, ...]
+    releases: tuple[ReleaseId, ...]
     networks: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     healed: str = ""
@@ -149,7 +150,7 @@ class Gap:
     """What a restart of the proxy means to its users: nobody gets in until it has stopped and started again."""
 
     proxy: str
-    stop: float  # seconds that what is open then has to end; the rest of it is cut
+    stop: Seconds  # that what is open then has to end; the rest of it is cut
     open: int | None  # requests in flight now; None where that is unknown
     own: bool = False  # its definition says how long it may take to stop
 
@@ -211,14 +212,14 @@ class HistoryRow:
 
     id: int
     command: str
-    release: int | None
+    release: ReleaseId | None
     source: Side | None
     target: Side | None
-    started: float
-    seconds: float | None
+    started: Moment
+    seconds: Seconds | None
     outcome: str
     message: str
-    phases: Mapping[str, float]
+    phases: Mapping[str, Seconds]
 
 
 @dataclass(frozen=True, slots=True)

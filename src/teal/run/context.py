@@ -15,6 +15,7 @@ from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Service, Stack
 from teal.core.model.traffic import Mode, Traffic
+from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.events import Event, Message, ServiceChanged
 from teal.errors import Refused
 from teal.ports import Clock, Compose, Databases, Endpoint, Engine, Journal, Loaded, Lock, Machine, Proxy, Releases
@@ -45,7 +46,7 @@ class Reporter:
     watch: EventSink
     notes: list[str] = field(default_factory=list)
     problems_after_switch: list[str] = field(default_factory=list)  # what went wrong after the switch
-    phases: dict[str, float] = field(default_factory=dict)  # step name -> seconds, in order
+    phases: dict[str, Seconds] = field(default_factory=dict)  # by the name of the step, in order
 
     def tell(self, side: Side | None, service: str, state: str) -> None:
         """Report a service's new state."""
@@ -107,19 +108,19 @@ class RunContext:
     facts: dict[str, str] = field(default_factory=dict)  # what a hook finds in its environment
     interrupted: bool = False  # a signal came that what must be finished waits out
 
-    def release(self, number: int) -> Release:
+    def release(self, number: ReleaseId) -> Release:
         """Return the kept release *number*; raise ``Refused`` where it isn't kept."""
         for release in self.ports.releases.all():
             if release.number == number:
                 return release
         raise Refused(f"release {number} is not kept any more", hint="`teal history` shows what was; deploy anew")
 
-    def services(self, release: int | None) -> tuple[Service, ...]:
+    def services(self, release: ReleaseId | None) -> tuple[Service, ...]:
         """Return the rotating services of *release*, of today's files on the plain side or where it isn't kept."""
         kept = next((each for each in self.ports.releases.all() if each.number == release), None)
         return kept.rotating if kept else self.stack.rotating
 
-    def before_switch(self, release: int | None) -> frozenset[str]:
+    def before_switch(self, release: ReleaseId | None) -> frozenset[str]:
         """Return the names of what starts before the switch."""
         return frozenset(service.name for service in self.services(release) if service.before_switch)
 

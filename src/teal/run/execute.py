@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from teal.core.model.side import Side
 from teal.core.model.traffic import AWAY, Mode
+from teal.core.model.units import Seconds
 from teal.core.planning.events import StepFinished, StepStarted
 from teal.core.planning.step_names import Command
 from teal.core.planning.steps import (
@@ -39,7 +40,7 @@ from teal.run.steps.start import failed_since_gate
 from teal.run.steps.traffic import restore_state_file
 
 T = TypeVar("T")
-GLANCE = 1.0  # seconds between two looks at the state file while a step works
+GLANCE = Seconds(1.0)  # between two looks at the state file while a step works
 
 
 async def execute(plan: Plan, context: RunContext, run: int) -> float:
@@ -178,7 +179,7 @@ async def _recheck_target(plan: Plan, context: RunContext) -> None:
 
 
 async def _one(
-    each: Planned, context: RunContext, run: int, phases: dict[str, float], kept: set[str] | None = None
+    each: Planned, context: RunContext, run: int, phases: dict[str, Seconds], kept: set[str] | None = None
 ) -> None:
     """Perform one step between its two journal entries, so that it ends none of the services *kept*, and add to them.
 
@@ -205,10 +206,10 @@ async def _one(
         passed = False
         context.reporter.problems_after_switch.append("; ".join(filter(None, (error.message, each.remedy))))
         context.reporter.note(f"{error.message}\n{error.detail}".rstrip(), warning=True)
-    seconds = clock.monotonic() - began
+    seconds = Seconds(clock.monotonic() - began)
     journal.finished(entry, passed=passed)
     name = step.name
-    phases[name] = phases.get(name, 0.0) + seconds
+    phases[name] = Seconds(phases.get(name, 0.0) + seconds)
     context.reporter.watch(StepFinished(step, seconds, passed))
 
 

@@ -16,6 +16,7 @@ from teal.core.model.problem import Problem, error, warning
 from teal.core.model.release import Release
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack
+from teal.core.model.units import ReleaseId
 from teal.core.planning.past import past_of
 from teal.core.services.external import External, external, with_dependencies
 from teal.errors import TealError
@@ -40,7 +41,7 @@ async def observe(ports: Ports, stack: Stack) -> Observed:
         unfinished=ports.journal.unfinished(),
         past=past_of(ports.journal.turns()),
         contracts=contracts,
-        next_release=max([ports.journal.next_release(), *(number + 1 for number in made)]),
+        next_release=ReleaseId(max([ports.journal.next_release(), *(number + 1 for number in made)])),
         state_file_unreadable=ports.proxy.state_file_unreadable(),
     )
 

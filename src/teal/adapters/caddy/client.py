@@ -15,10 +15,11 @@ import msgspec
 from teal.adapters import http
 from teal.adapters.caddy.config import ROUTED
 from teal.core.model.side import Side, key_of
+from teal.core.model.units import Seconds
 from teal.errors import Unavailable
 from teal.ports import Answer, Endpoint, Heard
 
-_WITHIN = 10.0  # seconds for one answer
+_WITHIN = Seconds(10.0)  # for one answer
 _LARGEST = 1_000_000  # bytes of a body that a check may look at
 _PLAIN = "/:@?&=%+,;!$'()*~"  # what a path and query may have in them as it is
 
@@ -42,7 +43,7 @@ class Row(msgspec.Struct):
 class Probe:
     """A client of the proxy that opens a connection for each question, as new users do."""
 
-    def __init__(self, *, within: float = _WITHIN) -> None:
+    def __init__(self, *, within: Seconds = _WITHIN) -> None:
         self._within = within
 
     async def ask(self, at: tuple[str, int], endpoint: Endpoint, key: str, path: str = "/", *, ask: str = "") -> Answer:

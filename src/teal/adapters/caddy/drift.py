@@ -12,6 +12,7 @@ from teal.adapters.caddy.loaded import ADAPT, WITHIN, configs_in, reason
 from teal.core.model.compose import Node
 from teal.core.model.observed import Container
 from teal.core.model.traffic import MOUNT
+from teal.core.model.units import Moment
 from teal.ports import Engine, ProxyDrift
 
 _HOME = "/etc/caddy"
@@ -96,7 +97,7 @@ def _identity(path: Path) -> Identity | None:
     return found.st_dev, found.st_ino
 
 
-def _touched(paths: Iterable[Path], since: float) -> bool:
+def _touched(paths: Iterable[Path], since: Moment) -> bool:
     """Tell whether any of the files was written, or put there, after *since*."""
     every = (each for path in paths for each in ([path, *islice(path.rglob("*"), _MOST)] if path.is_dir() else [path]))
     with suppress(FileNotFoundError):  # what goes in this instant was touched

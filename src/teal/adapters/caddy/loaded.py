@@ -8,10 +8,11 @@ import msgspec
 
 from teal.core.model.compose import Node, text
 from teal.core.model.observed import Container
+from teal.core.model.units import Seconds
 from teal.errors import Unavailable
 from teal.ports import Engine
 
-WITHIN = 10.0  # seconds for a command inside the container
+WITHIN = Seconds(10.0)  # for a command inside the container
 ADAPT = ("caddy", "adapt", "--config", "/etc/caddy/Caddyfile")
 
 

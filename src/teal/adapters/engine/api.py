@@ -16,6 +16,7 @@ import msgspec
 
 from teal.adapters.docker_hints import hint
 from teal.adapters.http import Answer, Connection, HttpError, Place, Pool, Silent
+from teal.core.model.units import Seconds
 from teal.errors import Failed, Unavailable
 
 
@@ -84,7 +85,7 @@ def _forbidden(socket: str) -> Unavailable:
 
 OLDEST = (1, 43)  # Engine 24
 NEWEST = (1, 51)  # Engine 28.3 and up: what Teal is tested with; newer engines still speak it
-PATIENCE = 60.0  # seconds for an answer where the call itself does not wait for anything
+PATIENCE = Seconds(60.0)  # for an answer where the call itself does not wait for anything
 AWAY = 90.0  # seconds that an engine which has answered before may be away, for a restart
 PAUSE = 0.5  # seconds between two attempts to reach it
 HEADERS = {"Host": "docker", "User-Agent": "teal", "Content-Type": "application/json"}
@@ -125,7 +126,7 @@ class Api:
         body: object = None,
         *,
         params: Params | None = None,
-        within: float = PATIENCE,
+        within: Seconds = PATIENCE,
         twice: bool = False,
     ) -> bytes:
         """Send *body* as JSON; return the raw answer. *within*: seconds that the engine may take.
@@ -145,7 +146,7 @@ class Api:
         body: object = None,
         *,
         params: Params | None = None,
-        within: float = PATIENCE,
+        within: Seconds = PATIENCE,
         twice: bool = False,
     ) -> bytes:
         """Return the whole body of the answer; an error status raises ``EngineSaid``."""
@@ -160,7 +161,7 @@ class Api:
         body: object = None,
         *,
         params: Params | None = None,
-        within: float | None = PATIENCE,
+        within: Seconds | None = PATIENCE,
         twice: bool = False,
     ) -> AsyncIterator[Answer]:
         """Yield the answer, its body unread; every failure on the way comes out as a ``TealError``."""
@@ -180,7 +181,7 @@ class Api:
 
     @asynccontextmanager
     async def _asked(
-        self, method: str, target: str, content: bytes, within: float | None, *, twice: bool
+        self, method: str, target: str, content: bytes, within: Seconds | None, *, twice: bool
     ) -> AsyncIterator[Answer]:
         connection, answer = await self._opened(method, target, content, within, twice=twice)
         try:
@@ -189,7 +190,7 @@ class Api:
             self._pool.give(connection)
 
     async def _opened(
-        self, method: str, target: str, content: bytes, within: float | None, *, twice: bool
+        self, method: str, target: str, content: bytes, within: Seconds | None, *, twice: bool
     ) -> tuple[Connection, Answer]:
         """Send a request; an engine that has gone away is waited for, so that a deploy outlives its restart."""
         while True:

@@ -27,6 +27,7 @@ from teal.adapters.engine.decode import (
 from teal.adapters.http import Answer
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
+from teal.core.model.units import Seconds
 from teal.ports import EngineInfo, Ran
 
 HEADER = 8  # bytes: stream number, three zeros, length (big endian)
@@ -97,7 +98,7 @@ class Commands(EngineResource):
         id: str,
         command: Sequence[str],
         *,
-        within: float,
+        within: Seconds,
         user: str = "",
         privileged: bool = False,
         directory: str = "",
@@ -190,10 +191,12 @@ class Containers(EngineResource):
         finally:
             asyncio.get_running_loop().call_later(REST, self._api.starts.release)
 
-    async def stop(self, id: str, *, grace: float) -> None:
+    async def stop(self, id: str, *, grace: Seconds) -> None:
         """Stop it and wait until it has stopped: SIGTERM (or the image's signal), SIGKILL *grace* seconds later."""
         seconds = math.ceil(grace)
-        stop = self._api.post(f"/containers/{id}/stop", params={"t": seconds}, within=seconds + PATIENCE, twice=True)
+        stop = self._api.post(
+            f"/containers/{id}/stop", params={"t": seconds}, within=Seconds(seconds + PATIENCE), twice=True
+        )
         await self._if_there(stop)
 
     async def remove(self, id: str) -> None:

@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from teal.core.model.log_text import last_line
 from teal.core.model.observed import Container, Healthy, State
 from teal.core.model.side import Side, project_of
+from teal.core.model.units import Moment, ReleaseId, Seconds
 
 Labels = dict[str, str]
 
@@ -252,7 +253,7 @@ def container_in(side: Side, seen: Inspected) -> Container:
         name=seen.name.removeprefix("/"),
         service=base_name(side, labels),
         side=side,
-        release=int(release) if _NUMBER.fullmatch(release) else None,
+        release=ReleaseId(int(release)) if _NUMBER.fullmatch(release) else None,
         image=seen.image,
         state=_state(state.status),
         health=_health(state.health.status if state.health else "none"),
@@ -268,7 +269,7 @@ def container_in(side: Side, seen: Inspected) -> Container:
         ports=published(settings.ports) if running else published(seen.host_config.port_bindings),
         published=held(settings.ports) if running else frozenset(),
         binds={each.destination: each.source for each in seen.mounts or () if each.type == "bind"},
-        grace=float(seen.config.stop_timeout or 0),
+        grace=Seconds(float(seen.config.stop_timeout or 0)),
         pid=state.pid if running else 0,
     )
 
@@ -279,17 +280,17 @@ def base_name(side: Side, labels: Mapping[str, str]) -> str:
     return labels.get(TEAL_SERVICE) or (service.removesuffix(f"-{side}") if side.is_color else service)
 
 
-def epoch(stamp: str) -> float:
+def epoch(stamp: str) -> Moment:
     """Return seconds since the epoch for the engine's RFC 3339 with nanoseconds; 0 for its zero time."""
     found = _STAMP.fullmatch(stamp)
     if found is None or stamp.startswith("0001-"):
-        return 0.0
+        return Moment(0.0)
     seconds, fraction, zone = found.groups()
     try:
         whole = datetime.fromisoformat(seconds + ("+00:00" if zone == "Z" else zone)).timestamp()
     except (ValueError, OverflowError):  # no such day
-        return 0.0
-    return whole + float(fraction or 0)
+        return Moment(0.0)
+    return Moment(whole + float(fraction or 0))
 
 
 def published(bindings: Bindings | None) -> dict[int, tuple[str, int]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from teal.adapters.engine.api import EngineResource
 from teal.adapters.engine.decode import HealthcheckConfig, ImageConfig, InspectedImage, port_in
+from teal.core.model.units import Seconds
 from teal.ports import ImageInfo
 
 
@@ -45,8 +46,8 @@ class Images(EngineResource):
             exposed=tuple(sorted({port for each in config.exposed_ports or () if (port := port_in(each))})),
             healthcheck=() if test[:1] == ("NONE",) else test,
             volumes=tuple(sorted(config.volumes or ())),
-            health_interval=check.interval / 1e9 or 30.0,
-            health_start_period=check.start_period / 1e9,
+            health_interval=Seconds(check.interval / 1e9 or 30.0),
+            health_start_period=Seconds(check.start_period / 1e9),
             health_retries=check.retries or 3,
         )
 

@@ -10,9 +10,10 @@ import msgspec
 from msgspec import Meta
 
 from teal.adapters.durable import sync_folder, write_synced
+from teal.core.model.units import Moment, ReleaseId
 
-Stamp = Annotated[float, Meta(ge=0, le=1e11)]  # what a calendar can show
-Number = Annotated[int, Meta(ge=0, le=2**53)]
+Stamp = Annotated[Moment, Meta(ge=0, le=1e11)]  # what a calendar can show
+Number = Annotated[ReleaseId, Meta(ge=0, le=2**53)]
 
 
 class Contract(msgspec.Struct, array_like=True):

@@ -33,6 +33,7 @@ from teal.adapters.state.journal_db import version as version_of
 from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Unfinished
 from teal.core.model.side import Side
+from teal.core.model.units import Moment, ReleaseId, Seconds
 from teal.core.planning.past import Move, Turn, turn_of
 from teal.core.planning.step_names import StepName
 from teal.core.planning.steps import (
@@ -119,7 +120,7 @@ class _Recorded(msgspec.Struct):
 
     to: Side | None = None
     side: Side | None = None
-    release: int | None = None
+    release: ReleaseId | None = None
     page: bool = False
 
 
@@ -197,7 +198,7 @@ class SqliteJournal:
             self._writer.close()
             self._writer = None
 
-    def begin(self, command: str, source: Side | None, target: Side | None, release: int | None) -> int:
+    def begin(self, command: str, source: Side | None, target: Side | None, release: ReleaseId | None) -> int:
         """Record that a run begins; return its id."""
         return self._write(
             "INSERT INTO run (command, source, target, release, started) VALUES (?, ?, ?, ?, ?)",
@@ -245,14 +246,14 @@ class SqliteJournal:
         runs = self._runs(self._read(f"SELECT {_RUN} FROM run ORDER BY id"))  # noqa: S608
         return tuple(turn_of(r.command, r.release, r.outcome, r.message, moves.get(r.id, ())) for r in runs)
 
-    def ran_once(self, service: str, release: int) -> bool:
+    def ran_once(self, service: str, release: ReleaseId) -> bool:
         """Tell whether that one-shot of that release is known to have ended well."""
         return bool(self._read(_RAN_ONCE, (StepName.RUN_ONCE, service, release)))
 
-    def next_release(self) -> int:
+    def next_release(self) -> ReleaseId:
         """Return the number that no run of this journal has used yet."""
         rows = self._read("SELECT max(release) FROM run WHERE typeof(release) = 'integer'")
-        return 1 + max(0, rows[0][0] or 0 if rows else 0)
+        return ReleaseId(1 + max(0, rows[0][0] or 0 if rows else 0))
 
     def history(self, limit: int) -> tuple[RunRecord, ...]:
         """Return the last *limit* runs, the latest first."""
@@ -272,7 +273,7 @@ class SqliteJournal:
         """Tell whether a run was aborted in that check, with the schema as it is now."""
         return bool(self._read(_BLAMED, (StepName.RECHECK, StepName.EXPAND)))
 
-    def backfilled_since(self, when: float) -> bool:
+    def backfilled_since(self, when: Moment) -> bool:
         """Tell whether a backfill ended in a run that ended after *when* (seconds since the epoch)."""
         return bool(self._read(_IN_RUN_SINCE, (StepName.BACKFILL, when)))
 
@@ -283,7 +284,7 @@ class SqliteJournal:
             return RunRecord(**msgspec.structs.asdict(run), phases=self._seconds(rows))
         return None
 
-    def open_contract(self, name: str, release: int) -> None:
+    def open_contract(self, name: str, release: ReleaseId) -> None:
         """Record that contract *name* is open since *release*; one that is so already moves to a later release only."""
         self._write_contract(_OPEN, {"name": name, "release": release, "now": self._now()})
 
@@ -338,7 +339,7 @@ class SqliteJournal:
             found.setdefault(run, []).append(tuple(phase))
         return found
 
-    def _seconds(self, phases: list[Row]) -> dict[str, float]:
+    def _seconds(self, phases: list[Row]) -> dict[str, Seconds]:
         return self._understood(lambda: msgspec.convert(dict(phases), dict[str, float])) or {}
 
     def _understood(self, read: Callable[[], T]) -> T | None:

@@ -13,11 +13,12 @@ from pathlib import Path
 import msgspec
 
 from teal.adapters.state.directory import user_name
+from teal.core.model.units import Moment, Seconds
 from teal.errors import Locked, Refused
 from teal.ports import Holder
 
 _TRIES = 5  # whoever only looks holds a shared lock for an instant: that must not refuse a command
-_PAUSE = 0.02
+_PAUSE = Seconds(0.02)
 _LONGEST = 4096
 _LATEST = 1e11  # seconds since the epoch: what a calendar can show
 
@@ -36,7 +37,7 @@ class FileLock:
         except (FileNotFoundError, PermissionError):
             return None
         try:
-            return None if _try(fd, fcntl.LOCK_SH) else _read(fd, os.fstat(fd).st_mtime)
+            return None if _try(fd, fcntl.LOCK_SH) else _read(fd, Moment(os.fstat(fd).st_mtime))
         finally:
             os.close(fd)
 
@@ -45,9 +46,9 @@ class FileLock:
         """Take the lock or raise ``Locked`` at once; the file's own folder must exist."""
         fd = self._open()
         try:
-            if not any(_try(fd, fcntl.LOCK_EX, pause=_PAUSE * bool(attempt)) for attempt in range(_TRIES)):
-                raise _locked(_read(fd, os.fstat(fd).st_mtime))
-            _write(fd, Holder(command, user_name(), socket.gethostname(), os.getpid(), self._now()))
+            if not any(_try(fd, fcntl.LOCK_EX, pause=Seconds(_PAUSE * bool(attempt))) for attempt in range(_TRIES)):
+                raise _locked(_read(fd, Moment(os.fstat(fd).st_mtime)))
+            _write(fd, Holder(command, user_name(), socket.gethostname(), os.getpid(), Moment(self._now())))
             try:
                 yield
             finally:
@@ -66,7 +67,7 @@ class FileLock:
             ) from error
 
 
-def _try(fd: int, kind: int, *, pause: float = 0.0) -> bool:
+def _try(fd: int, kind: int, *, pause: Seconds = Seconds(0.0)) -> bool:
     time.sleep(pause)
     try:
         fcntl.flock(fd, kind | fcntl.LOCK_NB)
@@ -82,7 +83,7 @@ def _write(fd: int, holder: Holder) -> None:
         os.pwrite(fd, msgspec.json.encode(holder) + b"\n", 0)
 
 
-def _read(fd: int, changed: float) -> Holder:
+def _read(fd: int, changed: Moment) -> Holder:
     for attempt in range(_TRIES):  # it may be about to write its name
         time.sleep(_PAUSE * bool(attempt))
         with suppress(msgspec.DecodeError, OSError):

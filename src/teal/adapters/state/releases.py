@@ -13,6 +13,7 @@ from teal.adapters.durable import sync_folder, write_synced
 from teal.adapters.state.release_format import decode, encode
 from teal.core.model.release import Release, ReleaseFile, Rendered
 from teal.core.model.side import Side
+from teal.core.model.units import ReleaseId
 from teal.errors import Refused, Unavailable
 
 _HALF = ".half-"  # begins the name of a folder that is being written or removed
@@ -35,9 +36,9 @@ class ReleaseFolders:
         found = (self._load(folder) for folder in self._folders())
         return tuple(sorted((each for each in found if each), key=lambda each: each.number))
 
-    def numbers(self) -> tuple[int, ...]:
+    def numbers(self) -> tuple[ReleaseId, ...]:
         """Return the numbers of all folders, whether what is in them can be read or not."""
-        return tuple(sorted(int(folder.name) for folder in self._folders()))
+        return tuple(sorted(ReleaseId(int(folder.name)) for folder in self._folders()))
 
     def keep(self, release: Release, colors: Mapping[Side, Rendered], once: Rendered) -> None:
         """Keep *release* with its renderings and the files that they mount, whole or not at all."""
@@ -45,11 +46,11 @@ class ReleaseFolders:
         texts = {**{str(side): rendered.text for side, rendered in colors.items()}, "once": once.text}
         self._keep(release.number, {**texts, "release": encode(release).decode()}, files)
 
-    def keep_once(self, number: int, once: Rendered) -> None:
+    def keep_once(self, number: ReleaseId, once: Rendered) -> None:
         """Keep nothing but one-shots under *number*, whole or not at all; without a record it is no release."""
         self._keep(number, {"once": once.text}, {file.name: file for file in once.files})
 
-    def _keep(self, number: int, texts: Mapping[str, str], files: Mapping[str, ReleaseFile]) -> None:
+    def _keep(self, number: ReleaseId, texts: Mapping[str, str], files: Mapping[str, ReleaseFile]) -> None:
         for path in files:
             if not _inside(path):
                 raise Refused(f"{path!r} can't be kept in a release", hint="name it relative to the project directory")
@@ -68,19 +69,19 @@ class ReleaseFolders:
                 hint="make room on the disk or repair its permissions, then run the command again",
             ) from error
 
-    def rendering(self, number: int, side: Side) -> str:
+    def rendering(self, number: ReleaseId, side: Side) -> str:
         """Return the path of the rendered Compose file."""
         return str(self._folder(number) / f"{side}.json")
 
-    def once(self, number: int) -> str:
+    def once(self, number: ReleaseId) -> str:
         """Return the path of the Compose file that holds the release's one-shots."""
         return str(self._folder(number) / "once.json")
 
-    def folder(self, number: int) -> str:
+    def folder(self, number: ReleaseId) -> str:
         """Return the release's own folder."""
         return str(self._folder(number))
 
-    def drop(self, number: int) -> None:
+    def drop(self, number: ReleaseId) -> None:
         """Remove a release; one that is not there is gone already."""
         folder = self._folder(number)
         if folder.exists():
@@ -89,7 +90,7 @@ class ReleaseFolders:
             sync_folder(self._root)
             shutil.rmtree(half, ignore_errors=True)
 
-    def keep_log(self, number: int, service: str, text: str) -> str:
+    def keep_log(self, number: ReleaseId, service: str, text: str) -> str:
         """Keep the last log of a service that is removed; return the path."""
         logs = self._folder(number) / "logs"
         for folder in (logs.parent, logs):
@@ -98,7 +99,7 @@ class ReleaseFolders:
         write_synced(path, text.encode("utf-8", "replace"), 0o600)
         return str(path)
 
-    def _folder(self, number: int) -> Path:
+    def _folder(self, number: ReleaseId) -> Path:
         return self._root / str(number)
 
     def _folders(self) -> tuple[Path, ...]:

@@ -22,6 +22,7 @@ from teal.cli.session import Session
 from teal.config.options import Options
 from teal.core.model.observed import Container, active_of
 from teal.core.model.side import COLORS, Side, key_of, once_project, project_of
+from teal.core.model.units import ReleaseId
 from teal.errors import ConfigError, Refused
 
 
@@ -52,7 +53,7 @@ async def find(session: Session, opened: OpenStack, color: str | None) -> Places
     return Places(side, side is active, (*_of_color(opened, side, containers), plain), stack.proxy)
 
 
-def _release(containers: tuple[Container, ...], side: Side) -> int:
+def _release(containers: tuple[Container, ...], side: Side) -> ReleaseId:
     numbers = {c.release for c in containers if c.side is side and c.release is not None}
     if not numbers:
         raise Refused(f"nothing stands on {side}", hint="`teal status` shows what stands where")

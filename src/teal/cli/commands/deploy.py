@@ -13,6 +13,7 @@ from teal.cli.runner import look, perform
 from teal.cli.session import Session
 from teal.cli.timeouts import TIMES, with_options
 from teal.core.model.stack import Strategy
+from teal.core.model.units import ReleaseId
 from teal.errors import Refused
 from teal.run.api import DeployOptions
 
@@ -79,7 +80,7 @@ def _deploy(session: Session, options: DeployOptions) -> None:
 @click.argument("release", type=_ReleaseNumber(min=1), required=False)
 @with_options(_KEEP, _DRY, *TIMES)
 @click.pass_obj
-def rollback(session: Session, /, *, release: int | None, dry_run: bool, keep: bool) -> None:
+def rollback(session: Session, /, *, release: ReleaseId | None, dry_run: bool, keep: bool) -> None:
     """Bring the previous release, or an older kept RELEASE, back with its own images and configuration."""
     from teal.cli.show.deploy import outcome
 

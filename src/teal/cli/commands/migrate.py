@@ -24,6 +24,7 @@ from teal.cli.session import Session
 from teal.cli.show.migrate import planned
 from teal.cli.timeouts import TIMES, with_options
 from teal.core.migrations.draft import Draft, Series, read_sentence, series
+from teal.core.model.units import Moment
 from teal.errors import ConfigError, Usage
 from teal.run.api import ContractOptions, DeployOptions
 
@@ -214,7 +215,7 @@ def status(session: Session, /, *, exit_code: bool) -> int:
         return await migrate_status(ports, stack, watch)
 
     result = look(session, Purpose.JUDGE, run)
-    answer(session, result, lambda found: show(found, now=time.time()))
+    answer(session, result, lambda found: show(found, now=Moment(time.time())))
     return result.status if exit_code else int(result.state == "broken")
 
 

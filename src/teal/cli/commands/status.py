@@ -12,6 +12,7 @@ from teal.cli.options import Purpose
 from teal.cli.results import answer
 from teal.cli.runner import look
 from teal.cli.session import Session
+from teal.core.model.units import Moment
 
 if TYPE_CHECKING:
     from teal.core.model.stack import Stack
@@ -32,7 +33,7 @@ def status(session: Session, /) -> None:
     result = look(session, Purpose.LOOK, run)
     from teal.cli.show.status import status as show
 
-    answer(session, result, lambda found: show(found, now=time.time()))
+    answer(session, result, lambda found: show(found, now=Moment(time.time())))
 
 
 @click.command(cls=Command, example="teal history --limit 5")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from teal.cli.show.text import goes, paint, seconds
+from teal.core.model.units import Seconds
 from teal.run.api import CleanupResult, DeployResult, Drained, Gap, OpenRow, UpResult
 
 
@@ -97,7 +98,7 @@ def _times(result: DeployResult) -> str:
     return "".join(f", {part}" for part in live + done)
 
 
-def _phases(phases: Mapping[str, float]) -> str:
+def _phases(phases: Mapping[str, Seconds]) -> str:
     long = {name: took for name, took in phases.items() if took >= 0.05}
     return "  ".join(f"{name} {seconds(took)}" for name, took in long.items())
 

@@ -9,6 +9,7 @@ import msgspec
 
 from teal.cli.output import Outlet
 from teal.cli.show.text import seconds
+from teal.core.model.units import Seconds
 from teal.core.planning.events import Event, InFlight, Message, ServiceChanged, StepFinished, StepStarted
 from teal.core.planning.wording import say
 
@@ -84,7 +85,7 @@ def plain(event: Event) -> str:
             assert_never(event)
 
 
-def _ended(name: str, took: float, *, passed: bool) -> str:
+def _ended(name: str, took: Seconds, *, passed: bool) -> str:
     if passed:
         return f"  {name}: already done"
     return f"  {name} took {seconds(took)}" if took >= _WORTH_SAYING else ""

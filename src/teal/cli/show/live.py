@@ -18,6 +18,7 @@ from rich.text import Text
 from teal.cli.show.lines import Clock, in_flight
 from teal.cli.show.text import seconds
 from teal.core.model.side import Side
+from teal.core.model.units import Seconds
 from teal.core.planning.events import Event, InFlight, Message, ServiceChanged, StepFinished, StepStarted
 from teal.core.planning.steps import Step, Switch
 from teal.core.planning.wording import say
@@ -78,7 +79,7 @@ class Picture:
         self.step, self.flying = None, None
         self.tail.clear()
 
-    def _end(self, step: Step, took: float, *, passed: bool) -> None:
+    def _end(self, step: Step, took: Seconds, *, passed: bool) -> None:
         self.step, self.flying = None, None
         self.tail.clear()
         at = f"{self.clock() - self.start:6.1f}s "
@@ -100,7 +101,7 @@ class Picture:
             parts.append(self._table(now))
         parts += [Text(f"  │ {line}", style="bright_black", no_wrap=True, overflow="ellipsis") for line in self.tail]
         if self.step is not None:
-            text = Text.assemble(say(self.step), (f"  {seconds(now - self.began)}", "bright_black"))
+            text = Text.assemble(say(self.step), (f"  {seconds(Seconds(now - self.began))}", "bright_black"))
             if self.flying:
                 text.append(f"  {in_flight(self.flying.requests, self.flying.websockets)}", style="cyan")
             parts.append(Spinner("dots", text=text))
@@ -112,9 +113,13 @@ class Picture:
         for (side, service), row in self.services.items():
             word = _word(row.state)
             style = _CALM.get(word, "red" if word in _ALARM else "yellow")
-            took = (row.until or now) - row.since
+            took = Seconds((row.until or now) - row.since)
             grid.add_row(
-                "", Text(str(side or "shared"), style=_INK[side]), service, Text(row.state, style=style), seconds(took)
+                "",
+                Text(str(side or "shared"), style=_INK[side]),
+                service,
+                Text(row.state, style=style),
+                seconds(took),
             )
         return grid
 

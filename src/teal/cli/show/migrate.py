@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from teal.cli.show.deploy import planned as deploy_planned
 from teal.cli.show.text import age, goes, paint, seconds, stamp
+from teal.core.model.units import Moment, Seconds
 from teal.run.api import OpenRow
 from teal.run.migrations.results import ContractResult, MigrateCheckResult, MigrateResult, MigrateStatus, PendingRow
 
@@ -30,7 +31,7 @@ _NEXT = {
 }
 
 
-def status(result: MigrateStatus, *, now: float) -> str:
+def status(result: MigrateStatus, *, now: Moment) -> str:
     """Return what is next, pending and open."""
     ink, said = _NEXT[result.state]
     said = f"{said}: {result.unknown}" if result.unknown else said
@@ -47,12 +48,12 @@ def _pending(rows: tuple[PendingRow, ...]) -> str:
     return ", ".join(row.name if row.name.endswith(row.phase) else f"{row.name} ({row.phase})" for row in rows)
 
 
-def opened(row: OpenRow, now: float) -> Iterator[str]:
+def opened(row: OpenRow, now: Moment) -> Iterator[str]:
     """Yield the lines of an open change."""
     since = f"since release {row.release}, {stamp(row.opened)} ({age(row.opened, now)})"
     yield f"open: {row.name}{goes(row.removes)}, {since}"
     if row.due > now:
-        yield f"  waits for its contract_delay: {seconds(row.due - now)} more"
+        yield f"  waits for its contract_delay: {seconds(Seconds(row.due - now))} more"
     if not row.waits and row.due <= now:
         yield f"  nothing stands in its way: teal migrate contract {row.name}"
     for each in row.waits:

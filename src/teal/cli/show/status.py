@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from teal.cli.show.migrate import opened
 from teal.cli.show.text import age, paint, seconds, stamp, table
 from teal.core.model.side import Side
+from teal.core.model.units import Moment
 from teal.core.planning.rollback import SAID
 from teal.core.planning.rollback_floor import Floor, called
 from teal.run.api import (
@@ -25,14 +26,14 @@ _INK = {"blue": "bright_blue", "green": "green"}
 _LEVELS = {"error": "red", "warning": "yellow", "note": ""}
 
 
-def status(result: Status, *, now: float) -> str:
+def status(result: Status, *, now: Moment) -> str:
     """Return the stack as it is, on one screen."""
     rows = list(_rows(result, now))
     services = table(("", "SERVICE", "STATE", "FOR", "CONTAINER", "IMAGE"), rows) if rows else "no containers"
     return "\n".join([_head(result, now), *_below(result, now), "", services, *_problems(result)])
 
 
-def _head(result: Status, now: float) -> str:
+def _head(result: Status, now: Moment) -> str:
     name = paint(result.project, bold=True)
     if result.active is None:
         return f"{name}: {_without_color(result)}"
@@ -63,7 +64,7 @@ def _up(result: Status) -> str:
     return ""
 
 
-def _below(result: Status, now: float) -> Iterator[str]:
+def _below(result: Status, now: Moment) -> Iterator[str]:
     if result.rollback:
         yield f"  {_rollback(result.rollback)}"
     if others := [each for each in result.kept if each.state != "active"]:
@@ -107,7 +108,7 @@ def _floor(floor: Floor) -> str:
     return f"rollback floor: release {floor.release}, since {called(floor.contract)} was run at {since}{reason}"
 
 
-def _rows(result: Status, now: float) -> Iterator[tuple[str, ...]]:
+def _rows(result: Status, now: Moment) -> Iterator[tuple[str, ...]]:
     for name, color in result.colors.items():
         yield from _group(_color(name, color), color.services, now)
     yield from _group("plain", result.plain, now)
@@ -123,7 +124,7 @@ def _inked(name: str | Side) -> str:
     return paint(str(name), _INK.get(str(name), ""), bold=True)
 
 
-def _group(title: str, services: Mapping[str, ServiceStatus], now: float) -> Iterator[tuple[str, ...]]:
+def _group(title: str, services: Mapping[str, ServiceStatus], now: Moment) -> Iterator[tuple[str, ...]]:
     for place, (name, service) in enumerate(services.items()):
         replicas = f" x{service.replicas}" if service.replicas > 1 else ""
         since = age(service.since, now) if service.state == "running" else "-"

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 import click
 
 from teal.cli.output import colored
+from teal.core.model.units import Moment, Seconds
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-def seconds(value: float | None) -> str:
+def seconds(value: Seconds | None) -> str:
     """Return a duration as people say it: ``0.4 s``, ``12 s``, ``2 min 5 s``, ``3 h 10 min``, ``4 days``."""
     if value is None:
         return "-"
@@ -28,12 +29,12 @@ def seconds(value: float | None) -> str:
     return f"{whole // _DAY} days"
 
 
-def age(since: float | None, now: float) -> str:
+def age(since: Moment | None, now: Moment) -> str:
     """Return how long ago *since* was."""
-    return "-" if not since else seconds(max(0.0, round(now - since)))
+    return "-" if not since else seconds(Seconds(max(0.0, round(now - since))))
 
 
-def stamp(when: float | None) -> str:
+def stamp(when: Moment | None) -> str:
     """Return a moment in the local time, to the second."""
     return "-" if when is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
 

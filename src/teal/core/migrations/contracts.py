@@ -14,6 +14,7 @@ from teal.core.migrations.gate import Condition, GateEvidence, rollbacks_lost
 from teal.core.model.migrations import OpenChange, Phase
 from teal.core.model.observed import Observed
 from teal.core.model.side import COLORS
+from teal.core.model.units import ReleaseId
 from teal.core.planning.step_names import Command
 from teal.core.planning.steps import (
     EmptySide,
@@ -78,7 +79,7 @@ def short(name: str) -> str:
 
 def plan_contract(observed: Observed, seen: GateEvidence, project: str, *, soft: bool, give_up: bool) -> Plan:
     """Return the plan that runs the contract of *seen*, from the active release; the floor rises before it."""
-    name, release = seen.change.name, seen.active or 0
+    name, release = seen.change.name, seen.active or ReleaseId(0)
     steps: tuple[Step, ...] = (
         JudgeMigrations(release, (Phase.CONTRACT,), name),
         *(_giving_up(observed, seen, project) if give_up else ()),
@@ -118,8 +119,8 @@ UNNAMED = "contract"  # of which there may be several at a time: nobody can tell
 
 
 def contracts_to_record(
-    known: Iterable[OpenChange], brought: Mapping[str, int], release: int
-) -> tuple[tuple[str, int], ...]:
+    known: Iterable[OpenChange], brought: Mapping[str, ReleaseId], release: ReleaseId
+) -> tuple[tuple[str, ReleaseId], ...]:
     """Return the contracts to record as open, each with the first release that doesn't need what it removes.
 
     *brought* are those that *release* names, with the release that the owner says they need at least, or 0. One that
@@ -127,7 +128,8 @@ def contracts_to_record(
     """
     still = {each.name: each for each in known if each.closed is None}
     new = [(name, max(least, release)) for name, least in brought.items() if name not in still or name == UNNAMED]
-    moved = [(name, release + 1) for name, each in still.items() if name not in brought and each.release <= release]
+    later = ReleaseId(release + 1)
+    moved = [(name, later) for name, each in still.items() if name not in brought and each.release <= release]
     return (*new, *moved)
 
 

@@ -23,6 +23,7 @@ from teal.core.migrations.sql import (
     words,
 )
 from teal.core.model.migrations import Phase
+from teal.core.model.units import Moment, ReleaseId
 from teal.errors import ConfigError, Refused, SchemaBroken
 
 TABLE = "teal.teal_migrations"  # where the database itself says which files were applied
@@ -41,7 +42,7 @@ class ScriptFile:
     phase: Phase
     sql: str
     requires: tuple[str, ...] = ()  # names of files that must have been applied before
-    min_release: int = 0
+    min_release: ReleaseId = ReleaseId(0)
     reason: str = ""
     transaction: bool = True
     asserts: tuple[str, ...] = ()  # queries that count what must be 0 before the contract runs
@@ -69,7 +70,7 @@ class Applied:
 
     name: str
     checksum: str
-    at: float | None = None  # seconds since the epoch; None while it is only begun
+    at: Moment | None = None  # None while it is only begun
     done: int = 0  # statements, of one that runs outside of a transaction
 
 
@@ -101,7 +102,7 @@ def _read(filename: str, text: str) -> ScriptFile:
         phase=Phase(found["phase"]),
         sql=text,
         requires=tuple(each.removesuffix(".sql") for each in _list(pairs, "requires")),
-        min_release=int(_number(filename, pairs, "min_release")),
+        min_release=ReleaseId(int(_number(filename, pairs, "min_release"))),
         reason=pairs.get("reason", [""])[-1],
         transaction=_transaction(filename, pairs),
         asserts=tuple(each for each in pairs.get("assert", []) if each),

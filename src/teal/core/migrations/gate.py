@@ -22,6 +22,7 @@ from typing import Literal
 from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Container, Observed
 from teal.core.model.side import COLORS, Side
+from teal.core.model.units import Moment, ReleaseId, Seconds
 
 SOCKET = "socket"  # what a session over the server's own socket is called
 
@@ -40,7 +41,7 @@ class Origin:
     """Where a session comes from, and the release that is served from there; None where nobody can tell."""
 
     name: str
-    release: int | None = None
+    release: ReleaseId | None = None
 
 
 def origin(session: Session, containers: Iterable[Container]) -> Origin:
@@ -57,13 +58,15 @@ def origin(session: Session, containers: Iterable[Container]) -> Origin:
 
 
 def sessions_of_old_releases(
-    sessions: Iterable[Session], containers: tuple[Container, ...], trusted: frozenset[str], *, minimum: int
+    sessions: Iterable[Session], containers: tuple[Container, ...], trusted: frozenset[str], *, minimum: ReleaseId
 ) -> tuple[Session, ...]:
     """Return the sessions that may be of a release older than *minimum*: what can't be told counts as old."""
     return tuple(each for each in sessions if _may_be_old(each, containers, trusted, minimum))
 
 
-def _may_be_old(session: Session, containers: tuple[Container, ...], trusted: frozenset[str], minimum: int) -> bool:
+def _may_be_old(
+    session: Session, containers: tuple[Container, ...], trusted: frozenset[str], minimum: ReleaseId
+) -> bool:
     found = origin(session, containers)
     if found.release is not None:
         return found.release < minimum  # what is known to be old can't be vouched for
@@ -106,25 +109,25 @@ class GateEvidence:
     """What was looked at for the gate of one contract, at one moment."""
 
     change: OpenChange
-    active: int | None  # the release that users are sent to
+    active: ReleaseId | None  # the release that users are sent to
     containers: tuple[Container, ...]  # of rotating services, on any side, running or stopped
-    kept: tuple[int, ...]  # releases whose rollback is kept on disk
+    kept: tuple[ReleaseId, ...]  # releases whose rollback is kept on disk
     sessions: tuple[Session, ...] | None  # of clients of the database, Teal's own left out; None: it can't be asked
     standing: tuple[Container, ...] = ()  # every container of the stack: whose address a session may come from
     trusted: frozenset[str] = frozenset()  # origins whose sessions the operator vouches for
     backfills: tuple[str, ...] = ()  # those that have not been finished
     differing: Mapping[str, int | None] = field(default_factory=dict)  # assertion -> rows that it finds wrong; None: ?
-    delay: float = 0.0  # seconds between the contract's arrival, or its soft form, and its gate
-    softened: float | None = None  # when its soft form was run, seconds since the epoch
-    now: float = 0.0  # seconds since the epoch
+    delay: Seconds = Seconds(0.0)  # between the contract's arrival, or its soft form, and its gate
+    softened: Moment | None = None  # when its soft form was run
+    now: Moment = Moment(0.0)
     confirmed: bool = False  # the operator said yes, having seen all this
 
     @property
-    def minimum(self) -> int:
+    def minimum(self) -> ReleaseId:
         """Return the first release that can live without what the contract removes."""
         return self.change.release
 
-    def is_old(self, release: int | None) -> bool:
+    def is_old(self, release: ReleaseId | None) -> bool:
         """Tell whether *release* may still need it; one that nobody knows may."""
         return release is None or release < self.minimum
 
@@ -144,7 +147,7 @@ def is_open(conditions: tuple[Condition, ...]) -> bool:
     return bool(conditions) and all(condition.met for condition in conditions)
 
 
-def rollbacks_lost(seen: GateEvidence) -> tuple[int, ...]:
+def rollbacks_lost(seen: GateEvidence) -> tuple[ReleaseId, ...]:
     """Return the releases whose way back must be given up for this contract; never the one that serves."""
     standing = {c.release for c in seen.old_containers if c.release is not None}
     kept = {number for number in seen.kept if seen.is_old(number)}
@@ -196,7 +199,7 @@ def _end(seen: GateEvidence) -> str:
     return _give_up(numbers) if numbers else "go forward first: `teal deploy`"
 
 
-def _give_up(numbers: tuple[int, ...]) -> str:
+def _give_up(numbers: tuple[ReleaseId, ...]) -> str:
     which = f"release{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
     return f"give the rollback to {which} up: --give-up"
 
@@ -244,13 +247,13 @@ def _rows(count: int | None) -> str:
 
 
 def _delay(seen: GateEvidence) -> Condition:
-    passed = seen.now - (seen.change.opened if seen.softened is None else seen.softened)
+    passed = Seconds(seen.now - (seen.change.opened if seen.softened is None else seen.softened))
     what = f"it came {_span(passed)} ago with release {seen.minimum}"
     if seen.softened is not None:
         what = f"its columns became tombstones {_span(passed)} ago"
     says = f"{what}; contract_delay is {_span(seen.delay)}"
     if passed < seen.delay:
-        return Condition("delay", met=False, evidence=says, opens=f"wait {_span(seen.delay - passed)} more")
+        return Condition("delay", met=False, evidence=says, opens=f"wait {_span(Seconds(seen.delay - passed))} more")
     return Condition("delay", met=True, evidence=says)
 
 
@@ -267,7 +270,7 @@ def _release(container: Container) -> str:
 _SPANS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
 
-def _span(seconds: float) -> str:
+def _span(seconds: Seconds) -> str:
     """Return a duration in its largest unit, with one decimal where that matters."""
     for size, unit in _SPANS:
         if seconds >= 2 * size:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from teal.core.migrations.files import TABLE, ScriptFile
 from teal.core.migrations.sql import TOMBSTONE, Node, Statement, quoted, words
+from teal.core.model.units import Moment
 from teal.errors import Refused
 
 _LONGEST = 63  # bytes of a name in PostgreSQL
@@ -86,7 +87,7 @@ def _refused(file: ScriptFile, statement: Statement) -> Refused:
 # What the database's own record of files says of the three forms: one row each, beside that of the contract itself.
 
 
-def soft_form(file: ScriptFile, now: float) -> ScriptFile:
+def soft_form(file: ScriptFile, now: Moment) -> ScriptFile:
     """Return the file that makes tombstones, at *now* (seconds since the epoch)."""
     return replace(file, name=soft_name(file.name), sql=soft_sql(soft_of(file), file.stem, now))
 
@@ -115,7 +116,7 @@ def _forget(file: ScriptFile) -> str:
     return f"DELETE FROM {TABLE} WHERE name = {_text(soft_name(file.name))};\n"
 
 
-def soft_sql(soft: Soft, contract: str, now: float) -> str:
+def soft_sql(soft: Soft, contract: str, now: Moment) -> str:
     """Return the SQL that makes tombstones of the columns, at *now* (seconds since the epoch)."""
     first = soft.columns[0]
     takes_off = "".join(f"DROP TRIGGER {quoted(name)} ON {table};\n" for name, table in soft.triggers)
@@ -140,7 +141,7 @@ def _free(column: Column) -> str:
     return f"ALTER TABLE {column.table} ALTER COLUMN {quoted(column.tombstone)} DROP NOT NULL;\n"
 
 
-def _mark(column: Column, contract: str, now: float, triggers: tuple[tuple[str, str], ...]) -> str:
+def _mark(column: Column, contract: str, now: Moment, triggers: tuple[tuple[str, str], ...]) -> str:
     """Return the SQL that writes into the column's comment what the undo needs."""
     table, name = _text(column.table), _text(column.name)
     wanted = ", ".join(f"({_text(trigger)}, {_text(on)}::regclass)" for trigger, on in triggers)

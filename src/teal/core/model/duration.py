@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from teal.core.model.units import Seconds
+
 _UNITS = {"us": 1e-6, "µs": 1e-6, "ns": 1e-9, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h|d)")
 _WHOLE = re.compile(r"(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h|d))+")
@@ -11,13 +13,13 @@ _PLAIN = re.compile(r"\d+(?:\.\d+)?")
 _EXAMPLES = "write it like 300, 300s, 5m or 1h30m"
 
 
-def seconds(written: str | int | float) -> float:
+def seconds(written: str | int | float) -> Seconds:
     """Return the seconds that *written* means; raise ValueError, with what to write instead, where it means none."""
     text = str(written).strip()
     if _PLAIN.fullmatch(text):
-        return float(text)
+        return Seconds(float(text))
     if _WHOLE.fullmatch(text):
-        return sum(float(amount) * _UNITS[unit] for amount, unit in _PART.findall(text))
+        return Seconds(sum(float(amount) * _UNITS[unit] for amount, unit in _PART.findall(text)))
     raise ValueError(f"{_complaint(text)}: {_EXAMPLES}")
 
 
@@ -31,7 +33,7 @@ def _complaint(text: str) -> str:
     return f"{text!r} is no duration"
 
 
-def compose_seconds(value: object, default: float) -> float:
+def compose_seconds(value: object, default: Seconds) -> Seconds:
     """Return the seconds of a duration that Compose has validated, *default* where none is given."""
     if value is None or value == "":
         return default

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from teal.core.model.units import Moment, ReleaseId, Seconds
+
 
 class Phase(StrEnum):
     """When a change of the schema may happen: each phase is safe for other releases."""
@@ -48,7 +50,7 @@ class Migrations:
     bookkeeping: Words = ()  # tables of the owner's tool, which the judge lets it write to
     harmless: Words = ()  # the owner's functions that migrations may call
     database: DatabaseAt | None = None
-    contract_delay: float = 0.0  # seconds between the deploy that brought a contract and its gate
+    contract_delay: Seconds = Seconds(0.0)  # between the deploy that brought a contract and its gate
     backfill: Literal["before", "after"] = "before"  # the switch
 
     @property
@@ -79,12 +81,12 @@ class OpenChange:
     """A contract that a release brought: open until it has been run, then a floor for rollbacks."""
 
     name: str  # of the contract: "0007_writer" or a revision of the owner's tool
-    release: int  # the first release that brought it, which so no longer needs what it removes: its minimum
-    opened: float  # seconds since the epoch
-    closed: float | None = None  # when the contract had been run
+    release: ReleaseId  # the first release that brought it, which so no longer needs what it removes: its minimum
+    opened: Moment
+    closed: Moment | None = None  # when the contract had been run
     reason: str = ""
 
     @property
-    def floor(self) -> int:
+    def floor(self) -> ReleaseId:
         """Return the lowest release that can serve once this contract has been run; 0 while it is open."""
-        return self.release if self.closed is not None else 0
+        return self.release if self.closed is not None else ReleaseId(0)

@@ -10,16 +10,17 @@ from teal.core.model.migrations import OpenChange
 from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side, project_of
 from teal.core.model.traffic import Traffic
+from teal.core.model.units import Moment, ReleaseId, Seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
     """What the journal's runs come to."""
 
-    last_switch: tuple[Side, int | None] | None = None  # where users were sent last, and the release there
-    served_releases: tuple[int, ...] = ()  # releases that served users once, each once, the latest last
-    failed: Mapping[int, str] = field(default_factory=dict)  # release -> why it last failed to come, since it served
-    known: frozenset[int] = frozenset()  # releases that any run was about
+    last_switch: tuple[Side, ReleaseId | None] | None = None  # where users were sent last, and the release there
+    served_releases: tuple[ReleaseId, ...] = ()  # releases that served users once, each once, the latest last
+    failed: Mapping[ReleaseId, str] = field(default_factory=dict)  # why it last failed to come, since it served
+    known: frozenset[ReleaseId] = frozenset()  # releases that any run was about
 
 
 State = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"]
@@ -34,12 +35,12 @@ class Container:
     name: str
     service: str  # the base name: ``rag``, never ``rag-blue``
     side: Side  # plain for shared and for plainly running services
-    release: int | None  # from Teal's label; None for anything that Teal did not make
+    release: ReleaseId | None  # from Teal's label; None for anything that Teal did not make
     image: str  # id, "sha256:…"
     state: State
     health: Healthy
-    started: float  # seconds since the epoch; 0 where it never ran
-    finished: float = 0.0
+    started: Moment  # 0 where it never ran
+    finished: Moment = Moment(0.0)
     exit_code: int = 0
     restarts: int = 0
     oom: bool = False
@@ -49,7 +50,7 @@ class Container:
     ports: Mapping[int, tuple[str, int]] = field(default_factory=dict)  # container port -> published (ip, port)
     published: frozenset[tuple[str, int]] = frozenset()  # (ip, port) on this host of each TCP port that it holds
     binds: Mapping[str, str] = field(default_factory=dict)  # path inside -> file or directory of this host
-    grace: float = 0.0  # seconds between SIGTERM and SIGKILL that its definition gives it; 0 where it gives none
+    grace: Seconds = Seconds(0.0)  # between SIGTERM and SIGKILL, by its definition; 0 where it gives none
     unwell: str = ""  # what its healthcheck said when it was run last and failed: status and output
     pid: int = 0  # its first process, as this host counts; 0 where it doesn't run
 
@@ -72,9 +73,9 @@ class Unfinished:
     command: str
     source: Side | None
     target: Side | None
-    release: int | None
+    release: ReleaseId | None
     held: bool  # it began to keep users away from its source: what stands there may be stopped
-    started: float
+    started: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Holder:
     user: str
     host: str
     pid: int
-    since: float
+    since: Moment
 
     @property
     def said(self) -> str:
@@ -104,7 +105,7 @@ class Observed:
     networks: Mapping[str, str] = field(default_factory=dict)  # name -> id
     unfinished: Unfinished | None = None
     past: Past = field(default=Past())  # what the journal knows of earlier runs
-    next_release: int = 1
+    next_release: ReleaseId = ReleaseId(1)
     contracts: tuple[OpenChange, ...] = ()  # those that releases have brought, open ones and those that were run
     state_file_unreadable: bool = False  # it is there, but not for every user: the proxy may be another
 
@@ -120,17 +121,17 @@ class Observed:
         """Return the plain container of *service* that runs, as that of the proxy or of a shared service."""
         return running_plain(self.containers, service)
 
-    def release_on(self, side: Side) -> int | None:
+    def release_on(self, side: Side) -> ReleaseId | None:
         """Return the number of the release whose containers stand on *side*, None for none or several."""
         numbers = {container.release for container in self.on(side)}
         return numbers.pop() if len(numbers) == 1 else None
 
     @property
-    def active_release(self) -> int | None:
+    def active_release(self) -> ReleaseId | None:
         """Return the number of the release that serves, None where no color does, or it is not known."""
         return self.release_on(self.active) if self.active else None
 
-    def kept(self, number: int | None) -> Release | None:
+    def kept(self, number: ReleaseId | None) -> Release | None:
         """Return the kept release of that number, if it is kept."""
         return next((each for each in self.releases if each.number == number), None)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from teal.core.model.migrations import Migrations
 from teal.core.model.side import Side
 from teal.core.model.stack import CommandCheck, Hook, HttpCheck, Service, Settings, Stack, Tree
+from teal.core.model.units import Moment, ReleaseId
 
 # YAML readers take these raw or not at all; as \uXXXX both JSON and YAML read them.
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
@@ -19,7 +20,7 @@ _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
 class RenderInputs:
     """The facts of a release that its rendering needs beside the stack."""
 
-    number: int
+    number: ReleaseId
     images: Mapping[str, str]  # service -> image id, "sha256:…"
     folder: str  # the release's own, absolute
     engine: tuple[int, int] = (28, 0)  # its version
@@ -129,9 +130,9 @@ class Release:
     The renderings themselves (one for each color) lie beside it on disk; they hold secrets, this doesn't.
     """
 
-    number: int
+    number: ReleaseId
     side: Side  # the color that it was made for; it can be rendered into the other one, too
-    created: float  # seconds since the epoch
+    created: Moment
     images: Mapping[str, str]  # service -> image id, "sha256:…"
     services: tuple[Service, ...]  # as they were: a rollback asks these, never today's files
     fingerprint: str = ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from teal.core.model.units import ReleaseId
+
 
 class Side(StrEnum):
     """One of the two colors, or plain: the stack as ``docker compose up`` alone runs it."""
@@ -49,17 +51,17 @@ def repository(project: str, service: str) -> str:
     return f"teal/{project}/{service}".lower()
 
 
-def image_tag(project: str, service: str, release: int) -> str:
+def image_tag(project: str, service: str, release: ReleaseId) -> str:
     """Return the tag that keeps a release's image from being pruned."""
     return f"{repository(project, service)}:{release}"
 
 
-def mounted_tag(release: int, at: int) -> str:
+def mounted_tag(release: ReleaseId, at: int) -> str:
     """Return the tag, in the repository of ``MOUNTED``, of the image at place *at* of those that a release mounts."""
     return f"{release}-{at}"
 
 
-def one_shot_name(project: str, service: str, release: int) -> str:
+def one_shot_name(project: str, service: str, release: ReleaseId) -> str:
     """Return the name of the container in which a one-shot of a release runs; it outlives Teal, and a failure."""
     return f"{project}-once-{service}-{release}"
 

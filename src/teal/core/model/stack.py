@@ -16,6 +16,7 @@ from teal.core.model.entrance import Entrance, Front
 from teal.core.model.migrations import Migrations
 from teal.core.model.proxy_config import Dial
 from teal.core.model.side import Side
+from teal.core.model.units import Seconds
 
 
 class Role(StrEnum):
@@ -46,7 +47,7 @@ Moment = Literal["pre-build", "pre-deploy", "pre-switch", "post-switch", "post-d
 Strategy = Literal["blue-green", "recreate"]
 Images = Literal["build", "pull", "none"]  # where those of a release come from; none: they are there
 
-GRACE = 10.0  # seconds between SIGTERM and SIGKILL where nothing else is said: Compose's own default
+GRACE = Seconds(10.0)  # between SIGTERM and SIGKILL where nothing else is said: Compose's own default
 
 # A resolved Compose model as ``docker compose config --format json`` prints it ($ is $$: see the render rules).
 Tree = dict[str, object]
@@ -77,7 +78,7 @@ class Health:
 
     kind: Literal["engine", "probe", "running"]
     probe: HttpProbe | TcpProbe | None = None
-    min_healthy_time: float = 10.0
+    min_healthy_time: Seconds = Seconds(10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,9 @@ class Service:
     required_by_routes: bool = False  # routes can't answer without it: started and gated before the switch
     health: Health = field(default=Health("running"))
     depends_on: Mapping[str, str] = field(default_factory=dict)  # depends_on: service -> Compose's condition
-    grace: float = GRACE  # seconds between SIGTERM and SIGKILL
+    grace: Seconds = GRACE  # between SIGTERM and SIGKILL
     replicas: int = 1
-    healthy_deadline: float = 0.0  # seconds from its start until its own healthcheck would have given up; 0 for none
+    healthy_deadline: Seconds = Seconds(0.0)  # after its start its own healthcheck has given up; 0 for none
     post_start: tuple[ContainerHook, ...] = ()
     pre_stop: tuple[ContainerHook, ...] = ()
     pull: Literal["missing", "always", "never"] = "missing"  # when an image that is not built is pulled
@@ -133,8 +134,8 @@ class ImageFacts:
     exposed: tuple[int, ...] = ()
     volumes: tuple[str, ...] = ()
     healthcheck: tuple[str, ...] = ()  # as ``test`` of a Compose file, empty for none
-    interval: float = 30.0
-    start_period: float = 0.0
+    interval: Seconds = Seconds(30.0)
+    start_period: Seconds = Seconds(0.0)
     retries: int = 3
 
 
@@ -191,12 +192,12 @@ class Hook:
 class Settings:
     """What the owner may set, with its defaults: times in seconds, numbers of releases."""
 
-    health_timeout: float = 180.0
+    health_timeout: Seconds = Seconds(180.0)
     health_asked: bool = False  # somebody has asked for that much patience: a service is given all of it
-    health_interval: float = 3.0
-    confirm_timeout: float = 15.0  # for a route to answer through the proxy, before and after the switch
-    drain_timeout: float = 30.0
-    websocket_drain: float = 10.0
+    health_interval: Seconds = Seconds(3.0)
+    confirm_timeout: Seconds = Seconds(15.0)  # for a route to answer through the proxy, before and after the switch
+    drain_timeout: Seconds = Seconds(30.0)
+    websocket_drain: Seconds = Seconds(10.0)
     keep_releases: int = 2  # previous releases kept beside the active one
     retire: Literal["stop", "keep"] = "stop"
 

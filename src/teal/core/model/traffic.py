@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from teal.core.model.side import Side, key_of
+from teal.core.model.units import Seconds
 
 MOUNT = "/etc/teal"  # where the snippet finds the state file, inside the proxy's container
-HELD = 30.0  # seconds for which the snippet keeps a request that it can't pass on
+HELD = Seconds(30.0)  # for which the snippet keeps a request that it can't pass on
 _KEYED = re.compile(r"(\w+) (blue|green|plain) ([A-Za-z0-9]+)")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from teal.core.model.observed import Observed
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Stack
+from teal.core.model.units import ReleaseId
 from teal.core.planning.plan import emptied
 from teal.core.planning.retention import prune_step
 from teal.core.planning.step_names import Command
@@ -20,7 +21,7 @@ class Removal:
     """What a plan takes away, by name and number."""
 
     containers: tuple[str, ...]
-    releases: tuple[int, ...]
+    releases: tuple[ReleaseId, ...]
     networks: tuple[str, ...]
 
 

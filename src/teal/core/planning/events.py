@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from teal.core.model.side import Side
+from teal.core.model.units import Seconds
 from teal.core.planning.steps import Step
 
 
@@ -21,7 +22,7 @@ class StepFinished:
     """*step* is done after *seconds*; *passed* where it was true already."""
 
     step: Step
-    seconds: float
+    seconds: Seconds
     passed: bool = False
 
 

@@ -9,6 +9,7 @@ from teal.core.model.compose import Node, mapping, sequence, services_in, text, 
 from teal.core.model.release import Release, to_json
 from teal.core.model.side import Side
 from teal.core.model.stack import Service, Stack
+from teal.core.model.units import ReleaseId
 from teal.core.services.images import mounted_images
 
 Definition = dict[str, str]  # key of a service, or file that it is given -> digest of what it says
@@ -45,7 +46,7 @@ def _digest(value: object) -> str:
     return sha256(to_json({"": value}).encode()).hexdigest()[:_DIGITS]
 
 
-def changed_by_leaving(release: Release | None, number: int | None, stack: Stack) -> tuple[str, ...]:
+def changed_by_leaving(release: Release | None, number: ReleaseId | None, stack: Stack) -> tuple[str, ...]:
     """Return in words what users would get otherwise from the plain stack of today's files than from *release*.
 
     Its images are put back, and are no difference. *number* is the release's, which may not be kept any more.

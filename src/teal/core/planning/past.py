@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from teal.core.model.observed import Past
 from teal.core.model.side import Side
 from teal.core.model.traffic import AWAY, Mode
+from teal.core.model.units import ReleaseId
 from teal.core.planning.steps import Confirm, Hold, RecordActive, RestoreAfterWindow, Step, Switch
 
 Move = Switch | Confirm | RecordActive | Hold | RestoreAfterWindow  # the steps that users notice
@@ -19,10 +20,10 @@ class Turn:
     """One run as users noticed it: whether it switched them to a release, and where its last step left them."""
 
     command: str
-    release: int | None  # that it was about
+    release: ReleaseId | None  # that it was about
     outcome: str  # "" while it is open
     message: str = ""
-    switched: tuple[Side, int | None] | None = None  # side and release of its last finished switch
+    switched: tuple[Side, ReleaseId | None] | None = None  # side and release of its last finished switch
     confirmed: bool = False  # the proxy has confirmed that switch
     users: Mode | None = None  # where its last finished step left users; None where it moved nobody
 
@@ -34,9 +35,9 @@ class Turn:
         return stayed and ended
 
 
-def turn_of(command: str, release: int | None, outcome: str, message: str, moves: Iterable[Step]) -> Turn:
+def turn_of(command: str, release: ReleaseId | None, outcome: str, message: str, moves: Iterable[Step]) -> Turn:
     """Return the run that *moves*, its finished steps in order, make up."""
-    switched: tuple[Side, int | None] | None = None
+    switched: tuple[Side, ReleaseId | None] | None = None
     confirmed, users = False, None
     for move in moves:
         match move:
@@ -57,11 +58,11 @@ def turn_of(command: str, release: int | None, outcome: str, message: str, moves
 
 def past_of(turns: Iterable[Turn]) -> Past:
     """Return what *turns*, the oldest first, come to."""
-    stands: dict[Side, int | None] = {}
+    stands: dict[Side, ReleaseId | None] = {}
     last: Side | None = None
-    served: dict[int, None] = {}
-    failed: dict[int, str] = {}
-    known: set[int] = set()
+    served: dict[ReleaseId, None] = {}
+    failed: dict[ReleaseId, str] = {}
+    known: set[ReleaseId] = set()
     for turn in turns:
         if turn.release is not None:
             known.add(turn.release)

@@ -24,6 +24,7 @@ from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side, key_of, project_of
 from teal.core.model.stack import Images, Moment, Role, Service, Stack
 from teal.core.model.traffic import HELD
+from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.images import images_due
 from teal.core.planning.retention import prune_step
 from teal.core.planning.step_names import Command
@@ -243,7 +244,7 @@ def _confirm(transition: Transition) -> Confirm:
     return Confirm(transition.target, release, transition.source)
 
 
-def _schema(migrations: Migrations | None, transition: Transition, release: int) -> _Schema:
+def _schema(migrations: Migrations | None, transition: Transition, release: ReleaseId) -> _Schema:
     """Return how the schema is changed: alone with the database where nothing of the application runs, else beside."""
     if migrations is None:
         return _Schema()
@@ -282,8 +283,12 @@ def _stops(transition: Transition) -> Steps:
     if transition.strategy != "recreate" or transition.source is None:
         return ()
     leaving = tuple(service.name for service in transition.source_services)
-    limit = HELD if transition.window and not transition.page else 0.0
-    return (Hold(page=transition.page, limit=limit), Drain(transition.source), Retire(transition.source, leaving))
+    limit = HELD if transition.window and not transition.page else Seconds(0.0)
+    return (
+        Hold(page=transition.page, limit=limit),
+        Drain(transition.source),
+        Retire(transition.source, leaving),
+    )
 
 
 def _back(transition: Transition, undo: Steps) -> Steps:
@@ -304,7 +309,7 @@ def _back(transition: Transition, undo: Steps) -> Steps:
     return (*settle, Drain(transition.target), *undo, *settle)
 
 
-def started_again(side: Side, release: int | None, services: tuple[Service, ...]) -> Steps:
+def started_again(side: Side, release: ReleaseId | None, services: tuple[Service, ...]) -> Steps:
     """Return how *side*, which was stopped, serves again: users come back before its jobs do."""
     opening = tuple(service.name for service in services if service.before_switch)
     jobs = tuple(service.name for service in services if not service.before_switch)

@@ -23,6 +23,7 @@ from teal.core.model.observed import Observed, Unfinished
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Service, Stack
 from teal.core.model.traffic import Mode
+from teal.core.model.units import ReleaseId
 from teal.core.planning.plan import emptied_plainly, plan_forward, started_again
 from teal.core.planning.rollback_floor import floor_of, violates_floor
 from teal.core.planning.step_names import Command
@@ -104,7 +105,7 @@ def _let_go(observed: Observed, stack: Stack) -> Repair:
     return Repair("undo", text, _only(Command.HEAL, side, *_again(observed, stack, side, release)))
 
 
-def _again(observed: Observed, stack: Stack, side: Side, release: int | None) -> tuple[Step, ...]:
+def _again(observed: Observed, stack: Stack, side: Side, release: ReleaseId | None) -> tuple[Step, ...]:
     """Return how *side* serves again, from which users were kept away: after a window only where it still can."""
     served = _served_by(observed, stack, side)
     page = observed.traffic is not None and observed.traffic.users is Mode.MAINTENANCE

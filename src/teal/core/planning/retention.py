@@ -11,10 +11,11 @@ from __future__ import annotations
 from teal.core.model.observed import Observed
 from teal.core.model.release import Release
 from teal.core.model.side import COLORS
+from teal.core.model.units import ReleaseId
 from teal.core.planning.steps import Prune
 
 
-def prune_step(observed: Observed, *, active: int | None, keep: int) -> Prune | None:
+def prune_step(observed: Observed, *, active: ReleaseId | None, keep: int) -> Prune | None:
     """Return the releases beyond the policy: all but *active* and the *keep* others that served last."""
     others = [number for number in reversed(served(observed)) if number != active]
     latest = list(dict.fromkeys(others))[:keep]
@@ -22,7 +23,7 @@ def prune_step(observed: Observed, *, active: int | None, keep: int) -> Prune | 
     return Prune(gone) if gone else None
 
 
-def previous(observed: Observed, active: int | None) -> Release | None:
+def previous(observed: Observed, active: ReleaseId | None) -> Release | None:
     """Return the release that ``rollback`` returns to: of the kept ones below *active* the one that served last.
 
     Not the newest: that one may have been rolled back, and what its users fled to is what served last.
@@ -34,7 +35,7 @@ def previous(observed: Observed, active: int | None) -> Release | None:
     return max(older, key=lambda release: order.index(release.number), default=None)
 
 
-def served(observed: Observed) -> tuple[int, ...]:
+def served(observed: Observed) -> tuple[ReleaseId, ...]:
     """Return the releases that served users once, the latest last.
 
     One that stands in a color and of which the journal knows nothing has: it was lost, and what fails there is removed.

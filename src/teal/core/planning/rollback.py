@@ -10,6 +10,7 @@ from typing import Literal
 
 from teal.core.model.observed import Observed
 from teal.core.model.release import Release
+from teal.core.model.units import ReleaseId
 from teal.core.planning.retention import missing_images, previous, served
 from teal.core.planning.rollback_floor import floor_of
 from teal.errors import Refused
@@ -72,7 +73,7 @@ def way_back(observed: Observed) -> Kept | None:
     return _kept(observed, release) if release else None
 
 
-def rollback_release(observed: Observed, wanted: int | None) -> Kept:
+def rollback_release(observed: Observed, wanted: ReleaseId | None) -> Kept:
     """Return the release that a rollback brings back: *wanted*, or the one that served last.
 
     Raises ``Refused`` with the reason. One that never served, or failed to come back, comes only by its number.
@@ -101,7 +102,7 @@ def rollback_release(observed: Observed, wanted: int | None) -> Kept:
     return found
 
 
-def _again(observed: Observed, failed: int) -> str:
+def _again(observed: Observed, failed: ReleaseId) -> str:
     """Return how to try release *failed* once more, and which others have served."""
     others = [f"`teal rollback {each.release.number}`" for each in kept_releases(observed) if each.state == "served"]
     else_ = f", or take another that has served: {', '.join(others)}" if others else ""
@@ -120,7 +121,7 @@ def _stands(observed: Observed, release: Release) -> bool:
     return any(container.release == release.number for container in observed.containers)
 
 
-def _refuse_below(observed: Observed, release: int | None) -> None:
+def _refuse_below(observed: Observed, release: ReleaseId | None) -> None:
     """Raise ``Refused`` where *release* is below the rollback floor, with the nearest one that can come back."""
     floor = floor_of(observed.contracts)
     if floor is None or release is None or release >= floor.release:

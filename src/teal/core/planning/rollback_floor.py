@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Observed
+from teal.core.model.units import Moment, ReleaseId
 from teal.core.planning.steps import Create, Plan, RestoreAfterWindow, Start, Step, Switch, steps_of
 
 
@@ -19,9 +20,9 @@ from teal.core.planning.steps import Create, Plan, RestoreAfterWindow, Start, St
 class Floor:
     """The rollback floor: no release below it comes back, since a contract has removed what they need."""
 
-    release: int
+    release: ReleaseId
     contract: str
-    since: float  # seconds since the epoch
+    since: Moment
     reason: str = ""
 
     @property
@@ -42,16 +43,16 @@ def floor_of(contracts: Iterable[OpenChange]) -> Floor | None:
     """Return the floor that the contracts which have been run leave, None where none has."""
     run = [each for each in contracts if each.closed is not None]
     highest = max(run, key=lambda each: (each.floor, each.closed or 0.0), default=None)
-    return Floor(highest.release, highest.name, highest.closed or 0.0, highest.reason) if highest else None
+    return Floor(highest.release, highest.name, Moment(highest.closed or 0.0), highest.reason) if highest else None
 
 
-def is_below(release: int | None, contracts: Iterable[OpenChange]) -> bool:
+def is_below(release: ReleaseId | None, contracts: Iterable[OpenChange]) -> bool:
     """Tell whether *release* can't come back any more."""
     floor = floor_of(contracts)
     return floor is not None and release is not None and release < floor.release
 
 
-def violates_floor(plan: Plan, contracts: Iterable[OpenChange]) -> int | None:
+def violates_floor(plan: Plan, contracts: Iterable[OpenChange]) -> ReleaseId | None:
     """Return the release below the floor that *plan* would bring back, None where it keeps above."""
     floor = floor_of(contracts)
     if floor is None:
@@ -61,17 +62,17 @@ def violates_floor(plan: Plan, contracts: Iterable[OpenChange]) -> int | None:
     return next((number for number in wanted if number < floor.release), None)
 
 
-def _brings(step: Step) -> int | None:
+def _brings(step: Step) -> ReleaseId | None:
     """Return the release that *step* starts or sends users to."""
     return step.release if isinstance(step, RestoreAfterWindow | Create | Start | Switch) else None
 
 
-def contracts_unblocked_by(observed: Observed, gone: frozenset[int]) -> tuple[str, ...]:
+def contracts_unblocked_by(observed: Observed, gone: frozenset[ReleaseId]) -> tuple[str, ...]:
     """Return the open contracts of which every older release goes, were the releases *gone* removed."""
     there = {release.number for release in observed.releases}
     open_ = (each for each in observed.contracts if each.closed is None)
     return tuple(each.name for each in open_ if _frees(each.release, there, gone))
 
 
-def _frees(minimum: int, there: set[int], gone: frozenset[int]) -> bool:
+def _frees(minimum: ReleaseId, there: set[ReleaseId], gone: frozenset[ReleaseId]) -> bool:
     return any(number < minimum for number in there & gone) and all(number >= minimum for number in there - gone)

@@ -16,6 +16,7 @@ from typing import ClassVar
 from teal.core.model.migrations import Phase
 from teal.core.model.side import Side
 from teal.core.model.stack import Moment
+from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.step_names import Command, StepName
 
 
@@ -42,7 +43,7 @@ class RunContract:
 
     name: ClassVar[StepName] = StepName.RUN_CONTRACT
     contract: str
-    release: int
+    release: ReleaseId
     soft: bool = False
 
 
@@ -99,7 +100,7 @@ class SaveRelease:
     """Release *release* is pinned: image ids tagged, both renderings and their files written."""
 
     name: ClassVar[StepName] = StepName.KEEP
-    release: int
+    release: ReleaseId
     side: Side
 
 
@@ -122,7 +123,7 @@ class RunOnce:
 
     name: ClassVar[StepName] = StepName.RUN_ONCE
     service: str
-    release: int
+    release: ReleaseId
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class JudgeMigrations:
     """
 
     name: ClassVar[StepName] = StepName.JUDGE
-    release: int
+    release: ReleaseId
     phases: tuple[Phase, ...] = ()
     only: str = ""
     no_window: bool = False  # a change that waits for a window is refused: something of the application runs
@@ -145,7 +146,7 @@ class CheckActive:
 
     name: ClassVar[StepName] = StepName.RECHECK
     side: Side
-    release: int | None
+    release: ReleaseId | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ class Expand:
     """
 
     name: ClassVar[StepName] = StepName.EXPAND
-    release: int
+    release: ReleaseId
     how: str
     serving: CheckActive | None = None
 
@@ -166,7 +167,7 @@ class Backfill:
     """The rows are as the new schema wants them; *how* in words."""
 
     name: ClassVar[StepName] = StepName.BACKFILL
-    release: int
+    release: ReleaseId
     how: str
 
 
@@ -175,7 +176,7 @@ class RecordContracts:
     """The journal knows which contracts *release* brings: open from here on."""
 
     name: ClassVar[StepName] = StepName.RECORD_CONTRACTS
-    release: int
+    release: ReleaseId
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ class PutBack:
     """*images*, by their names in the files, are those of *release*: whoever has built or pulled since moved them."""
 
     name: ClassVar[StepName] = StepName.PUT_BACK
-    release: int
+    release: ReleaseId
     images: tuple[str, ...]
 
 
@@ -193,7 +194,7 @@ class Create:
 
     name: ClassVar[StepName] = StepName.CREATE
     side: Side
-    release: int | None  # None on the plain side: today's files
+    release: ReleaseId | None  # None on the plain side: today's files
     apart: bool = False
 
 
@@ -203,7 +204,7 @@ class Start:
 
     name: ClassVar[StepName] = StepName.START
     side: Side
-    release: int | None
+    release: ReleaseId | None
     services: tuple[str, ...]
     beside: tuple[str, ...] = ()
 
@@ -214,7 +215,7 @@ class CheckStandby:
 
     name: ClassVar[StepName] = StepName.CHECK
     side: Side
-    release: int | None
+    release: ReleaseId | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,7 @@ class RunHook:
     name: ClassVar[StepName] = StepName.RUN_HOOK
     when: Moment
     side: Side
-    release: int | None
+    release: ReleaseId | None
     each: bool = False
 
 
@@ -237,7 +238,7 @@ class Hold:
 
     name: ClassVar[StepName] = StepName.HOLD
     page: bool = False
-    limit: float = 0.0  # 0 for none
+    limit: Seconds = Seconds(0.0)  # 0 for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,7 @@ class RunWindow:
     """The window's changes of *release* are in the database; nothing of the application runs meanwhile."""
 
     name: ClassVar[StepName] = StepName.RUN_WINDOW
-    release: int
+    release: ReleaseId
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +254,7 @@ class RecordWindow:
     """The journal knows what windows have changed: no release that can't live with it comes back."""
 
     name: ClassVar[StepName] = StepName.CLOSE_WINDOW
-    release: int
+    release: ReleaseId
     unseen: bool = False  # the window was another run's, which was killed: whether it came to it is not known
 
 
@@ -266,7 +267,7 @@ class RestoreAfterWindow:
 
     name: ClassVar[StepName] = StepName.BRING_BACK
     side: Side
-    release: int | None
+    release: ReleaseId | None
     services: tuple[str, ...]
 
 
@@ -279,7 +280,7 @@ class Switch:
 
     name: ClassVar[StepName] = StepName.SWITCH
     to: Side
-    release: int | None
+    release: ReleaseId | None
     again: bool = False
 
 
@@ -289,7 +290,7 @@ class Confirm:
 
     name: ClassVar[StepName] = StepName.CONFIRM
     side: Side
-    release: int | None = None
+    release: ReleaseId | None = None
     source: Side | None = None
 
 
@@ -310,7 +311,7 @@ class HandOver:
 
     name: ClassVar[StepName] = StepName.HAND_OVER
     to: Side
-    release: int | None
+    release: ReleaseId | None
     workers: tuple[str, ...]
     singletons: tuple[Singleton, ...]
 
@@ -361,7 +362,7 @@ class Prune:
     """Of the kept releases, *releases* are gone: tags, images that nothing else names, files."""
 
     name: ClassVar[StepName] = StepName.PRUNE
-    releases: tuple[int, ...]
+    releases: tuple[ReleaseId, ...]
 
 
 Step = (
@@ -449,7 +450,7 @@ class Plan:
     command: Command
     source: Side | None
     target: Side | None
-    release: int | None
+    release: ReleaseId | None
     order: tuple[Planned, ...] = ()
     undo: tuple[Planned, ...] = ()
 

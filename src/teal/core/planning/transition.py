@@ -30,6 +30,7 @@ from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Service, Stack, Strategy
 from teal.core.model.traffic import Mode
+from teal.core.model.units import ReleaseId
 from teal.core.planning.step_names import Command
 from teal.errors import Refused
 
@@ -41,10 +42,10 @@ class Transition:
     command: Command
     source: Side | None  # None: nothing serves yet
     target: Side
-    release: int | None  # None on the plain side
+    release: ReleaseId | None  # None on the plain side
     source_services: tuple[Service, ...]  # what stands on the source
     target_services: tuple[Service, ...]  # what will stand on the target
-    source_release: int | None = None
+    source_release: ReleaseId | None = None
     keep: bool = False  # the source's routes stay up after the drain
     strategy: Strategy = "blue-green"
     window: bool = False  # the database changes while nothing of the application runs (strategy recreate)

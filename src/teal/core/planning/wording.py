@@ -8,6 +8,7 @@ from typing import assert_never
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import HttpProbe, Role, Service
 from teal.core.model.traffic import HELD
+from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning import steps as s
 
 
@@ -103,7 +104,7 @@ def _hand_over(to: Side, workers: Sequence[str], singletons: Sequence[str]) -> s
     return f"{', '.join(parts)}, and wait until healthy"
 
 
-def _hold(limit: float, *, page: bool) -> str:
+def _hold(limit: Seconds, *, page: bool) -> str:
     if page:
         return "show users the maintenance page"
     then = f", and after {limit:.0f} s show the maintenance page" if limit else ""
@@ -116,7 +117,7 @@ def _build(step: s.Build) -> str:
     return " and ".join(parts)
 
 
-def _what(side: Side, release: int | None) -> str:
+def _what(side: Side, release: ReleaseId | None) -> str:
     return f"{side}, release {release}" if release is not None else str(side)
 
 
@@ -136,7 +137,7 @@ def ready_by(service: Service) -> str:
     return "running" if service.role is Role.SHARED else f"{service.health.min_healthy_time:.0f} s without a restart"
 
 
-def held(seconds: float) -> str:
+def held(seconds: Seconds) -> str:
     """Return for how long users' new requests waited, and whether that was longer than the proxy waits."""
     late = f"; it gives up on a request after {HELD:.0f} s, so that some have failed" if seconds > HELD else ""
     return f"the proxy held requests for {seconds:.0f} s{late}"

@@ -20,6 +20,7 @@ from teal.core.model.compose import NAMESPACES, Node, escaped, mapping, networks
 from teal.core.model.release import RenderInputs
 from teal.core.model.side import Side, key_of
 from teal.core.model.stack import ImageFacts, Service, Stack, Tree
+from teal.core.model.units import Seconds
 from teal.core.rendering.files import ReleaseFiles, copied_volumes, mounted, security_options
 from teal.core.rendering.networks import alone, attached, met
 from teal.core.services.dependencies import names_of
@@ -39,7 +40,7 @@ def healthcheck(service: Node, wanted: Service, facts: ImageFacts, together: int
     often = max(fastest, _WATCHED) if wanted.health.kind == "engine" and wanted.health.probe else fastest
     if often >= interval_of(service, facts):
         return check
-    return {**check, "start_period": _written(wanted.healthy_deadline), "start_interval": _written(often)}
+    return {**check, "start_period": _written(wanted.healthy_deadline), "start_interval": _written(Seconds(often))}
 
 
 def probed(services: Sequence[Service]) -> int:
@@ -47,7 +48,7 @@ def probed(services: Sequence[Service]) -> int:
     return sum(each.replicas for each in services if each.healthy_deadline > 0)
 
 
-def _written(seconds: float) -> str:
+def _written(seconds: Seconds) -> str:
     return f"{max(1, round(seconds * 1000))}ms"
 
 

@@ -5,14 +5,16 @@ A machine that is busy, or a proxy that is, makes any release late: only one tha
 
 from __future__ import annotations
 
+from teal.core.model.units import Seconds
+
 MOST = 4.0  # times the patience that may be had in all
 SLOWER = 10.0  # times as long as the other release took
 
 
-def allowed(patience: float, took: float | None) -> float:
+def allowed(patience: Seconds, took: Seconds | None) -> Seconds:
     """Return for how many seconds the new release may be asked in all.
 
     *took*: seconds in which the other one has answered just now; None where it didn't answer either.
     """
     most = patience * MOST
-    return most if took is None else min(most, max(patience, took * SLOWER))
+    return Seconds(most if took is None else min(most, max(patience, took * SLOWER)))

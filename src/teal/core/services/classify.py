@@ -10,6 +10,7 @@ from teal.core.model.compose import Node, environment_of, mapping, replicas_of, 
 from teal.core.model.duration import compose_seconds
 from teal.core.model.side import Side
 from teal.core.model.stack import GRACE, Assigned, ContainerHook, Evidence, ImageFacts, Role, Service, Stack, Tree
+from teal.core.model.units import Seconds
 from teal.core.services.dependencies import needed
 from teal.core.services.entrances import entrances_of, front_of
 from teal.core.services.health import facts_of, health_of, healthy_deadline, test_of
@@ -53,7 +54,7 @@ def _service(name: str, service: Node, assigned: Assigned, evidence: Evidence, b
         },
         grace=compose_seconds(service.get("stop_grace_period"), GRACE),
         replicas=replicas_of(service),
-        healthy_deadline=healthy_deadline(service, facts) if test_of(service, facts) else 0.0,
+        healthy_deadline=Seconds(healthy_deadline(service, facts) if test_of(service, facts) else 0.0),
         pull=_pull(text(service.get("pull_policy"))),
         post_start=_hooks(service, "post_start"),
         pre_stop=_hooks(service, "pre_stop"),

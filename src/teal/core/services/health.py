@@ -22,6 +22,7 @@ from teal.core.model.compose import Node, environment_of, mapping, number, seque
 from teal.core.model.duration import compose_seconds
 from teal.core.model.observed import Container
 from teal.core.model.stack import Evidence, Health, HttpProbe, ImageFacts, Service, TcpProbe
+from teal.core.model.units import Moment, Seconds
 
 _URL = re.compile(
     r"http://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\])(?::(\d+|\$\w+|\$\{\w+(?::?-\d*)?\}))?(/[^\s\"'|;)&>]*)?"
@@ -83,9 +84,9 @@ def probes_http(service: Node) -> bool:
     return bool(_URL.search(line))
 
 
-def interval_of(service: Node, facts: ImageFacts) -> float:
+def interval_of(service: Node, facts: ImageFacts) -> Seconds:
     """Return the seconds between two runs of the healthcheck."""
-    return compose_seconds(mapping(service.get("healthcheck")).get("interval"), facts.interval) or 30.0
+    return Seconds(compose_seconds(mapping(service.get("healthcheck")).get("interval"), facts.interval) or 30.0)
 
 
 def retries_of(service: Node, facts: ImageFacts) -> int:
@@ -93,14 +94,14 @@ def retries_of(service: Node, facts: ImageFacts) -> int:
     return number(mapping(service.get("healthcheck")).get("retries")) or facts.retries or 3
 
 
-def healthy_deadline(service: Node, facts: ImageFacts) -> float:
+def healthy_deadline(service: Node, facts: ImageFacts) -> Seconds:
     """Return the seconds after its start at which the owner's own healthcheck has given up, if it never passed.
 
     That is ``retries`` intervals after the start period, and a little more for a last probe to be seen.
     """
     begin = compose_seconds(mapping(service.get("healthcheck")).get("start_period"), facts.start_period)
     interval = interval_of(service, facts)
-    return begin + retries_of(service, facts) * interval + min(interval, _LAST_LOOK)
+    return Seconds(begin + retries_of(service, facts) * interval + min(interval, _LAST_LOOK))
 
 
 def facts_of(name: str, evidence: Evidence) -> ImageFacts:
@@ -142,7 +143,7 @@ WAITING = Verdict("waiting")
 PASSED = Verdict("passed")
 
 
-def judge_container(service: Service, container: Container, *, answers: bool | None, now: float) -> Verdict:
+def judge_container(service: Service, container: Container, *, answers: bool | None, now: Moment) -> Verdict:
     """Judge *container* of *service* at *now*.
 
     *answers*: whether the service's probe just passed over the network; None where it has none or wasn't asked.
@@ -160,7 +161,7 @@ def judge_container(service: Service, container: Container, *, answers: bool | N
     return PASSED if now - container.started >= service.health.min_healthy_time else WAITING
 
 
-def _hopeless(service: Service, container: Container, now: float) -> str:
+def _hopeless(service: Service, container: Container, now: Moment) -> str:
     """Return why waiting any longer is of no use, or ""."""
     if container.oom:
         return "was killed: out of memory"
@@ -185,7 +186,7 @@ def _at_last(container: Container) -> str:
     return f", at last with {container.unwell}" if container.unwell else ""
 
 
-def _waited(service: Service, container: Container, now: float) -> bool:
+def _waited(service: Service, container: Container, now: Moment) -> bool:
     """Tell whether the owner's own healthcheck would have given up: a rendering's longer start period hides that."""
     starting = service.health.kind == "engine" and container.running and container.health == "starting"
     return starting and 0 < service.healthy_deadline < now - container.started
@@ -196,7 +197,7 @@ def errs(probed: Probed | None) -> bool:
     return probed is not None and not probed.passed and 500 <= probed.status < 600
 
 
-def is_broken(service: Service, probed: Probed, seconds: float) -> bool:
+def is_broken(service: Service, probed: Probed, seconds: Seconds) -> bool:
     """Tell whether *service*, which has answered so for *seconds* while nothing else was waited for, will stay so.
 
     What it may answer while it boots says nothing, nor any answer where its own healthcheck decides.
@@ -223,7 +224,9 @@ def unready(service: Service, container: Container, probed: Probed | None) -> st
     return "; ".join(said)
 
 
-def timeout_reason(service: Service, container: Container | None, seconds: float, probed: Probed | None = None) -> str:
+def timeout_reason(
+    service: Service, container: Container | None, seconds: Seconds, probed: Probed | None = None
+) -> str:
     """Return how a wait that has lasted its *seconds* is explained."""
     if container is None:
         return "has no container"

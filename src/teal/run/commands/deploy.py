@@ -11,6 +11,7 @@ from teal.core.checks.admission import by_sight
 from teal.core.model.observed import Observed
 from teal.core.model.problem import Problem, demand
 from teal.core.model.stack import Role, Stack
+from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.images import services_due
 from teal.core.planning.leave import changed_by_leaving, named, own_names
 from teal.core.planning.plan import Steps, plan_deploy, plan_leave, plan_prepare, plan_rollback
@@ -128,7 +129,7 @@ async def _unchanged(observed: Observed, stack: Stack, context: RunContext) -> b
 
 
 async def rollback(
-    ports: Ports, stack: Stack, to: int | None, watch: EventSink, *, dry_run: bool = False, keep: bool = False
+    ports: Ports, stack: Stack, to: ReleaseId | None, watch: EventSink, *, dry_run: bool = False, keep: bool = False
 ) -> DeployResult:
     """Bring the previous release, or release *to*, back exactly as it was."""
     if dry_run:
@@ -148,7 +149,7 @@ async def rollback(
 
 
 def _rollback_plan(
-    observed: Observed, stack: Stack, to: int | None, *, keep: bool
+    observed: Observed, stack: Stack, to: ReleaseId | None, *, keep: bool
 ) -> tuple[Plan, Transition, tuple[str, ...]]:
     """Return the plan, what it changes, and what is to be known of the release that it brings back."""
     kept = rollback_release(observed, to)
@@ -256,7 +257,9 @@ class _Run:
                 error.report = await self.outcome("needs-person", plan.release)
             raise
 
-    async def outcome(self, how: Literal["done", "unchanged", "needs-person"], release: int | None) -> DeployResult:
+    async def outcome(
+        self, how: Literal["done", "unchanged", "needs-person"], release: ReleaseId | None
+    ) -> DeployResult:
         """Return the report; times count from the moment at which the lock was taken."""
         transition, context = self._change, self.context
         return DeployResult(
@@ -267,8 +270,8 @@ class _Run:
             previous=await self._way_back(),
             source=transition.source,
             target=transition.target,
-            live=None if context.traffic.live_at is None else context.traffic.live_at - self._began,
-            done=(self._done or context.ports.clock.monotonic()) - self._began,
+            live=None if context.traffic.live_at is None else Seconds(context.traffic.live_at - self._began),
+            done=Seconds((self._done or context.ports.clock.monotonic()) - self._began),
             phases=context.reporter.phases,
             drained=context.traffic.drained,
             healed=self._healed,
@@ -276,7 +279,7 @@ class _Run:
             open=open_rows(context.ports, context.stack),
         )
 
-    async def _way_back(self) -> int | None:
+    async def _way_back(self) -> ReleaseId | None:
         """Return the release to go back to: after a rollback the one that was left, else what a rollback would mean."""
         context, left = self.context, self._change.source_release
         if self._change.command == Command.ROLLBACK:

@@ -15,6 +15,7 @@ from teal.core.model.observed import Observed
 from teal.core.model.release import RenderInputs
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Stack
+from teal.core.model.units import ReleaseId
 from teal.core.model.versions import engine_version
 from teal.core.planning.events import Event, StepFinished
 from teal.core.planning.images import services_due
@@ -46,7 +47,7 @@ from teal.run.observe import observe
 from teal.run.recovery import heal
 from teal.run.steps import release as release_steps
 
-NO_RELEASE = 0  # under which one-shots are kept that belong to no release
+NO_RELEASE = ReleaseId(0)  # under which one-shots are kept that belong to no release
 NO_PENDING = "no `pending` command: each deploy runs `expand`"
 _NEXT: tuple[SchemaState, ...] = ("expand", "backfill", "contract")
 
@@ -75,7 +76,14 @@ async def migrate_status(ports: Ports, stack: Stack, watch: EventSink) -> Migrat
     except TealError as error:
         problems = (*problems, f"{error.message} ({error.hint})")
     return MigrateStatus(
-        stack.project, state, rows, await _open(context), floor.release if floor else 0, excused, problems, unknown
+        stack.project,
+        state,
+        rows,
+        await _open(context),
+        ReleaseId(floor.release if floor else 0),
+        excused,
+        problems,
+        unknown,
     )
 
 
@@ -143,7 +151,7 @@ async def _due_files(ports: Ports, stack: Stack, migrations: Migrations) -> tupl
     return tuple(PendingRow(str(each.phase), each.name) for each in due)
 
 
-async def _keep_jobs(context: RunContext) -> int:
+async def _keep_jobs(context: RunContext) -> ReleaseId:
     """Keep the commands with the images of this moment; return the number under which they are found."""
     stack, releases = context.stack, context.ports.releases
     if not stack.migrations or not (stack.migrations.jobs or stack.migrations.one_shot):

@@ -9,6 +9,7 @@ from teal.core.model.observed import Container, running_plain
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Service, Stack
 from teal.core.model.traffic import PLAIN
+from teal.core.model.units import Seconds
 from teal.core.planning.cleanup import plan_down
 from teal.core.planning.step_names import Command
 from teal.errors import ConfigError, Refused, TealError
@@ -146,7 +147,7 @@ async def _running(ports: Ports, stack: Stack) -> Container | None:
 
 async def _gap(ports: Ports, proxy: Container) -> Gap:
     """Return the time that its definition gives it to stop, or a short one where Docker's 10 s would hold."""
-    return Gap(proxy.service, proxy.grace or STOP, await ports.proxy.open(proxy), own=bool(proxy.grace))
+    return Gap(proxy.service, Seconds(proxy.grace or STOP), await ports.proxy.open(proxy), own=bool(proxy.grace))
 
 
 async def _refuse_broken(ports: Ports, proxy: Container) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from teal.core.model.observed import Container, Observed
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Stack
+from teal.core.model.units import Moment, ReleaseId, Seconds
 from teal.core.planning.recovery import diagnose
 from teal.core.planning.rollback import Kept, kept_releases, way_back
 from teal.core.planning.rollback_floor import floor_of
@@ -57,11 +58,11 @@ async def status(ports: Ports, stack: Stack) -> Status:
     )
 
 
-def _since(rows: Iterable[HistoryRow], release: int | None) -> float | None:
+def _since(rows: Iterable[HistoryRow], release: ReleaseId | None) -> Moment | None:
     """Return when *release* became the active one."""
     for row in rows:
         if row.release == release and row.outcome in {"done", "needs-person", "healed"} and row.seconds is not None:
-            return row.started + row.seconds
+            return Moment(row.started + row.seconds)
     return None
 
 
@@ -116,7 +117,7 @@ def history(ports: Ports, limit: int) -> tuple[HistoryRow, ...]:
             record.source,
             record.target,
             record.started,
-            None if record.ended is None else record.ended - record.started,
+            None if record.ended is None else Seconds(record.ended - record.started),
             record.outcome or unended,
             record.message,
             record.phases,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from teal.core.migrations.files import ScriptFile, pending, refuse_early, refuse_edited
 from teal.core.migrations.sql import Statement
 from teal.core.model.migrations import Phase
+from teal.core.model.units import ReleaseId, Seconds
 from teal.errors import Unavailable
 from teal.ports import Database
 from teal.run.context import RunContext
@@ -34,7 +35,7 @@ class _Progress:
         return f"{self.name}: {self.rows:,} rows, {rate:,.0f} a second"
 
 
-async def backfill(context: RunContext, release: int) -> bool:
+async def backfill(context: RunContext, release: ReleaseId) -> bool:
     """Run the backfills of *release* that are due; one that was interrupted goes on where it was."""
     migrations = migrations_of(context)
     if not migrations.files:
@@ -51,10 +52,10 @@ async def backfill(context: RunContext, release: int) -> bool:
             if now - gone_at > BACK_WITHIN or context.interrupted:
                 raise
             context.reporter.note(f"{error.message}: the backfill goes on when it is back", warning=True)
-            await context.ports.clock.sleep(1.0)
+            await context.ports.clock.sleep(Seconds(1.0))
 
 
-async def _by_command(context: RunContext, release: int) -> bool:
+async def _by_command(context: RunContext, release: ReleaseId) -> bool:
     migrations = migrations_of(context)
     if migrations.pending and (await ask_pending(context, release)).state == "done":
         return True
@@ -104,7 +105,7 @@ async def _rest(context: RunContext, file: ScriptFile, progress: _Progress, rows
     """Leave the database to users for as long as the batch took, or as the file's rate says; tell of progress."""
     clock = context.ports.clock
     took = clock.monotonic() - began
-    await clock.sleep(max(0.0, rows / file.rate - took) if file.rate else min(took, LONGEST_REST))
+    await clock.sleep(Seconds(max(0.0, rows / file.rate - took) if file.rate else min(took, LONGEST_REST)))
     if clock.monotonic() - progress.said >= SAID_EVERY:
         progress.said = clock.monotonic()
         context.reporter.tool(progress.line(progress.said))

@@ -8,6 +8,7 @@ from teal.core.migrations.contracts import UNNAMED, PendingState, contracts_to_r
 from teal.core.migrations.files import ScriptFile, pending, refuse_early, refuse_edited
 from teal.core.migrations.tombstones import hard_form, hard_name, soft_form, soft_name, soft_of, undo_form
 from teal.core.model.migrations import Migrations, Phase
+from teal.core.model.units import ReleaseId
 from teal.errors import Failed, Refused
 from teal.ports import Database
 from teal.run.context import RunContext
@@ -18,7 +19,7 @@ from teal.run.migrations.jobs import ask_pending, run_exclusively
 # --- what is owed
 
 
-async def record(context: RunContext, release: int) -> bool:
+async def record(context: RunContext, release: ReleaseId) -> bool:
     """Record the contracts that *release* brings, and those that somebody has run already."""
     migrations, journal = migrations_of(context), context.ports.journal
     brought = await _by_files(context, migrations) if migrations.files else await _by_command(context, release)
@@ -28,7 +29,7 @@ async def record(context: RunContext, release: int) -> bool:
     return not wanted
 
 
-async def _by_files(context: RunContext, migrations: Migrations) -> Mapping[str, int]:
+async def _by_files(context: RunContext, migrations: Migrations) -> Mapping[str, ReleaseId]:
     """Return the contracts among the files that are not applied; close those that are."""
     files = [each for each in files_of(context.ports, migrations) if each.phase is Phase.CONTRACT]
     async with opened(context.ports, context.stack) as database:
@@ -41,14 +42,14 @@ async def _by_files(context: RunContext, migrations: Migrations) -> Mapping[str,
     return {each.stem: each.min_release for each in due}
 
 
-async def _by_command(context: RunContext, release: int) -> Mapping[str, int]:
+async def _by_command(context: RunContext, release: ReleaseId) -> Mapping[str, ReleaseId]:
     """Return the contracts that the owner's command names; one without a name where it names none."""
     migrations = migrations_of(context)
     if not migrations.pending:
-        return {UNNAMED: 0} if Phase.CONTRACT in migrations.commands else {}
+        return {UNNAMED: ReleaseId(0)} if Phase.CONTRACT in migrations.commands else {}
     asked = await ask_pending(context, release)
-    named = dict.fromkeys(asked.of(Phase.CONTRACT), 0)
-    return named or ({UNNAMED: 0} if asked.state == "contract" else {})
+    named = dict.fromkeys(asked.of(Phase.CONTRACT), ReleaseId(0))
+    return named or ({UNNAMED: ReleaseId(0)} if asked.state == "contract" else {})
 
 
 def raise_floor(context: RunContext, contract: str) -> bool:
@@ -68,7 +69,7 @@ def _is_closed(context: RunContext, contract: str) -> bool:
     return any(each.name == contract and each.closed is not None for each in context.ports.journal.contracts())
 
 
-async def run_contract(context: RunContext, contract: str, release: int, *, soft: bool) -> bool:
+async def run_contract(context: RunContext, contract: str, release: ReleaseId, *, soft: bool) -> bool:
     """Run *contract* from *release*, or its soft form; tell whether it had been run already."""
     file = contract_file(context, contract)
     if file is not None:
@@ -102,7 +103,7 @@ async def _apply(context: RunContext, database: Database, file: ScriptFile, *, s
     return False
 
 
-async def _run_command(context: RunContext, contract: str, release: int) -> None:
+async def _run_command(context: RunContext, contract: str, release: ReleaseId) -> None:
     """Run the owner's command, and look whether the contract is still pending."""
     migrations = migrations_here(context.stack)
     await run_exclusively(context, Phase.CONTRACT, release)

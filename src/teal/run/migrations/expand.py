@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from teal.core.migrations.files import ScriptFile, pending, refuse_early, refuse_edited
 from teal.core.model.migrations import Migrations, Phase
+from teal.core.model.units import ReleaseId
 from teal.core.planning.steps import CheckActive
 from teal.errors import CheckFailed
 from teal.ports import Database
@@ -13,7 +14,7 @@ from teal.run.migrations.jobs import ask_pending, run_exclusively, still_runs
 from teal.run.steps import checks
 
 
-async def expand(context: RunContext, release: int, recheck: CheckActive | None = None) -> bool:
+async def expand(context: RunContext, release: ReleaseId, recheck: CheckActive | None = None) -> bool:
     """Bring the expand phase of *release* into the database, unless it is there; what serves is checked before it."""
     migrations = migrations_of(context)
     if migrations.files:
@@ -25,7 +26,7 @@ async def expand(context: RunContext, release: int, recheck: CheckActive | None 
     return False
 
 
-async def _is_next(context: RunContext, release: int) -> bool:
+async def _is_next(context: RunContext, release: ReleaseId) -> bool:
     """Tell whether the owner's ``pending`` says that an expand is next; without one it may always be."""
     return not migrations_of(context).pending or (await ask_pending(context, release)).state == "expand"
 

@@ -11,6 +11,7 @@ from teal.core.migrations.gate import GateEvidence, Session, evaluate_gate, is_o
 from teal.core.migrations.tombstones import soft_name
 from teal.core.model.migrations import Migrations, OpenChange, Phase
 from teal.core.model.observed import Observed
+from teal.core.model.units import Moment, ReleaseId, Seconds
 from teal.errors import Failed, Refused, Unavailable
 from teal.ports import Database
 from teal.run.api import ContractOptions
@@ -20,7 +21,7 @@ from teal.run.migrations.jobs import ask_pending
 from teal.run.observe import observe
 
 LINGERS = 5.0  # seconds within which the server has noticed that a client was removed
-LOOKS = 0.5  # seconds between two looks meanwhile
+LOOKS = Seconds(0.5)  # between two looks meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ async def look(context: RunContext, observed: Observed, name: str, options: Cont
     )
 
 
-async def _due(context: RunContext, migrations: Migrations, active: int | None) -> _Due:
+async def _due(context: RunContext, migrations: Migrations, active: ReleaseId | None) -> _Due:
     if migrations.files:
         files = files_of(context.ports, migrations)
         async with opened(context.ports, context.stack) as database:
@@ -118,13 +119,13 @@ def _unfinished(
 
 def _backfilled(context: RunContext, change: OpenChange) -> bool:
     """Tell whether the owner's backfill command has ended well since the contract came."""
-    return context.ports.journal.backfilled_since(change.opened - _HOUR)
+    return context.ports.journal.backfilled_since(Moment(change.opened - _HOUR))
 
 
 _HOUR = 3600.0  # a backfill comes before the switch of the release that brings its contract
 
 
-def _softened(file: ScriptFile | None, applied: Iterable[Applied]) -> float | None:
+def _softened(file: ScriptFile | None, applied: Iterable[Applied]) -> Moment | None:
     """Return when the soft form of *file* was run, where it holds."""
     name = soft_name(file.name) if file else ""
     return next((each.at for each in applied if each.name == name), None)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from teal.core.migrations.contracts import PendingState, parse_pending
 from teal.core.model.migrations import Phase, job
 from teal.core.model.side import job_name, once_project
+from teal.core.model.units import ReleaseId, Seconds
 from teal.errors import Failed, SchemaBroken
 from teal.run.context import RunContext
 from teal.run.migrations.database import exclusive
@@ -17,7 +18,7 @@ SHOWN = 20  # last lines of a command that failed
 _BUSY = re.compile(r"55P03|40P01|lock timeout|deadlock detected", re.IGNORECASE)
 
 
-async def run_phase(context: RunContext, phase: Phase, release: int, service: str = "") -> None:
+async def run_phase(context: RunContext, phase: Phase, release: ReleaseId, service: str = "") -> None:
     """Run the command of *phase* of *release*, or the one-shot *service*, to its end; ``Failed`` where it fails.
 
     One that did not get its lock, as its own words tell, is run again.
@@ -30,7 +31,7 @@ async def run_phase(context: RunContext, phase: Phase, release: int, service: st
         if tries == TRIES or not _BUSY.search("\n".join(lines[-SHOWN:])):
             break
         context.reporter.note(f"the {phase} command did not get its lock: try {tries + 1} of {TRIES}")
-        await context.ports.clock.sleep(0.2 * tries)
+        await context.ports.clock.sleep(Seconds(0.2 * tries))
     raise Failed(
         f"the {phase} phase ended with status {status}",
         detail="\n".join(lines[-SHOWN:]),
@@ -38,7 +39,7 @@ async def run_phase(context: RunContext, phase: Phase, release: int, service: st
     )
 
 
-async def run_exclusively(context: RunContext, phase: Phase, release: int, service: str = "") -> None:
+async def run_exclusively(context: RunContext, phase: Phase, release: ReleaseId, service: str = "") -> None:
     """Do the same while nobody else migrates the database, where it is known; ``Locked`` where somebody does."""
     if context.stack.migrations is None or context.stack.migrations.database is None:
         await run_phase(context, phase, release, service)
@@ -53,7 +54,7 @@ async def still_runs(context: RunContext, phase: Phase, service: str = "") -> bo
     return found is not None and found.running
 
 
-async def ask_pending(context: RunContext, release: int) -> PendingState:
+async def ask_pending(context: RunContext, release: ReleaseId) -> PendingState:
     """Return what the owner's ``pending`` of *release* says; ``SchemaBroken`` where it says that something is broken.
 
     It is asked once, until a command has run.
@@ -72,7 +73,7 @@ async def ask_pending(context: RunContext, release: int) -> PendingState:
     return context.schema.asked
 
 
-async def print_sql(context: RunContext, phase: Phase, release: int) -> str:
+async def print_sql(context: RunContext, phase: Phase, release: ReleaseId) -> str:
     """Return what the owner's command prints as the SQL of *phase*."""
     status, lines = await _run(context, job(f"sql-{phase}"), release, only_output=True)
     if status != 0:
@@ -92,7 +93,7 @@ async def _forget(context: RunContext, service: str) -> None:
 
 
 async def _run(
-    context: RunContext, service: str, release: int, *, only_output: bool = False
+    context: RunContext, service: str, release: ReleaseId, *, only_output: bool = False
 ) -> tuple[int, Sequence[str]]:
     """Run *service* of the one-shots of *release*; return its status and what it said."""
     lines: list[str] = []

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from teal.core.judge.values import Catalog, Finding, Lint, Script
 from teal.core.migrations.files import pending, refuse_edited
 from teal.core.model.migrations import BY_STATISTICS, Migrations, Phase
+from teal.core.model.units import ReleaseId
 from teal.errors import Refused, TealError
 from teal.run.context import RunContext
 from teal.run.migrations.database import files_of, migrations_of, opened
@@ -37,7 +38,7 @@ class Judged:
         return tuple(each for each in self.hurting if each.script in names)
 
 
-async def judge(context: RunContext, release: int, phases: Collection[Phase] = NOW, only: str = "") -> bool:
+async def judge(context: RunContext, release: ReleaseId, phases: Collection[Phase] = NOW, only: str = "") -> bool:
     """Refuse what *phases* of *release* would break (of the change *only*); say what a later phase would."""
     found = await judged(context, release)
     for later in {Phase.CONTRACT, Phase.WINDOW} - {*phases} if not only else ():
@@ -58,7 +59,7 @@ def said(finding: Finding) -> str:
     return f"{finding.script}:{finding.line}: {finding.why} ({finding.rule})"
 
 
-async def judged(context: RunContext, release: int, *, offline: bool = False) -> Judged:
+async def judged(context: RunContext, release: ReleaseId, *, offline: bool = False) -> Judged:
     """Return what would hurt of what is pending, with its remedy. *offline*: a database that can't be asked is none."""
     migrations = migrations_of(context)
     notes: list[str] = []
@@ -105,7 +106,7 @@ def _judge(scripts: Sequence[Script], catalog: Catalog, lint: Lint) -> tuple[Fin
     return find(scripts, catalog, lint)
 
 
-async def _asked(context: RunContext, migrations: Migrations, release: int) -> tuple[tuple[Script, ...], Catalog]:
+async def _asked(context: RunContext, migrations: Migrations, release: ReleaseId) -> tuple[tuple[Script, ...], Catalog]:
     """Return what is to be judged, by what the database says; it isn't asked for a catalog where there is nothing."""
     if migrations.database is None:
         return await _printed(context, migrations, release), Catalog()
@@ -118,14 +119,14 @@ async def _asked(context: RunContext, migrations: Migrations, release: int) -> t
         return scripts, await database.catalog() if scripts else Catalog()
 
 
-async def _unasked(context: RunContext, migrations: Migrations, release: int) -> tuple[Script, ...]:
+async def _unasked(context: RunContext, migrations: Migrations, release: ReleaseId) -> tuple[Script, ...]:
     if migrations.files:
         files = files_of(context.ports, migrations)
         return tuple(Script(f"{each.name}.sql", each.phase, each.sql, each.transaction) for each in files)
     return await _printed(context, migrations, release)
 
 
-async def _printed(context: RunContext, migrations: Migrations, release: int) -> tuple[Script, ...]:
+async def _printed(context: RunContext, migrations: Migrations, release: ReleaseId) -> tuple[Script, ...]:
     """Return what the owner's commands print."""
     found: list[Script] = []
     for phase in migrations.prints:

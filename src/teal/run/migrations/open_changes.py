@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from teal.core.model.migrations import Migrations, OpenChange, Phase
 from teal.core.model.observed import Observed
 from teal.core.model.stack import Stack
+from teal.core.model.units import Moment
 from teal.errors import TealError
 from teal.run.api import OpenRow
 from teal.run.context import Ports
@@ -30,7 +31,7 @@ def open_rows(ports: Ports, stack: Stack, observed: Observed | None = None) -> t
             each.name,
             each.release,
             each.opened,
-            each.opened + delay,
+            Moment(each.opened + delay),
             goes.get(each.name, ()),
             _waits(each, stack, observed) if observed else (),
         )

@@ -8,6 +8,7 @@ from typing import Literal
 
 from teal.core.judge import values as judge
 from teal.core.migrations.gate import Condition
+from teal.core.model.units import ReleaseId, Seconds
 from teal.run.api import OpenRow
 
 SchemaState = Literal["done", "broken", "expand", "backfill", "contract", "unknown"]
@@ -32,7 +33,7 @@ class MigrateStatus:
     state: SchemaState  # what is next; unknown where nobody says so, or who does can't be asked
     pending: tuple[PendingRow, ...] = ()
     open: tuple[OpenRow, ...] = ()
-    floor: int = 0  # no release below it comes back
+    floor: ReleaseId = ReleaseId(0)  # no release below it comes back
     excused: tuple[str, ...] = ()  # what the files excuse themselves for: file, line, rule, reason
     problems: tuple[str, ...] = ()
     unknown: str = ""  # why the state is not known
@@ -64,7 +65,7 @@ class MigrateResult:
     outcome: Literal["done", "unchanged", "planned"]
     steps: tuple[str, ...] = ()  # in words; what a dry run prints
     pending: tuple[PendingRow, ...] = ()  # what a dry run found to be due
-    phases: Mapping[str, float] = field(default_factory=dict)  # step name -> seconds
+    phases: Mapping[str, Seconds] = field(default_factory=dict)  # by the name of the step
     notes: tuple[str, ...] = ()
     healed: str = ""
 
@@ -76,9 +77,9 @@ class ContractResult:
     project: str
     contract: str
     outcome: Literal["done", "soft", "undone", "planned"]
-    release: int  # the first release that doesn't need what it removes: the floor, once it is run
+    release: ReleaseId  # the first release that doesn't need what it removes: the floor, once it is run
     conditions: tuple[Condition, ...] = ()  # of its gate, as they were seen
-    gives_up: tuple[int, ...] = ()  # releases to which the way back is given up
+    gives_up: tuple[ReleaseId, ...] = ()  # releases to which the way back is given up
     steps: tuple[str, ...] = ()
     healed: str = ""
     notes: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from teal.core.migrations.files import ScriptFile, pending
 from teal.core.model.migrations import Migrations, Phase
 from teal.core.model.side import Side
 from teal.core.model.traffic import HELD
+from teal.core.model.units import ReleaseId
 from teal.core.planning.step_names import Command, StepName
 from teal.errors import Refused, TealError, Unavailable
 from teal.run.context import RunContext
@@ -15,7 +16,7 @@ from teal.run.migrations.jobs import run_exclusively
 from teal.run.steps import checks, start, traffic
 
 
-async def run(context: RunContext, release: int) -> bool:
+async def run(context: RunContext, release: ReleaseId) -> bool:
     """Make the window's changes of *release*; tell whether none was due."""
     migrations = migrations_of(context)
     if not migrations.files:
@@ -36,7 +37,7 @@ async def run(context: RunContext, release: int) -> bool:
     return not due
 
 
-async def close(context: RunContext, release: int, *, unseen: bool) -> bool:
+async def close(context: RunContext, release: ReleaseId, *, unseen: bool) -> bool:
     """Let the journal know what windows have changed, as the database tells it; tell whether it knew.
 
     *unseen*: the window was a killed run's; where a command makes the changes, nothing tells whether it came to it.
@@ -59,7 +60,7 @@ async def _applied(context: RunContext) -> tuple[ScriptFile, ...]:
     return tuple(each for each in files if each.phase is Phase.WINDOW and each.name in done)
 
 
-def _by_command(context: RunContext, release: int, *, unseen: bool) -> tuple[ScriptFile, ...]:
+def _by_command(context: RunContext, release: ReleaseId, *, unseen: bool) -> tuple[ScriptFile, ...]:
     """Return what stands for the owner's command, where it was run."""
     how = migrations_of(context).how(Phase.WINDOW)
     if not how or not (context.schema.changed or unseen):
@@ -107,7 +108,7 @@ async def pending_files(context: RunContext) -> tuple[ScriptFile, ...]:
         return pending(files_of(context.ports, migrations_of(context)), await database.applied(), Phase.WINDOW)
 
 
-async def bring_back(context: RunContext, side: Side, release: int | None, names: tuple[str, ...]) -> None:
+async def bring_back(context: RunContext, side: Side, release: ReleaseId | None, names: tuple[str, ...]) -> None:
     """Start what served, prove that it answers as the database is now, and let users in; else the page stays.
 
     Raises what kept it from serving.

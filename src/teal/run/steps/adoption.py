@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from teal.core.model.observed import Container
 from teal.core.model.side import Side, project_of
+from teal.core.model.units import ReleaseId
 from teal.ports import Network
 from teal.run.context import RunContext
 
 
-async def set_apart(context: RunContext, side: Side, release: int) -> None:
+async def set_apart(context: RunContext, side: Side, release: ReleaseId) -> None:
     """Let no new container find a plain one by name.
 
     On the stack's own networks ``rag`` would mean the plain rag until the color's own has started, and after it died.

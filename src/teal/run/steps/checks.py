@@ -7,12 +7,13 @@ from contextlib import suppress
 
 from teal.core.model.side import Side, key_of
 from teal.core.model.stack import CommandCheck, HttpCheck, HttpProbe, Role, Service
+from teal.core.model.units import ReleaseId, Seconds
 from teal.core.services.answer_time import allowed
 from teal.errors import CheckFailed, Unavailable
 from teal.run.context import RunContext
 from teal.run.steps.proxy import POLL, entry_of
 
-ANSWER = 5.0  # seconds for the first answers; later ones may take longer, where the other side is slow, too
+ANSWER = Seconds(5.0)  # for the first answers; later ones may take longer, where the other side is slow, too
 LEAST = 1.0  # seconds for any answer
 GATEWAY_ERRORS = {502, 503, 504}  # the proxy's own, or an application's that is not ready
 
@@ -42,10 +43,10 @@ async def answers_from(context: RunContext, side: Side, route: Service, *, other
         if not last:
             text = f"{side}/{route.name} has not answered in {waited:.0f} s, and {compared}: it gets more time"
             context.reporter.note(text, warning=True)
-            limit *= 2
+            limit = Seconds(2 * limit)
 
 
-async def _ask_until(context: RunContext, side: Side, route: Service, end: float, limit: float) -> tuple[str, int]:
+async def _ask_until(context: RunContext, side: Side, route: Service, end: float, limit: Seconds) -> tuple[str, int]:
     """Ask until *route* answers from *side*; return what came at last, "" for an answer, and how often it was asked."""
     proxy, _ = await context.proxy_endpoints()
     clock, place = context.ports.clock, await entry_of(context, route.name)
@@ -72,7 +73,7 @@ async def _runs(context: RunContext, side: Side, route: Service) -> bool:
     return any(container.running for container in found)
 
 
-async def _took(context: RunContext, side: Side, route: Service, limit: float) -> float | None:
+async def _took(context: RunContext, side: Side, route: Service, limit: Seconds) -> Seconds | None:
     """Return in how many seconds *route* answers on *side* now, None where it doesn't; users go where they went."""
     proxy, _ = await context.proxy_endpoints()
     place, clock, before = await entry_of(context, route.name), context.ports.clock, context.traffic.now()
@@ -83,7 +84,7 @@ async def _took(context: RunContext, side: Side, route: Service, limit: float) -
             async with asyncio.timeout(limit):
                 answer = await context.ports.proxy.ask(proxy, place, context.traffic.key, _probe_path(route))
             if answer.status not in GATEWAY_ERRORS and answer.upstream.startswith(f"{key_of(route.name, side)}:"):
-                return clock.monotonic() - began
+                return Seconds(clock.monotonic() - began)
         return None
     finally:
         context.ports.proxy.write(before)
@@ -96,7 +97,10 @@ def _probe_path(route: Service) -> str:
 
 
 async def check(
-    context: RunContext, side: Side, release: int | None, checks: tuple[HttpCheck | CommandCheck, ...] | None = None
+    context: RunContext,
+    side: Side,
+    release: ReleaseId | None,
+    checks: tuple[HttpCheck | CommandCheck, ...] | None = None,
 ) -> None:
     """Send a request per route to *side* through the real proxy, then run the owner's checks (those of today)."""
     context.ports.proxy.write(context.traffic.now().with_key(side, context.traffic.key))

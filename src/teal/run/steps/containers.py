@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from teal.core.model.observed import Container
 from teal.core.model.side import Side, project_of
 from teal.core.model.stack import GRACE, Service
+from teal.core.model.units import ReleaseId, Seconds
 from teal.core.services.dependencies import stop_waves
 from teal.run.context import RunContext
 from teal.run.steps import adoption, lifecycle
@@ -19,7 +20,7 @@ APART = 0.2, 1.0  # seconds between two stops of a wave, and at most in all: eac
 LAST_LINES = 2000  # log lines kept of a service that is removed after a failure
 
 
-async def create(context: RunContext, side: Side, release: int | None, *, apart: bool) -> bool:
+async def create(context: RunContext, side: Side, release: ReleaseId | None, *, apart: bool) -> bool:
     """Create the containers of *release* on *side*; tell whether they all stood there already."""
     if side is Side.PLAIN:
         names = tuple(service.name for service in context.stack.rotating)
@@ -87,7 +88,7 @@ async def _stop_waves(context: RunContext, side: Side, found: Iterable[Container
     for wave in [rest.union(*waves)] if at_once else [*waves, rest]:
         mine = [container for container in running if container.service in wave]
         apart = 0.0 if at_once else min(APART[0], APART[1] / max(1, len(mine)))
-        stops = (_stop(context, side, c, known.get(c.service), after=n * apart) for n, c in enumerate(mine))
+        stops = (_stop(context, side, c, known.get(c.service), after=Seconds(n * apart)) for n, c in enumerate(mine))
         ended = await asyncio.gather(*stops, return_exceptions=True)  # else the others stop while the undo starts them
         for error in ended:
             if error is not None:
@@ -106,11 +107,11 @@ def _known(context: RunContext, containers: Iterable[Container]) -> dict[str, Se
 
 
 async def _stop(
-    context: RunContext, side: Side, container: Container, service: Service | None, *, after: float
+    context: RunContext, side: Side, container: Container, service: Service | None, *, after: Seconds
 ) -> None:
     await context.ports.clock.sleep(after)
     context.reporter.tell(side, container.service, "stopping")
-    await lifecycle.end(context, container, service, grace=service.grace if service else GRACE)
+    await lifecycle.end(context, container, service, grace=Seconds(service.grace if service else GRACE))
     context.reporter.tell(side, container.service, "stopped")
 
 

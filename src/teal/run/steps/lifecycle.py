@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from teal.core.model.observed import Container
 from teal.core.model.stack import ContainerHook, Service
+from teal.core.model.units import Seconds
 from teal.errors import Failed, Unhealthy
 from teal.ports import Ran
 from teal.run.context import RunContext
@@ -26,7 +27,7 @@ async def begin(context: RunContext, container: Container, service: Service) -> 
                 raise Unhealthy(f"{container.side}/{service.name}: {why}", detail=ran.output.rstrip())
 
 
-async def end(context: RunContext, container: Container, service: Service | None, *, grace: float) -> None:
+async def end(context: RunContext, container: Container, service: Service | None, *, grace: Seconds) -> None:
     """Run the pre_stop hooks of *service*, then stop *container*: a hook that fails keeps nobody from stopping it."""
     for hook in service.pre_stop if service and container.running else ():
         with suppress(_NotRunning):

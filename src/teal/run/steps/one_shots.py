@@ -6,6 +6,7 @@ from collections import deque
 
 from teal.core.model.side import once_project, one_shot_name
 from teal.core.model.stack import Hook, Moment
+from teal.core.model.units import ReleaseId
 from teal.errors import CheckFailed, Failed
 from teal.run.context import RunContext
 from teal.run.steps.evidence import TAIL
@@ -28,7 +29,7 @@ class _Last:
         return "\n".join(self._lines)
 
 
-async def run_once(context: RunContext, service: str, release: int) -> bool:
+async def run_once(context: RunContext, service: str, release: ReleaseId) -> bool:
     """Run one-shot *service* of *release*, unless the journal knows that it ended well."""
     if context.ports.journal.ran_once(service, release):
         return True

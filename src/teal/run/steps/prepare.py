@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from teal.core.checks.machine import Room, check_room
 from teal.core.model.problem import demand
 from teal.core.model.side import Side
+from teal.core.model.units import Seconds
 from teal.errors import Refused, Unhealthy
 from teal.run.context import Ports, RunContext
 from teal.run.observe import observe, outdated
@@ -78,6 +79,6 @@ async def _await_shared(context: RunContext, names: frozenset[str]) -> None:
             break
         if clock.monotonic() > end:
             raise Unhealthy(f"the shared services are not ready: {', '.join(sorted(names))}", hint="`teal status`")
-        await clock.sleep(0.25)
+        await clock.sleep(Seconds(0.25))
     for container in found:
         context.reporter.tell(None, container.service, "healthy")

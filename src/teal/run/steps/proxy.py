@@ -14,12 +14,13 @@ from teal.core.model.problem import Problem
 from teal.core.model.side import Side
 from teal.core.model.stack import Role
 from teal.core.model.traffic import Traffic
+from teal.core.model.units import Seconds
 from teal.errors import CheckFailed, Failed, Refused, Unavailable
 from teal.ports import Endpoint, Loaded
 from teal.run.context import RunContext
 from teal.run.observe import observe, outdated, way
 
-POLL = 0.1
+POLL = Seconds(0.1)
 YOUNG = 10.0  # seconds within which a proxy that was just started may not answer yet
 _SITE = 8090  # port of the first site that is proposed for Teal alone
 

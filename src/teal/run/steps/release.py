@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from teal.core.model.release import Release, RenderInputs, RequiredVolume, snapshot
 from teal.core.model.side import MOUNTED, Side, image_tag, mounted_tag, one_shot_name, repository
 from teal.core.model.stack import Service, Stack
+from teal.core.model.units import ReleaseId
 from teal.core.model.versions import engine_version
 from teal.core.planning.leave import own_names
 from teal.core.planning.steps import Build
@@ -82,7 +83,7 @@ async def mounted(context: RunContext) -> dict[str, str]:
     return {reference: image.id for reference, image in zip(references, found, strict=True) if image}
 
 
-async def keep(context: RunContext, number: int, side: Side) -> bool:
+async def keep(context: RunContext, number: ReleaseId, side: Side) -> bool:
     """Write the release (both renderings, its files, its record) and pin its images under Teal's tags."""
     engine = context.ports.engine
     found = await images(context, context.stack.pinned)
@@ -136,7 +137,7 @@ async def moved(ports: Ports, release: Release, stack: Stack) -> tuple[str, ...]
     )
 
 
-async def put_back(context: RunContext, release: int, images: tuple[str, ...]) -> bool:
+async def put_back(context: RunContext, release: ReleaseId, images: tuple[str, ...]) -> bool:
     """Give each name of *images* to the image that *release* runs; tell whether all were its own already."""
     kept = context.release(release)
     names = own_names(kept, context.stack)
@@ -170,7 +171,7 @@ def _refuse_external(volume: RequiredVolume) -> None:
         )
 
 
-async def prune(context: RunContext, numbers: Iterable[int]) -> bool:
+async def prune(context: RunContext, numbers: Iterable[ReleaseId]) -> bool:
     """Drop kept releases with their one-shots' containers and image tags; one whose one-shot still runs stays."""
     kept = {release.number: release for release in context.ports.releases.all()}
     for number in numbers:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
 from teal.core.model.stack import Role, Service
+from teal.core.model.units import Moment, ReleaseId, Seconds
 from teal.core.planning.events import Message
 from teal.core.services.dependencies import waits_for
 from teal.core.services.health import (
@@ -29,7 +30,7 @@ from teal.run.context import RunContext
 from teal.run.steps import lifecycle
 from teal.run.steps.evidence import failure
 
-GLANCE = 0.15  # seconds between two probes over the network while a service boots
+GLANCE = Seconds(0.15)  # between two probes over the network while a service boots
 
 Life = tuple[str, float]  # container and start: one that was started again has another life
 Lives = frozenset[Life]
@@ -95,11 +96,11 @@ class _Gate:
                 async with asyncio.timeout(self._glance()):
                     await stirred.wait()
 
-    def _glance(self) -> float:
+    def _glance(self) -> Seconds:
         """Return how long to wait for an event before the next look, in seconds."""
         if any(self.services[name].health.probe for name in self.waiting):
             return GLANCE
-        return min(self.context.stack.settings.health_interval, 0.5)
+        return Seconds(min(self.context.stack.settings.health_interval, 0.5))
 
     async def _look(self) -> None:
         self.containers = await self.context.containers(self.side, frozenset(self.services))
@@ -231,7 +232,7 @@ class _Gate:
         since, probed = self.erring.get((container.id, container.started)), self.probed.get(container.id)
         if since is None or probed is None or self.context.stack.settings.health_asked:
             return ""
-        service, seconds = self.services[container.service], self.context.ports.clock.monotonic() - since
+        service, seconds = self.services[container.service], Seconds(self.context.ports.clock.monotonic() - since)
         if not is_broken(service, probed, seconds):
             return ""
         return f"has answered {asks(service)} with an error for {seconds:.0f} s, at last {probed.words}"
@@ -258,11 +259,11 @@ class _Gate:
         """Judge one container; one that passed before is only asked whether it is hopeless."""
         service = self.services[container.service]
         verdict = judge_container(
-            service, container, answers=answer, now=container.started + self._age(service, container)
+            service, container, answers=answer, now=Moment(container.started + self._age(service, container))
         )
         return PASSED if service.name in self.passed and verdict.standing != "failed" else verdict
 
-    def _age(self, service: Service, container: Container) -> float:
+    def _age(self, service: Service, container: Container) -> Seconds:
         """Return for how many seconds *container* has run: a wall clock that jumps makes it neither older nor younger.
 
         What ran before the gate has looked counts as far as steadiness asks, and no further.
@@ -271,7 +272,7 @@ class _Gate:
         if life not in self.since:
             before = min(max(0.0, clock.now() - container.started), service.health.min_healthy_time)
             self.since[life] = clock.monotonic() - before
-        return clock.monotonic() - self.since[life]
+        return Seconds(clock.monotonic() - self.since[life])
 
     async def _probe(self, container: Container) -> Probed:
         """Ask the service's probe over the network."""
@@ -319,7 +320,7 @@ class _Gate:
 
 
 async def start(
-    context: RunContext, side: Side, release: int | None, names: Iterable[str], *, beside: Iterable[str] = ()
+    context: RunContext, side: Side, release: ReleaseId | None, names: Iterable[str], *, beside: Iterable[str] = ()
 ) -> bool:
     """Start *names* on *side* and return once all have passed the gate; tell whether they all had before.
 
@@ -330,7 +331,13 @@ async def start(
 
 
 async def start_each(
-    context: RunContext, side: Side, release: int | None, names: Iterable[str], *, before: Before, forgive: Forgive
+    context: RunContext,
+    side: Side,
+    release: ReleaseId | None,
+    names: Iterable[str],
+    *,
+    before: Before,
+    forgive: Forgive,
 ) -> bool:
     """Start *names* on *side*, all waited for at once; one that fails is told to *forgive*, and the others go on.
 
@@ -341,14 +348,16 @@ async def start_each(
     return await gate.through()
 
 
-def _gate(context: RunContext, side: Side, release: int | None, names: Iterable[str], beside: frozenset[str]) -> _Gate:
+def _gate(
+    context: RunContext, side: Side, release: ReleaseId | None, names: Iterable[str], beside: frozenset[str]
+) -> _Gate:
     wanted = frozenset(names) | beside
     every = {s.name: s for s in context.services(release)}
     return _Gate(context, side, {name: s for name, s in every.items() if name in wanted}, every, beside)
 
 
 async def failed_since_gate(
-    context: RunContext, side: Side, release: int | None, names: Iterable[str]
+    context: RunContext, side: Side, release: ReleaseId | None, names: Iterable[str]
 ) -> Unhealthy | None:
     """Return the error for the first of *names* that passed the gate and no longer stands; None where all stand."""
     wanted = frozenset(names)

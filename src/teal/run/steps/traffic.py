@@ -8,6 +8,7 @@ from contextlib import suppress
 from teal.core.model.side import Side
 from teal.core.model.stack import Role
 from teal.core.model.traffic import HELD, Draining, Mode, Open, Traffic, open_on, to
+from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.events import InFlight
 from teal.core.planning.wording import held
 from teal.errors import Failed, Refused, TealError, Unavailable
@@ -20,7 +21,7 @@ from teal.run.steps.proxy import any_entry, entry_of
 TURNED_AWAY = 503
 
 
-async def hold(context: RunContext, *, page: bool = False, limit: float = 0.0) -> bool:
+async def hold(context: RunContext, *, page: bool = False, limit: Seconds = Seconds(0.0)) -> bool:
     """Let users' new requests wait at the proxy, or show the maintenance *page*; tell whether it was so already.
 
     Whoever sees the page goes on seeing it. After *limit* seconds of waiting new requests see it, too.
@@ -46,7 +47,7 @@ def _put_away(context: RunContext, mode: Mode) -> None:
     context.ports.proxy.write(Traffic(mode).with_key(now.side or now.preview or Side.PLAIN, context.traffic.key))
 
 
-async def _turn_away_later(context: RunContext, limit: float) -> None:
+async def _turn_away_later(context: RunContext, limit: Seconds) -> None:
     """Show the maintenance page where users still wait after *limit* seconds: no request waits in vain any more."""
     await context.ports.clock.sleep(limit)
     if context.traffic.users is Mode.HOLD:
@@ -79,7 +80,9 @@ def tell(context: RunContext, now: float) -> None:
     """Say for how long users' new requests waited or were turned away, and whether some have failed."""
     _let_in(context)
     if context.traffic.held_at is not None:
-        context.reporter.note(held(now - context.traffic.held_at), warning=now - context.traffic.held_at > HELD)
+        context.reporter.note(
+            held(Seconds(now - context.traffic.held_at)), warning=now - context.traffic.held_at > HELD
+        )
     if context.traffic.paged_at is not None:
         context.reporter.note(f"users saw the maintenance page for {now - context.traffic.paged_at:.0f} s")
     context.traffic.held_at = context.traffic.paged_at = None
@@ -93,7 +96,7 @@ def _let_in(context: RunContext) -> None:
 
 
 SETTLED_IN = 0.5  # seconds after the rename before counts mean anything
-POLL = 0.1
+POLL = Seconds(0.1)
 
 
 def restore_state_file(context: RunContext) -> None:
@@ -114,7 +117,7 @@ async def switch(context: RunContext, side: Side) -> bool:
     return passed
 
 
-async def confirm(context: RunContext, side: Side, release: int | None, source: Side | None) -> None:
+async def confirm(context: RunContext, side: Side, release: ReleaseId | None, source: Side | None) -> None:
     """Ask through the proxy until every route answers from *side*; raise ``Failed`` where one doesn't in time.
 
     Users were on *source* before: what is slow there, too, is not the release's fault.
@@ -140,7 +143,7 @@ async def drain(context: RunContext, side: Side, names: frozenset[str]) -> None:
     serving = [container for container in await context.containers(side) if container.running]
     if not serving:
         context.traffic.drained = context.traffic.drained or Drained(
-            0.0
+            Seconds(0.0)
         )  # one color at a time: it was drained before it stopped
         return
     now = context.traffic.now()
@@ -149,14 +152,14 @@ async def drain(context: RunContext, side: Side, names: frozenset[str]) -> None:
     try:
         await context.proxy_endpoints()
     except Refused:  # no proxy, nothing in flight through it
-        context.traffic.drained = Drained(0.0)
+        context.traffic.drained = Drained(Seconds(0.0))
         return
     try:
         left = await _count_down(context, side, names, began)
     except TealError as error:
         await _wait_out(context, began, str(error))
         return
-    context.traffic.drained = Drained(context.ports.clock.monotonic() - began, left.requests, left.websockets)
+    context.traffic.drained = Drained(Seconds(context.ports.clock.monotonic() - began), left.requests, left.websockets)
 
 
 async def _count_down(context: RunContext, side: Side, names: frozenset[str], began: float) -> Open:
@@ -164,7 +167,7 @@ async def _count_down(context: RunContext, side: Side, names: frozenset[str], be
     clock, settings = context.ports.clock, context.stack.settings
     proxy, loaded = await context.proxy_endpoints()
     endpoint, state = await any_entry(context), Draining()
-    await clock.sleep(max(0.0, SETTLED_IN - (clock.monotonic() - (context.traffic.live_at or began))))
+    await clock.sleep(Seconds(max(0.0, SETTLED_IN - (clock.monotonic() - (context.traffic.live_at or began)))))
     while True:
         counts = await context.ports.proxy.in_flight(proxy, endpoint, context.traffic.key)
         seen = open_on(side, names, counts, loaded.routes)
@@ -184,8 +187,8 @@ async def _wait_out(context: RunContext, began: float, why: str) -> None:
         f"the proxy can't say what is in flight ({why}); waiting the whole drain timeout", warning=True
     )
     clock = context.ports.clock
-    await clock.sleep(max(0.0, context.stack.settings.drain_timeout - (clock.monotonic() - began)))
-    context.traffic.drained = Drained(clock.monotonic() - began, counted=False)
+    await clock.sleep(Seconds(max(0.0, context.stack.settings.drain_timeout - (clock.monotonic() - began))))
+    context.traffic.drained = Drained(Seconds(clock.monotonic() - began), counted=False)
 
 
 async def settle(context: RunContext, side: Side | None) -> bool:

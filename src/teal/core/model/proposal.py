@@ -14,7 +14,9 @@ class Choice:
     """
 
     label: str  # "both may write it", in the words of the question
-    teal_yml: Mapping[tuple[str, ...], str | tuple[str, ...]] = field(default_factory=dict)  # empty: nothing to write
+    teal_yml: Mapping[tuple[str, ...], str | int | tuple[str, ...]] = field(
+        default_factory=dict
+    )  # empty: nothing to write
 
     @property
     def line(self) -> str:
@@ -38,8 +40,8 @@ class Proposal:
         return self.choices[self.default]
 
 
-def _line(path: tuple[str, ...], value: str | tuple[str, ...]) -> str:
-    last = f"[{', '.join(value)}]" if isinstance(value, tuple) else value
+def _line(path: tuple[str, ...], value: str | int | tuple[str, ...]) -> str:
+    last = f"[{', '.join(value)}]" if isinstance(value, tuple) else str(value)
     for key in reversed(path[1:]):
         last = f"{{{key}: {last}}}"
     return f"{path[0]}: {last}"

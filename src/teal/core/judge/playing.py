@@ -416,6 +416,7 @@ def _harms(on: Stage) -> _Harms:
                     value = outcome.row[name]
                     used, plain = sources.get(name, (set(), False))
                     sources[name] = (used | _of(value, olds), plain or value in written.values())
+    yield from _not_by_insert(on, fresh, sources, olds)
     states += list(_by_new(on, states[1:], sources))
     yield from _by_old(on, states, sources, olds)
     yield from _one_way(on, states, sources, olds)
@@ -434,6 +435,17 @@ def _untouched(outcome: Outcome, row: Row, olds: Sequence[str]) -> _Harms:
     for name in olds:
         if not (outcome.fails or outcome.gone) and outcome.row[name] != row[name]:
             yield "changes", name
+
+
+def _not_by_insert(on: Stage, fresh: Row, sources: _Sources, olds: Sequence[str]) -> _Harms:
+    """Yield the new columns that an UPDATE copies into and no INSERT by the old release does."""
+    for column in (name for name in sorted(on.added) if not sources.get(name, (set(), False))[0]):
+        for row in (fresh, {**fresh, column: _token(column, 2)}):
+            for name in (name for name in olds if name in on.named):
+                for outcome in on.play(UPDATE, {**row, name: _token(name, 2)}, row, frozenset({name})):
+                    said = repr(outcome.row[column])
+                    if f"'{name}.2'" in said and f"'{name}.1'" not in said:  # what differs from before is no copy
+                        yield "misses", column
 
 
 def _by_new(on: Stage, states: Sequence[Row], sources: _Sources) -> Iterator[Row]:

@@ -10,7 +10,18 @@ from teal.core.judge.context import MAKES_TABLE, Known
 from teal.core.judge.rule import ALWAYS, BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
 from teal.core.judge.values import Signature
 from teal.core.judge.widening import widens
-from teal.core.migrations.sql import TOMBSTONE, Node, argument_types, inside, is_on, joined, option, table_of, words
+from teal.core.migrations.sql import (
+    TOMBSTONE,
+    Node,
+    argument_types,
+    inside,
+    is_on,
+    joined,
+    option,
+    table_of,
+    type_of,
+    words,
+)
 
 _PHASE, _LOSS = Nature.PHASE, Nature.LOSS
 
@@ -20,7 +31,8 @@ _PHASE, _LOSS = Nature.PHASE, Nature.LOSS
     _PHASE,
     EXPAND,
     tuple(phase_table.REMOVES),
-    why="the release that serves now still uses {it}: its queries fail from that moment on",
+    why="the release that serves now still uses {it}: from that moment on its queries fail, or what a trigger or an"
+    " index did for it is done no more",
     remedy="move it to a contract of a release later than the one that stops using it",
 )
 def removes_in_expand(action: Action, known: Known) -> bool:
@@ -154,8 +166,8 @@ def rename(action: Action, known: Known) -> bool:
 
 def _is_tombstone(action: Action) -> bool:
     """Return whether a name is only put aside, to be dropped later: the soft contract."""
-    names = action.kind in ("RENAME_COLUMN", "RENAME_TABLE") and str(action.node.get("newname", ""))
-    return bool(names) and ("tombstone" in str(names) or str(names).startswith(TOMBSTONE))
+    aside = action.kind in ("RENAME_COLUMN", "RENAME_TABLE")
+    return aside and str(action.node.get("newname", "")).startswith(TOMBSTONE)
 
 
 @rule(
@@ -381,12 +393,14 @@ def inheritance(action: Action, known: Known) -> bool:
     _PHASE,
     BESIDE_TRAFFIC,
     "AlterSeqStmt",
-    why="both releases take numbers from {it}: a new start or step makes keys collide or overflow",
+    why="both releases take numbers from {it}: with another start, step or bound, or a narrower type, keys collide or"
+    " run out",
     remedy="use a window",
 )
 def sequence_change(action: Action, known: Known) -> bool:
-    options = {one.get("DefElem", {}).get("defname") for one in action.node.get("options", [])}
-    return options != {"owned_by"} and not known.just_made(action, "CreateSeqStmt")
+    options = {one["DefElem"]["defname"]: one["DefElem"].get("arg", {}) for one in action.node.get("options", [])}
+    widest = type_of(inside(options.pop("as", {}))) in ("", "int8")
+    return not (widest and set(options) <= {"owned_by"}) and not known.just_made(action, "CreateSeqStmt")
 
 
 @rule(

@@ -153,9 +153,9 @@ def _drops(sync: Sync, action: Action, known: Known) -> list[Action]:
     why="{it} can reject or drop what the release that serves writes",
     remedy="a trigger that only fills columns; let a CHECK … NOT VALID in a contract reject",
 )
-def trigger_rejects(action: Action, known: Known) -> bool:
-    if _played(action, known, "fails", "drops") is not None:
-        return True
+def trigger_rejects(action: Action, known: Known) -> bool | str:
+    if (said := _played(action, known, "fails", "drops")) is not None:
+        return f"{action.it} ({said or 'a row that is inserted is dropped'})"
     routine, timing = known.function_of(action), action.node.get("timing", 0)
     drops = routine is not None and routine.skips and bool(timing & BEFORE) and bool(action.node.get("row"))
     return bool(action.node.get("isconstraint")) or drops or (routine is not None and routine.raises)

@@ -37,7 +37,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "ps": Entry("teal.cli.commands.compose", "List the containers of the active color and the shared services."),
     },
     "Schema": {
-        "migrate": Entry("teal.cli.commands.migrate", "Plan, judge and carry on changes of the database's schema."),
+        "migrate": Entry("teal.cli.commands.migrate", "Plan, judge and run changes of the database schema."),
     },
     "Everyday": {
         "exec": Entry("teal.cli.commands.compose", "Run a command in a running container of the active color."),
@@ -66,7 +66,7 @@ EXITS: tuple[tuple[int, str], ...] = (
     (3, "another command works on this stack"),
     (4, "a person must look; users are served, or see the maintenance page"),
     (5, "the Docker Engine, Compose or the proxy does not answer"),
-    (130, "interrupted by a signal; what was left is said"),
+    (130, "interrupted by a signal; the last lines say what was left"),
 )
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -171,7 +171,7 @@ def _meant(name: str) -> str:
 @click.group(cls=LazyGroup, context_settings=HELP)
 @click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="Compose file; may be given several times.")
 @click.option("-p", "--project-name", "project", default="", metavar="NAME", help="Project name.")
-@click.option("--project-directory", "directory", default="", metavar="PATH", help="Where the stack lies.")
+@click.option("--project-directory", "directory", default="", metavar="PATH", help="The folder of the stack.")
 @click.option("--env-file", "env_files", multiple=True, metavar="FILE", help="Environment file instead of .env.")
 @click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Compose profile to enable.")
 @click.version_option(package_name="teal-deploy", message="teal %(version)s")

@@ -39,7 +39,7 @@ def consent(session: Session, question: str, *, refusal: str, default: bool = Tr
     A command's ``--yes`` is the answer given beforehand: then this is not called.
     """
     if session.json or not interactive():
-        raise Refused(f"{refusal}, and nobody is here to be asked", hint="add --yes")
+        raise Refused(f"{refusal}, and there is no terminal to ask on", hint="add --yes")
     click.confirm(question, default=default, abort=True)
 
 

@@ -34,10 +34,10 @@ def signals(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], say: Calla
         nonlocal heard
         heard += 1
         if heard == 1:
-            say("stopping: what was begun is being put right …")
+            say("stopping: undoing or finishing what was begun …")
             task.cancel()
         elif heard == 2:
-            say("already stopping; once more leaves at once, and the next command puts things right")
+            say("already stopping; once more quits at once, and the next command cleans up")
         else:
             _leave_at_once()
 

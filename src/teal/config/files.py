@@ -124,7 +124,9 @@ def _files(options: Options, known: Mapping[str, str], begin: Path) -> tuple[Pat
 def _absolute(options: Options, name: str) -> Path:
     source = "-f" if options.files else "COMPOSE_FILE, in the environment or in .env"
     if name == "-":
-        raise ConfigError("the Compose file can't come from standard input", hint="Teal reads it often: name a file")
+        raise ConfigError(
+            "the Compose file can't come from standard input", hint="Teal reads it more than once: name a file"
+        )
     if not name:
         raise ConfigError(f"a Compose file without a name: {source}", hint="name all files, or set nothing")
     path = options.cwd / name if "://" in name else _clean(options.cwd / name)

@@ -132,7 +132,7 @@ def _alike(models: Mapping[Side, Tree], overlays: Mapping[Side, Path | None]) ->
             file = path.name if (path := overlays[side]) else "the stack"
             near = difflib.get_close_matches(name, names[Side.PLAIN], n=1)
             hint = f"did you mean {near[0]}?" if near else f"name it in the overlay of {side.other}, too"
-            raise ConfigError(f"{file} names {name}, which {side.other} has not", hint=hint)
+            raise ConfigError(f"{file} names {name}, which {side.other} does not have", hint=hint)
 
 
 async def _with_values(

@@ -112,7 +112,10 @@ def _right_services(section: Section, stack: Stack) -> None:
         _wrong(f"{section.one_shot} is a {role}, no one-shot", f"say so under services: `{section.one_shot}: one-shot`")
     database = section.database.service
     if database and stack.service(database).role is not Role.SHARED:
-        _wrong(f"the database {database} is a {stack.service(database).role}", "both colors need one: make it shared")
+        _wrong(
+            f"the database {database} is a {stack.service(database).role}",
+            "both colors need the same one: make it shared",
+        )
 
 
 def _of_database(section: Section) -> Iterator[tuple[str, str]]:

@@ -86,7 +86,7 @@ def _refuse_names(model: Tree) -> None:
     """Raise ConfigError for a name that can't be passed on."""
     project = text(model.get("name"))
     if not PROJECT.fullmatch(project):
-        hint = "at most 100 lower-case letters, digits, dashes and underscores: -p, or `name:` in the file"
+        hint = "use at most 100 lower-case letters, digits, dashes and underscores: -p, or `name:` in the file"
         raise ConfigError(f"{project[:60]!r} can't be the name of a project", hint=hint)
     for name in services_in(model):
         if not _NAME.fullmatch(name):

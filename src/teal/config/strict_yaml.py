@@ -61,7 +61,7 @@ def read_yaml(path: Path) -> object:
         raise ConfigError(f"{path} can't be read: {error.strerror}", hint="make it readable for you") from error
     except (YAMLError, ValueError, AttributeError, TypeError, KeyError, AssertionError) as error:
         # The reader stumbles over odd values, like a month 13, in its own ways.
-        raise ConfigError(f"{path.name} is no YAML: {_first_line(error)}", hint="correct it") from error
+        raise ConfigError(f"{path.name} is not YAML: {_first_line(error)}", hint="correct it") from error
 
 
 def _first_line(error: Exception) -> str:
@@ -88,7 +88,7 @@ def _bounded(path: Path, raw: object) -> None:
         if left < 0:
             raise ConfigError(f"{path.name}: its aliases (`*name`) make it endless", hint="write the values out")
         if isinstance(node, str) and not node.isprintable() and _LONE.search(node):
-            raise ConfigError(f"{path.name}: {node[:40]!a} is no text", hint="write the character itself")
+            raise ConfigError(f"{path.name}: {node[:40]!a} is not text", hint="write the character itself")
         if isinstance(node, Mapping):
             ahead += (*node.keys(), *node.values())
         elif isinstance(node, Sequence) and not isinstance(node, str):
@@ -150,7 +150,7 @@ def _no_name(path: Path, raw: object, keys: Sequence[str | int]) -> ConfigError:
     odd = next((key for key in at if not isinstance(key, str)), "") if isinstance(at, Mapping) else ""
     where = f"{path.name}:{line_of(raw, [*keys, odd]) or 1}: {'.'.join(map(str, keys))}"
     hint = f"write the name of a service, or quotes around it; a port: `web: {{port: {odd}}}`"
-    return ConfigError(f"{where}: a name must stand where {str(odd)[:40]!r} stands", hint=hint)
+    return ConfigError(f"{where}: a name is expected here, not {str(odd)[:40]!r}", hint=hint)
 
 
 def _keys(raw: object, steps: Sequence[tuple[str, str, str]], kind: type[T], what: str) -> list[str | int]:
@@ -192,7 +192,7 @@ def _complaints(tree: object, kind: type[T]) -> Iterator[str]:
 def _spoken(what: str) -> str:
     chosen = _ENUM.fullmatch(what)
     if chosen:
-        return f"{chosen[1]} is not one of the words for it"
+        return f"{chosen[1]} is not one of its words"
     what = _UNION.sub(lambda found: " or ".join(f"`{each}`" for each in found[1].split(" | ") if each != "null"), what)
     for written, spoken in _SPOKEN.items():
         what = what.replace(written, spoken)

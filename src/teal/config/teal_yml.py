@@ -108,14 +108,15 @@ class Migrations(Struct, forbid_unknown_fields=True, frozen=True):
     judge: Judge = Judge()
     files: Annotated[str, Meta(description="directory of NNNN_name.PHASE.sql: expand, backfill, contract, window")] = ""
     queries: Annotated[
-        str, Meta(description="what the release that serves asks, to be planned: a file of SQL, or pg_stat_statements")
+        str,
+        Meta(description="the SQL of the active release, to be tried on the new schema: a file, or pg_stat_statements"),
     ] = ""
-    one_shot: Annotated[str, Meta(description="the one-shot service that is the expand phase as it stands")] = ""
+    one_shot: Annotated[str, Meta(description="the one-shot service that runs the expand phase")] = ""
     database: Database = Database()
     contract_delay: Annotated[
-        Duration | None, Meta(description="between the deploy that brought a contract and its gate")
+        Duration | None, Meta(description="how long to wait after the deploy that brought a contract")
     ] = None
-    backfill_when: Annotated[Literal["before", "after"], Meta(description="the switch")] = "before"
+    backfill_when: Annotated[Literal["before", "after"], Meta(description="before or after the switch")] = "before"
 
 
 class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
@@ -140,7 +141,7 @@ class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
         Meta(description="a published port of a rotating service: drop it, or let the proxy take it over"),
     ] = {}
     checks: list[Check] = []
-    hooks: Annotated[dict[Moment, list[Command]], Meta(description="commands at moments of a deploy")] = {}
+    hooks: Annotated[dict[Moment, list[Command]], Meta(description="commands to run at moments of a deploy")] = {}
     migrations: Annotated[
         Migrations | None, Meta(description="how the schema of the database changes with a deploy")
     ] = None
@@ -207,7 +208,7 @@ def _check(number: int, check: Check) -> HttpCheck | CommandCheck:
 
 
 def hooks_of(said: TealYml) -> tuple[Hook, ...]:
-    """Return the owner's commands at moments of a deploy."""
+    """Return the owner's commands to run at moments of a deploy."""
     return tuple(Hook(when, shell(command)) for when, commands in said.hooks.items() for command in commands)
 
 

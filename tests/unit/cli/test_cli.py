@@ -175,7 +175,7 @@ def test_status_shows_what_matters_on_one_screen(capsys):
     for part in (
         "tale: blue is active with release 8",
         "`teal rollback` returns to release 7: its containers are started, about 4.0 s",
-        "cleanup by ann@box (pid 12) works on it",
+        "cleanup by ann@box (pid 12) has been running",
         "tale-web-blue",
         "abababababab",
         "web x2",
@@ -240,7 +240,9 @@ def test_a_leave_that_would_change_what_users_get_says_what_and_asks(capsys):
     assert [call[2] for call in library.calls] == [{"dry_run": True}]
     said = capsys.readouterr().err
     assert "today's files would change what users get:\n  web: environment SAYS, command\n" in said
-    assert "`leave` would change web: environment SAYS, command, and nobody is here to be asked\n  add --yes" in said
+    assert (
+        "`leave` would change web: environment SAYS, command, and there is no terminal to ask on\n  add --yes" in said
+    )
     assert run(["leave", "--yes"], session(library)) == 0
     assert library.calls[-1][2] == {"agreed": True}
     assert run(["leave", "--dry-run"], session(library)) == 0
@@ -391,7 +393,7 @@ def test_up_names_what_will_restart(capsys):
     shown = capsys.readouterr()
     assert "will restart, since they have changed: proxy" in shown.err
     assert "they fail for a second or two; 3 in flight now, cut unless they end within 1 s" in shown.err
-    assert "`up` would restart proxy, and nobody is here to be asked\n  add --yes" in shown.err
+    assert "`up` would restart proxy, and there is no terminal to ask on\n  add --yes" in shown.err
     assert run(["up", "proxy", "--json"], session(library)) == 1
     assert library.words == ["plan_up", "plan_up"]
     capsys.readouterr()

@@ -43,7 +43,7 @@ def read(tmp_path: Path, text: str) -> TealYml:
     ("text", "message", "hint"),
     [
         ("prox: caddy\n", "1: prox: there is no such key", "did you mean proxy?"),
-        ("services:\n  web: rout\n", "2: services.web: 'rout' is not one of the words for it", "did you mean route?"),
+        ("services:\n  web: rout\n", "2: services.web: 'rout' is not one of its words", "did you mean route?"),
         ("services:\n  a: shared\n  web: 3\n", "3: services.web: expected text, got a whole number", ""),
         ("timeouts:\n  helth: 3\n", "2: timeouts.helth: there is no such key", "did you mean health?"),
         ("timeouts: 5\n", "1: timeouts: expected keys with values, got a whole number", ""),

@@ -56,7 +56,7 @@ async def find(session: Session, opened: OpenStack, color: str | None) -> Places
 def _release(containers: tuple[Container, ...], side: Side) -> ReleaseId:
     numbers = {c.release for c in containers if c.side is side and c.release is not None}
     if not numbers:
-        raise Refused(f"nothing stands on {side}", hint="`teal status` shows what stands where")
+        raise Refused(f"{side} has no containers", hint="`teal status` shows what runs")
     return max(numbers)
 
 
@@ -79,7 +79,7 @@ def _keys(file: Path) -> tuple[str, ...]:
         return tuple(json.loads(file.read_bytes())["services"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refused(
-            f"the kept rendering {file} can't be read: {type(error).__name__}", hint="deploy again, then try anew"
+            f"the kept Compose file {file} can't be read: {type(error).__name__}", hint="deploy, then try again"
         ) from error
 
 
@@ -88,7 +88,9 @@ def _plain(given: Options, opened: OpenStack) -> Place:
     return Place(stack.project, {each.name: each.name for each in stack.services}, options=given.words())
 
 
-COLOR = click.option("--color", type=click.Choice([str(color) for color in COLORS]), help="Not the active one.")
+COLOR = click.option(
+    "--color", type=click.Choice([str(color) for color in COLORS]), help="This color, not the active one."
+)
 _ARGS = click.argument("args", nargs=-1, type=click.UNPROCESSED)
 
 
@@ -182,8 +184,8 @@ def _shown(found: Places) -> tuple[Place, ...]:
 @click.command(cls=Command, example="teal logs web --follow\nteal logs --color green --tail 50")
 @click.argument("services", nargs=-1)
 @COLOR
-@click.option("-f", "--follow", is_flag=True, help="Go on as new lines come.")
-@click.option("-n", "--tail", metavar="LINES", default="", help="Only the last lines of each.")
+@click.option("-f", "--follow", is_flag=True, help="Keep printing new lines as they come.")
+@click.option("-n", "--tail", metavar="LINES", default="", help="Only this many last lines of each.")
 @click.option("--since", metavar="TIME", default="", help="Only since then, like 10m.")
 @click.option("-t", "--timestamps", is_flag=True, help="With the time of each line.")
 @click.pass_obj

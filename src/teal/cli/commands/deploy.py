@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 _BUILDS = (
     click.option("--pull", "build", flag_value="pull", help="Pull images that are not built; build the others."),
-    click.option("--no-build", "build", flag_value="none", help="Take the images that are there."),
+    click.option(
+        "--no-build", "build", flag_value="none", help="Use the images that are there; build and pull nothing."
+    ),
     click.option("--force", is_flag=True, help="Deploy although nothing changed."),
     click.option("--force-memory", is_flag=True, help="Deploy although memory looks too small for two colors."),
     click.option("--strategy", type=click.Choice(get_args(Strategy)), default="blue-green", show_default=True),
@@ -95,7 +97,7 @@ def rollback(session: Session, /, *, release: ReleaseId | None, dry_run: bool, k
 
 @click.command(cls=Command, example="teal leave --dry-run\nteal leave")
 @with_options(_DRY, *TIMES)
-@click.option("-y", "--yes", is_flag=True, help="Don't ask, though today's files change what users get.")
+@click.option("-y", "--yes", is_flag=True, help="Don't ask, even where today's files change what users get.")
 @click.pass_obj
 def leave(session: Session, /, *, dry_run: bool, yes: bool) -> None:
     """Go back to the plain stack, as `docker compose up` runs it, by the same switch and drain.
@@ -112,7 +114,7 @@ def leave(session: Session, /, *, dry_run: bool, yes: bool) -> None:
             return
         if would and would.differs:
             click.echo(differing(would.differs), err=True)
-            consent(session, "Leave all the same?", refusal=f"`leave` would change {'; '.join(would.differs)}")
+            consent(session, "Leave anyway?", refusal=f"`leave` would change {'; '.join(would.differs)}")
             agreed = True
 
     async def run(ports: Ports, stack: Stack, watch: EventSink) -> DeployResult:

@@ -82,7 +82,7 @@ def install(session: Session, /) -> None:
     """Link docker-teal into the user's folder of Docker CLI plugins."""
     link, program = _link(), _program()
     if link.exists() and not link.is_symlink():
-        raise Refused(f"{link} is no link of Teal's", hint="look at it, remove it, and try again")
+        raise Refused(f"{link} is not a link that Teal made", hint="look at it, remove it, and try again")
     try:
         link.parent.mkdir(parents=True, exist_ok=True)
         link.unlink(missing_ok=True)
@@ -101,7 +101,7 @@ def uninstall(session: Session, /) -> None:
     link = _link()
     if link.is_symlink():
         link.unlink()
-    _say(session, {"removed": str(link)}, f"{link} is gone")
+    _say(session, {"removed": str(link)}, f"{link} was removed")
 
 
 @plugin.command("metadata", hidden=True)

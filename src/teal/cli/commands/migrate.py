@@ -66,7 +66,7 @@ def contract(
             return
         click.echo(contracted(seen), err=True)
         options, name = replace(options, give_up=_gives_up(seen, asked=give_up)), seen.contract
-        consent(session, f"Run {name}?", refusal=f"{name} takes something from the schema for good", default=False)
+        consent(session, f"Run {name}?", refusal=f"{name} removes something from the schema for good", default=False)
     answer(session, perform(session, _contract(name, replace(options, dry_run=False, confirmed=True))), contracted)
 
 
@@ -105,7 +105,7 @@ def undo(session: Session, /, *, name: str) -> None:
 @click.command(cls=Command, example="teal migrate window\nteal migrate window --maintenance")
 @click.option("--maintenance", is_flag=True, help="Show users the maintenance page, rather than hold their requests.")
 @click.option("--pull", "build", flag_value="pull", help="Pull images that are not built; build the others.")
-@click.option("--no-build", "build", flag_value="none", help="Take the images that are there.")
+@click.option("--no-build", "build", flag_value="none", help="Use the images that are there; build and pull nothing.")
 @_DRY_CONTRACT
 @_YES
 @with_options(*TIMES)
@@ -124,8 +124,8 @@ def window(session: Session, /, *, maintenance: bool, build: Images | None, dry_
         strategy="recreate", window=True, page=maintenance, force=True, build=images, dry_run=dry_run
     )
     if not (dry_run or yes):
-        what = "turned away" if maintenance else "held"
-        consent(session, f"Users are {what} meanwhile. Go on?", refusal=f"users are {what} meanwhile", default=False)
+        what = "see the maintenance page" if maintenance else "wait"
+        consent(session, f"Users {what} meanwhile. Go on?", refusal=f"users {what} meanwhile", default=False)
     answer(session, _deploy(session, options), outcome)
 
 
@@ -161,8 +161,8 @@ def plan(session: Session, /, *, sentence: str, hypertable: bool, folder: Path |
     change = read_sentence(sentence)
     if change.kind == "rename" and not change.type:
         raise ConfigError(
-            f"the type of {change.table}.{change.new} isn't said",
-            hint=f'say it, and "not null" where it is: "{sentence.strip()} text not null"',
+            f"the type of {change.table}.{change.new} is missing",
+            hint=f'add it, and "not null" where that holds: "{sentence.strip()} text not null"',
         )
     drafts = series(change, _next_number(folder), hypertable=hypertable)
     if folder is not None:

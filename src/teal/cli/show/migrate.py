@@ -55,7 +55,7 @@ def opened(row: OpenRow, now: Moment) -> Iterator[str]:
     if row.due > now:
         yield f"  waits for its contract_delay: {seconds(Seconds(row.due - now))} more"
     if not row.waits and row.due <= now:
-        yield f"  nothing stands in its way: teal migrate contract {row.name}"
+        yield f"  it can be run now: teal migrate contract {row.name}"
     for each in row.waits:
         yield f"  waits for {each}"
 
@@ -74,7 +74,7 @@ def _refused(result: MigrateCheckResult) -> str:
     """Return who would refuse what hurts: a deploy judges what it runs, and says of the rest what comes later."""
     hurting = {each.script for each in result.findings if each.excused is None}
     later = {name for name in hurting if {"contract", "window"} & {*name.split(".")}}
-    return "a deploy would refuse them" if hurting - later else "a deploy would go on, and their own phase be refused"
+    return "a deploy would refuse them" if hurting - later else "a deploy would go on, their own phase would be refused"
 
 
 def _nothing(result: MigrateCheckResult) -> str:
@@ -118,17 +118,17 @@ def _head(result: ContractResult) -> str:
         case "planned":
             return f"{name} needs release {result.release} or newer; its gate:"
         case "undone":
-            return paint(f"✓ {name}: what its soft form took away is back", "green", bold=True)
+            return paint(f"✓ {name}: what its soft form had renamed is back", "green", bold=True)
         case "soft":
             back = f"`teal migrate undo {result.contract}` brings the columns back"
-            return paint(f"✓ {name} has its soft form", "green", bold=True) + f": {back}; {_floor(result)}"
+            return paint(f"✓ {name} was run in its soft form", "green", bold=True) + f": {back}; {_floor(result)}"
         case _:
-            return paint(f"✓ {name} has been run", "green", bold=True) + f": {_floor(result)}"
+            return paint(f"✓ {name} was run", "green", bold=True) + f": {_floor(result)}"
 
 
 def _floor(result: ContractResult) -> str:
-    gone = f", the way back to release {', '.join(map(str, result.gives_up))} is given up" if result.gives_up else ""
-    return f"no release before {result.release} comes back{gone}"
+    gone = f"; the way back to release {', '.join(map(str, result.gives_up))} was given up" if result.gives_up else ""
+    return f"no release before {result.release} can come back{gone}"
 
 
 def _gate(result: ContractResult) -> Iterator[str]:

@@ -68,7 +68,7 @@ def _below(result: Status, now: Moment) -> Iterator[str]:
     if result.rollback:
         yield f"  {_rollback(result.rollback)}"
     if others := [each for each in result.kept if each.state != "active"]:
-        yield f"  kept besides: {', '.join(map(_kept, others))}"
+        yield f"  also kept: {', '.join(map(_kept, others))}"
     if result.floor:
         yield f"  {_floor(result.floor)}"
     for each in result.open:
@@ -76,7 +76,7 @@ def _below(result: Status, now: Moment) -> Iterator[str]:
     if result.lock:
         lock = result.lock
         yield paint(
-            f"  {lock.command} by {lock.user}@{lock.host} (pid {lock.pid}) works on it for {age(lock.since, now)}",
+            f"  {lock.command} by {lock.user}@{lock.host} (pid {lock.pid}) has been running for {age(lock.since, now)}",
             "yellow",
         )
     if result.interrupted:

@@ -124,7 +124,7 @@ def test_a_state_file_that_names_an_empty_color_means_the_plain_stack(world):
 def test_a_color_on_which_nothing_stands_is_refused(world, capsys):
     world.containers = (container("web", Side.BLUE, 7),)
     assert run(["exec", "--color", "green", "web", "sh"], session(ports=world.ports)) == 1
-    assert "nothing stands on green" in capsys.readouterr().err
+    assert "green has no containers" in capsys.readouterr().err
 
 
 def test_a_rendering_that_cant_be_read_is_refused(world, capsys):

@@ -72,7 +72,7 @@ def test_yes_runs_it_at_once_and_says_what_became_of_the_floor(capsys) -> None:
     assert run(["migrate", "contract", "0007_writer", "--give-up", "--yes"], session(library)) == 0
     assert options(library) == [(False, True, True)]
     shown = capsys.readouterr().out
-    assert "has been run: no release before 7 comes back, the way back to release 6 is given up" in shown
+    assert "was run: no release before 7 can come back; the way back to release 6 was given up" in shown
 
 
 def test_a_soft_contract_says_how_to_undo_it_and_undo_that_it_is_back(capsys) -> None:
@@ -80,13 +80,13 @@ def test_a_soft_contract_says_how_to_undo_it_and_undo_that_it_is_back(capsys) ->
     assert run(["migrate", "contract", "--soft", "--yes"], session(library)) == 0
     assert "`teal migrate undo 0007_writer` brings the columns back" in capsys.readouterr().out
     assert run(["migrate", "undo", "0007_writer"], session(library)) == 0
-    assert "what its soft form took away is back" in capsys.readouterr().out
+    assert "what its soft form had renamed is back" in capsys.readouterr().out
 
 
 def test_a_window_asks_before_users_are_kept_away(capsys) -> None:
     library = FakeLibrary(deploy=DeployResult("migrate-window", "tale", "planned", 8, 7, None, None))
     assert run(["migrate", "window"], session(library)) == 1
-    assert "users are held meanwhile" in capsys.readouterr().err
+    assert "users wait meanwhile" in capsys.readouterr().err
     assert run(["migrate", "window", "--maintenance", "--yes"], session(library)) == 0
     chosen = library.calls[-1][1][0]
     assert (chosen.strategy, chosen.window, chosen.page, chosen.force) == ("recreate", True, True, True)

@@ -59,7 +59,7 @@ def test_where_one_file_can_not_be_written_none_is(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(
     ("sentence", "said"),
     [
-        ("rename reviews.author to writer", "the type of reviews.writer isn't said"),
+        ("rename reviews.author to writer", "the type of reviews.writer is missing"),
         ("reviews", "says none of the changes"),
     ],
 )

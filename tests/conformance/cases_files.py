@@ -16,7 +16,7 @@ WRITTEN = """
         lines
     x-note: {a: [1, 2]}
 """
-FOR_SWARM = "{service} uses secret swarm, whose `external` a swarm alone has"
+FOR_SWARM = "{service} uses secret swarm, whose `external` only a swarm has"
 NO_PROVIDER = "{service} is made by the provider conform, which Teal does not call"
 
 CASES = (
@@ -47,13 +47,13 @@ CASES = (
         "secret of a driver",
         {"secrets": ["driven"]},
         {"secrets": {"driven": {"file": "./secret.txt", "driver": "vault", "driver_opts": {"a": "b"}}}},
-        refused=refusing(ROLES, "{service} uses secret driven, whose `driver` a swarm alone has"),
+        refused=refusing(ROLES, "{service} uses secret driven, whose `driver` only a swarm has"),
     ),
     Case(
         "secret with a template",
         {"secrets": ["template"]},
         {"secrets": {"template": {"file": "./secret.txt", "template_driver": "golang"}}},
-        refused=refusing(ROLES, "{service} uses secret template, whose `template_driver` a swarm alone has"),
+        refused=refusing(ROLES, "{service} uses secret template, whose `template_driver` only a swarm has"),
     ),
     Case(
         "config of a swarm",
@@ -71,7 +71,7 @@ CASES = (
         "config with a template",
         {"configs": ["template"]},
         {"configs": {"template": {"file": "./note.txt", "template_driver": "golang"}}},
-        refused=refusing(ROLES, "{service} uses config template, whose `template_driver` a swarm alone has"),
+        refused=refusing(ROLES, "{service} uses config template, whose `template_driver` only a swarm has"),
     ),
     Case(
         "models",

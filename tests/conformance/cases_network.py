@@ -12,13 +12,13 @@ OWN = frozenset(
     {"networks", "links", "external_links", "dns", "dns_opt", "dns_search", "extra_hosts", "hostname", "domainname"}
     | {"mac_address", "expose", "ports", "sysctls", "uts", "network_mode", "ipc", "pid", "read_only"}
 )
-FIXED = "{{service}} has the fixed address {0}: two colors can't"
+FIXED = "{{service}} has the fixed address {0}, which two colors can't both have"
 HOST = "{service} is on the host's network: both colors want its ports"
 APART = "{service} and the proxy have no network in common"
 SPACES = tuple(
     f"{{service}} uses the {kind} of peer, which is shared" for kind in ("network", "IPC namespace", "PID namespace")
 )
-BORROWED = "{service} runs in a project of its own, and takes network or volumes from another service"
+BORROWED = "{service} runs in a project of its own, so it can't take network or volumes from another service"
 PUBLISHED = "{service} publishes port 3000, which two colors can't both have"
 
 CASES = (
@@ -186,7 +186,9 @@ CASES = (
     Case(
         "links to a peer by another name",
         {"links": ["peer:other-peer"]},
-        refused=refusing(RELEASED, "{service} calls peer other-peer by a link, which ends at its own project"),
+        refused=refusing(
+            RELEASED, "{service} reaches peer as other-peer by a link, and a color has no links to other projects"
+        ),
         asks=("peer", "other-peer"),
     ),
     Case("external_links", {"external_links": ["{outsider}:outsider"]}, asks=("outsider",)),
@@ -248,6 +250,6 @@ CASES = (
         "depends_on a mate",
         {"depends_on": ["mate"]},
         roles=(ONCE,),
-        refused=refusing((ONCE,), "{service} runs before its release starts, and waits for mate"),
+        refused=refusing((ONCE,), "{service} runs before its release starts, so it can't wait for mate"),
     ),
 )

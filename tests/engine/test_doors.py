@@ -81,7 +81,7 @@ def test_each_way_past_the_snippet_is_refused_by_check_and_deploy(doors: Doors) 
     refused = doors.deploy(status=1)
     for _, named in PAST:
         named = named.replace("PROJECT", doors.stack.project)
-        said = f"the proxy passes requests to {named} past Teal's snippet: they could not be switched"
+        said = f"the proxy passes requests to {named} past Teal's snippet, so they can't be switched"
         assert said in errors
         assert said in refused.error["detail"]
 
@@ -101,7 +101,7 @@ def test_a_lock_on_the_whole_site_is_named_by_check_and_deploy_and_the_way_out_w
     doors.reload()
     folder = doors.teal.home / doors.stack.project / "proxy"
     before = sorted(path.name for path in folder.iterdir())
-    said = "the proxy itself turns Teal's requests away before its snippet is asked: api: it refuses them (status 403)"
+    said = "the proxy turns Teal's requests away before they reach Teal's snippet: api: it refuses them (status 403)"
     (found,) = (each for each in doors.check(1) if each["level"] == "error")
     assert found["message"].startswith(said)
     assert sorted(path.name for path in folder.iterdir()) == before == []
@@ -182,7 +182,7 @@ def test_without_an_admin_endpoint_a_deploy_waits_as_check_says(doors: Doors) ->
 
     doors.write(site(API, WEB))  # what no reload brings to the proxy
     (found,) = (each for each in doors.check(0) if each["level"] == "warning")
-    assert found["message"] == "it does not say what is in flight: each drain takes its whole timeout"
+    assert found["message"] == "it does not say what is in flight, so each drain takes its whole timeout"
     assert found["remedy"].startswith("`teal restart proxy`")
     doors.teal.run("restart", "proxy", "--yes")
     wait_until(lambda: doors.stack.answers("/"), "the proxy answers")
@@ -193,12 +193,12 @@ def test_a_caddyfile_with_an_import_of_nobody_is_refused_and_not_to_be_loaded(do
     doors.write(site(API.replace("api", "apii"), WEB))
     findings = doors.check(1)
     (refused,) = (each for each in findings if each["level"] == "error")
-    assert refused["message"].endswith("`import teal apii 8000`, and the stack has no service apii")
+    assert refused["message"].endswith("`import teal apii 8000`, but the stack has no service apii")
     assert refused["remedy"] == "write the service's name: `import teal api 8000`"
     remedies = [
         each["remedy"] for each in findings if any(word in each["remedy"] for word in ("`teal exec", "`teal re"))
     ]
-    assert [each.startswith("mend the Caddyfile, then ") for each in remedies] == [True], remedies
+    assert [each.startswith("correct the Caddyfile, then ") for each in remedies] == [True], remedies
     assert "no service apii" in doors.deploy(status=1).error["message"]
     doors.write(site(API, WEB))
     assert doors.check(0)

@@ -138,7 +138,7 @@ def test_a_port_that_the_plain_service_holds_is_told_with_the_way_and_the_way_wo
     (found,) = front.findings("error", status=1)
     assert (
         found["message"]
-        == f"the plain web holds 127.0.0.1:{front.held}, which proxy shall publish: one port, two owners"
+        == f"the plain web publishes 127.0.0.1:{front.held}, which proxy is to publish: two can't have one port"
     )
     for words in (("deploy",), ("up", "proxy", "--yes")):
         assert refused(front.teal.run(*words, status=1)) == (found["message"], found["remedy"])
@@ -149,7 +149,7 @@ def test_a_port_that_the_plain_service_holds_is_told_with_the_way_and_the_way_wo
     assert second == "teal deploy && teal up proxy --yes"
     front.teal.run("up", "proxy", PROXY_PORT=other)
     (warned,) = (each for each in front.findings("warning") if each["where"] == "web")
-    assert "lets go of it when its color serves" in warned["message"]
+    assert "until its color serves" in warned["message"]
     with front.gap() as gap:
         front.teal.run("deploy")
         front.teal.run("up", "proxy", "--yes")
@@ -164,14 +164,14 @@ def test_a_port_that_nobody_would_publish_any_more_is_told(front: Front) -> None
     front.stack.compose("up", "--detach", "--wait", "web")
     front.write("compose.yml", front.web + PROXY.replace("PORTS", f'"127.0.0.1:{free_port()}:80"'))
     (found,) = front.findings("error", status=1)
-    assert found["message"].startswith(f"nobody will publish 127.0.0.1:{front.held} once web stands in a color")
+    assert found["message"].startswith(f"nothing publishes 127.0.0.1:{front.held} once web is in a color")
     assert f"`127.0.0.1:{front.held}:80`" in found["remedy"]
     (reminded,) = (each for each in front.findings("note", status=1) if "trusted_proxies" in each["remedy"])
     assert reminded["message"].startswith("only this machine reaches it")
     assert refused(front.teal.run("deploy", status=1)) == (found["message"], found["remedy"])
     front.write("teal.yml", "ports: {web: drop}\n")
     (warned,) = (each for each in front.findings("warning") if each["where"] == "web")
-    assert warned["message"].startswith(f"nobody will publish 127.0.0.1:{front.held} once web stands in a color")
+    assert warned["message"].startswith(f"nothing publishes 127.0.0.1:{front.held} once web is in a color")
 
 
 def test_where_the_mounts_of_the_proxy_have_changed_one_remedy_is_named_and_it_works(front: Front) -> None:
@@ -188,7 +188,7 @@ def test_where_the_mounts_of_the_proxy_have_changed_one_remedy_is_named_and_it_w
     front.write("compose.yml", f"{text}      - ./more.caddy:/etc/caddy/more.caddy:ro\n")
     (found,) = front.findings("warning")
     assert found["message"].startswith(
-        "its definition has changed since it was started; a mere restart would keep the old"
+        "its definition has changed since it was started; a restart alone would keep the old"
     )
     assert "File to import not found: more.caddy" in found["message"]
     assert "{" not in found["message"]

@@ -106,7 +106,7 @@ networks: {theirs: {external: true, name: teal-test-none}}
         volume, network = (said[f"the external {each} does not exist"] for each in MISSING)
         assert volume == (
             "error",
-            "create it (docker volume create teal-test-no-such), or mend `volumes` in the Compose file",
+            "create it (docker volume create teal-test-no-such), or correct `volumes` in the Compose file",
         )
         assert network[1].startswith("create it (docker network create teal-test-none)")
         (image,) = (each for each in said if "registry.invalid/redis:8" in each)

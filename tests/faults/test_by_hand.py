@@ -152,7 +152,7 @@ def test_where_a_hand_has_broken_the_active_color_the_next_deploy_serves_again(
     with tale.away():
         name = name_of(tale, service, before)
         tale.stack.docker(*hand.split(), name)
-        assert f"{service} have no container" in told(tale) if "rm" in hand else name in told(tale)
+        assert f"no container in the active color: {service}" in told(tale) if "rm" in hand else name in told(tale)
         ended = tale.teal.run("deploy", "--no-build")  # nothing but the hand has changed
         assert ended.result["outcome"] == "done"
     assert tale.whole() == standby(before)
@@ -210,7 +210,7 @@ def test_after_docker_compose_down_a_deploy_brings_the_shared_services_back(tale
         assert tale.life(before) == life
         status = tale.teal.status()
         assert {each["state"] for each in status["shared"].values()} == {"absent"}
-        assert "of the shared services db, proxy do not run" in told(tale)
+        assert "shared services that do not run: db, proxy" in told(tale)
         tale.teal.run(*QUICK)
     wait_healthy(tale, "db")
     assert tale.whole() == standby(before)
@@ -225,7 +225,7 @@ def test_a_changed_network_is_refused_before_compose_takes_the_database_down(tal
     with tale.untouched():
         assert "the network" in findings(tale)
         ended = tale.teal.run("up", "--yes", status=1)
-        assert "stops what runs on it" in ended.error["message"]
+        assert "would first stop what runs on it" in ended.error["message"]
     tale.teal.run(*QUICK)  # needs no change of the network: the colors have their own
     tale.whole()
 
@@ -238,7 +238,7 @@ def test_a_changed_network_stops_a_deploy_that_would_have_to_start_a_shared_serv
         tale.stack.docker("stop", name_of(tale, "proxy"))
         tale.write("compose.yml", compose + NETWORK)
         ended = tale.teal.run(*QUICK, status=1)
-        assert "stops what runs on it" in ended.error["message"]
+        assert "would first stop what runs on it" in ended.error["message"]
         tale.restore()
         tale.teal.run("up", "--yes")
     assert tale.whole() == before

@@ -32,7 +32,7 @@ def test_a_database_that_somebody_has_stopped_is_named_and_started_by_the_next_d
     before = tale.active
     with tale.away("db"):
         tale.stack.docker("stop", "--time", "20", name_of(tale, "db"))
-        assert "of the shared services db do not run" in told(tale)
+        assert "shared services that do not run: db" in told(tale)
         ended = tale.teal.run(*QUICK)
         assert any(line.get("service") == "db" and line["state"] == "healthy" for line in ended.lines)
     assert tale.whole() == standby(before)

@@ -27,9 +27,7 @@ def test_a_second_color_that_does_not_fit_is_refused_before_anything_is_done(tal
     with tale.untouched(), tale.teal.running(*QUICK, argv=nearly_full(tmp_path)) as run:
         ended = run.end()
         assert ended.status == 1, ended.told
-        assert re.fullmatch(
-            rf"a second color needs about .* of memory, {LEFT} MB are available", ended.error["message"]
-        )
+        assert re.fullmatch(rf"a second color needs about .* of memory, {LEFT} MB is available", ended.error["message"])
         assert "--strategy recreate" in ended.error["hint"]
 
 

@@ -85,7 +85,7 @@ def test_a_caddyfile_that_the_proxy_does_not_run_yet_is_named(tale: World) -> No
     with tale.untouched():
         tale.write("Caddyfile", edited)
         for said in (told(tale), findings(tale)):
-            assert "the proxy does not run its Caddyfile of now" in said
+            assert "the proxy does not run today's Caddyfile" in said
             assert "caddy reload" in said
         tale.restore()
         assert "does not run" not in findings(tale)
@@ -95,7 +95,7 @@ def test_a_broken_caddyfile_is_named_before_anybody_restarts_the_proxy(tale: Wor
     with tale.untouched():
         tale.write("Caddyfile", whole_text(tale).replace("encode {", "encoude {"))
         for said in (told(tale), findings(tale)):
-            assert "the proxy could not start with its Caddyfile" in said
+            assert "the proxy could not start with today's Caddyfile" in said
             assert "encoude" in said
         tale.restore()
 
@@ -105,7 +105,7 @@ def test_a_deploy_goes_on_beside_a_broken_caddyfile(tale: World) -> None:
     before = tale.active
     tale.write("Caddyfile", whole_text(tale).replace("encode {", "encoude {"))
     ended = tale.teal.run(*QUICK)
-    assert any("could not start with its Caddyfile" in note for note in ended.result["notes"])
+    assert any("could not start with today's Caddyfile" in note for note in ended.result["notes"])
     tale.restore()
     assert tale.whole() != before
 
@@ -121,7 +121,7 @@ def test_a_caddyfile_that_an_editor_has_replaced_is_named(tale: World) -> None:
     try:
         with tale.untouched():
             for said in (told(tale), findings(tale)):
-                assert "Caddyfile was replaced, and the proxy goes on seeing the one before" in said
+                assert "Caddyfile was replaced, and the proxy still sees the old one" in said
                 assert "teal restart proxy" in said
             kept.rename(path)
     finally:

@@ -86,7 +86,7 @@ def test_a_variable_that_is_gone_since_the_last_release_stops_a_deploy(world: Si
     world.stack = replace(world.stack, variables=frozenset({"KEY"}), unset=frozenset({"KEY"}))
     refused = world.run("deploy").error
     assert isinstance(refused, Refused)
-    assert refused.message == "KEY is not set any more: release 1 had it"
+    assert refused.message == "KEY is no longer set: release 1 had it"
     assert world.run("status").value.release == 1
 
 

@@ -84,13 +84,13 @@ def _down(observed: Observed, stack: Stack, active: Side) -> Iterator[str]:
     """Yield what of the active color, and of the shared services beside it, doesn't run."""
     down = sorted(c.name for c in observed.on(active) if not c.running)
     if down:
-        yield f"of the active color {', '.join(down)} do not run"
+        yield f"not running in the active color: {', '.join(down)}"
     gone = {service.name for service in services_on(observed, stack, active)} - {c.service for c in observed.on(active)}
     if gone:
-        yield f"of the active color {', '.join(sorted(gone))} have no container: `teal deploy` brings a whole one"
+        yield f"no container in the active color: {', '.join(sorted(gone))} (`teal deploy` makes a whole one)"
     away = {service.name for service in stack.having(Role.SHARED)} - observed.running(Side.PLAIN)
     if away:
-        yield f"of the shared services {', '.join(sorted(away))} do not run: `teal up` starts them"
+        yield f"shared services that do not run: {', '.join(sorted(away))} (`teal up` starts them)"
 
 
 def misread(observed: Observed, stack: Stack, published: str | None) -> Iterator[str]:

@@ -76,9 +76,9 @@ def way(stack: Stack, grasp: ProxyDrift, reload: str, *, changed: str) -> str:
 
     *changed* names what differs from its container, definition or image: only a new container has the new mounts.
     """
-    first = "mend the Caddyfile, then " if is_refused(stack) else ""
+    first = "correct the Caddyfile, then " if is_refused(stack) else ""
     if stack.evidence.broken:
-        first = f"mend the Caddyfile ({stack.evidence.broken}), then "
+        first = f"correct the Caddyfile ({stack.evidence.broken}), then "
     if changed:
         return f"{first}`teal up {stack.proxy}`"
     replaced = grasp.blind or grasp.older
@@ -89,22 +89,24 @@ def drift(stack: Stack, grasp: ProxyDrift, reload: str, *, changed: str) -> Iter
     """Yield where the running proxy differs from its files of now."""
     proxy, again = stack.proxy, way(stack, grasp, reload, changed=changed)
     if grasp.blind:
-        message = "the proxy does not see Teal's state file: its directory was removed and made anew, requests are held"
+        message = (
+            "the proxy does not see Teal's state file: its directory was removed and created again; requests are held"
+        )
         yield error(proxy, message, f"{again} mounts it again")
     for name in grasp.gone:
-        message = f"{name} is gone: the proxy runs on, and could not start again"
+        message = f"{name} is gone: the proxy still runs, but could not start again"
         yield warning(proxy, message, "put it back (`teal snippet > teal.caddy` writes Teal's own)")
     if changed:
         yield _redefined(stack, grasp, again, changed)
         return
     for name in grasp.older:
-        message = f"{name} was replaced, and the proxy goes on seeing the one before"
+        message = f"{name} was replaced, and the proxy still sees the old one"
         yield warning(proxy, message, f"{again} mounts the new one, with a gap of a second or two")
     if grasp.broken:
-        message = f"the proxy could not start with its Caddyfile of now: {grasp.broken}"
-        yield warning(proxy, message, "mend it before anything restarts the proxy")
+        message = f"the proxy could not start with today's Caddyfile: {grasp.broken}"
+        yield warning(proxy, message, "correct it before anything restarts the proxy")
     if grasp.stale:
-        message = "the proxy does not run its Caddyfile of now"
+        message = "the proxy does not run today's Caddyfile"
         yield warning(proxy, message, f"{again}, while nothing is deployed")
 
 
@@ -112,9 +114,9 @@ def _redefined(stack: Stack, grasp: ProxyDrift, again: str, changed: str) -> Pro
     """Return what a definition means that the container has not: a bare restart keeps the old mounts."""
     message = f"its {changed} has changed since it was started"
     if stack.evidence.broken:
-        return warning(stack.proxy, f"{message}, and Caddy does not accept its Caddyfile of now", again)
+        return warning(stack.proxy, f"{message}, and Caddy does not accept today's Caddyfile", again)
     if grasp.broken:
-        message += f"; a mere restart would keep the old one, and fail ({grasp.broken})"
+        message += f"; a restart alone would keep the old one, and fail ({grasp.broken})"
     return warning(stack.proxy, message, f"{again} applies it, with a restart")
 
 
@@ -150,11 +152,11 @@ def differences(found: Outdated) -> Iterator[Problem]:
         message = f"its {changed} has changed since it was started"
         yield warning(name, message, f"`teal up {name}` applies it, with a restart")
     for name in found.networks:
-        message = f"the network {name} is defined otherwise now: what runs stays on the one that is there"
+        message = f"the network {name} has changed in the files: what runs stays on the existing one"
         remedy = "take the change back, or take the stack down for it: `teal down`, then `teal deploy`"
         yield warning("", message, remedy)
     for name in found.volumes:
-        message = f"the volume {name} is defined otherwise now: the one that is there stays as it is"
+        message = f"the volume {name} has changed in the files: the existing one stays as it is"
         yield warning("", message, "take the change back, or give the volume another name and move its data")
 
 

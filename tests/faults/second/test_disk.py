@@ -43,7 +43,7 @@ def test_a_full_state_disk_is_seen_before_anything_is_done(pair: Pair) -> None:
         pair.state_disk.fill(but=50_000_000)
         ended = pair.world.teal.run(*QUICK, status=1)
         pair.state_disk.free()
-        assert "of disk are free where Teal keeps its state" in ended.error["message"]
+        assert "of disk is free where Teal keeps its state" in ended.error["message"]
 
 
 @pytest.mark.parametrize(

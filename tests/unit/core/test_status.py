@@ -84,12 +84,15 @@ def test_a_color_is_active_standby_or_empty() -> None:
         ),
         pytest.param(
             replace(BLUE_7, containers=(*SHARED, *color(Side.BLUE, 7, state="exited")[:2])),
-            ["shop-api-blue, shop-web-blue do not run", "clock, queue have no container"],
+            [
+                "not running in the active color: shop-api-blue, shop-web-blue",
+                "no container in the active color: clock, queue",
+            ],
             id="the active color has fallen",
         ),
         pytest.param(
             replace(BLUE_7, containers=color(Side.BLUE, 7)),
-            ["of the shared services db, proxy do not run"],
+            ["shared services that do not run: db, proxy"],
             id="database and proxy are away",
         ),
         pytest.param(

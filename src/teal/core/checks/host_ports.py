@@ -45,11 +45,11 @@ def changing_hands(observed: Observed, stack: Stack) -> Iterator[Problem]:
         if any(held.meets(each) for each in wanted):
             yield _in_turn(stack, name, held) if runs else _in_the_way(stack, name, held)
         elif stack.evidence.published_ports.get(name) == "route":
-            message = f"nobody will publish {held} once {name} stands in a color: users come there now"
+            message = f"nothing publishes {held} once {name} is in a color, and users come there now"
             yield error(name, message, f"add to the ports of {stack.proxy}: `{_line(stack, held)}`; {_HOW}")
         else:
-            message = f"nobody will publish {held} once {name} stands in a color: the proxy does not, in today's files"
-            yield warning(name, message, f"is it users' port, let {stack.proxy} publish it, too: {_HOW}")
+            message = f"nothing publishes {held} once {name} is in a color: the proxy does not, in today's files"
+            yield warning(name, message, f"if users need that port, let {stack.proxy} publish it, too: {_HOW}")
 
 
 def refuse_held(observed: Observed, stack: Stack) -> None:
@@ -81,11 +81,11 @@ def _wanted(stack: Stack) -> dict[HostPort, int]:
 
 
 def _in_the_way(stack: Stack, name: str, held: HostPort) -> Problem:
-    message = f"the plain {name} holds {held}, which {stack.proxy} shall publish: one port, two owners"
+    message = f"the plain {name} publishes {held}, which {stack.proxy} is to publish: two can't have one port"
     other = _line(stack, held).replace(f"{held.port}:", f"${{PROXY_PORT:-{held.port}}}:")
     free = held.port + 1 if held.port < 65535 else held.port - 1
     remedy = (
-        f"let {stack.proxy} begin at another port: write `{other}` in its ports, then\n"
+        f"let {stack.proxy} begin with another port: write `{other}` in its ports, then\n"
         f"  PROXY_PORT={free} teal up {stack.proxy}\n"
         f"  teal deploy && teal up {stack.proxy} --yes\n"
         f"the port changes hands in the second line, with a gap of some seconds: {_HOW}"
@@ -94,7 +94,7 @@ def _in_the_way(stack: Stack, name: str, held: HostPort) -> Problem:
 
 
 def _in_turn(stack: Stack, name: str, held: HostPort) -> Problem:
-    message = f"the plain {name} holds {held}, and lets go of it when its color serves"
+    message = f"the plain {name} publishes {held} until its color serves"
     return warning(name, message, f"`teal up {stack.proxy}`, right after the deploy, gives it to the proxy: {_HOW}")
 
 

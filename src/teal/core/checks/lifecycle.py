@@ -32,7 +32,7 @@ def starting(stack: Stack) -> Iterator[Problem]:
     rotating = {each.name: services[each.name] for each in stack.rotating}
     down = [name for name, service in rotating.items() if not _comes_back(service)]
     if down:
-        message = f"{_and(down)}: no restart policy, so that the active color stays down when the engine restarts"
+        message = f"{_and(down)}: no restart policy, so the active color stays down after the engine restarts"
         yield warning(down[0], message, "write `restart: unless-stopped`")
     for name, service in rotating.items():
         yield from _migrates(name, service, stack.migrations)
@@ -61,12 +61,12 @@ def _migrates(name: str, service: Node, migrations: Migrations | None) -> Iterat
     commands = [part for word in words_of(service) for part in _APART.split(word) if _MIGRATION.search(f"{part};")]
     found = _MIGRATION.search(" ".join(words_of(service)))
     if found:
-        message = f"{name} migrates in its start command ({found[0].strip()}): in each color, and at a rollback too"
+        message = f"{name} migrates in its start command ({found[0].strip()}), so also in each color, and at a rollback"
         said = commands[0].strip().removeprefix("exec ") if commands else " ".join(words_of(service))
         yield warning(name, message, f"take it out: {_once(name, said, migrations)}")
     for variable, value in environment_of(service).items():
         if _FLAG.fullmatch(variable) and value.lower() not in _OFF:
-            message = f"{name} migrates whenever it starts ({variable}): in each color, and at a rollback too"
+            message = f"{name} migrates whenever it starts ({variable}), so also in each color, and at a rollback"
             yield warning(name, message, f"switch {variable} off: {_once(name, '', migrations)}")
 
 
@@ -88,16 +88,18 @@ def one_shots(stack: Stack) -> Iterator[Problem]:
         links = {text(link).partition(":")[0] for link in sequence(service.get("links"))}
         waits = sorted(rotating & {*mapping(service.get("depends_on")), *links})
         if waits:
-            message = f"{each.name} runs before its release starts, and waits for {_and(waits)}"
+            message = f"{each.name} runs before its release starts, so it can't wait for {_and(waits)}"
             yield error(each.name, message, f"drop that from its depends_on, or make {each.name} a tool, run by hand")
         if _borrows(service):
-            message = f"{each.name} runs in a project of its own, and takes network or volumes from another service"
+            message = (
+                f"{each.name} runs in a project of its own, so it can't take network or volumes from another service"
+            )
             yield error(each.name, message, "name the network and the volumes that it needs")
         if service.get("post_start"):
             message = f"{each.name} has post_start hooks: `docker compose run`, by which Teal runs it, knows none"
             yield warning(each.name, message, f"do it in the command of {each.name}")
         if text(services[each.name].get("restart")) in _ALIVE:
-            message = f"{each.name} runs to its end, and its restart policy would begin it again: Teal runs it once"
+            message = f"Teal runs {each.name} once, to its end, and its restart policy would start it again"
             yield warning(each.name, message, 'write `restart: "no"`')
 
 
@@ -113,12 +115,13 @@ def healthchecks(stack: Stack) -> Iterator[Problem]:
     services = services_in(stack.models[Side.BLUE])
     for each in stack.rotating:
         if each.role is Role.ROUTE and _guessed(each):
-            message = f"{each.name} has no healthcheck: any answer but a server error on its port {each.port} passes"
+            passes = f"any answer but a server error on its port {each.port} counts as healthy"
+            message = f"{each.name} has no healthcheck: {passes}"
             remedy = f"give it a healthcheck, or a path in teal.yml: `probes: {{{each.name}: /health}}`"
             yield warning(each.name, message, remedy)
     silent = [each.name for each in stack.rotating if each.health.kind == "running"]
     if silent:
-        message = f"{_and(silent)}: no healthcheck, so that 10 s without a restart must do"
+        message = f"{_and(silent)}: no healthcheck, so 10 s without a restart count as healthy"
         yield warning(silent[0], message, "give each a healthcheck")
     for name, service in services.items():
         yield from _waits_in_vain(name, service, services, stack)

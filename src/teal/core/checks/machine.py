@@ -33,15 +33,15 @@ def check_room(room: Room, *, force_memory: bool = False) -> Iterator[Problem]:
     if needed > room.available and not force_memory:
         yield error(
             "memory",
-            f"a second color needs about {gib(needed)} of memory, {gib(room.available)} are available",
+            f"a second color needs about {gib(needed)} of memory, {gib(room.available)} is available",
             "--strategy recreate needs room for one color only (brief downtime); --force-memory tries it anyway",
         )
     if room.disk < DISK:
         yield error(
             "disk",
-            f"only {gib(room.disk)} of disk are free where Teal keeps its state",
+            f"only {gib(room.disk)} of disk is free where Teal keeps its state",
             "make room (`teal cleanup` removes what the retention policy no longer keeps), then deploy again",
         )
     if room.total < SMALL:
-        message = f"this machine has {gib(room.total)} of memory; 12 GB and more are recommended for two colors"
+        message = f"this machine has {gib(room.total)} of memory; 12 GB or more is recommended for two colors"
         yield warning("memory", message, "")

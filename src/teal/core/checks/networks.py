@@ -51,7 +51,7 @@ def _two_owners(each: Service, service: Node) -> Iterator[Problem]:
     yield error(
         each.name,
         f"{each.name} publishes port {spoken}, which two colors can't both have",
-        f"the proxy serves it anyway? Say so in teal.yml: `ports: {{{each.name}: drop}}`; the proxy shall take the "
+        f"where the proxy serves it anyway: `ports: {{{each.name}: drop}}` in teal.yml; where the proxy is to take the "
         f"port over? `ports: {{{each.name}: route}}`; it isn't HTTP? Make {each.name} shared",
     )
 
@@ -67,7 +67,9 @@ def addresses(stack: Stack) -> Iterator[Problem]:
         for key, options in networks_of(services[each.name]).items():
             for address in (text(options[kind]) for kind in _ADDRESSES if options.get(kind)):
                 remedy = f"call it by its name and drop the address, or {_shared(each)}"
-                yield error(each.name, f"{each.name} has the fixed address {address}: two colors can't", remedy)
+                yield error(
+                    each.name, f"{each.name} has the fixed address {address}, which two colors can't both have", remedy
+                )
             driver = text(mapping(definitions.get(key)).get("driver"))
             if driver in _DIRECT_DRIVERS or text(mapping(definitions.get(key)).get("name")) == "host":
                 yield error(each.name, f"{each.name} is on the {driver or 'host'} network {key}", _shared(each))
@@ -105,7 +107,11 @@ def _links(name: str, service: Node, roles: dict[str, Role]) -> Iterator[Problem
         target, _, alias = link.partition(":")
         if target in roles and not roles[target].rotates and alias and alias != target:
             remedy = f"give {target} the network alias {alias} in place of the link"
-            yield error(name, f"{name} calls {target} {alias} by a link, which ends at its own project", remedy)
+            yield error(
+                name,
+                f"{name} reaches {target} as {alias} by a link, and a color has no links to other projects",
+                remedy,
+            )
 
 
 def _calls(name: str, stack: Stack) -> Iterator[Problem]:
@@ -115,7 +121,9 @@ def _calls(name: str, stack: Stack) -> Iterator[Problem]:
     for each in stack.rotating:
         if calls(caller, names_of(each.name, model.get(each.name, {}))):
             remedy = f"let {name} call it through the proxy, or make {name} rotate too"
-            yield warning(name, f"{name} is shared and calls {each.name}, which has that name in no color", remedy)
+            yield warning(
+                name, f"{name} is shared and calls {each.name} by this name, which no color answers to", remedy
+            )
         elif each.name in mapping(caller.get("depends_on")):
             message = f"{name} is shared and waits for {each.name}, which rotates: Teal starts {name} without waiting"
             yield warning(name, message, f"drop {each.name} from the depends_on of {name}")
@@ -133,6 +141,6 @@ def names_decide(stack: Stack, engine: tuple[int, int]) -> Iterator[Problem]:
             if name_of(model, key) < private:
                 message = (
                     f"Docker before 28 resolves names by the order of the networks' names: {name_of(model, key)} sorts"
-                    f" before {private}, so that the other color would answer"
+                    f" before {private}, so the other color would answer"
                 )
                 yield error("", message, "install Docker Engine 28 or later, or give the network another name")

@@ -50,18 +50,18 @@ def running(stack: Stack, routes: Iterable[tuple[str, int]], dials: Iterable[Dia
     today = {(dial.address, dial.by) for dial in stack.evidence.dials}
     for problem in past_snippet(stack, (d for d in dials if (d.address, d.by) not in today), proxy="the running proxy"):
         if problem.service not in lacking:
-            yield replace(problem, remedy=f"its files of today don't: {way}", place="")
+            yield replace(problem, remedy=f"today's files don't: {way}", place="")
     for each in stack.rotating:
         if each.name in lacking:
             line = f"`import teal {each.name} {each.port}`"
             imported = each.name in stack.evidence.routes
-            remedy = f"its Caddyfile of today does: {way}" if imported else f"write {line} in the Caddyfile, then {way}"
+            remedy = f"today's Caddyfile does: {way}" if imported else f"write {line} in the Caddyfile, then {way}"
             yield error(each.name, f"the running proxy does not switch {each.name}", remedy)
         elif each.role is not Role.ROUTE and each.name in switched and not _mended_first(stack, each.name):
             message = (
-                f"the running proxy passes requests to {each.name} through Teal's snippet, and it is a {each.role}"
+                f"the running proxy passes requests to {each.name} through Teal's snippet, but it is a {each.role}"
             )
-            yield error(each.name, message, f"its files of today don't, or could not be read: {way}")
+            yield error(each.name, message, f"today's files don't, or could not be read: {way}")
 
 
 def is_refused(stack: Stack) -> bool:
@@ -88,7 +88,7 @@ def past_snippet(stack: Stack, dials: Iterable[Dial], *, proxy: str = "the proxy
             spoken = dial.address if host_and_port(dial.address)[0] == name.lower() else f"{dial.address} ({name})"
             how = "" if dial.by == "reverse_proxy" else f" by {dial.by}"
             where = f" from {dial.at}" if dial.at and not dial.place else ""
-            message = f"{proxy} passes requests{where} to {spoken}{how} past Teal's snippet: they could not be switched"
+            message = f"{proxy} passes requests{where} to {spoken}{how} past Teal's snippet, so they can't be switched"
             found = error(name, message, _remedy(dial, rotating[name], port, stack))
             yield replace(found, place=dial.place or "Caddyfile")
         elif dial.varies and dial.by in _IN_PLACE:
@@ -122,14 +122,14 @@ def _imported(stack: Stack) -> Iterator[Problem]:
     """Say which imports of the snippet lead to nothing that a color has."""
     for name, port, meant in _strange(stack):
         remedy = f"write the service's name: `import teal {meant} {port}`" if meant else "take that line out"
-        message = f"the Caddyfile says `import teal {name} {port}`, and the stack has no service {name}"
+        message = f"the Caddyfile says `import teal {name} {port}`, but the stack has no service {name}"
         yield _at_import(stack, name, error(stack.proxy, message, remedy))
     for each in stack.services:
         if each.name not in stack.evidence.routes or each.role is Role.ROUTE:
             continue
         port = stack.evidence.routes[each.name]
         kind = "shared" if each.role is Role.SHARED else f"a {each.role}"
-        message = f"the Caddyfile says `import teal {each.name} {port}`, and {each.name} is {kind}"
+        message = f"the Caddyfile says `import teal {each.name} {port}`, but {each.name} is {kind}"
         remedy = f"write `reverse_proxy {each.name}:{port}`: no color has it"
         if each.role.rotates:
             remedy = f"take {each.name} out of `services` in teal.yml: it is a route"
@@ -165,7 +165,7 @@ def preparation(stack: Stack, folder: str) -> Iterator[Problem]:
         message = f"{stack.proxy} does not mount Teal's state directory at {MOUNT}"
         yield error(stack.proxy, message, f"add to its volumes: `{line}`")
     elif mounted.rstrip("/") != folder.rstrip("/"):
-        message = f"{stack.proxy} mounts {mounted} at {MOUNT}, and Teal's state is in {folder}"
+        message = f"{stack.proxy} mounts {mounted} at {MOUNT}, but Teal's state is in {folder}"
         yield error(stack.proxy, message, "give both the same TEAL_HOME, e.g. in `.env`")
 
 

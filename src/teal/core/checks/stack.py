@@ -36,7 +36,11 @@ def overlays(stack: Stack) -> Iterator[Problem]:
     plain, blue, green = (services_in(stack.models[side]) for side in (Side.PLAIN, Side.BLUE, Side.GREEN))
     for name in sorted(stack.evidence.in_overlays):
         if name not in plain:
-            yield error(name, f"an overlay names {name}, which the stack hasn't", "its keys are the stack's own names")
+            yield error(
+                name,
+                f"an overlay names {name}, which the stack does not have",
+                "write the stack's own service names in it",
+            )
             continue
         if name not in blue or name not in green:
             continue
@@ -55,7 +59,7 @@ def _drift(name: str, blue: Node, green: Node) -> Iterator[Problem]:
     """Warn where the colors differ in more than names: what was tried on one is not what comes on the other."""
     apart = [key for key in sorted({*blue, *green}) if _told(blue, key) != _told(green, key)]
     if apart:
-        message = f"the overlays give {name} different {', '.join(apart)}: the two colors don't run the same"
+        message = f"the overlays give {name} different {', '.join(apart)}: the two colors would not run the same"
         yield warning(name, message, "let the overlays differ in names and colors only")
 
 
@@ -103,7 +107,7 @@ def problems(stack: Stack, engine: tuple[int, int] = (28, 0)) -> tuple[Problem, 
 def whole(stack: Stack) -> Iterator[Problem]:
     """Say what the stack lacks as a whole."""
     if not stack.having(Role.ROUTE):
-        yield error("", "no service is a route: there is nothing that could be switched", _ROUTE)
+        yield error("", "no service is a route: there is nothing to switch", _ROUTE)
     if not stack.proxy:
         yield error("", "no service runs Caddy: something must switch the traffic", _CADDY)
     for variable in sorted(stack.unset):
@@ -119,7 +123,7 @@ def whole(stack: Stack) -> Iterator[Problem]:
 def lost(stack: Stack, last: Release | None) -> Iterator[Problem]:
     """Say which variables the *last* release had and the next one would find empty: an ``.env`` may be gone."""
     for variable in sorted(stack.unset & set(last.variables if last else ())):
-        message = f"{variable} is not set any more: release {last.number if last else 0} had it"
+        message = f"{variable} is no longer set: release {last.number if last else 0} had it"
         remedy = f"set {variable}, in the environment or in .env; where it may be empty, write ${{{variable}:-}}"
         yield error("", message, remedy)
 
@@ -144,6 +148,6 @@ def roles(stack: Stack) -> Iterator[Problem]:
         if each.role is Role.ROUTE and not each.port:
             yield error(
                 each.name,
-                f"nothing shows on which port {each.name} listens",
+                f"the port on which {each.name} listens is not known",
                 f"say so in teal.yml: `routes: {{{each.name}: {{port: 3000}}}}`",
             )

@@ -26,7 +26,7 @@ def values(stack: Stack) -> Iterator[Problem]:
                 definition = mapping(known.get(name))
                 key = next((key for key in ("external", *_SWARM) if definition.get(key)), "")
                 if key:
-                    message = f"{each.name} uses {kind[:-1]} {name}, whose `{key}` a swarm alone has"
+                    message = f"{each.name} uses {kind[:-1]} {name}, whose `{key}` only a swarm has"
                     yield error(each.name, message, "give it a `file` or an `environment` variable instead")
 
 
@@ -40,8 +40,10 @@ def elsewhere(stack: Stack) -> Iterator[Problem]:
         provider = text(mapping(service.get("provider")).get("type"))
         if provider:
             message = f"{each.name} is made by the provider {provider}, which Teal does not call"
-            remedy = f"give what needs it its address by a variable, and make {each.name} a tool, run by hand"
+            remedy = f"put its address into a variable of what needs it, and make {each.name} a tool, run by hand"
             yield error(each.name, message, f"{remedy}: `services: {{{each.name}: tool}}`")
         if service.get("models") and (each.role.rotates or each.role is Role.ONE_SHOT):
             message = f"{each.name} uses models, which `docker compose config` leaves out of what it prints"
-            yield error(each.name, message, f"give {each.name} the model's address by a variable, or make it shared")
+            yield error(
+                each.name, message, f"put the model's address into a variable of {each.name}, or make it shared"
+            )

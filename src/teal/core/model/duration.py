@@ -30,7 +30,7 @@ def _complaint(text: str) -> str:
         return f"{text!r} is negative"
     if _WHOLE.fullmatch(text.replace(" ", "")):
         return f"{text!r} has a space in it"
-    return f"{text!r} is no duration"
+    return f"{text!r} is not a duration"
 
 
 def compose_seconds(value: object, default: Seconds) -> Seconds:

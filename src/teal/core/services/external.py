@@ -18,7 +18,7 @@ class External:
     @property
     def remedy(self) -> str:
         """Return what to do where it isn't there."""
-        return f"create it (docker {self.kind} create {self.name}), or mend `{self.kind}s` in the Compose file"
+        return f"create it (docker {self.kind} create {self.name}), or correct `{self.kind}s` in the Compose file"
 
 
 def external(model: Node, service: str) -> frozenset[External]:

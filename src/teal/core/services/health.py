@@ -168,7 +168,7 @@ def _hopeless(service: Service, container: Container, now: Moment) -> str:
     if container.state in {"exited", "dead", "removing"} and container.started:
         after = max(0.0, (container.finished or now) - container.started)
         # Not every engine says that it was for memory: with cgroups of version 1 "OOMKilled" stays false (seen).
-        why = " (killed: out of memory, or by a hand)" if container.exit_code == KILLED else ""
+        why = " (killed: out of memory, or by someone)" if container.exit_code == KILLED else ""
         return f"exited with status {container.exit_code}{why}, {after:.0f} s after its start"
     if container.restarts >= LOOP:
         ended = "" if container.running else f"status {container.exit_code}, "  # one that runs again has none

@@ -26,10 +26,10 @@ def ailing(observed: Observed, stack: Stack) -> Iterator[Problem]:
         waiting = _waiting_for(name, observed, stack)
         if visited:
             cause = f"an older Teal put it on {visited[0]}'s networks, and a check by `hostname -i` gets two addresses"
-            yield warning(name, message, f"{cause}: a deploy takes it off again")
+            yield warning(name, message, f"{cause}: the next deploy disconnects it")
         elif waiting:
             whose = f"{', '.join(waiting)} wait{'s' * (len(waiting) == 1)} for it to be healthy (depends_on)"
-            yield error(name, f"{message}, and {whose}", f"mend it first, see: teal logs {name}")
+            yield error(name, f"{message}, and {whose}", f"fix it first, see: teal logs {name}")
         else:
             yield warning(name, message, f"no deploy touches it, see: teal logs {name}")
 

@@ -29,8 +29,8 @@ async def proxy_problems(ports: Ports, stack: Stack, observed: Observed, *, chan
     if proxy is None:
         if stack.evidence.broken:
             message = f"Caddy does not accept its configuration: {stack.evidence.broken}"
-            return [*found, Problem("error", stack.proxy, message, "mend the Caddyfile")]
-        note = Problem("note", stack.proxy, "it does not run yet: its own settings were not looked at")
+            return [*found, Problem("error", stack.proxy, message, "correct the Caddyfile")]
+        note = Problem("note", stack.proxy, "it does not run yet, so its own settings were not checked")
         return [*found, note, *_front(stack, trusts=stack.evidence.trusts or bool(stack.evidence.unseen))]
     try:
         loaded, version, grasp = await asyncio.gather(
@@ -61,10 +61,10 @@ def _front(stack: Stack, *, trusts: bool) -> list[Problem]:
     if trusts:
         return []
     if shows := front(stack):
-        message = f"something else stands in front of it ({shows}), and it does not believe what that says of users"
+        message = f"something else stands in front of it ({shows}), but it does not trust what that says about users"
         return [Problem("warning", stack.proxy, message, BELIEVE)]
     if on_loopback(stack):
-        message = "only this machine reaches it: where users come to an nginx there first, say, it must believe that"
+        message = "only this machine reaches it: if users reach it through an nginx here, say, it must trust that one"
         return [Problem("note", stack.proxy, message, BELIEVE_HERE)]
     return []
 
@@ -72,7 +72,7 @@ def _front(stack: Stack, *, trusts: bool) -> list[Problem]:
 def _version(version: str, stack: Stack) -> Iterable[Problem]:
     old = is_old_caddy(version)
     if old is None:
-        message = f"its version ({version or 'it says none'}) can't be read: older ones than 2.11.2 won't do"
+        message = f"its version ({version or 'it says none'}) can't be read: Teal needs 2.11.2 or newer"
         yield warning(stack.proxy, message, f"see: docker compose exec {stack.proxy} caddy version")
     elif old:
         yield error(stack.proxy, f"Caddy {version} is too old", "use Caddy 2.11.2 or newer")
@@ -81,8 +81,10 @@ def _version(version: str, stack: Stack) -> Iterable[Problem]:
 def _settings(loaded: Loaded, stack: Stack) -> Iterable[Problem]:
     """Yield what the configuration that the proxy runs with costs."""
     if not loaded.admin:
-        message = "its admin endpoint is off: what is in flight can't be counted, each drain takes its whole timeout"
-        remedy = f"take `admin off` out of the Caddyfile, then `teal restart {stack.proxy}`: without it none reloads"
+        message = "its admin endpoint is off: what is in flight can't be counted, so each drain takes its whole timeout"
+        remedy = (
+            f"take `admin off` out of the Caddyfile, then `teal restart {stack.proxy}` (a reload needs the endpoint)"
+        )
         yield warning(stack.proxy, message, remedy)
     for name in loaded.unfit:
         remedy = "take `health_uri`, `fail_duration` and the like out of its import: Teal's own gate watches health"
@@ -91,9 +93,9 @@ def _settings(loaded: Loaded, stack: Stack) -> Iterable[Problem]:
 
 def _uncounted(listens: str, again: str) -> tuple[str, str]:
     """Return what it means that the admin endpoint, at *listens* in today's files, does not answer, and the remedy."""
-    message = "it does not say what is in flight: each drain takes its whole timeout"
+    message = "it does not say what is in flight, so each drain takes its whole timeout"
     if listens.endswith(":2019"):
-        return message, f"{again} gives it the admin endpoint that its Caddyfile of now has"
+        return message, f"{again} gives it the admin endpoint of today's Caddyfile"
     return message, f"its admin endpoint listens at {listens}: say so in its environment, `TEAL_ADMIN: HOST:PORT`"
 
 

@@ -153,7 +153,9 @@ async def _check_command(context: RunContext, side: Side, wanted: CommandCheck) 
     """Run one of the owner's check commands in a container of the new release."""
     found = await context.containers(side, frozenset({wanted.service}))
     if not found:
-        raise CheckFailed(f"check on {wanted.service}: it has no container on {side}", hint="mend `checks` in teal.yml")
+        raise CheckFailed(
+            f"check on {wanted.service}: it has no container on {side}", hint="correct `checks` in teal.yml"
+        )
     limit = context.stack.settings.health_timeout
     ran = await context.ports.engine.execute(found[0].id, wanted.command, within=limit)
     if ran.status != 0:

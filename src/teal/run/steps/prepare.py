@@ -57,8 +57,8 @@ async def refuse_outdated(context: RunContext) -> None:
     )
     for name in found.networks:
         raise Refused(
-            f"the network {name} is defined otherwise now: to make it anew, Compose stops what runs on it first, and "
-            "can't remove it while a color is on it",
+            f"the network {name} has changed in the files: to create it again, Compose would first stop what "
+            "runs on it, and can't remove it while a color is on it",
             hint="take the change of `networks` back, or take the stack down for it: `teal down`, then `teal deploy`",
         )
 
@@ -73,7 +73,7 @@ async def _await_shared(context: RunContext, names: frozenset[str]) -> None:
         if bad is not None:
             log = await context.ports.engine.logs(bad.id, lines=20)
             raise Unhealthy(
-                f"the shared service {bad.service} is {bad.state}, {bad.health}", detail=log, hint="mend it first"
+                f"the shared service {bad.service} is {bad.state}, {bad.health}", detail=log, hint="fix it first"
             )
         if found and all(c.running and c.health in {"healthy", "none"} for c in found):
             break

@@ -72,7 +72,7 @@ async def _before(context: RunContext) -> Traffic:
     before = context.traffic.now()
     if (await context.ports.proxy.drift(await context.proxy())).blind:
         raise Failed(
-            "the proxy does not see Teal's state file: its directory was removed and made anew",
+            "the proxy does not see Teal's state file: its directory was removed and created again",
             hint=f"this mounts it again: `teal restart {context.stack.proxy}`",
         )
     context.ports.proxy.write(before.with_key(before.side or Side.PLAIN, context.traffic.key))
@@ -181,8 +181,8 @@ def _failure(context: RunContext, loaded: Loaded, refused: dict[str, list[_Refus
     said = "; ".join(f"{name}: {_list(found)}" for name, found in refused.items())
     if "upstream" in kinds:
         return Failed(
-            f"the proxy does not read Teal's state file: what it was asked went on to the application ({said})",
-            hint="`teal check` says what is missing; where its directory was made anew, this mounts it again: "
+            f"the proxy does not read Teal's state file: Teal's own requests went on to the application ({said})",
+            hint="`teal check` says what is missing; where its directory was created again, this mounts it: "
             f"`teal restart {context.stack.proxy}`",
         )
     free = (port for port in range(_SITE, 65536) if port not in loaded.listens)
@@ -195,7 +195,7 @@ def _failure(context: RunContext, loaded: Loaded, refused: dict[str, list[_Refus
     if kinds == {"silent"}:
         hint = f"see `teal logs {context.stack.proxy}`; or {way}\nthen {reload}"
         return Failed(f"the proxy gives Teal no answer: {said}", hint=hint)
-    message = f"the proxy itself turns Teal's requests away before its snippet is asked: {said}"
+    message = f"the proxy turns Teal's requests away before they reach Teal's snippet: {said}"
     return Failed(message, hint=f"{way}\nthen {reload}")
 
 

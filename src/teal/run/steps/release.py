@@ -167,7 +167,7 @@ def _refuse_external(volume: RequiredVolume) -> None:
     if volume.external:
         raise Refused(
             f"the external volume {volume.name} does not exist",
-            hint=f"create it (docker volume create {volume.name}), or mend `volumes` in the Compose file",
+            hint=f"create it (docker volume create {volume.name}), or correct `volumes` in the Compose file",
         )
 
 

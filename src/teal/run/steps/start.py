@@ -175,7 +175,7 @@ class _Gate:
         for other in self.services:
             if other not in self.begun and other not in self.failed and name in waits_for(self.services[other], {name}):
                 why = f"{self.side}/{other} was not started, since it depends on {name}"
-                await self._fail(other, Unhealthy(why, hint="mend that first"))
+                await self._fail(other, Unhealthy(why, hint="fix that first"))
 
     async def _asked(self) -> dict[str, Probed]:
         """Ask the probes of all that wait for one, at once, over the network; return what each container answered."""

@@ -36,22 +36,22 @@ def volume(source: str, kind: str = "volume", **more: object) -> dict[str, objec
 def test_a_variable_that_the_last_release_had_and_nobody_sets_now_is_an_error() -> None:
     stack = replace(stack_of(SOUND), unset=frozenset({"GONE", "NEW"}))
     last = replace(worlds.release(7, Side.BLUE), variables=("GONE", "THERE"))
-    assert [problem.message for problem in lost(stack, last)] == ["GONE is not set any more: release 7 had it"]
+    assert [problem.message for problem in lost(stack, last)] == ["GONE is no longer set: release 7 had it"]
     assert list(lost(stack, None)) == []
 
 
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"links": ["db:store"]}, "migrate calls db store by a link, which ends at its own project"),
-        ({"links": ["web"]}, "migrate runs before its release starts, and waits for web"),
+        ({"links": ["db:store"]}, "migrate reaches db as store by a link, and a color has no links to other projects"),
+        ({"links": ["web"]}, "migrate runs before its release starts, so it can't wait for web"),
         (
             {"ipc": "service:db"},
-            "migrate runs in a project of its own, and takes network or volumes from another service",
+            "migrate runs in a project of its own, so it can't take network or volumes from another service",
         ),
         (
             {"volumes_from": ["db"]},
-            "migrate runs in a project of its own, and takes network or volumes from another service",
+            "migrate runs in a project of its own, so it can't take network or volumes from another service",
         ),
         ({"volumes_from": ["container:box"]}, ""),
         ({"links": ["db"]}, ""),
@@ -83,7 +83,7 @@ def test_hooks_of_what_runs_once_are_warned_of_and_those_of_others_are_run() -> 
 def test_what_only_a_swarm_has_is_refused_as_compose_would(kind: str, name: str, definition: Tree, key: str) -> None:
     services = {**SOUND, name: {**SOUND[name], kind: [{"source": "token"}]}}  # type: ignore[dict-item]
     stack = stack_of(services, **{kind: {"token": definition}})
-    message = f"{name} uses {kind[:-1]} token, whose `{key}` a swarm alone has"
+    message = f"{name} uses {kind[:-1]} token, whose `{key}` only a swarm has"
     assert [text for level, text in said(stack) if level == "error"] == ([message] if key else [])
 
 
@@ -111,12 +111,15 @@ def test_a_sound_stack_has_no_problem() -> None:
         ),
         (
             {"networks": {"default": {"ipv4_address": "10.0.0.9"}}},
-            "web has the fixed address 10.0.0.9: two colors can't",
+            "web has the fixed address 10.0.0.9, which two colors can't both have",
         ),
         ({"network_mode": "service:db"}, "web uses the network of db, which is shared"),
         ({"pid": "service:db"}, "web uses the PID namespace of db, which is shared"),
         ({"volumes_from": ["db:ro"]}, "web takes the volumes of db, which is shared"),
-        ({"links": ["db:database"]}, "web calls db database by a link, which ends at its own project"),
+        (
+            {"links": ["db:database"]},
+            "web reaches db as database by a link, and a color has no links to other projects",
+        ),
     ],
 )
 def test_what_two_colors_cant_both_have_is_an_error(more: Tree, message: str) -> None:
@@ -192,7 +195,7 @@ def test_a_published_port_is_fine_once_its_owner_says_what_becomes_of_it() -> No
         ({"side": {"image": "redis", "network_mode": "service:web"}}, "side uses the network of web, which rotates"),
         (
             {"seed": {"image": "app", "depends_on": {"web": {"condition": "service_healthy"}}}},
-            "seed runs before its release starts, and waits for web",
+            "seed runs before its release starts, so it can't wait for web",
         ),
     ],
 )
@@ -238,14 +241,14 @@ def test_a_migration_at_each_start_is_sent_to_the_section_that_runs_it_once(serv
             {"volumes": [volume("/var/run/docker.sock", "bind")]},
             "what web starts outside Compose belongs to no color",
         ),
-        ({"restart": "no"}, "web: no restart policy, so that the active color stays down when the engine restarts"),
+        ({"restart": "no"}, "web: no restart policy, so the active color stays down after the engine restarts"),
         (
             {"command": ["sh", "-c", "python manage.py migrate && gunicorn app"]},
-            "web migrates in its start command (manage.py migrate): in each color, and at a rollback too",
+            "web migrates in its start command (manage.py migrate), so also in each color, and at a rollback",
         ),
         (
             {"environment": {"RUN_MIGRATIONS": "1"}},
-            "web migrates whenever it starts (RUN_MIGRATIONS): in each color, and at a rollback too",
+            "web migrates whenever it starts (RUN_MIGRATIONS), so also in each color, and at a rollback",
         ),
         (
             {"hostname": "mail.example.org"},
@@ -253,7 +256,7 @@ def test_a_migration_at_each_start_is_sent_to_the_section_that_runs_it_once(serv
         ),
         (
             {"healthcheck": {"disable": True}},
-            "web has no healthcheck: any answer but a server error on its port 3000 passes",
+            "web has no healthcheck: any answer but a server error on its port 3000 counts as healthy",
         ),
     ],
 )
@@ -268,7 +271,7 @@ def test_what_only_sounds_like_a_migration_is_none(more: Tree) -> None:
 
 def test_a_shared_service_that_calls_a_rotating_one_is_told_that_the_name_is_gone() -> None:
     watch = {"image": "grafana/grafana", "environment": {"TARGET": "http://web:3000/metrics"}}
-    message = "watch is shared and calls web, which has that name in no color"
+    message = "watch is shared and calls web by this name, which no color answers to"
     assert said(stack_of({**SOUND, "watch": watch})) == [("warning", message)]
 
 
@@ -298,7 +301,7 @@ def test_requests_past_the_snippet_are_refused_with_the_line_to_write() -> None:
 
 def test_a_route_without_a_port_and_a_stack_without_a_proxy_are_refused() -> None:
     found = said(stack_of({"web": SOUND["web"]}, Evidence(declared={"web": Role.ROUTE})))
-    assert ("error", "nothing shows on which port web listens") in found
+    assert ("error", "the port on which web listens is not known") in found
     assert ("error", "no service runs Caddy: something must switch the traffic") in found
 
 
@@ -320,7 +323,7 @@ def test_overlays_that_differ_in_more_than_the_color_are_told() -> None:
     told = Evidence(proxy="proxy", routes={"web": 3000}, in_overlays=frozenset({"web"}))
     overlays = over()
     overlays[Side.GREEN]["web"]["mem_limit"] = "1"  # type: ignore[index]
-    message = "the overlays give web different mem_limit: the two colors don't run the same"
+    message = "the overlays give web different mem_limit: the two colors would not run the same"
     assert said(stack_of(SOUND, told, overlays=overlays)) == [("warning", message)]
 
 
@@ -340,7 +343,7 @@ def test_an_error_refuses_with_its_place_and_its_remedy() -> None:
     with pytest.raises(Refused) as refused:
         demand(problems(stack))
     assert refused.value.message == "compose.yml:3: web publishes port 1, which two colors can't both have"
-    assert refused.value.hint.startswith("the proxy serves it anyway? Say so in teal.yml: `ports: {web: drop}`")
+    assert refused.value.hint.startswith("where the proxy serves it anyway: `ports: {web: drop}` in teal.yml")
 
 
 def test_several_errors_are_all_listed_at_once() -> None:

@@ -57,7 +57,7 @@ def test_a_port_that_was_merely_free_is_missed_by_nobody() -> None:
     wanted = stack_of(services, Evidence(proxy="proxy", routes={"web": 3000}, published_ports={"web": "drop"}))
     found = told(seen(("0.0.0.0", 32768), ("0.0.0.0", 8000)), wanted)
     assert [message for _, message in found] == [
-        "nobody will publish 8000 once web stands in a color: the proxy does not, in today's files"
+        "nothing publishes 8000 once web is in a color: the proxy does not, in today's files"
     ]
 
 
@@ -65,16 +65,16 @@ def test_a_port_that_a_plain_service_holds_is_refused_to_a_proxy_that_does_not_r
     wanted = stack([port("8000", 8080)])
     (found,) = changing_hands(seen(("0.0.0.0", 8000)), wanted)
     assert (found.level, found.service) == ("error", "web")
-    assert found.message == "the plain web holds 8000, which proxy shall publish: one port, two owners"
+    assert found.message == "the plain web publishes 8000, which proxy is to publish: two can't have one port"
     assert "`${PROXY_PORT:-8000}:8080`" in found.remedy
     assert "\n  PROXY_PORT=8001 teal up proxy\n  teal deploy && teal up proxy --yes\n" in found.remedy
-    with pytest.raises(Refused, match="one port, two owners"):
+    with pytest.raises(Refused, match="two can't have one port"):
         refuse_held(seen(("0.0.0.0", 8000)), wanted)
 
 
 def test_beside_a_running_proxy_it_changes_hands_after_the_deploy() -> None:
     ((level, message),) = told(seen(("", 8000), proxy=True), stack([port("8000")]))
-    assert (level, message) == ("warning", "the plain web holds 8000, and lets go of it when its color serves")
+    assert (level, message) == ("warning", "the plain web publishes 8000 until its color serves")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_beside_a_running_proxy_it_changes_hands_after_the_deploy() -> None:
 def test_a_port_that_nobody_will_publish_any_more(said: Mapping[str, str], level: str) -> None:
     ((found, message),) = told(seen(("127.0.0.1", 8000)), stack([port("8001", ip="127.0.0.1")], said))
     assert found == level
-    assert message.startswith("nobody will publish 127.0.0.1:8000 once web stands in a color")
+    assert message.startswith("nothing publishes 127.0.0.1:8000 once web is in a color")
 
 
 def test_nothing_is_told_once_no_plain_service_runs_or_none_publishes() -> None:

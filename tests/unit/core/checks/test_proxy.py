@@ -83,7 +83,7 @@ def test_other_hosts_mean_no_service(host: str) -> None:
     assert Names(stack().models, "proxy").meant(f"{host}:8000") == ("", 0)
 
 
-PAST = "past Teal's snippet: they could not be switched"
+PAST = "past Teal's snippet, so they can't be switched"
 
 
 @pytest.mark.parametrize(
@@ -134,27 +134,27 @@ def test_an_upstream_that_each_request_decides_is_a_warning() -> None:
     [
         (
             {"strange": (("backend", 8000),)},
-            "the Caddyfile says `import teal backend 8000`, and the stack has no service backend",
+            "the Caddyfile says `import teal backend 8000`, but the stack has no service backend",
             "write the service's name: `import teal api 8000`",
         ),
         (
             {"strange": (("wbe", 3000),)},
-            "the Caddyfile says `import teal wbe 3000`, and the stack has no service wbe",
+            "the Caddyfile says `import teal wbe 3000`, but the stack has no service wbe",
             "write the service's name: `import teal web 3000`",
         ),
         (
             {"strange": (("nowhere", 1),)},
-            "the Caddyfile says `import teal nowhere 1`, and the stack has no service nowhere",
+            "the Caddyfile says `import teal nowhere 1`, but the stack has no service nowhere",
             "take that line out",
         ),
         (
             {"routes": {"web": 3000, "db": 5432}, "declared": {"db": Role.SHARED}},
-            "the Caddyfile says `import teal db 5432`, and db is shared",
+            "the Caddyfile says `import teal db 5432`, but db is shared",
             "write `reverse_proxy db:5432`: no color has it",
         ),
         (
             {"routes": {"web": 3000, "api": 8000}, "declared": {"api": Role.WORKER}},
-            "the Caddyfile says `import teal api 8000`, and api is a worker",
+            "the Caddyfile says `import teal api 8000`, but api is a worker",
             "take api out of `services` in teal.yml: it is a route",
         ),
     ],
@@ -172,13 +172,13 @@ def test_what_only_the_running_proxy_does_is_told_with_the_way_to_todays_files()
         (
             "api",
             f"the running proxy passes requests from :80/x to api:8000 {PAST}",
-            "its files of today don't: `reload`",
+            "today's files don't: `reload`",
         ),
-        ("web", "the running proxy does not switch web", "its Caddyfile of today does: `reload`"),
+        ("web", "the running proxy does not switch web", "today's Caddyfile does: `reload`"),
         (
             "api",
-            "the running proxy passes requests to api through Teal's snippet, and it is a worker",
-            "its files of today don't, or could not be read: `reload`",
+            "the running proxy passes requests to api through Teal's snippet, but it is a worker",
+            "today's files don't, or could not be read: `reload`",
         ),
     ]
 

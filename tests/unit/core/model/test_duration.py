@@ -31,12 +31,12 @@ def test_a_duration_is_read_as_people_and_compose_write_it(written: str | int | 
         ("-5", "is negative"),
         ("-5m", "is negative"),
         ("", "is missing"),
-        ("soon", "is no duration"),
-        ("5 minutes", "is no duration"),
-        ("m", "is no duration"),
-        ("1e3", "is no duration"),
-        ("inf", "is no duration"),
-        ("nan", "is no duration"),
+        ("soon", "is not a duration"),
+        ("5 minutes", "is not a duration"),
+        ("m", "is not a duration"),
+        ("1e3", "is not a duration"),
+        ("inf", "is not a duration"),
+        ("nan", "is not a duration"),
     ],
 )
 def test_what_is_no_duration_is_refused_with_what_to_write(written: str, complaint: str) -> None:

@@ -194,7 +194,7 @@ def test_where_the_mounts_of_the_proxy_have_changed_one_remedy_is_named_and_it_w
     assert "{" not in found["message"]
     assert found["remedy"] == "`teal up proxy` applies it, with a restart"
     message, hint = refused(front.teal.run("restart", "proxy", status=1))
-    assert message.startswith("proxy could not start again: ")
+    assert message.startswith("proxy would not start again: ")
     assert "`teal up proxy`" in hint
     assert front.stack.answers("/")
     with front.gap() as gap, front.streaming():

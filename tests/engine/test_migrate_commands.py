@@ -130,7 +130,7 @@ def test_the_clean_up_comes_later_through_the_gate_and_raises_the_floor(till: Ti
     assert columns(till) == "writer"
     assert till.teal.status()["floor"]["release"] == 2
     refused = till.teal.run("rollback", "1", status=1).error
-    assert "contract author_goes has taken away what releases before 2 need" in refused["message"]
+    assert "contract author_goes has removed what releases before 2 need" in refused["message"]
     assert "the nearest release that can come back is 2" in refused["hint"]
     assert till.teal.run("migrate", "status", "--exit-code").result["state"] == "done"
     assert till.teal.run("rollback").result["release"] == 2

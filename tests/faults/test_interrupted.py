@@ -92,7 +92,7 @@ def forward(tale: World, ended: Ended, before: str) -> None:
     """Assert that the deploy went on to its end and says why it did."""
     assert ended.status == 0, ended.told
     assert ended.result["outcome"] == "done"
-    assert "interrupted: what must be finished is finished first" in ended.result["notes"]
+    assert "interrupted: finishing first what can't be left half done" in ended.result["notes"]
     assert tale.whole() != before
 
 

@@ -49,9 +49,9 @@ def test_a_lost_state_file_is_named_and_written_again_while_users_wait(tale: Wor
 def test_one_that_the_proxy_may_not_read_is_named_and_opened_again(tale: World) -> None:
     with tale.untouched():
         state_file(tale).chmod(0o600)
-        assert "closed to the proxy's user" in told(tale)
-        assert "closed to the proxy's user" in findings(tale)
-        assert "closed to the proxy's user" in tale.teal.run("cleanup").result["healed"]
+        assert "the proxy's user could not read" in told(tale)
+        assert "the proxy's user could not read" in findings(tale)
+        assert "the proxy's user could not read" in tale.teal.run("cleanup").result["healed"]
         assert state_file(tale).stat().st_mode & 0o777 == 0o644
 
 

@@ -113,7 +113,7 @@ def test_a_failed_deploy_does_not_call_serving_what_somebody_else_has_stopped(wo
     assert world.run("stop", side=Side.GREEN, names=("api",), cut=True).ok
     world.new_source()
     world.world.behaviours[("web", world.world.source)] = Behaviour(exits_after=0.3, boot=5)
-    assert world.run("deploy").refusal.hint == "green was not touched; api does not run there"
+    assert world.run("deploy").refusal.hint == "green was not touched, but not running there: api"
 
 
 def gone(world: Simulation) -> bool:

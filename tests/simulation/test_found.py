@@ -177,7 +177,7 @@ def visits(world: Simulation) -> list[str]:
 def test_a_deploy_takes_the_shared_services_off_the_color_that_an_older_teal_had_adopted(world: Simulation) -> None:
     adopted_by_an_older_teal(world)
     world.new_source()
-    assert "take the shared services off blue's own networks" in world.run("deploy", dry_run=True).value.steps
+    assert "disconnect the shared services from blue's own networks" in world.run("deploy", dry_run=True).value.steps
     assert len(visits(world)) == 2  # what runs on blue needs them
     assert world.run("deploy").ok
     assert visits(world) == []
@@ -270,7 +270,7 @@ def test_a_signal_right_after_the_switch_waits_until_the_deploy_has_ended(
     ended = world.run("deploy")
     assert ended.ok, ended.error
     assert ended.value.outcome == "done"
-    assert "interrupted: what must be finished is finished first" in ended.value.notes
+    assert "interrupted: finishing first what can't be left half done" in ended.value.notes
     assert world.run("status").value.release == ended.value.release
 
 

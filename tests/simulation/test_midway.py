@@ -273,7 +273,7 @@ def test_cleanup_leaves_a_color_whose_clock_goes_on(world: Simulation) -> None:
     assert [box.name for box in world.world.on(Side.BLUE) if box.up] == ["shop-blue-clock-blue-1"]
     world.new_source()
     ended = world.run("deploy")
-    assert "clock on blue end now, and run again after the switch" in ended.value.notes
+    assert "ending now on blue, to run again after the switch: clock" in ended.value.notes
     assert world.run("cleanup").value.containers
     world.promises.settled("cleanup")
 

@@ -113,7 +113,7 @@ class RunContext:
         for release in self.ports.releases.all():
             if release.number == number:
                 return release
-        raise Refused(f"release {number} is not kept any more", hint="`teal history` shows what was; deploy anew")
+        raise Refused(f"release {number} is not kept any more", hint="`teal history` shows what was; deploy again")
 
     def services(self, release: ReleaseId | None) -> tuple[Service, ...]:
         """Return the rotating services of *release*, of today's files on the plain side or where it isn't kept."""

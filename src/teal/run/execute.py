@@ -267,7 +267,7 @@ async def uninterruptible(work: Awaitable[T], context: RunContext) -> T:
             if task.cancelled():
                 raise
             context.interrupted = True
-            context.reporter.note("interrupted: what must be finished is finished first", warning=True)
+            context.reporter.note("interrupted: finishing first what can't be left half done", warning=True)
 
 
 async def _cost(plan: Plan, context: RunContext, begun: Sequence[Step]) -> str:
@@ -302,5 +302,5 @@ async def _standing(context: RunContext, side: Side) -> str:
     except TealError:
         return f"{side} was not touched"
     if still:
-        return f"{side} was not touched; {', '.join(still)} does not run there"
+        return f"{side} was not touched, but not running there: {', '.join(still)}"
     return f"{side} still serves, untouched"

@@ -90,7 +90,7 @@ async def _end_plainly(ports: Ports, stack: Stack, watch: EventSink, observed: O
 def _close_heals(ports: Ports) -> None:
     """Close what healed before, and was killed itself: what it was about is done."""
     while (left := ports.journal.unfinished()) is not None and left.command == Command.HEAL:
-        ports.journal.end(left.run, "interrupted", "healing was interrupted, and begun anew")
+        ports.journal.end(left.run, "interrupted", "the repair was interrupted, and started again")
 
 
 async def _prove(context: RunContext) -> None:

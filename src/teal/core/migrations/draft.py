@@ -83,7 +83,7 @@ def read_sentence(sentence: str) -> ColumnChange:
         found = form.fullmatch(said)
         if found is not None:
             return _change(kind, {name: text.strip() for name, text in found.groupdict(default="").items()})
-    raise ConfigError(f"{sentence[:80]!r} says none of the changes that Teal can plan", hint=HOW)
+    raise ConfigError(f"{sentence[:80]!r} is not a change that Teal can plan", hint=HOW)
 
 
 def _change(kind: Kind, said: dict[str, str]) -> ColumnChange:
@@ -91,7 +91,7 @@ def _change(kind: Kind, said: dict[str, str]) -> ColumnChange:
     column, new, of = said["column"], said.get("new", ""), said.get("type", "")
     if new == column:
         raise ConfigError(
-            f"{table}.{column} can't take the place of itself",
+            f"{table}.{column} can't replace itself",
             hint="both columns stand side by side while the change is open: give the new one another name",
         )
     required = bool(said.get("required"))

@@ -60,7 +60,7 @@ class ScriptFile:
             return tuple(parse(self.sql))
         except Unreadable as error:
             line = self.sql.count("\n", 0, error.at) + 1
-            hint = "mend it; Teal reads SQL by the grammar of PostgreSQL 17, and nothing of this file was run"
+            hint = "correct it; Teal reads SQL by the grammar of PostgreSQL 17, and nothing of this file was run"
             raise ConfigError(f"{self.name}.sql:{line}: {error.message}", hint=hint) from error
 
 
@@ -131,7 +131,7 @@ def _list(pairs: Mapping[str, list[str]], key: str) -> list[str]:
 def _number(filename: str, pairs: Mapping[str, list[str]], key: str) -> float:
     value = pairs.get(key, ["0"])[-1]
     if not re.fullmatch(r"\d+(\.\d+)?", value):
-        raise ConfigError(f"{filename}: {key}={value} is no number", hint=f"for example {key}=7")
+        raise ConfigError(f"{filename}: {key}={value} is not a number", hint=f"for example {key}=7")
     return float(value)
 
 

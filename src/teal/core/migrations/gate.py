@@ -182,7 +182,7 @@ def _serving(seen: GateEvidence) -> Condition:
 def _containers(seen: GateEvidence) -> Condition:
     old = seen.old_containers
     if not seen.containers:
-        return Condition("containers", met=False, evidence="no container stands", opens="deploy: `teal deploy`")
+        return Condition("containers", met=False, evidence="the stack has no containers", opens="deploy: `teal deploy`")
     if not old:
         says = f"{', '.join(sorted(c.name for c in seen.containers))}: of release {seen.minimum} or newer"
         return Condition("containers", met=True, evidence=says)
@@ -201,7 +201,7 @@ def _end(seen: GateEvidence) -> str:
 
 def _give_up(numbers: tuple[ReleaseId, ...]) -> str:
     which = f"release{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
-    return f"give the rollback to {which} up: --give-up"
+    return f"give up the rollback to {which}: --give-up"
 
 
 def _kept(seen: GateEvidence) -> Condition:
@@ -235,7 +235,7 @@ def _backfill(seen: GateEvidence) -> Condition:
     if wrong:
         listed = "; ".join(f"{_rows(count)}: {sql}" for sql, count in wrong.items())
         uncounted = all(count is None for count in wrong.values())
-        opens = "mend the assertion" if uncounted else "fill these rows: `teal migrate backfill`"
+        opens = "correct the assertion" if uncounted else "fill these rows: `teal migrate backfill`"
         return Condition("backfill", met=False, evidence=listed, opens=opens)
     asked = len(seen.differing)
     says = f"no row left, by {asked} assertion{'s' * (asked != 1)}" if asked else "nothing is left to backfill"

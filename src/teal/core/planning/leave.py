@@ -65,7 +65,7 @@ def _changes(release: Release, stack: Stack) -> Iterator[str]:
     before = {each.name: each for each in release.rotating}
     for name, service in before.items():
         if name not in now:
-            gone = f"{name} is not in today's files: it would run no more"
+            gone = f"{name} is not in today's files: it would not run any more"
             other = f"{name} is {roles.get(name)} in today's files: leave does not start it"
             yield other if name in roles else gone
             continue

@@ -62,13 +62,15 @@ def diagnose(observed: Observed, stack: Stack) -> Repair | None:
     floor = floor_of(observed.contracts)
     if repair is None or below is None or floor is None:
         return repair
-    return Repair("note", f"{repair.text}; but release {below} stays away: {floor.why}", _only(Command.HEAL, None))
+    return Repair(
+        "note", f"{repair.text}; but release {below} is not brought back: {floor.why}", _only(Command.HEAL, None)
+    )
 
 
 def _due(observed: Observed, stack: Stack) -> Repair | None:
     lost = lost_traffic(observed, stack)
     if lost is not None:
-        how = "as the journal knows" if observed.past.last_switch else "the only color that runs whole"
+        how = "as the journal says" if observed.past.last_switch else "the only color that runs whole"
         text = f"the proxy's state file was lost: users go to {lost} again, {how}"
         return Repair("restore", text, _only(Command.HEAL, lost, RecordActive(lost)))
     unfinished = observed.unfinished
@@ -77,10 +79,10 @@ def _due(observed: Observed, stack: Stack) -> Repair | None:
     if observed.traffic is not None and observed.traffic.key:
         if observed.traffic.offline:
             return _let_go(observed, stack)
-        text = "a key of an earlier command was still in the proxy's state file: removed"
+        text = "the key of an earlier command was still in the proxy's state file: removed"
         return Repair("settle", text, _only(Command.HEAL, observed.traffic.side, RecordActive(observed.traffic.side)))
     if observed.state_file_unreadable and observed.traffic is not None and observed.traffic.side is not None:
-        text = "the proxy's state file was closed to the proxy's user: opened again"
+        text = "the proxy's user could not read the proxy's state file: made readable again"
         return Repair("restore", text, _only(Command.HEAL, observed.traffic.side, RecordActive(observed.traffic.side)))
     return _visited(observed, stack)
 
@@ -91,7 +93,7 @@ def _visited(observed: Observed, stack: Stack) -> Repair | None:
         guests = observed.guests_of(color, stack.project)
         if guests and not any(container.alive for container in observed.on(color)):
             names = ", ".join(sorted({container.service for container in guests}))
-            text = f"{names} had still an address on {color}'s own networks, where nothing runs: taken off"
+            text = f"{names} was still connected to {color}'s own networks, where nothing runs: disconnected"
             return Repair("settle", text, _only(Command.HEAL, observed.active, LeaveNetworks(color)))
     return None
 
@@ -124,7 +126,7 @@ def _finish_or_undo(observed: Observed, stack: Stack, unfinished: Unfinished) ->
     """Go forward where the interrupted command had switched already; else undo what it had begun."""
     source, target = unfinished.source, unfinished.target
     if unfinished.command == Command.HEAL:  # what it was about ended before it, or shows by itself
-        return Repair("note", "healing was interrupted: begun anew", _only(Command.HEAL, source))
+        return Repair("note", "the repair was interrupted: started again", _only(Command.HEAL, source))
     what = f"{unfinished.command} of release {unfinished.release}" if unfinished.release else unfinished.command
     switched = (
         observed.past.last_switch[0] if observed.past.last_switch else None

@@ -132,5 +132,5 @@ def _refuse_below(observed: Observed, release: ReleaseId | None) -> None:
     else:
         active = observed.active_release
         serving = f"release {active} serves; " if active is not None else ""
-        hint = f"{serving}no kept release from {floor.release} on is left besides: go forward with `teal deploy`"
+        hint = f"{serving}no other release from {floor.release} on is kept: go forward with `teal deploy`"
     raise Refused(f"release {release} can't come back: {floor.why}", hint=hint)

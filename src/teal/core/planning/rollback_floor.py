@@ -29,7 +29,7 @@ class Floor:
     def why(self) -> str:
         """Return the reason in words."""
         said = f" ({self.reason})" if self.reason else ""
-        return f"{called(self.contract)}{said} has taken away what releases before {self.release} need"
+        return f"{called(self.contract)}{said} has removed what releases before {self.release} need"
 
 
 def called(contract: str) -> str:

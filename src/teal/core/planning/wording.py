@@ -18,13 +18,13 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
         case s.StartShared(services):
             return f"start the shared services that are absent: {_listed(services)}"
         case s.Preflight():
-            return "check the room on this machine, and that the proxy reads the state file"
+            return "check memory and disk, and that the proxy reads the state file"
         case s.Build():
             return _build(step)
         case s.SaveRelease(release, side):
             return f"pin the images and keep release {release} for {side}"
         case s.EmptySide(side, logs):
-            return f"remove what stands on {side}" + (", keeping its last logs" if logs else "")
+            return f"remove {side}'s containers and networks" + (", keeping the last logs" if logs else "")
         case s.RunOnce(service, release):
             return f"run {service} of release {release} to its end"
         case s.JudgeMigrations(release, _, only):
@@ -69,7 +69,7 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
         case s.RemovePlain(services):
             return f"remove the retired plain containers: {_listed(services)}"
         case s.LeaveNetworks(side):
-            return f"take the shared services off {side}'s own networks"
+            return f"disconnect the shared services from {side}'s own networks"
         case s.RecordActive(side):
             return f"record {side} as the active color" if side in COLORS else "record that no color is active"
         case s.Prune(releases):
@@ -91,7 +91,7 @@ def _of_contract(step: s.ContractStep) -> str:
                 ", as tombstones that can be brought back" if soft else ""
             )
         case s.TakeBackFloor(contract):
-            return f"take the floor of {contract} back, if nothing of it was applied"
+            return f"take back the floor of {contract}, if nothing of it was applied"
         case s.UndoContract(contract):
             return f"bring back what {contract} had renamed"
         case _:
@@ -139,5 +139,5 @@ def ready_by(service: Service) -> str:
 
 def held(seconds: Seconds) -> str:
     """Return for how long users' new requests waited, and whether that was longer than the proxy waits."""
-    late = f"; it gives up on a request after {HELD:.0f} s, so that some have failed" if seconds > HELD else ""
+    late = f"; it gives up on a request after {HELD:.0f} s, so some have failed" if seconds > HELD else ""
     return f"the proxy held requests for {seconds:.0f} s{late}"

@@ -174,8 +174,8 @@ async def leave(
         plan, transition, differs = await _leave_plan(ports, stack, observed)
         if differs and not agreed:
             raise Refused(
-                f"the plain stack is not what users have now: {'; '.join(differs)}",
-                hint="deploy, or take the edits back; `teal leave --yes` goes all the same",
+                f"the plain stack would not be what users have now: {'; '.join(differs)}",
+                hint="deploy, or take the edits back; `teal leave --yes` leaves anyway",
             )
         run = _Run(ports, stack, watch, transition, began, healed)
         for each in differs:
@@ -184,7 +184,7 @@ async def leave(
             await run.through(plan)
         except Failed as error:
             back = (
-                "mend what fails there, then `teal leave` again; `teal leave --dry-run` names what today's files change"
+                "fix what fails there, then `teal leave` again; `teal leave --dry-run` names what today's files change"
             )
             error.hint = f"{error.hint}; {back}"
             raise
@@ -245,7 +245,7 @@ class _Run:
         jobs = jobs_going_on(observed, self.context.stack, target)
         if jobs and EmptySide(target) in plan.before:
             self.context.reporter.note(
-                f"{', '.join(jobs)} on {target} end now, and run again after the switch", warning=True
+                f"ending now on {target}, to run again after the switch: {', '.join(jobs)}", warning=True
             )
 
     async def through(self, plan: Plan) -> None:

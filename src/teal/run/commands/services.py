@@ -38,7 +38,7 @@ async def restart(
         if lone and not cut:
             raise Refused(
                 f"{', '.join(lone)} on {side} serve{'s' * (len(lone) == 1)} users and would be away meanwhile",
-                hint="`teal deploy --force` replaces it without a gap; `--yes` restarts it all the same",
+                hint="`teal deploy --force` replaces it without a gap; `--yes` restarts it anyway",
             )
         for container in found:
             try:
@@ -68,7 +68,7 @@ async def stop(
         if serving and not cut and await _serves(context, side):
             raise Refused(
                 f"{', '.join(serving)} on {side} serve{'s' * (len(serving) == 1)} users",
-                hint="`--yes` stops it all the same; `teal leave` and `teal down` end the whole color",
+                hint="`--yes` stops it anyway; `teal leave` and `teal down` end the whole color",
             )
         await containers.retire(context, side, services)
         return ServiceResult(stack.project, "stop", side, tuple(dict.fromkeys(c.service for c in found)))
@@ -105,7 +105,7 @@ async def _meant(
     wanted = tuple(names) or tuple(sorted(known))
     for name in wanted:
         if name not in known:
-            raise ConfigError(f"nothing called {name} stands on {side}", hint=f"there are: {_listed(known)}")
+            raise ConfigError(f"{side} has no container of {name}", hint=f"there are: {_listed(known)}")
     found = tuple(container for container in every if container.service in wanted)
     numbers = {container.release for container in found}
     services = {s.name: s for number in numbers for s in context.services(number) if s.name in wanted}
@@ -157,9 +157,9 @@ async def _refuse_broken(ports: Ports, proxy: Container) -> None:
         return  # what can't be asked forbids nothing
     if broken:
         raise Refused(
-            f"{proxy.service} could not start again: {broken}",
+            f"{proxy.service} would not start again: {broken}",
             hint=f"`teal check` says what to do; where its mounts have changed, that is `teal up {proxy.service}`; "
-            "`--yes` restarts it all the same",
+            "`--yes` restarts it anyway",
         )
 
 
@@ -168,7 +168,9 @@ def _named(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
     shared = tuple(service.name for service in stack.having(Role.SHARED))
     for name in names:
         if name not in shared:
-            raise ConfigError(f"{name} is not a shared service", hint=f"shared are: {', '.join(shared) or 'none'}")
+            raise ConfigError(
+                f"{name} is not a shared service", hint=f"the shared services are: {', '.join(shared) or 'none'}"
+            )
     return tuple(names) or shared
 
 

@@ -92,7 +92,7 @@ def _rollback(observed: Observed, back: Kept, rows: Iterable[HistoryRow]) -> Rol
 
 def _interrupted(observed: Observed, stack: Stack) -> str:
     repair = diagnose(observed, stack)
-    return f"the next command will see to it: {repair.text}" if repair else ""
+    return f"the next command repairs it: {repair.text}" if repair else ""
 
 
 def _problems(ports: Ports, stack: Stack, observed: Observed) -> Iterator[str]:

@@ -131,7 +131,9 @@ async def take_back_floor(context: RunContext, contract: str) -> bool:
         return True
     file = contract_file(context, contract)
     if file is None or not file.transaction:
-        context.reporter.note(f"the rollback floor stays: what of {contract} was applied is not certain", warning=True)
+        context.reporter.note(
+            f"the rollback floor stays: it is not certain how much of {contract} was applied", warning=True
+        )
         return False
     async with opened(context.ports, context.stack) as database:
         known = {each.name for each in await database.applied()}
@@ -170,5 +172,5 @@ async def _count_missing(context: RunContext, database: Database, file: ScriptFi
         if missing:
             rows = f"{missing} row{'s' * (missing != 1)}"
             context.reporter.note(
-                f"{rows} written while it was away, to be filled before an old release comes: {sql}", warning=True
+                f"{rows} written while it was away, to be filled before an old release comes back: {sql}", warning=True
             )

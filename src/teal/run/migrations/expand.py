@@ -80,7 +80,7 @@ async def recheck(context: RunContext, step: CheckActive) -> bool:
             context.reporter.note(error.message, warning=True)
             return False
         error.hint = (
-            "users are still on it, and meet the same: see its log, and mend the schema with a new expand file; a "
+            "users are still on it and meet the same error: see its log, and fix the schema by a new expand file; a "
             "second deploy goes on, if the new release passes its own checks"
         )
         raise

@@ -89,7 +89,7 @@ def warn_long(context: RunContext) -> None:
     run = context.ports.journal.last_transition()
     took = sum(run.phases.get(name, 0.0) for name in (StepName.DRAIN, StepName.RETIRE, StepName.START)) if run else 0.0
     if took > HELD:
-        said = f"users may wait longer than {HELD:.0f} s, since the last change of hands took {took:.0f} s"
+        said = f"users may wait longer than {HELD:.0f} s, since the last stop and start took {took:.0f} s"
         context.reporter.note(f"{said}: --maintenance shows them a page instead", warning=True)
 
 
@@ -124,7 +124,7 @@ async def bring_back(context: RunContext, side: Side, release: ReleaseId | None,
         error.message = (
             f"{which} does not serve again, users see the maintenance page: {error.message}{_stands(context)}"
         )
-        error.hint = "mend what keeps it, or go forward: `teal deploy --strategy recreate`"
+        error.hint = "fix what keeps it from serving, or go forward: `teal deploy --strategy recreate`"
         context.schema.back = f"{error.message}; {error.hint}"
         raise
     context.schema.back = f"{which} serves again{_stands(context) or ', on the database as it was'}"

@@ -60,7 +60,7 @@ def test_where_one_file_can_not_be_written_none_is(tmp_path: Path, monkeypatch: 
     ("sentence", "said"),
     [
         ("rename reviews.author to writer", "the type of reviews.writer is missing"),
-        ("reviews", "says none of the changes"),
+        ("reviews", "is not a change that Teal can plan"),
     ],
 )
 def test_what_is_not_whole_is_refused_with_the_remedy(sentence: str, said: str, capsys) -> None:

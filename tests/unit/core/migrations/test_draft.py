@@ -45,7 +45,7 @@ def test_what_says_no_change_gets_the_forms(sentence: str) -> None:
 @pytest.mark.parametrize(
     ("sentence", "message"),
     [
-        ("rename reviews.author to reviews.author", "can't take the place of itself"),
+        ("rename reviews.author to reviews.author", "can't replace itself"),
         ("add reviews.stars integer not null", "could not insert"),
     ],
 )

@@ -62,7 +62,7 @@ def test_what_a_contract_removes_and_what_a_file_excuses_is_told() -> None:
             "-- teal: requires=0000_z.expand\nSELECT 1",
             "requires 0000_z.expand, which is not there",
         ),
-        ("0001_a.expand.sql", "-- teal: min_release=soon\nSELECT 1", "min_release=soon is no number"),
+        ("0001_a.expand.sql", "-- teal: min_release=soon\nSELECT 1", "min_release=soon is not a number"),
         ("0001_a.expand.sql", "-- teal: transaction=never\nSELECT 1", "transaction=never is neither yes nor no"),
         (
             "0001_a.expand.sql",

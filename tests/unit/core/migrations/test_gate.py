@@ -59,7 +59,7 @@ VIOLATED: dict[
         "containers",
         "docker rm -f shop-web-plain",
     ),
-    "no container stands": (replace(OPEN, containers=()), "containers", "teal deploy"),
+    "the stack has no containers": (replace(OPEN, containers=()), "containers", "teal deploy"),
     "an older release is kept": (replace(OPEN, kept=(6, 7)), "kept", "--give-up"),
     "the database can't be asked": (replace(OPEN, sessions=None), "sessions", "teal check"),
     "a session is of an older release": (
@@ -76,7 +76,7 @@ VIOLATED: dict[
     "a session comes over the socket": (replace(OPEN, sessions=(Session("", "psql"),)), "sessions", "--trust"),
     "a backfill is not finished": (replace(OPEN, backfills=("0007_writer",)), "backfill", "teal migrate backfill"),
     "rows differ": (replace(OPEN, differing={SOMETIME: 3}), "backfill", "teal migrate backfill"),
-    "rows can't be counted": (replace(OPEN, differing={SOMETIME: None}), "backfill", "mend the assertion"),
+    "rows can't be counted": (replace(OPEN, differing={SOMETIME: None}), "backfill", "correct the assertion"),
     "the delay is not over": (replace(OPEN, now=1000.0 + 3599.0), "delay", "wait 1 s more"),
     "the tombstones are too young": (replace(OPEN, softened=1000.0 + 10.0), "delay", "wait 10 s more"),
     "nobody said yes": (replace(OPEN, confirmed=False), "confirmed", "--yes"),

@@ -89,7 +89,7 @@ def test_services_that_come_go_or_change_their_role_are_named() -> None:
         "queue is shared in today's files: leave does not start it",
     )
     gone = replace(now, services=now.services[:1])
-    assert changed_by_leaving(release(before), 3, gone) == ("queue is not in today's files: it would run no more",)
+    assert changed_by_leaving(release(before), 3, gone) == ("queue is not in today's files: it would not run any more",)
     alone = replace(release(before), services=before.services[:1])
     assert changed_by_leaving(alone, 3, now) == ("queue is not in the release: it would be new",)
 

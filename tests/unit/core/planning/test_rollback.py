@@ -119,7 +119,7 @@ def test_every_kept_release_has_a_state() -> None:
         (5, "served", ""),
         (4, "gone", "the image of web was removed from the engine"),
         (3, "never-served", "no room"),
-        (2, "below-floor", "contract 0003_x has taken away what releases before 3 need"),
+        (2, "below-floor", "contract 0003_x has removed what releases before 3 need"),
     ]
 
 

@@ -51,7 +51,7 @@ def test_a_rollback_below_the_floor_is_refused_with_the_reason_and_the_nearest_r
 def test_a_release_below_the_floor_that_is_no_longer_kept_is_refused_for_the_same_reason() -> None:
     error = refused(replace(BLUE_7, contracts=(RUN_7,), releases=(release(7, Side.BLUE),)), 3)
     assert "0007_writer" in error.message
-    assert "release 7 serves; no kept release from 7 on is left besides" in error.hint
+    assert "release 7 serves; no other release from 7 on is kept" in error.hint
 
 
 def test_a_bare_rollback_whose_release_is_below_the_floor_is_refused() -> None:
@@ -63,7 +63,7 @@ def test_a_bare_rollback_whose_release_is_below_the_floor_is_refused() -> None:
 def test_the_nearest_release_is_one_whose_images_are_there() -> None:
     kept = (release(5, Side.BLUE), replace(release(6, Side.GREEN), images={}), release(7, Side.BLUE))
     gone = replace(BLUE_7, contracts=(RUN_6,), releases=kept, containers=(*SHARED, *color(Side.BLUE, 7)))
-    assert "no kept release from 6 on is left besides" in refused(gone, 5).hint
+    assert "no other release from 6 on is kept" in refused(gone, 5).hint
 
 
 def test_healing_never_brings_a_release_below_the_floor_back() -> None:
@@ -79,7 +79,7 @@ def test_healing_never_brings_a_release_below_the_floor_back() -> None:
     found = diagnose(replace(held, contracts=(RUN_7,)), STACK)
     assert found is not None
     assert (found.kind, found.plan.steps) == ("note", ())
-    assert "release 6 stays away: contract 0007_writer" in found.text
+    assert "release 6 is not brought back: contract 0007_writer" in found.text
 
 
 def test_cleanup_frees_a_contract_once_its_last_older_release_goes() -> None:

@@ -31,7 +31,7 @@ def main() -> int:
     """Deploy, deploy again and roll back under load; print what happened to the requests."""
     tale = stack()
     _say("1/4  the first release (nothing serves yet)")
-    tale.teal("deploy", show=True)
+    tale.teal("deploy", "--yes", show=True)
     shared = tale.shared()
     with Load(http=tale.http, https=tale.https, rate=RATE) as load, Switches(tale, load) as switches:
         now = tale.status()

@@ -10,7 +10,7 @@ import msgspec
 
 from teal.config import teal_yml
 from teal.core.migrations.draft import Series
-from teal.run.api import CheckResult, CleanupResult, DeployResult, History, ServiceResult, Status, UpResult
+from teal.run.api import CheckResult, CleanupResult, DeployResult, History, InitResult, ServiceResult, Status, UpResult
 from teal.run.migrations.results import ContractResult, MigrateCheckResult, MigrateResult, MigrateStatus
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -21,6 +21,7 @@ _RESULTS: dict[str, tuple[Any, str]] = {
     "by-hand": (ServiceResult, "the last line of teal restart, stop or down --json"),
     "contracted": (ContractResult, "the last line of teal migrate contract or undo --json"),
     "up": (UpResult, "the last line of teal up --json"),
+    "init": (InitResult, "teal init --json"),
     "history": (History, "teal history --json"),
     "check": (CheckResult, "teal check --json"),
     "migrate-status": (MigrateStatus, "teal migrate status --json"),

@@ -25,6 +25,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
     "Releases": {
         "deploy": Entry("teal.cli.commands.deploy", "Build, start beside, prove, switch, drain, retire."),
         "plan": Entry("teal.cli.commands.deploy", "Print what deploy would do; change nothing."),
+        "init": Entry("teal.cli.commands.init", "Write teal.yml: what a first deploy would ask, and why."),
         "rollback": Entry("teal.cli.commands.deploy", "Bring the previous release back, exactly."),
         "cleanup": Entry("teal.cli.commands.deploy", "Remove what serves nobody and is no longer kept."),
         "leave": Entry("teal.cli.commands.deploy", "Go back to the plain stack, without colors."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
@@ -15,13 +16,13 @@ from teal.adapters.compose.model import DockerModels
 from teal.adapters.engine import DockerEngine
 from teal.adapters.state.directory import DEFAULT, Home
 from teal.cli.options import OpenStack, Purpose
-from teal.config.files import find, project_name
+from teal.config.files import TEAL_YML, find, project_name
 from teal.config.options import Options, Overrides
 from teal.config.settings import again
 from teal.core.model.compose import environment_of, services_in
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack, Tree
-from teal.errors import TealError, Unavailable
+from teal.errors import ConfigError, Refused, TealError, Unavailable
 
 if TYPE_CHECKING:
     from teal.adapters.state.releases import ReleaseFolders
@@ -54,6 +55,40 @@ async def opened(
 def home_of(options: Options, project: str) -> Home:
     """Return where the state of *project* lies: as Compose finds the variable, in the environment or in ``.env``."""
     return Home(Path(find(options, os.environ, _MODELS).variables.get("TEAL_HOME") or DEFAULT).absolute(), project)
+
+
+def teal_yml(options: Options) -> Path:
+    """Return the stack's teal.yml, which need not be there."""
+    folder = find(options, os.environ, _MODELS).files[0].parent
+    return next((folder / name for name in TEAL_YML if (folder / name).is_file()), folder / TEAL_YML[0])
+
+
+def text_of(path: Path) -> str | None:
+    """Return what an owner's file says, byte for byte; None where there is none."""
+    try:
+        return path.read_bytes().decode()
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path.name} is not a text in UTF-8", hint="save it as UTF-8") from error
+    except OSError as error:
+        raise ConfigError(f"{path} can't be read: {error.strerror}", hint="make it readable for you") from error
+
+
+def write(path: Path, text: str) -> None:
+    """Write an owner's file, whole or not at all, with the mode that it has."""
+    from teal.adapters.durable import sync_folder, write_synced
+
+    path = path.resolve()  # a link stays one
+    beside = path.with_name(f".{path.name}.teal")
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+        write_synced(beside, text.encode(), mode)
+        beside.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise Refused(f"{path} can't be written: {error.strerror}", hint=f"write it yourself:\n{text}") from error
 
 
 async def _stack(options: Options, overrides: Overrides, engine: DockerEngine, purpose: Purpose) -> Stack:

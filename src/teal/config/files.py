@@ -17,6 +17,7 @@ from teal.core.model.compose import mapping, text
 from teal.errors import ConfigError
 from teal.ports import ModelReader
 
+TEAL_YML = ("teal.yml", "teal.yaml")
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")  # what Compose takes as a project's name, and folders may be called
 _NAME = re.compile(r"^name:[ \t]*[\"']?([^\"'#\s]+)", re.MULTILINE)

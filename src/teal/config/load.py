@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from teal.config.caddyfile import find_proxy, named_by_proxy
-from teal.config.files import find, mentioned, named_in, overlay, places
+from teal.config.files import TEAL_YML, find, mentioned, named_in, overlay, places
 from teal.config.migrations import digest_of, migrations_of
 from teal.config.options import Options, Overrides
 from teal.config.own_sources import own_sources
@@ -169,7 +169,7 @@ def _value(kind: str, name: str, entry: Mapping[str, object], found: Mapping[str
 
 
 def _teal_yml(folder: Path) -> TealYml:
-    path = next((folder / name for name in ("teal.yml", "teal.yaml") if (folder / name).is_file()), None)
+    path = next((folder / name for name in TEAL_YML if (folder / name).is_file()), None)
     if path is None:
         return TealYml()
     from teal.config.strict_yaml import decode  # the YAML reader is slow to import, and most stacks don't need it

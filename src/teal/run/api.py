@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from teal.core.model.observed import Holder
+from teal.core.model.proposal import Proposal
 from teal.core.model.side import Side
 from teal.core.model.stack import Images, Strategy
 from teal.core.model.units import Moment, ReleaseId, Seconds
@@ -204,6 +205,46 @@ class CheckResult:
     findings: tuple[Finding, ...]
     ready: bool
     engine: bool = True  # False: none answered, the files alone were judged
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What Teal makes of a stack by its files, before anything is done; for a person to agree to."""
+
+    project: str
+    first: bool  # no release of it has been made yet
+    roles: tuple[RoleRow, ...]
+    ports: Mapping[str, int]  # of the routes
+    front: str  # who stands before the routes, in words
+    takes: tuple[str, ...] = ()  # what the own proxy takes over, in words
+    costs: tuple[str, ...] = ()  # what that costs users, once
+    data: tuple[str, ...] = ()  # what is made of writable mounts
+    questions: tuple[Proposal, ...] = ()  # that only a person can answer
+    refused: bool = False  # something else stands in the way: `check` says what
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRow:
+    """A question that only a person can answer, and what was written."""
+
+    subject: str
+    question: str
+    why: str
+    answers: tuple[str, ...]
+    answer: str  # the one that was taken, or is proposed
+
+
+@dataclass(frozen=True, slots=True)
+class InitResult:
+    """What ``init`` wrote, or would write."""
+
+    project: str
+    outcome: Literal["written", "unchanged", "planned"]
+    file: str
+    lines: str  # the whole of it
+    questions: tuple[QuestionRow, ...] = ()
+    diff: str = ""  # what the owner's Caddy needs; for --write to apply
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

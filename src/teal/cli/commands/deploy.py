@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from teal.cli.asking import Unanswered, agree
 from teal.cli.group import Command
 from teal.cli.options import Purpose
 from teal.cli.results import answer, confirm, consent
@@ -31,6 +32,7 @@ _BUILDS = (
     click.option("--force-memory", is_flag=True, help="Deploy although memory looks too small for two colors."),
     click.option("--strategy", type=click.Choice(get_args(Strategy)), default="blue-green", show_default=True),
 )
+_YES = click.option("-y", "--yes", is_flag=True, help="Don't ask: take what is proposed, and write it to teal.yml.")
 _KEEP = click.option("--keep", is_flag=True, help="Leave the old color running, for an instant rollback.")
 _DRY = click.option("--dry-run", is_flag=True, help="Print the steps and change nothing.")
 
@@ -42,21 +44,25 @@ class _ReleaseNumber(click.IntRange):
 
 
 @click.command(cls=Command, example="teal deploy --health-timeout 5m")
-@with_options(*_BUILDS, _KEEP, _DRY, *TIMES)
+@with_options(*_BUILDS, _KEEP, _DRY, _YES, *TIMES)
 @click.pass_obj
 def deploy(
     session: Session,
     /,
     *,
     build: str | None,
+    yes: bool,
     **choices: Any,
 ) -> None:
     """Roll the stack to a new release.
 
     Builds, starts the new color beside the old one, waits until it has proved itself, switches all routes at once,
     drains and retires the old color. Before the switch any failure, or Ctrl-C, leaves the active color as it was.
+
+    The first one shows what Teal has understood of the stack, and asks; what only a person knows is asked once, and
+    written to teal.yml.
     """
-    _deploy(session, DeployOptions(build=build or "build", **choices))  # type: ignore[arg-type]
+    _deploy(session, DeployOptions(build=build or "build", **choices), yes=yes)  # type: ignore[arg-type]
 
 
 @click.command(cls=Command, example="teal plan")
@@ -67,15 +73,29 @@ def plan(session: Session, /, *, build: str | None, **choices: Any) -> None:
     _deploy(session, DeployOptions(build=build or "build", dry_run=True, **choices))  # type: ignore[arg-type]
 
 
-def _deploy(session: Session, options: DeployOptions) -> None:
+def _deploy(session: Session, options: DeployOptions, *, yes: bool = False) -> None:
     from teal.cli.show.deploy import outcome
+
+    agreed = False
 
     async def run(ports: Ports, stack: Stack, watch: EventSink) -> DeployResult:
         from teal.run.commands.deploy import deploy
+        from teal.run.commands.understand import understand
 
+        if not (agreed or options.dry_run):
+            understood = await understand(ports, stack)
+            if not understood.refused and (understood.questions or understood.first):
+                raise Unanswered(understood)
         return await deploy(ports, stack, options, watch)
 
-    answer(session, look(session, Purpose.JUDGE, run) if options.dry_run else perform(session, run), outcome)
+    while True:
+        try:
+            result = look(session, Purpose.JUDGE, run) if options.dry_run else perform(session, run)
+        except Unanswered as waiting:
+            agreed = agree(session, waiting.understood, yes=yes)
+        else:
+            answer(session, result, outcome)
+            return
 
 
 @click.command(cls=Command, example="teal rollback\nteal rollback 12")

@@ -15,7 +15,7 @@ class Choice:
 
     label: str  # "both may write it", in the words of the question
     teal_yml: Mapping[tuple[str, ...], str | int | tuple[str, ...]] = field(
-        default_factory=dict
+        default_factory=dict, hash=False
     )  # empty: nothing to write
 
     @property

@@ -106,7 +106,7 @@ def _result(stack: Stack, found: Iterable[Problem], *, engine: bool = True) -> C
     order = ("error", "warning", "note")
     findings = tuple(sorted(dict.fromkeys(map(_finding, found)), key=lambda finding: order.index(finding.level)))
     ready = all(each.level != "error" for each in findings)
-    return CheckResult(stack.project, tuple(map(_row, stack.services)), findings, ready, engine)
+    return CheckResult(stack.project, tuple(map(role_row, stack.services)), findings, ready, engine)
 
 
 async def refuse(ports: Ports, stack: Stack) -> tuple[Problem, ...]:
@@ -121,7 +121,8 @@ def _finding(problem: Problem) -> Finding:
     return Finding(problem.level, problem.place or problem.service, problem.message, problem.remedy)
 
 
-def _row(service: Service) -> RoleRow:
+def role_row(service: Service) -> RoleRow:
+    """Return the role of *service* as people and programs are told it."""
     return RoleRow(
         service.name, str(service.role), service.assigned.reason, ready_by(service), service.required_by_routes
     )

@@ -1,0 +1,129 @@
+"""Asks a person what only a person knows, once: the answers stand in teal.yml from then on.
+
+Where nobody is there to be asked, and ``--yes`` does not take what is proposed, it says the lines to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from teal.cli.output import interactive
+from teal.cli.redaction import escape_control
+from teal.cli.session import Session
+from teal.errors import Refused
+from teal.run.api import QuestionRow, Understood
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from teal.config.edit_yaml import Entries
+    from teal.core.model.proposal import Choice, Proposal
+
+
+class Unanswered(Exception):
+    """A deploy has to ask first."""
+
+    def __init__(self, understood: Understood) -> None:
+        super().__init__(understood.project)
+        self.understood = understood
+
+
+def agree(session: Session, understood: Understood, *, yes: bool) -> bool:
+    """Ask what a deploy has to ask; True where it may begin, False where the files are to be read again first.
+
+    Raises ``Refused`` where nobody is there to answer, ``Abort`` where a person says no.
+    """
+    from teal.cli.show.understood import new_file, summary
+
+    questions = understood.questions
+    if questions:
+        chosen = answers(session, questions, yes=yes, command="teal deploy")
+        entries = written(chosen)
+        path = keep(session, entries, new=new_file(understood))
+        _say(session, f"{path.name} says so from now on:\n{_indented(entries)}")
+        return False
+    if not session.quiet and not session.json:
+        _say(session, summary(understood))
+    if not (yes or session.json) and interactive():
+        click.confirm("Deploy so?", default=True, abort=True, err=True)
+    return True
+
+
+def answers(session: Session, questions: Sequence[Proposal], *, yes: bool, command: str) -> list[Choice]:
+    """Return the answer to each of *questions*: a person's, or with *yes* what is proposed."""
+    if yes or not questions:
+        return [each.proposed for each in questions]
+    if session.json or not interactive():
+        raise _nobody(session, questions, command)
+    return [_asked(session, each) for each in questions]
+
+
+def written(choices: Sequence[Choice]) -> Entries:
+    """Return what the answers *choices* write."""
+    found: dict[tuple[str, ...], str | int | tuple[str, ...]] = {}
+    for choice in choices:
+        for path, value in choice.teal_yml.items():
+            before = found.get(path)
+            found[path] = (*before, *value) if isinstance(before, tuple) and isinstance(value, tuple) else value
+    return found
+
+
+def keep(session: Session, entries: Entries, *, new: str = "") -> Path:
+    """Write *entries* into the stack's teal.yml; where there is none, below the text *new*. Return its path."""
+    from teal.cli import wiring
+    from teal.config.edit_yaml import added
+
+    path = wiring.teal_yml(session.options)
+    before = wiring.text_of(path)
+    wiring.write(path, added(new if before is None else before, entries, name=path.name))
+    return path
+
+
+def row(question: Proposal, choice: Choice) -> QuestionRow:
+    """Return *question* with its answer, for programs."""
+    labels = tuple(each.label for each in question.choices)
+    return QuestionRow(question.subject, question.question, question.why, labels, choice.label)
+
+
+def _nobody(session: Session, questions: Sequence[Proposal], command: str) -> Refused:
+    count = "a question has" if len(questions) == 1 else f"{len(questions)} questions have"
+    from teal.config.edit_yaml import lines
+
+    listed = lines(written([each.proposed for each in questions])).rstrip()
+    hint = f"write into teal.yml what is right; `{command} --yes` writes what is proposed:\n{listed}"
+    detail = "\n".join(_told(each) for each in questions)
+    return Refused(f"{count} no answer yet, and nobody is here to be asked", hint=hint, detail=session.redact(detail))
+
+
+def _told(question: Proposal) -> str:
+    """Return *question* with its answers and the line that each writes."""
+    why = f" ({question.why})" if question.why else ""
+    said = [f"{question.subject}: {question.question}{why}"]
+    return "\n".join(
+        [*said, *(f"  {each.label}{f': `{each.line}`' if each.line else ''}" for each in question.choices)]
+    )
+
+
+def _asked(session: Session, question: Proposal) -> Choice:
+    why = f"\n  {question.why}" if question.why else ""
+    _say(session, f"{question.subject}: {question.question}{why}")
+    for number, each in enumerate(question.choices, 1):
+        _say(session, f"  {number}) {each.label}{f'   {each.line}' if each.line else ''}")
+    numbers = click.IntRange(1, len(question.choices))
+    chosen = question.choices[click.prompt("Which?", type=numbers, default=question.default + 1, err=True) - 1]
+    if not chosen.teal_yml:
+        raise click.Abort
+    return chosen
+
+
+def _indented(entries: Entries) -> str:
+    from teal.config.edit_yaml import lines
+
+    return "\n".join(f"  {line}" for line in lines(entries).splitlines())
+
+
+def _say(session: Session, text: str) -> None:
+    click.echo(escape_control(session.redact(text)), err=True)

@@ -1,0 +1,60 @@
+"""Says what Teal has understood of a stack: before the first deploy, and in the comments of a new teal.yml."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from teal.cli.show.text import paint
+from teal.run.api import RoleRow, Understood
+
+_ORDER = ("route", "worker", "singleton", "one-shot", "shared", "tool")
+_PLAIN = ("is a database", "is a store", "is a proxy", "the proxy")  # reasons that nobody needs to look at
+
+
+def summary(understood: Understood) -> str:
+    """Return what was understood, on few lines."""
+    head = f"What Teal has understood of {paint(understood.project, '', bold=True)}:"
+    return "\n".join([head, *(f"  {kind:<10} {text}" for kind, text in _lines(understood))])
+
+
+def _lines(understood: Understood) -> Iterator[tuple[str, str]]:
+    for role in _ORDER:
+        for place, row in enumerate(each for each in understood.roles if each.role == role):
+            port = f", port {understood.ports[row.service]}" if row.service in understood.ports else ""
+            yield ("" if place else role), f"{row.service}{port}: {row.reason}"
+    yield "in front", understood.front
+    for place, taken in enumerate(understood.takes):
+        yield ("" if place else "own proxy"), taken
+    yield from (("costs", text) for text in understood.costs)
+    for place, text in enumerate(understood.data):
+        yield ("" if place else "data"), text
+
+
+def new_file(understood: Understood) -> str:
+    """Return a teal.yml that says nothing yet: what was proposed, and why, stands in its comments."""
+    rows = [row for row in understood.roles if not any(word in row.reason for word in _PLAIN)]
+    return "".join(
+        f"{line}\n"
+        for line in (
+            f"# What Teal goes by in {understood.project}. What is commented out it has found by itself, and says why:",
+            "# where that is wrong, take the # away and write what is right. All keys: docs/teal-yml.md",
+            *_roles(rows),
+            *_routes(understood),
+            *(f"# {text}" for text in understood.data),
+        )
+    )
+
+
+def _roles(rows: list[RoleRow]) -> Iterator[str]:
+    if rows:
+        yield "# services:"
+    width = max((len(f"{row.service}: {row.role}") for row in rows), default=0)
+    for row in rows:
+        yield f"#   {f'{row.service}: {row.role}':<{width}}  # {row.reason}"
+
+
+def _routes(understood: Understood) -> Iterator[str]:
+    if understood.ports:
+        yield "# routes:"
+    for name, port in understood.ports.items():
+        yield f"#   {name}: {{port: {port}}}"

@@ -72,7 +72,7 @@ def _event() -> dict[str, Any]:
         "step": text,
         "text": text,
         "seconds": number,
-        "passed": {"type": "boolean", "description": "it was true already"},
+        "passed": {"type": "boolean", "description": "true where nothing had to be done"},
         "side": side,
         "service": text,
         "state": text,
@@ -91,7 +91,7 @@ def _error() -> dict[str, Any]:
         "hint": {"type": "string", "description": "what to do"},
         "status": {"type": "integer", "description": "the exit status"},
         "detail": {"type": "string", "description": "a tool's or a service's own last lines"},
-        "report": {"type": "object", "description": "with status 4: what was done all the same, as of a deploy"},
+        "report": {"type": "object", "description": "with status 4: what was done nevertheless, as a deploy prints it"},
     }
     error = {"type": "object", "properties": fields, "required": ["message", "hint", "status"]}
     return _object("the last line of any failed command with --json", {"error": error}, ["error"])

@@ -24,7 +24,7 @@ def _time(option: str, help_text: str) -> Callable[[Any], Any]:
 
 HEALTH = (
     _time("--health-timeout", "How long services may take to prove themselves (180s)."),
-    _time("--health-interval", "Longest time between two looks at them (3s)."),
+    _time("--health-interval", "Longest time between two looks at a service (3s)."),
 )
 DRAIN = (_time("--drain-timeout", "How long open requests may take to end (30s)."),)
 TIMES = (*HEALTH, *DRAIN)

@@ -36,18 +36,20 @@ class Route(Struct, forbid_unknown_fields=True, frozen=True):
     """A service that the proxy exposes: where it listens, which services it can't answer without, its probe."""
 
     port: Port | None = None
-    needs: list[str] = []
+    needs: Annotated[list[str], Meta(description="services that it can't answer without")] = []
     probe: ProbeLike | None = None
 
 
 class Timeouts(Struct, forbid_unknown_fields=True, frozen=True):
     """How long to wait at most, and between two looks."""
 
-    health: Duration | None = None
-    interval: Duration | None = None
-    confirm: Duration | None = None
-    drain: Duration | None = None
-    websocket_drain: Duration | None = None
+    health: Annotated[Duration | None, Meta(description="for a service to prove itself")] = None
+    interval: Annotated[Duration | None, Meta(description="between two looks at a service, at most")] = None
+    confirm: Annotated[
+        Duration | None, Meta(description="for a route to answer through the proxy, right before and after the switch")
+    ] = None
+    drain: Annotated[Duration | None, Meta(description="for open requests to end")] = None
+    websocket_drain: Annotated[Duration | None, Meta(description="how long WebSockets may hold the drain")] = None
 
 
 class Retention(Struct, forbid_unknown_fields=True, frozen=True):
@@ -122,9 +124,9 @@ class Migrations(Struct, forbid_unknown_fields=True, frozen=True):
 class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
     """What the owner of a stack tells Teal beyond the Compose files."""
 
-    proxy: str = ""
+    proxy: Annotated[str, Meta(description="the shared service that is the proxy")] = ""
     services: Annotated[dict[str, RoleName], Meta(description="the role of a service, by name")] = {}
-    routes: dict[str, Route] = {}
+    routes: Annotated[dict[str, Route], Meta(description="what users reach through the proxy, by service")] = {}
     probes: Annotated[
         dict[str, ProbeLike], Meta(description="the probe of a service, in place of its healthcheck")
     ] = {}
@@ -140,7 +142,7 @@ class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
         dict[str, Literal["drop", "route"]],
         Meta(description="a published port of a rotating service: drop it, or let the proxy take it over"),
     ] = {}
-    checks: list[Check] = []
+    checks: Annotated[list[Check], Meta(description="asked of the standby color before the switch, in order")] = []
     hooks: Annotated[dict[Moment, list[Command]], Meta(description="commands to run at moments of a deploy")] = {}
     migrations: Annotated[
         Migrations | None, Meta(description="how the schema of the database changes with a deploy")

@@ -61,7 +61,7 @@ class RollbackStatus:
 
 @dataclass(frozen=True, slots=True)
 class KeptRow:
-    """A kept release and what it is good for; one that never served, or failed to come back, comes only by number."""
+    """A kept release and its state; one that never served, or failed to come back, comes back only by its number."""
 
     release: ReleaseId
     state: State

@@ -186,13 +186,13 @@ def _shown(found: Places) -> tuple[Place, ...]:
 @COLOR
 @click.option("-f", "--follow", is_flag=True, help="Keep printing new lines as they come.")
 @click.option("-n", "--tail", metavar="LINES", default="", help="Only this many last lines of each.")
-@click.option("--since", metavar="TIME", default="", help="Only since then, like 10m.")
+@click.option("--since", metavar="TIME", default="", help="Only lines since then: 10m, or a date.")
 @click.option("-t", "--timestamps", is_flag=True, help="With the time of each line.")
 @click.pass_obj
 def logs(
     session: Session, /, *, services: tuple[str, ...], color: str | None, follow: bool, timestamps: bool, **named: str
 ) -> int:
-    """Show the logs of a color's services, of the active one unless told; shared services by their name."""
+    """Show the logs of the active color, or of the one that --color names; shared services by their name."""
     words = ["logs", *(["--follow"] if follow else []), *(["--timestamps"] if timestamps else [])]
     words += [part for name, value in named.items() if value for part in (f"--{name}", value)]
     given = told(Words(tuple(words), services), places(session, color))

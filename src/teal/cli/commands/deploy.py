@@ -30,7 +30,13 @@ _BUILDS = (
     ),
     click.option("--force", is_flag=True, help="Deploy although nothing changed."),
     click.option("--force-memory", is_flag=True, help="Deploy although memory looks too small for two colors."),
-    click.option("--strategy", type=click.Choice(get_args(Strategy)), default="blue-green", show_default=True),
+    click.option(
+        "--strategy",
+        type=click.Choice(get_args(Strategy)),
+        default="blue-green",
+        show_default=True,
+        help="recreate: one color at a time, for small machines; requests wait meanwhile.",
+    ),
 )
 _YES = click.option("-y", "--yes", is_flag=True, help="Don't ask: take what is proposed, and write it to teal.yml.")
 _KEEP = click.option("--keep", is_flag=True, help="Leave the old color running, for an instant rollback.")

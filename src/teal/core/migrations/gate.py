@@ -96,7 +96,7 @@ Name = Literal["serving", "containers", "kept", "sessions", "backfill", "delay",
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition of the gate: whether it holds, by what one can see that, and what would make it hold."""
+    """One condition of the gate: whether it holds, the evidence, and what would make it hold."""
 
     name: Name
     met: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ def main() -> NoReturn:
     from teal.cli.output import make_safe
     from teal.cli.signals import ignore_signals
 
+    gc.set_threshold(100_000)  # starting makes things that stay: looking for garbage among them takes longer than it
     make_safe()
     arguments = sys.argv[1:]
     if PurePath(sys.argv[0]).name == _PLUGIN:

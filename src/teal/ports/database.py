@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol
 
-from teal.core.migrations.connection import Credentials
-from teal.core.migrations.files import Applied, ScriptFile
-from teal.core.migrations.gate import Session
 from teal.ports.machine import LineSink
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # most commands open no database, and need not wait for what is known of migrations
     from teal.core.judge.queries import Unplanned
-    from teal.core.judge.values import Catalog  # its package loads all rules: 45 ms of every `teal status`
+    from teal.core.judge.values import Catalog
+    from teal.core.migrations.connection import Credentials
+    from teal.core.migrations.files import Applied, ScriptFile
+    from teal.core.migrations.gate import Session
 
 
 class Database(Protocol):

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from teal.core.migrations.contracts import PendingState
 from teal.core.model.observed import Container, running_plain
 from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side
@@ -20,6 +20,9 @@ from teal.core.planning.events import Event, Message, ServiceChanged
 from teal.errors import Refused
 from teal.ports import Clock, Compose, Databases, Endpoint, Engine, Journal, Loaded, Lock, Machine, Proxy, Releases
 from teal.run.api import Drained
+
+if TYPE_CHECKING:  # looking needs nothing of migrations
+    from teal.core.migrations.contracts import PendingState
 
 EventSink = Callable[[Event], None]  # is told what happens; must not raise or block
 

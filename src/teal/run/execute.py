@@ -34,7 +34,6 @@ from teal.core.planning.steps import (
 )
 from teal.errors import Interrupted, NeedsPerson, TealError, Unavailable
 from teal.run.context import RunContext
-from teal.run.perform import perform
 from teal.run.steps.handover import KeptPrevious
 from teal.run.steps.start import failed_since_gate
 from teal.run.steps.traffic import restore_state_file
@@ -185,6 +184,8 @@ async def _one(
 
     A failure that is only reported ends the step, as its success does.
     """
+    from teal.run.perform import perform  # --dry-run only plans, and need not wait for all that performs
+
     clock, journal, step = context.ports.clock, context.ports.journal, each.step
     context.reporter.watch(StepStarted(step))
     entry = journal.started(run, step)

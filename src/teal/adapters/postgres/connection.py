@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from teal.adapters.postgres.driver import Connection, library
-from teal.core.migrations.connection import Credentials
 from teal.errors import ConfigError, TealError, Unavailable
 
 if TYPE_CHECKING:
     from teal.adapters.postgres.database import PostgresDatabase
+    from teal.core.migrations.connection import Credentials
 
 LIBRARIES = ("asyncpg", "pgparse")
 PATIENCE = 10.0  # seconds for a connection

@@ -14,12 +14,12 @@ from teal.cli.show.deploy import planned as deploy_planned
 from teal.cli.show.text import age, goes, paint, seconds, stamp
 from teal.core.model.units import Moment, Seconds
 from teal.run.api import OpenRow
-from teal.run.migrations.results import ContractResult, MigrateCheckResult, MigrateResult, MigrateStatus, PendingRow
 
 if TYPE_CHECKING:  # `teal status` comes here for what is open, and needs none of these
     from teal.core.judge.values import Finding
     from teal.core.migrations.draft import Draft, Series
     from teal.core.migrations.gate import Condition
+    from teal.run.migrations.results import ContractResult, MigrateCheckResult, MigrateResult, MigrateStatus, PendingRow
 
 _NEXT = {
     "done": ("green", "all done"),

@@ -89,7 +89,7 @@ class Connection:
     async def ask(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"", *, within: Seconds | None
     ) -> Answer:
-        """Send a request; return its answer once the head is there. *within*: seconds of silence that are borne."""
+        """Send a request; return its answer once the head is there. *within*: seconds of silence before it gives up."""
         self._within = within
         sized = {"Content-Length": str(len(body))} if body or method == "POST" else {}
         request = h11.Request(method=method, target=target, headers=list({**headers, **sized}.items()))

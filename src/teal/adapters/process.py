@@ -151,7 +151,7 @@ async def _read(pipe: int, output: Output) -> None:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ask the command to end, ever more firmly; a second cancellation meanwhile kills it at once."""
+    """Ask the command to end: interrupt, terminate, kill. A second cancellation kills it at once."""
     try:
         for ending, patience in ENDINGS:
             _signal(process.pid, ending)

@@ -49,7 +49,7 @@ def fail(error: BaseException, *, json: bool, redact: Redactor, said: Collection
 
 
 def _print_report(report: object, redact: Redactor, said: Collection[str]) -> None:
-    """Print what was done all the same."""
+    """Print what was done nevertheless."""
     from teal.cli.results import without
     from teal.cli.show.deploy import outcome
     from teal.run.api import DeployResult

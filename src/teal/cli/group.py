@@ -1,6 +1,6 @@
 """The command group: loads a command's module when it is run, and takes the shared options before and after it.
 
-The commands, in the order in which people meet them: name, module, one line. Their modules load only when run.
+The commands, in the order in which people need them: name, module, one line. Their modules load only when run.
 """
 
 from __future__ import annotations

@@ -44,6 +44,6 @@ def consent(session: Session, question: str, *, refusal: str, default: bool = Tr
 
 
 def confirm(question: str, *, default: bool = True) -> None:
-    """Ask a person; where nobody can answer the command itself was the answer. Raise ``Abort`` on no."""
+    """Ask a person; without a terminal the command goes ahead. Raise ``Abort`` on no."""
     if interactive():
         click.confirm(question, default=default, abort=True)

@@ -55,7 +55,7 @@ def signals(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], say: Calla
 
 
 def ignore_signals() -> None:
-    """Let nothing break the last words: what is left is to say how it ended, and the status says the same."""
+    """Ignore signals from here on: all that is left is to print how it ended and to exit with that status."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 

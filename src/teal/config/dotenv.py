@@ -1,6 +1,6 @@
 """Reads ``.env`` files as Compose does, for the few variables that must be known before Compose reads the stack.
 
-What is written plainly is read here, at once; anything else (references, escapes, odd keys) Compose itself is asked.
+What is written plainly is read here, at once; for anything else (references, escapes, odd keys) Compose is asked.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ async def load(
 
     *reader* asks Compose what the files mean; *look* asks the engine for an image, *adapt* Caddy for its
     configuration, where they may be asked.
-    *only_plain* is enough to say what there is, and quicker: both colors have the plain model, and no fingerprint.
+    *only_plain*: quicker, and enough to show what there is: both colors get the plain model, without fingerprint.
     """
     known = dict(environment)
     found = find(options, known, reader)
@@ -125,7 +125,7 @@ def _answer(answer: Resolved | BaseException) -> Resolved:
 
 
 def _alike(models: Mapping[Side, Tree], overlays: Mapping[Side, Path | None]) -> None:
-    """Raise ConfigError where one color has a service that the other hasn't: an overlay misspells its name."""
+    """Raise ConfigError where one color has a service that the other does not have: an overlay misspells its name."""
     names = {side: services_in(models[side]).keys() for side in Side}
     for side in COLORS:
         for name in sorted(names[side] - names[side.other]):

@@ -1,4 +1,4 @@
-"""Makes settings of an option, the environment, ``teal.yml`` and the defaults; the first that speaks, wins."""
+"""Makes settings of an option, the environment, ``teal.yml`` and the defaults; the first one that is set wins."""
 
 from __future__ import annotations
 

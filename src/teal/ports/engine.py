@@ -131,7 +131,7 @@ class Engine(Protocol):
 
     async def disconnect(self, network: str, id: str) -> None: ...
     async def hide(self, network: str, id: str, names: Iterable[str]) -> None:
-        """Let a container that does not run find nobody on *network* by any of *names*, whoever bears them there."""
+        """Hide *names* on *network* from a container that does not run: it finds nobody by them there."""
         ...
 
     async def volumes(self, names: Iterable[str]) -> frozenset[str]:

@@ -65,7 +65,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ProxyDrift:
-    """How far what the running proxy has in hand is from what lies on this host now."""
+    """Drift between the configuration that the running proxy loaded and the files on this host."""
 
     blind: bool = False  # the directory of the state file that it sees is not the one that Teal writes to
     gone: tuple[str, ...] = ()  # files of its configuration that are no longer there
@@ -84,7 +84,7 @@ class Proxy(Protocol):
 
     @property
     def reload(self) -> str:
-        """Return the command that loads the proxy's files of now, inside its container."""
+        """Return the command that loads today's files of the proxy, inside its container."""
         ...
 
     def read(self) -> Traffic | None:
@@ -100,7 +100,7 @@ class Proxy(Protocol):
         ...
 
     def lent(self) -> AbstractContextManager[None]:
-        """Let the state file be written within, and put back exactly what was there before, or that it was not."""
+        """Let the state file be written within this block; then put back what was there before, or remove the file."""
         ...
 
     async def drift(self, container: Container) -> ProxyDrift:
@@ -120,7 +120,7 @@ class Proxy(Protocol):
         ...
 
     async def open(self, container: Container) -> int | None:
-        """Return how many requests are in flight through the proxy, whereto ever; None where that is unknown."""
+        """Return how many requests are in flight through the proxy, to any upstream; None where that is unknown."""
         ...
 
     async def state(self, container: Container, endpoint: Endpoint, key: str) -> Heard:

@@ -100,7 +100,7 @@ class Journal(Protocol):
         ...
 
     def open_contract(self, name: str, release: ReleaseId) -> None:
-        """Record that contract *name* is open since *release*; one that is so already moves to a later release only."""
+        """Record that contract *name* is open since *release*; an open one only moves to a later release."""
         ...
 
     def close_contract(self, name: str, reason: str) -> None:

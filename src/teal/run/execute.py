@@ -274,7 +274,7 @@ async def uninterruptible(work: Awaitable[T], context: RunContext) -> T:
 async def _cost(plan: Plan, context: RunContext, begun: Sequence[Step]) -> str:
     """Return what *plan* has cost users once it was undone, by the steps *begun*, the state file and the containers.
 
-    "" for a healing, which does not know what the run that it mends has cost.
+    "" for a repair, which does not know what the run that it repairs has cost.
     """
     if plan.command == Command.HEAL:
         return ""

@@ -72,7 +72,7 @@ async def proxy_drift(ports: Ports, stack: Stack, observed: Observed, *, changed
 
 
 def way(stack: Stack, grasp: ProxyDrift, reload: str, *, changed: str) -> str:
-    """Return the one command by which the running proxy takes up its files of now.
+    """Return the one command that makes the running proxy use today's files.
 
     *changed* names what differs from its container, definition or image: only a new container has the new mounts.
     """
@@ -86,7 +86,7 @@ def way(stack: Stack, grasp: ProxyDrift, reload: str, *, changed: str) -> str:
 
 
 def drift(stack: Stack, grasp: ProxyDrift, reload: str, *, changed: str) -> Iterator[Problem]:
-    """Yield where the running proxy differs from its files of now."""
+    """Yield where the running proxy differs from today's files."""
     proxy, again = stack.proxy, way(stack, grasp, reload, changed=changed)
     if grasp.blind:
         message = (

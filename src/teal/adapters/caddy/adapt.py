@@ -37,7 +37,7 @@ class Adapting:
         self._environ = clean(environ)
 
     async def adapted(self, model: Node, proxy: str) -> Adapted:
-        """Return what Caddy makes of the configuration of *proxy*; where it can't be asked, why."""
+        """Return what Caddy makes of the configuration of *proxy*, or why it can't be asked."""
         service = services_in(model)[proxy]
         image = text(service.get("image")) or f"{text(model.get('name'))}-{proxy}"
         try:

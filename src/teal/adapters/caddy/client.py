@@ -70,7 +70,7 @@ class Probe:
                 connection.close()
 
     async def _read(self, got: http.Answer) -> Answer:
-        """Return the answer with as much of its body as comes in time and may be long: it may be endless."""
+        """Return the answer with what comes of its body in time, up to a limit: the body may be endless."""
         body = bytearray()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._within):
@@ -125,7 +125,7 @@ def _charset(kind: str) -> str:
 
 
 def rows_in(text: str) -> list[Row] | None:
-    """Return Caddy's count of what is in flight by upstream, None for a text that is none."""
+    """Return Caddy's count of what is in flight by upstream, None for a text that is not such a count."""
     try:
         return msgspec.json.decode(text, type=list[Row])
     except msgspec.DecodeError:

@@ -166,7 +166,7 @@ def _through(server: Listener, handlers: Iterable[Node], where: _Where, depth: i
 
 
 def _after(where: _Where, handlers: Iterable[Node]) -> _Where:
-    """Return where a request stands that has passed *handlers*."""
+    """Return what a request must look like to get past *handlers*."""
     for handler in handlers:
         if prefix := text(handler.get("strip_path_prefix")):
             where = replace(where, base=where.base + prefix, path=where.base + prefix)

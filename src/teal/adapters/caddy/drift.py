@@ -28,11 +28,11 @@ async def proxy_drift(
     running: Callable[[], Awaitable[Node]],
     adapt: Sequence[str] = ADAPT,
 ) -> ProxyDrift:
-    """Return how far the proxy in *container* is from its files of now, and from Teal's *folder*.
+    """Return how the proxy in *container* differs from its files of today, and from Teal's *folder*.
 
     *running* gives the configuration that it runs with, *adapt* prints that of its files; both are asked only where a
     file is younger than the container.
-    Of files that this user may not look at nothing is said.
+    Files that this user may not read are left out.
     """
     try:
         return await _proxy_drift(engine, container, folder, running, adapt)

@@ -48,7 +48,7 @@ class CaddyProxy:
 
     @property
     def reload(self) -> str:
-        """Return the command that loads the proxy's files of now, inside its container."""
+        """Return the command that loads today's files of the proxy, inside its container."""
         options = self._adapt[2:] if self._adapt[0] == "caddy" else ("--config", *self._adapt[1:])
         return " ".join(("caddy", "reload", *options))
 
@@ -65,7 +65,7 @@ class CaddyProxy:
         self._state.write(traffic)
 
     def lent(self) -> AbstractContextManager[None]:
-        """Let the state file be written within, and put back exactly what was there before, or that it was not."""
+        """Let the state file be written within this block; then put back what was there before, or remove the file."""
         return self._state.lent()
 
     async def loaded(self, container: Container) -> Loaded:
@@ -95,7 +95,7 @@ class CaddyProxy:
         return await self._probe.ask(place(container, endpoint), endpoint, key, path)
 
     async def open(self, container: Container) -> int | None:
-        """Return how many requests are in flight through the proxy, whereto ever; None where that is unknown."""
+        """Return how many requests are in flight through the proxy, to any upstream; None where that is unknown."""
         for command in asking("/reverse_proxy/upstreams"):
             ran = await self._engine.execute(container.id, command, within=WITHIN)
             if ran.status == 0 and (rows := rows_in(ran.output)) is not None:

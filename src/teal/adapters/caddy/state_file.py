@@ -50,7 +50,7 @@ class StateFile:
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        """Let the file be written within, and put back exactly what was there before, or that it was not."""
+        """Let the file be written within this block; then put back what was there before, or remove the file."""
         try:
             before = self._path.read_bytes()
         except FileNotFoundError:

@@ -35,7 +35,7 @@ class DockerCompose(ports.Compose):
     ) -> None:
         """Take the owner's global *options* (``-f``, ``-p``, …), working directory and environment.
 
-        What Compose has *remarked* about the files when they were read is not told again.
+        What Compose *remarked* when the files were read is not reported again.
         """
         self._remarked = set(remarked)
         self._options = tuple(options)
@@ -52,7 +52,7 @@ class DockerCompose(ports.Compose):
     async def create_plain(self, services: Sequence[str], *, on_line: LineSink) -> None:
         """Create the owner's plain containers of *services* that don't run and no others, started none.
 
-        Of the images that are there: what Compose would build or pull now is not what was asked for.
+        They use the images that are there: nothing is built or pulled.
         """
         running = await self._owners("ps", "--services", "--status", "running")
         wanted = [service for service in services if service not in running.lines]
@@ -156,7 +156,7 @@ class DockerCompose(ports.Compose):
         return await _run(whole, cwd=self._cwd, env=self._environ, on_line=on_line, failure=failure)
 
     def _once(self, on_line: LineSink) -> LineSink:
-        """Return *on_line* for one more command on the same files; what Compose warns of again it hears once."""
+        """Return *on_line* for one more command on the same files, without the warnings that it has heard already."""
 
         def tell(line: str) -> None:
             found = _WARNED.search(line)
@@ -181,7 +181,7 @@ class DockerCompose(ports.Compose):
     async def _output(
         self, argv: Sequence[str], *, on_line: LineSink | None = None, failure: TealError | None = None
     ) -> process.Ended:
-        """Run a docker command of whose streams only the standard output is told; the others keep both."""
+        """Run a docker command and pass on its standard output alone; the other methods pass on both streams."""
         errors = on_line is None
         return await _run(("docker", *argv), cwd="/", env=self._clean, on_line=on_line, failure=failure, errors=errors)
 

@@ -1,6 +1,6 @@
-"""Says what Docker's command line complains of: no Docker, no Compose, no engine, files that Compose refuses.
+"""Turns complaints of Docker's command line into errors: no Docker, no Compose, no engine, files that Compose refuses.
 
-What it refuses is said in two lines: its own words with file and line, and what to do about it.
+A refused file is reported in two lines: Compose's own words with file and line, and what to do.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _LOOK = "see what `docker compose config` says in that folder"
 def refusal(errors: str, broken: Callable[[], str]) -> TealError:
     """Return the error for *errors*, which Compose printed when it was asked what the stack's files mean.
 
-    *broken* names the file that is no YAML: asked where Compose leaves that out.
+    *broken* returns the name of the file that is not YAML; it is called where Compose does not name the file.
     """
     if NO_COMPOSE.search(errors) or "unknown shorthand flag" in errors:
         return no_compose()

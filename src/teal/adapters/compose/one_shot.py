@@ -80,7 +80,7 @@ async def _found(docker: Docker, name: str) -> Found:
 
 
 async def _renew(docker: Docker, found: Found, name: str) -> None:
-    """Make room for a new one; what still runs was asked for by another definition, and is let finish."""
+    """Remove the previous container; one that still runs, by another definition, is waited for first."""
     if found.running:
         await _ended(docker, name)
     await docker(("rm", "--force", "--volumes", name))

@@ -131,7 +131,7 @@ class Api:
     ) -> bytes:
         """Send *body* as JSON; return the raw answer. *within*: seconds that the engine may take.
 
-        *twice*: made twice it does no more than once, so that it is made again where the engine went away.
+        *twice*: the request is idempotent, so it is sent again when the engine disconnects.
         """
         return await self.send("POST", path, body, params=params, within=within, twice=twice)
 

@@ -184,7 +184,7 @@ class Containers(EngineResource):
         return container_in(side or side_of((seen.config.labels or {}).get(PROJECT, "")), seen)
 
     async def start(self, id: str) -> None:
-        """Start it, when its turn has come; one that runs is left alone. The next one's turn comes after a rest."""
+        """Start it when its turn comes (starts are spaced out); one that runs is left alone."""
         await self._api.starts.acquire()
         try:
             await self._api.post(f"/containers/{id}/start", twice=True)
@@ -217,6 +217,6 @@ class Containers(EngineResource):
         return (used(stats.memory_stats) if stats else 0) or await self._seen_by_the_kernel(id)
 
     async def _seen_by_the_kernel(self, id: str) -> int:
-        """Return what the engine ought to have said: some answer "no metrics received" (seen)."""
+        """Return what the engine should have answered: some answer "no metrics received" (seen)."""
         seen = await self._api.find(f"/containers/{id}/json", Inspected)
         return cgroups.memory(seen.state.pid, seen.id) if seen and seen.state.pid else 0

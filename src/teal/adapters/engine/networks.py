@@ -83,7 +83,7 @@ class Networks(EngineResource):
                 raise
 
     async def hide(self, network: str, id: str, names: Iterable[str]) -> None:
-        """Let a container that does not run find nobody on *network* by any of *names*, whoever bears them there.
+        """Hide *names* on *network* from a container that does not run: it finds nobody by them there.
 
         A link gives a name a meaning of its container's own, and the engine doesn't ask the network for it then: one
         to nobody hides the name. Links that the container has are kept.

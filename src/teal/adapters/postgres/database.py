@@ -194,7 +194,7 @@ class PostgresDatabase:
     # --- how
 
     async def _take(self, key: int) -> None:
-        """Take the lock; of a runner that has just died the server may not know yet."""
+        """Take the lock; the server may not have noticed yet that a runner has just died."""
         end = asyncio.get_running_loop().time() + ORPHAN
         while not await self._asked(
             lambda: self._connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _CLASS, key)

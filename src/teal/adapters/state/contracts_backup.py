@@ -1,4 +1,4 @@
-"""The contracts once more, in a file beside the journal: the rollback floor outlives a lost journal."""
+"""A copy of the contracts in a file beside the journal, so that the rollback floor outlives a lost journal."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class Home:
         self._judge()
 
     def _judge(self) -> None:
-        """Raise ``Refused`` where what is there can't be written, or can be by somebody else."""
+        """Raise ``Refused`` where this user can't write what is there, or somebody else can."""
         for each in (self.folder, self.proxy, self.releases, self.lock, self.journal):
             if each.exists() and not os.access(each, os.W_OK):
                 raise self._refusal(str(each))

@@ -137,7 +137,7 @@ _UNRECORDED = {
 
 
 def _payload(step: Step) -> str:
-    """Return what is recorded of *step*: under lasting keys what is asked for again, of others what people may read."""
+    """Return what is recorded of *step*: what Teal reads again under lasting keys, the rest for people."""
     said: object = step
     match step:
         case Switch(to, release):
@@ -177,7 +177,7 @@ def _moved(name: str, payload: str) -> Move:
 
 
 class SqliteJournal:
-    """The journal in one file; reading never changes or creates it, a file that can't be it is set aside."""
+    """The journal in one file; reading never changes or creates it, a file that is not a journal is set aside."""
 
     def __init__(self, path: Path, *, now: Callable[[], float] = time.time, redact: Callable[[str], str] = str) -> None:
         """*redact* masks, in the messages that are recorded, what must not be read later."""
@@ -285,7 +285,7 @@ class SqliteJournal:
         return None
 
     def open_contract(self, name: str, release: ReleaseId) -> None:
-        """Record that contract *name* is open since *release*; one that is so already moves to a later release only."""
+        """Record that contract *name* is open since *release*; an open one only moves to a later release."""
         self._write_contract(_OPEN, {"name": name, "release": release, "now": self._now()})
 
     def close_contract(self, name: str, reason: str) -> None:
@@ -323,7 +323,7 @@ class SqliteJournal:
         return self._understood(partial(contracts_backup.read, contracts_backup.beside(self._path))) or []
 
     def _runs(self, rows: list[Row]) -> list[_Run]:
-        """Return those rows that are runs; one that somebody has edited into something else is passed over."""
+        """Return those rows that are runs; one that somebody has edited into something else is skipped."""
         return [run for row in rows if (run := self._understood(partial(msgspec.convert, row, _Run)))]
 
     def _phases(self, limit: int) -> dict[object, list[Row]]:

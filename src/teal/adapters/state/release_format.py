@@ -1,7 +1,7 @@
 """The format of ``release.json``, apart from the names that the code has today.
 
-A key that is written here is never renamed. What the code comes to call otherwise stands in ``_KEYS``; a key that an
-older Teal would misread, or could not do without, raises ``FORMAT``. Format 0 has no number: 0.1.0 wrote it.
+A key that is written here is never renamed. Where the code uses another name, ``_KEYS`` translates. A new key that an
+older Teal would misread, or could not do without, gets a higher ``FORMAT``. Format 0 has no number: 0.1.0 wrote it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def encode(release: Release) -> bytes:
 
 
 def decode(text: bytes, *, name: str) -> Release:
-    """Return the release that *text*, the file *name*, holds; keys that are not known are passed over.
+    """Return the release that *text*, the file *name*, holds; unknown keys are skipped.
 
     Raises ``NewerFormat`` where a newer Teal has written it, ``ValueError`` where it is no release.
     """

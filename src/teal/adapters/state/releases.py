@@ -32,7 +32,7 @@ class ReleaseFolders:
         return tuple(dict.fromkeys(self._notes))
 
     def all(self) -> tuple[Release, ...]:
-        """Return the kept releases, oldest first; what can't be read is passed over with a note."""
+        """Return the kept releases, oldest first; what can't be read is skipped with a note."""
         found = (self._load(folder) for folder in self._folders())
         return tuple(sorted((each for each in found if each), key=lambda each: each.number))
 

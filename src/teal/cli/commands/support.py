@@ -65,7 +65,7 @@ def _said(argv: tuple[str, ...]) -> str:
 
 
 def _seen(session: Session) -> Iterator[tuple[str, str]]:
-    """Yield each part; one that can't be had says why, and the others are had all the same."""
+    """Yield each part; one that can't be had says why, and does not stop the others."""
     import msgspec
 
     for name, purpose, ask in _parts():

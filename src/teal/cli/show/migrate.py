@@ -71,7 +71,7 @@ def checked(result: MigrateCheckResult) -> str:
 
 
 def _refused(result: MigrateCheckResult) -> str:
-    """Return who would refuse what hurts: a deploy judges what it runs, and says of the rest what comes later."""
+    """Return whether a deploy would refuse what hurts, or only the later command that runs it."""
     hurting = {each.script for each in result.findings if each.excused is None}
     later = {name for name in hurting if {"contract", "window"} & {*name.split(".")}}
     return "a deploy would refuse them" if hurting - later else "a deploy would go on, their own phase would be refused"

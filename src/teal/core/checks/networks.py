@@ -130,7 +130,7 @@ def _calls(name: str, stack: Stack) -> Iterator[Problem]:
 
 
 def names_decide(stack: Stack, engine: tuple[int, int]) -> Iterator[Problem]:
-    """Say where an engine that goes by the names of networks would take another color's service for the own one."""
+    """Report networks by whose names an older engine would resolve a service to the other color's."""
     if engine >= GATEWAYS:
         return
     for side in COLORS:

@@ -56,7 +56,7 @@ def _names(name: str, plain: Node, blue: Node, green: Node) -> Iterator[Problem]
 
 
 def _drift(name: str, blue: Node, green: Node) -> Iterator[Problem]:
-    """Warn where the colors differ in more than names: what was tried on one is not what comes on the other."""
+    """Warn where the colors differ in more than names: what works on one may fail on the other."""
     apart = [key for key in sorted({*blue, *green}) if _told(blue, key) != _told(green, key)]
     if apart:
         message = f"the overlays give {name} different {', '.join(apart)}: the two colors would not run the same"

@@ -47,7 +47,7 @@ class Origin:
 def origin(session: Session, containers: Iterable[Container]) -> Origin:
     """Return the origin of *session*: a container of the stack by its address, else the bare address.
 
-    A shared service (a pooler, a monitor) is no release's: whose queries it passes on can't be told.
+    A shared service (a pooler, a monitor) belongs to no release: nobody can tell whose queries it passes on.
     """
     if not session.address:
         return Origin(SOCKET)

@@ -93,7 +93,7 @@ def named(reference: str) -> str:
 def own_names(release: Release, stack: Stack) -> dict[str, str]:
     """Return the images' names that mean the same in today's files as in *release* -> the ids that it runs.
 
-    A name that the files have come to say otherwise stays as it is: nobody gives another version's tag to this one. So
+    A name that the files have changed since is left alone: the tag of one version must not point to another. So
     does a digest, which can mean one image only.
     """
     known = {each.name: each for each in (release.stack.services if release.stack else release.services)}

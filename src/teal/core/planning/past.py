@@ -1,4 +1,4 @@
-"""What past runs meant to users: where they are, which releases have served, which could not come back."""
+"""What past runs did to users: where they are now, which releases have served, which could not come back."""
 
 from __future__ import annotations
 
@@ -81,5 +81,5 @@ def past_of(turns: Iterable[Turn]) -> Past:
 
 
 def _taken_back(turn: Turn) -> bool:
-    """Tell whether users can't be where the run's switch sent them: it was undone, though the way back isn't known."""
+    """Tell whether the run's switch was undone: users are not where it sent them, even if the way back is unknown."""
     return turn.switched is not None and turn.outcome in _UNDONE and turn.users == Mode(turn.switched[0])

@@ -10,7 +10,7 @@
 - A side is drained before it is emptied, also one that should serve nobody: a kill may have left users there.
 - Strategy ``recreate`` holds users and retires the source before the target starts.
 - Where nothing of the application runs, the schema changes between stop and start, in place of before.
-- A rollback starts the containers that still stand, and creates them anew only where one is missing or another one.
+- A rollback starts the containers that still stand, and creates them again only where one is missing or differs.
 - Leave is a deploy to the plain side; the colors are removed at its end.
 """
 
@@ -164,7 +164,7 @@ def plan_leave(stack: Stack, transition: Transition, images: tuple[Build | PutBa
 
 
 def plan_forward(observed: Observed, stack: Stack, transition: Transition) -> Plan:
-    """Return what is left of a run that was killed after its switch; what is true already is passed over."""
+    """Return what is left of a run that was killed after its switch; what is done already is skipped."""
     release = transition.release
     prune = prune_step(observed, active=release, keep=stack.settings.keep_releases) if release is not None else None
     last = tuple(EmptySide(color) for color in COLORS) if transition.target is Side.PLAIN else ()
@@ -180,7 +180,7 @@ def _plan(stack: Stack, transition: Transition, parts: _Parts) -> Plan:
 
 
 def _until_switch(transition: Transition, parts: _Parts) -> tuple[Planned, ...]:
-    """Return what proves the target and gives it the traffic: what fails is undone, and the source goes on."""
+    """Return the steps that prove the target and give it the traffic; a failure is undone, and the source goes on."""
     target, release, schema = transition.target, transition.release, parts.schema
     opening = tuple(service.name for service in transition.target_services if service.before_switch)
     stops = _stops(transition)  # strategy recreate: from here on users wait

@@ -26,7 +26,7 @@ def prune_step(observed: Observed, *, active: ReleaseId | None, keep: int) -> Pr
 def previous(observed: Observed, active: ReleaseId | None) -> Release | None:
     """Return the release that ``rollback`` returns to: of the kept ones below *active* the one that served last.
 
-    Not the newest: that one may have been rolled back, and what its users fled to is what served last.
+    Not the newest: that one may have been rolled back, and then the release before it served last.
     """
     if active is None:
         return None

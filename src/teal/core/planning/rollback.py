@@ -1,4 +1,4 @@
-"""What each kept release is good for, and which one a rollback brings back.
+"""The state of each kept release, and which one a rollback brings back.
 
 One answer for all who ask: ``teal status``, ``teal rollback`` and the closing lines of a deploy.
 """
@@ -110,7 +110,7 @@ def _again(observed: Observed, failed: ReleaseId) -> str:
 
 
 def _listed(observed: Observed) -> str:
-    """Return which releases are kept beside the active one, each that is not sound with what is wrong with it."""
+    """Return in words which releases are kept beside the active one, and what is wrong with each."""
     kept = [each for each in reversed(kept_releases(observed)) if each.state != "active"]
     said = [f"{k.release.number}" + f" ({k.said})" * (k.state != "served") for k in kept]
     return f"kept releases besides the active one: {', '.join(said) or 'none'}"

@@ -68,7 +68,7 @@ def _brings(step: Step) -> ReleaseId | None:
 
 
 def contracts_unblocked_by(observed: Observed, gone: frozenset[ReleaseId]) -> tuple[str, ...]:
-    """Return the open contracts of which every older release goes, were the releases *gone* removed."""
+    """Return the open contracts that no older release would block any more once the releases *gone* are removed."""
     there = {release.number for release in observed.releases}
     open_ = (each for each in observed.contracts if each.closed is None)
     return tuple(each.name for each in open_ if _frees(each.release, there, gone))

@@ -1,6 +1,6 @@
 """The steps that plans are made of, and the plan: what is done in which order, and what a step that fails leads to.
 
-- Each step is a frozen fact that can be performed twice as well as once; it says all that its performing has to know,
+- Each step is a frozen fact that can be performed twice as well as once; it holds all that is needed to perform it,
   so that nobody asks the plan what a step means where it stands.
 - What a failure leads to is said beside the step (``Planned``), not by the code that performs it.
 - Names and payloads of the journal are pinned apart: a field that is added here is not recorded by itself.

@@ -171,7 +171,7 @@ def strays(observed: Observed, stack: Stack) -> Iterator[Problem]:
 
 
 def kept_plain_jobs(observed: Observed, stack: Stack, source: Side | None) -> tuple[str, ...]:
-    """Return the plain jobs that go on beside the active color, since its own failed when it adopted the stack."""
+    """Return the jobs that still run as plain containers because the active color's own failed during adoption."""
     if source not in COLORS:
         return ()
     plain, up = plainly_running(observed, stack), observed.running(source)

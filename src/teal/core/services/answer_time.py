@@ -1,6 +1,7 @@
 """How long a release may take to answer through the proxy, by how the one that it replaces answers now.
 
-A machine that is busy, or a proxy that is, makes any release late: only one that is worse than the last is to blame.
+A machine that is busy, or a proxy that is, makes any release late: only a release that is
+slower than the last one is to blame.
 """
 
 from __future__ import annotations

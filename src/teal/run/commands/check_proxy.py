@@ -57,7 +57,7 @@ async def proxy_problems(ports: Ports, stack: Stack, observed: Observed, *, chan
 
 
 def _front(stack: Stack, *, trusts: bool) -> list[Problem]:
-    """Say what a front of the proxy's needs, where the proxy does not believe it."""
+    """Say what the proxy lacks to trust whatever stands in front of it."""
     if trusts:
         return []
     if shows := front(stack):
@@ -92,7 +92,7 @@ def _settings(loaded: Loaded, stack: Stack) -> Iterable[Problem]:
 
 
 def _uncounted(listens: str, again: str) -> tuple[str, str]:
-    """Return what it means that the admin endpoint, at *listens* in today's files, does not answer, and the remedy."""
+    """Return message and remedy for an admin endpoint (at *listens* in today's files) that does not answer."""
     message = "it does not say what is in flight, so each drain takes its whole timeout"
     if listens.endswith(":2019"):
         return message, f"{again} gives it the admin endpoint of today's Caddyfile"

@@ -240,7 +240,7 @@ class _Run:
         self._done = 0.0  # monotonic seconds
 
     def say_what_ends(self, observed: Observed, plan: Plan) -> None:
-        """Say which jobs, that went on since the active color's own failed, end where *plan* fills their color anew."""
+        """Say which jobs (kept running since the active color's own failed) end when *plan* refills their color."""
         target = self._change.target
         jobs = jobs_going_on(observed, self.context.stack, target)
         if jobs and EmptySide(target) in plan.before:
@@ -249,7 +249,7 @@ class _Run:
             )
 
     async def through(self, plan: Plan) -> None:
-        """Execute *plan*; ``NeedsPerson`` bears the report of what was done all the same."""
+        """Execute *plan*; ``NeedsPerson`` carries the report of what was done."""
         try:
             self._done = await execute(plan, self.context, self.id)
         except NeedsPerson as error:

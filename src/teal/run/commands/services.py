@@ -175,7 +175,7 @@ def _named(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
 
 
 async def plan_up(ports: Ports, stack: Stack, names: Sequence[str]) -> UpPlan:
-    """Return what ``up`` of *names* would build, and, of what is running, restart by the images of now."""
+    """Return what ``up`` of *names* would build, and, of what is running, restart with today's images."""
     wanted = _named(stack, names)
     observed = await observe(ports, stack)
     running = observed.running(Side.PLAIN, frozenset(wanted))

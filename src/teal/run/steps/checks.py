@@ -19,7 +19,7 @@ GATEWAY_ERRORS = {502, 503, 504}  # the proxy's own, or an application's that is
 
 
 async def answers_from(context: RunContext, side: Side, route: Service, *, other: Side | None) -> str:
-    """Wait until *route* answers from *side*, and return "", or when the time is over how often what came instead.
+    """Wait until *route* answers from *side*, and return ""; when the time is over, what came instead and how often.
 
     One answer that is late, lost or the proxy's own error proves nothing: it is asked again. Before *side* is blamed,
     the same route is asked on the *other* side, where it runs, and then here once more: it gets more time while that

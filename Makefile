@@ -5,7 +5,7 @@ BIN := .venv/bin
 WITH_ENGINE := scripts/with-engine.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove prove-migrations exam exam-verify bench conformance clean
+.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove prove-migrations exam exam-verify bench conformance reach clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -54,6 +54,9 @@ fuzz: venv ## Feed 10,000 odd examples to each reader of Teal, print the table (
 faults: venv ## Every fault on the real engine under load, print what users noticed (ROW=engine for one row)
 	@$(WITH_ENGINE) scripts/sweep-tests.sh
 	@$(WITH_ENGINE) $(BIN)/python -m tests.faults $(ROW); status=$$?; $(WITH_ENGINE) scripts/sweep-tests.sh; exit $$status
+
+reach: venv ## What Teal makes of ordinary stacks with nothing edited: the figures (DEPLOY=1 deploys each that is ready)
+	@$(WITH_ENGINE) $(BIN)/python -m tests.reach $(if $(DEPLOY),--deploy $(NAMES)) $(if $(AT),--at $(AT))
 
 conformance: venv ## Every key of the Compose specification on each kind of service, plain and by Teal: the table
 	@$(WITH_ENGINE) scripts/sweep-tests.sh

@@ -5,6 +5,7 @@ verdict). Without one the program is asked (answer.py).
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import msgspec
 from ruamel.yaml import YAML
 
-from tests.reach import answer, load
+from tests.reach import answer, deploy, load
 from tests.reach.grade import Accuracy, Graded, Mark, Said, accuracy, grade
 from tests.reach.model import Answer, Case, MountCase, Role, Stack, Verdict
 
@@ -74,7 +75,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--at", type=Path, default=load.HERE)
     parser.add_argument("--answers", type=Path)
+    parser.add_argument("--deploy", action="store_true", help="deploy each stack that is called ready")
+    parser.add_argument("names", nargs="*", help="of the stacks to deploy; all, where none is named")
     said = parser.parse_args()
+    if said.deploy:
+        sys.exit(1 if deploy.run(said.at, said.names) else 0)
     asked = Answers(said.answers) if said.answers else answer
     print("\n".join(lines(said.at, asked.of, asked.of_case)))
 

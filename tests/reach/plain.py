@@ -55,7 +55,7 @@ class Plain:
         """Ask until it is answered as it should be; what was said instead, or nothing."""
         until, said = time.monotonic() + PATIENCE, ""
         while time.monotonic() < until:
-            said = self._ask(look)
+            said = self.ask(look)
             if look.says in said:
                 return ""
             time.sleep(0.3)
@@ -74,7 +74,8 @@ class Plain:
         for network in self.stack.expect.needs.networks:
             subprocess.run(["docker", "network", "rm", network], check=False, capture_output=True)
 
-    def _ask(self, look: Look) -> str:
+    def ask(self, look: Look) -> str:
+        """Ask once; what was answered."""
         if look.inside:
             container = self._compose("ps", "--quiet", look.inside, check=False).strip().splitlines()
             argv = ["docker", "exec", *container[:1], "python3", "-c", INSIDE, look.url]

@@ -205,6 +205,8 @@ class CheckResult:
     findings: tuple[Finding, ...]
     ready: bool
     engine: bool = True  # False: none answered, the files alone were judged
+    front: str = ""  # who stands before the routes, in words
+    takes: tuple[str, ...] = ()  # what Teal's own proxy takes over of the ways in, in words
 
 
 @dataclass(frozen=True, slots=True)

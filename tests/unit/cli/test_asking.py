@@ -98,7 +98,7 @@ def test_an_answer_is_written_and_the_files_are_read_again(folder, terminal, cap
     assert run(["deploy"], session(library)) == 0
     text = (folder / "teal.yml").read_text()
     assert text.endswith("\nsafe_volumes: [data]\n")
-    assert "#   web: route  # publishes port 8000" in text
+    assert "# routes:\n#   web: {port: 8000}  # publishes port 8000" in text
     assert "teal.yml says so from now on:\n  safe_volumes: [data]" in capsys.readouterr().err
     assert library.words == ["deploy"]
 
@@ -158,7 +158,7 @@ def test_init_writes_the_same_and_deploys_nothing(folder, capsys) -> None:
     assert library.words == []
     assert run(["init", "--yes"], session(Library(FIRST))) == 0
     assert (folder / "teal.yml").read_text() == text
-    assert "it was left as it is" in capsys.readouterr().out
+    assert "was left as it is" in capsys.readouterr().out
 
 
 def test_a_file_that_can_not_be_written_is_said_with_what_to_write(folder, capsys, monkeypatch) -> None:

@@ -40,13 +40,14 @@ def init(session: Session, /, *, yes: bool) -> None:
     rows = tuple(map(row, understood.questions, chosen))
     outcome = "unchanged" if after == before else "written"
     result = InitResult(understood.project, outcome, str(path), after, rows)  # type: ignore[arg-type]
-    answer(session, result, lambda found: f"{summary(understood)}\n\n{_said(found)}")
+    answer(session, result, lambda found: f"{summary(understood)}\n\n{_said(found, refused=understood.refused)}")
 
 
-def _said(result: InitResult) -> str:
+def _said(result: InitResult, *, refused: bool) -> str:
+    then = "teal check (something else stands in the way)" if refused else "teal deploy"
     if result.outcome == "unchanged":
-        return f"{result.file} says all that is needed: it was left as it is"
-    return f"{result.file} is written; then: teal deploy"
+        return f"{result.file} was left as it is: nothing has to be added; then: {then}"
+    return f"{result.file} is written; then: {then}"
 
 
 def _understood(session: Session) -> Understood:

@@ -175,10 +175,16 @@ def check(result: CheckResult) -> str:
     """Return roles and findings."""
     roles = [(row.service, row.role + " (needed)" * row.needed, row.health, row.reason) for row in result.roles]
     parts = [table(("SERVICE", "ROLE", "READY BY", "BECAUSE"), roles)] if roles else []
+    parts += ["\n".join(_ways_in(result))] if result.front else []
     parts += [_finding(finding) for finding in result.findings]
     files = "" if result.engine else " by its files, which alone were judged"
     ready = paint(f"✓ ready to deploy{files}", "green") if result.ready else paint("✗ not ready to deploy", "red")
     return "\n\n".join([*parts, f"{result.project}: {ready}"])
+
+
+def _ways_in(result: CheckResult) -> Iterator[str]:
+    yield f"in front: {result.front}"
+    yield from (f"Teal's own proxy takes over {each}" for each in result.takes)
 
 
 def _finding(finding: Finding) -> str:

@@ -33,28 +33,29 @@ def _lines(understood: Understood) -> Iterator[tuple[str, str]]:
 def new_file(understood: Understood) -> str:
     """Return a teal.yml that says nothing yet: what was proposed, and why, stands in its comments."""
     rows = [row for row in understood.roles if not any(word in row.reason for word in _PLAIN)]
-    return "".join(
-        f"{line}\n"
-        for line in (
-            f"# What Teal goes by in {understood.project}. What is commented out it has found by itself, and says why:",
-            "# where that is wrong, take the # away and write what is right. All keys: docs/teal-yml.md",
-            *_roles(rows),
-            *_routes(understood),
-            *(f"# {text}" for text in understood.data),
-        )
+    routes = [
+        (f"{row.service}: {{port: {understood.ports[row.service]}}}", row.reason)
+        for row in rows
+        if _is_route(row, understood)
+    ]
+    others = [(f"{row.service}: {row.role}", row.reason) for row in rows if not _is_route(row, understood)]
+    told = (
+        f"# What Teal goes by in {understood.project}. What is commented out it has found by itself, and says why:",
+        "# where that is wrong, take the # away and write what is right. All keys: docs/teal-yml.md",
+        *_commented("routes", routes),
+        *_commented("services", others),
+        *(f"# {text}" for text in understood.data),
     )
+    return "".join(f"{line}\n" for line in told)
 
 
-def _roles(rows: list[RoleRow]) -> Iterator[str]:
-    if rows:
-        yield "# services:"
-    width = max((len(f"{row.service}: {row.role}") for row in rows), default=0)
-    for row in rows:
-        yield f"#   {f'{row.service}: {row.role}':<{width}}  # {row.reason}"
+def _is_route(row: RoleRow, understood: Understood) -> bool:
+    return row.role == "route" and row.service in understood.ports
 
 
-def _routes(understood: Understood) -> Iterator[str]:
-    if understood.ports:
-        yield "# routes:"
-    for name, port in understood.ports.items():
-        yield f"#   {name}: {{port: {port}}}"
+def _commented(key: str, entries: list[tuple[str, str]]) -> Iterator[str]:
+    if entries:
+        yield f"# {key}:"
+    width = max((len(entry) for entry, _ in entries), default=0)
+    for entry, reason in entries:
+        yield f"#   {entry:<{width}}  # {reason}"

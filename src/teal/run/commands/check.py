@@ -21,6 +21,7 @@ from teal.core.planning.wording import ready_by
 from teal.core.rendering.files import live_mounts
 from teal.core.rendering.networks import GATEWAYS
 from teal.core.services.external import External
+from teal.core.services.ways_in import taken, who
 from teal.errors import ConfigError, TealError, Unavailable
 from teal.ports import Holder
 from teal.run.api import CheckResult, Finding, RoleRow
@@ -106,7 +107,13 @@ def _result(stack: Stack, found: Iterable[Problem], *, engine: bool = True) -> C
     order = ("error", "warning", "note")
     findings = tuple(sorted(dict.fromkeys(map(_finding, found)), key=lambda finding: order.index(finding.level)))
     ready = all(each.level != "error" for each in findings)
-    return CheckResult(stack.project, tuple(map(role_row, stack.services)), findings, ready, engine)
+    roles = tuple(map(role_row, stack.services))
+    return CheckResult(stack.project, roles, findings, ready, engine, who(stack.front, stack.entrances), takes(stack))
+
+
+def takes(stack: Stack) -> tuple[str, ...]:
+    """Return what Teal's own proxy takes over, in words; nothing where the stack's own switches."""
+    return () if stack.proxy else tuple(map(taken, stack.entrances))
 
 
 async def refuse(ports: Ports, stack: Stack) -> tuple[Problem, ...]:

@@ -7,10 +7,10 @@ from teal.core.model.entrance import Published
 from teal.core.model.stack import Role, Stack
 from teal.core.model.versions import engine_version
 from teal.core.rendering.networks import GATEWAYS
-from teal.core.services.ways_in import taken, who
+from teal.core.services.ways_in import who
 from teal.errors import Unavailable
 from teal.run.api import Understood
-from teal.run.commands.check import role_row
+from teal.run.commands.check import role_row, takes
 from teal.run.context import Ports
 
 
@@ -21,15 +21,15 @@ async def understand(ports: Ports, stack: Stack) -> Understood:
     except Unavailable:
         engine = GATEWAYS
     errors = [each for each in by_files(stack, engine, ports.proxy.folder) if each.level == "error"]
-    takes = () if stack.proxy else stack.entrances
+    taken = takes(stack)
     return Understood(
         stack.project,
         first=not ports.releases.all(),
         roles=tuple(map(role_row, stack.services)),
         ports={each.name: each.port for each in stack.having(Role.ROUTE) if each.port},
         front=who(stack.front, stack.entrances),
-        takes=tuple(map(taken, takes)),
-        costs=_costs(stack) if takes else (),
+        takes=taken,
+        costs=_costs(stack) if taken else (),
         questions=tuple(dict.fromkeys(each.proposal for each in errors if each.proposal)),
         refused=any(each.proposal is None for each in errors),
     )

@@ -40,6 +40,15 @@ class SimulatedCompose(ports.Compose):
             make(self.world, model, project, name, by=self.process.name)
 
     @acts
+    async def up(self, project: str, file: str, services: Sequence[str], *, start: bool, on_line: LineSink) -> None:
+        model = self._read(file)
+        for name in services:
+            await self._moment(f"up {name}")
+            box = make(self.world, model, project, name, by=self.process.name)
+            if start:
+                life.start(self.world, box, by=self.process.name)
+
+    @acts
     async def create_plain(self, services: Sequence[str], *, on_line: LineSink) -> None:
         running = {self.world.service(box) for box in self.world.on(Side.PLAIN) if box.up}
         for name in services:

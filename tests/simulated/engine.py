@@ -53,6 +53,11 @@ class SimulatedEngine(ports.Engine):
         box = self.world.called(id)
         return self.world.container(box) if box else None
 
+    async def on_network(self, name: str) -> tuple[Container, ...]:
+        self._up()
+        found = (self.world.container(box) for box in self.world.boxes.values() if box.up)
+        return tuple(each for each in found if name in each.networks)
+
     @acts
     async def start(self, id: str) -> None:
         box = self._box(id)

@@ -52,6 +52,10 @@ class SimulatedMachine(ports.Machine):
         return ""
 
     @reads
+    def programs(self, pid: int) -> Mapping[str, tuple[str, ...]]:
+        return {}
+
+    @reads
     def disk(self) -> int:
         return 0 if self.world.disk.full else 50 * GIB
 

@@ -37,6 +37,22 @@ class SimulatedProxy(ports.Proxy):
     def reload(self) -> str:
         return "caddy reload --config /etc/caddy/Caddyfile"
 
+    @property
+    def own_folder(self) -> str:
+        return "/var/lib/teal/own-proxy"
+
+    def own_files(self) -> Mapping[str, str]:
+        texts = self.world.disk.texts.items()
+        return {
+            path.removeprefix(f"{self.own_folder}/"): text for path, text in texts if path.startswith(self.own_folder)
+        }
+
+    def keep_own(self, files: Mapping[str, str]) -> None:
+        for name in self.own_files():
+            del self.world.disk.texts[f"{self.own_folder}/{name}"]
+        for name, text in files.items():
+            self.world.disk.texts[f"{self.own_folder}/{name}"] = text
+
     @reads
     def read(self) -> Traffic | None:
         return traffic_in(self.world.disk.state)

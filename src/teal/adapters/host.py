@@ -22,6 +22,7 @@ from teal.ports import LineSink
 
 _KILOBYTES = re.compile(r"^(\w+):\s*(\d{1,18})\b", re.MULTILINE)
 PUBLISHED = ".deployment-color"
+_MOST = 200  # programs of a container that are looked at
 
 
 class Host(ports.Machine):
@@ -40,6 +41,19 @@ class Host(ports.Machine):
     def unprepared(self) -> str:
         """Return the one command that prepares the state directory for this user, "" where nothing is missing."""
         return self._home.missing()
+
+    def programs(self, pid: int) -> Mapping[str, tuple[str, ...]]:
+        """Return the programs that run as process *pid* or below it, each with its words; none that can't be seen."""
+        found: dict[str, tuple[str, ...]] = {}
+        left = [pid] if pid else []
+        while left and len(found) < _MOST:
+            process = Path(f"/proc/{left.pop()}")
+            with suppress(OSError):
+                name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
+                words = (process / "cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+                found.setdefault(name, tuple(filter(None, words)))
+                left += map(int, (process / "task" / process.name / "children").read_text(encoding="ascii").split())
+        return found
 
     def disk(self) -> int:
         """Return the bytes that are free under the state directory, or where it will be."""

@@ -151,7 +151,7 @@ async def _with_models(kept: Stack, options: Options) -> Stack:
         today = await load(options, os.environ, _MODELS, only_plain=True)
     except TealError:
         return kept
-    return replace(kept, models=today.models)
+    return replace(kept, models=today.models, own=today.own, entrances=today.entrances)
 
 
 def _kept_models(releases: ReleaseFolders) -> Iterator[Tree]:
@@ -193,7 +193,8 @@ def _built(
 
     where = os.getcwd()  # noqa: PTH109 (no disk asked)
     service = services_in(stack.models.get(Side.PLAIN, {})).get(stack.proxy, {})
-    proxy = CaddyProxy(home.proxy, engine, adapt=adapt_words(service), environment=environment_of(service))
+    adapt, environment = adapt_words(service), environment_of(service)
+    proxy = CaddyProxy(home.proxy, engine, adapt=adapt, environment=environment, own=home.own_proxy)
     journal = SqliteJournal(home.journal, redact=redact)
     closing.callback(journal.close)
     releases = ReleaseFolders(home.releases)

@@ -17,8 +17,9 @@ from teal.config.options import Options, Overrides
 from teal.config.own_sources import own_sources
 from teal.config.questions import resolve, values
 from teal.config.settings import settings_of
-from teal.config.teal_yml import TealYml, checks_of, evidence_of, hooks_of
+from teal.config.teal_yml import TealYml, caddy_of, checks_of, evidence_of, hooks_of, own_proxy_of
 from teal.core.model.compose import escaped, mapping, sequence, services_in, text, unescaped
+from teal.core.model.own_proxy import OwnProxy
 from teal.core.model.proxy_config import Adapted
 from teal.core.model.release import RenderInputs
 from teal.core.model.side import COLORS, Side
@@ -27,6 +28,7 @@ from teal.core.model.units import ReleaseId
 from teal.core.planning.leave import definitions
 from teal.core.rendering.project import render, render_both, render_once
 from teal.core.services.classify import services_of, with_entrances, with_images
+from teal.core.services.own_proxy import is_due, with_own_proxy
 from teal.errors import ConfigError
 from teal.ports import ImageInfo, ModelReader, Resolved
 
@@ -65,7 +67,7 @@ async def load(
     overlaid = frozenset(name for path in overlays.values() if path for name in named_in(path))
     written = tuple(path for path in (*files, *overlays.values()) if path)
     where, named = places(written), mentioned(written)
-    proxy = said.proxy or find_proxy(plain)
+    proxy = caddy_of(said) or find_proxy(plain)
     adapted = await adapt(plain, proxy) if adapt and proxy in services_in(plain) else None
     evidence = evidence_of(said, overlaid=overlaid, proxy=proxy, named=named_by_proxy(models, proxy, adapted))
     _exist(said, services_in(models[Side.BLUE]))
@@ -88,6 +90,7 @@ async def load(
         notes=tuple(dict.fromkeys(note for each in resolved.values() for note in each.notes)),
     )
     stack = with_entrances(stack)
+    own = own_proxy_of(said) or (OwnProxy() if is_due(stack) and not caddy_of(said) else None)
     stack = replace(stack, migrations=migrations_of(said, stack, plain, files[0].parent))
     stack = replace(stack, copies=_copies(stack), folders=_folders(models.values()))
     if not only_plain:
@@ -95,9 +98,12 @@ async def load(
         sources = own_sources(models[Side.BLUE], ours, found.directory)
         digests = {path: sha256(_content(path, "")).hexdigest()[:16] for path in _given_files(stack)}
         stack = replace(
-            stack, fingerprint=_fingerprint(stack), sources=sources, definitions=definitions(stack, digests)
+            stack,
+            fingerprint=_fingerprint(with_own_proxy(stack, own)),
+            sources=sources,
+            definitions=definitions(stack, digests),
         )
-    return with_images(stack, await _facts(stack, look)) if look else stack
+    return with_own_proxy(with_images(stack, await _facts(stack, look)) if look else stack, own)
 
 
 async def _resolved(
@@ -182,7 +188,7 @@ def _exist(said: TealYml, services: Iterable[str]) -> None:
     names = sorted(services)
     needs = [each for route in said.routes.values() for each in route.needs]
     checked = [name for check in said.checks for name in (check.route, check.service) if name]
-    proxy = [said.proxy] if said.proxy else []
+    proxy = [caddy_of(said)] if caddy_of(said) else []
     for name in (*proxy, *said.services, *said.routes, *needs, *said.probes, *said.ports, *checked):
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)

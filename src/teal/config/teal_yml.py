@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from teal.config.caddyfile import Named
+from teal.core.model.own_proxy import OwnProxy
 from teal.core.model.stack import CommandCheck, Evidence, Hook, HttpCheck, HttpProbe, Moment, Role, TcpProbe
 from teal.errors import ConfigError
 
@@ -121,10 +122,23 @@ class Migrations(Struct, forbid_unknown_fields=True, frozen=True):
     backfill_when: Annotated[Literal["before", "after"], Meta(description="before or after the switch")] = "before"
 
 
+class OwnProxySettings(Struct, forbid_unknown_fields=True, frozen=True):
+    """Teal's own proxy: its image, variables, and whether it passes on what a proxy on this machine says of users."""
+
+    image: str = "caddy:2"
+    environment: dict[str, str] = {}
+    trust: Annotated[bool, Meta(description="pass X-Forwarded-* on, also at ports that everybody reaches")] = False
+
+
 class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
     """What the owner of a stack tells Teal beyond the Compose files."""
 
-    proxy: Annotated[str, Meta(description="the shared service that is the proxy")] = ""
+    proxy: Annotated[
+        str | OwnProxySettings,
+        Meta(
+            description='the service that runs Caddy with the snippet, or "own" for Teal\'s own proxy, or how that is'
+        ),
+    ] = ""
     services: Annotated[dict[str, RoleName], Meta(description="the role of a service, by name")] = {}
     routes: Annotated[dict[str, Route], Meta(description="what users reach through the proxy, by service")] = {}
     probes: Annotated[
@@ -153,6 +167,18 @@ def schema() -> dict[str, object]:
     """Return the JSON Schema of ``teal.yml``, so that editors complete it."""
     found: dict[str, object] = msgspec.json.schema(TealYml)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "teal.yml", **found}
+
+
+def own_proxy_of(said: TealYml) -> OwnProxy | None:
+    """Return how Teal's own proxy is wanted, None where the owner has not asked for it."""
+    if isinstance(said.proxy, OwnProxySettings):
+        return OwnProxy(said.proxy.image, said.proxy.environment, said.proxy.trust)
+    return OwnProxy() if said.proxy == "own" else None
+
+
+def caddy_of(said: TealYml) -> str:
+    """Return the service of the stack that the owner calls its proxy, "" for none."""
+    return said.proxy if isinstance(said.proxy, str) and said.proxy != "own" else ""
 
 
 def evidence_of(said: TealYml, *, overlaid: frozenset[str], proxy: str, named: Named) -> Evidence:

@@ -57,6 +57,10 @@ class Compose(Protocol):
         """Create all containers of a rendered file, started none; images are there already."""
         ...
 
+    async def up(self, project: str, file: str, services: Sequence[str], *, start: bool, on_line: LineSink) -> None:
+        """Create *services* of a rendered file, anew where their definition has changed, and *start* them."""
+        ...
+
     async def create_plain(self, services: Sequence[str], *, on_line: LineSink) -> None:
         """Create the owner's plain containers of *services* that don't run and no others, started none."""
         ...

@@ -29,6 +29,10 @@ class Machine(Protocol):
         """Return the one command that prepares the state directory for this user, "" where nothing is missing."""
         ...
 
+    def programs(self, pid: int) -> Mapping[str, tuple[str, ...]]:
+        """Return the programs that run as process *pid* or below it, each with its words; none that can't be seen."""
+        ...
+
     def disk(self) -> int:
         """Return the bytes that are free under the state directory."""
         ...

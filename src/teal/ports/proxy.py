@@ -87,6 +87,19 @@ class Proxy(Protocol):
         """Return the command that loads today's files of the proxy, inside its container."""
         ...
 
+    @property
+    def own_folder(self) -> str:
+        """Return the directory on this host that holds the files of Teal's own proxy."""
+        ...
+
+    def own_files(self) -> Mapping[str, str]:
+        """Return the files of Teal's own proxy as they were kept, by name; none where it has none."""
+        ...
+
+    def keep_own(self, files: Mapping[str, str]) -> None:
+        """Write the files of Teal's own proxy, each in one rename, and none beside them."""
+        ...
+
     def read(self) -> Traffic | None:
         """Return what the state file says; None for no file or nothing that the proxy knows."""
         ...

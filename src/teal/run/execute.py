@@ -29,6 +29,7 @@ from teal.core.planning.steps import (
     Start,
     Step,
     Switch,
+    TakeOver,
     planned,
     sparing,
 )
@@ -288,7 +289,7 @@ async def _cost(plan: Plan, context: RunContext, begun: Sequence[Step]) -> str:
         seconds = context.traffic.left_at - (context.traffic.live_at or context.traffic.left_at)
         where = f"on {plan.source} again" if now.side is plan.source else f"on {now.side}"
         return f"users were on {what} for {seconds:.0f} s, and are {where}"
-    if any(isinstance(step, Retire) and step.side is plan.source for step in begun):
+    if any(isinstance(step, TakeOver) or (isinstance(step, Retire) and step.side is plan.source) for step in begun):
         return f"{plan.source} was stopped, and serves again: users waited meanwhile, or were turned away"
     if any(isinstance(step, Hold) for step in begun):
         return f"users waited for a moment; {plan.source} serves them, and was not stopped"

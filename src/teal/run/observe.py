@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from teal.core.checks.proxy import is_refused
 from teal.core.model.compose import services_in
 from teal.core.model.observed import Observed
+from teal.core.model.own_proxy import OWN
 from teal.core.model.problem import Problem, error, warning
 from teal.core.model.release import Release
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack
 from teal.core.model.units import ReleaseId
 from teal.core.planning.past import past_of
+from teal.core.rendering.own_proxy import pinned_image, render_own
 from teal.core.services.external import External, external, with_dependencies
 from teal.errors import TealError
 from teal.ports import Holder, ImageInfo, ProxyDrift
@@ -133,17 +135,28 @@ class Outdated:
 
 async def outdated(ports: Ports, stack: Stack, observed: Observed, names: Sequence[str]) -> Outdated:
     """Return how the services *names* differ; those of which something is missing are left out, and named."""
+    own, names = OWN in names and stack.own is not None, tuple(name for name in names if name != OWN)
     images, missing = await asyncio.gather(_images(ports, stack, names), missing_of(ports, stack, names))
     services = services_in(stack.models[Side.PLAIN])
     lacking = {name for name in names if any(missing.get(each) for each in with_dependencies(services, name))}
     due = await ports.compose.due([name for name in names if images[name] and name not in lacking])
-    changed: dict[str, str] = {}
+    changed: dict[str, str] = {OWN: "definition"} if own and _own_differs(ports, stack, observed) else {}
     for container in observed.on(Side.PLAIN, frozenset(names)):
         if container.name in due.containers:
             image = images[container.service]
             changed[container.service] = "image" if image and image.id != container.image else "definition"
     unpulled = {name: stack.service(name).image for name in names if images[name] is None}
     return Outdated(changed, due.networks, due.volumes, unpulled, missing)
+
+
+def _own_differs(ports: Ports, stack: Stack, observed: Observed) -> bool:
+    """Tell whether Teal's own proxy runs with other files than those that today's would make."""
+    kept = ports.proxy.own_files()
+    if not kept or observed.running_plain(OWN) is None:
+        return False
+    image = pinned_image(kept)
+    meant = render_own(stack, folder=ports.proxy.own_folder, state=ports.proxy.folder, image=image)
+    return any(kept.get(name) != content for name, content in meant.items())
 
 
 def differences(found: Outdated) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ from teal.core.planning.steps import (
     Drain,
     EmptySide,
     Expand,
+    GiveBack,
     HandOver,
     Hold,
     JudgeMigrations,
@@ -44,11 +45,13 @@ from teal.core.planning.steps import (
     Step,
     Switch,
     TakeBackFloor,
+    TakeOver,
+    TidyProxy,
     UndoContract,
 )
 from teal.run.context import RunContext
 from teal.run.migrations import backfill, contracts, expand, gate, judge, window
-from teal.run.steps import adoption, checks, containers, handover, one_shots, prepare, start, traffic
+from teal.run.steps import adoption, checks, containers, handover, one_shots, own_proxy, prepare, shared, start, traffic
 from teal.run.steps import release as release_steps
 
 
@@ -56,7 +59,13 @@ async def perform(step: Step, context: RunContext) -> bool:  # noqa: C901 - one 
     """Perform *step*; return whether it was true already. Performing twice equals performing once."""
     match step:
         case StartShared(services):
-            return await prepare.start_shared(context, services)
+            return await shared.start_shared(context, services)
+        case TakeOver(services):
+            return await own_proxy.take_over(context, services)
+        case GiveBack():
+            return await own_proxy.give_back(context)
+        case TidyProxy(side):
+            return await own_proxy.tidy(context, side)
         case Preflight(force_memory, source):
             return await prepare.preflight(context, source, force_memory=force_memory)
         case Build():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 from teal.adapters.caddy.client import Probe, rows_in
@@ -12,9 +15,12 @@ from teal.adapters.caddy.dials import dials
 from teal.adapters.caddy.drift import proxy_drift
 from teal.adapters.caddy.loaded import ADAPT, WITHIN, asking, loaded
 from teal.adapters.caddy.state_file import StateFile
+from teal.adapters.durable import sync_folder
 from teal.core.model.compose import Node
 from teal.core.model.observed import Container
+from teal.core.model.own_proxy import OWN
 from teal.core.model.traffic import Traffic
+from teal.core.rendering.own_proxy import PLAIN_END
 from teal.errors import Unavailable
 from teal.ports import Answer, Endpoint, Engine, Heard, Loaded, ProxyDrift
 
@@ -32,9 +38,14 @@ class CaddyProxy:
         probe: Probe | None = None,
         adapt: Sequence[str] = ADAPT,
         environment: Mapping[str, str] | None = None,
+        own: Path | None = None,
     ) -> None:
-        """Take the state's *folder*; *adapt* prints the configuration, *environment* is that of the proxy."""
+        """Take the state's *folder*; *adapt* prints the configuration, *environment* is that of the proxy.
+
+        *own* is the directory of the files of Teal's own proxy.
+        """
         self._folder = folder
+        self._own = own or folder.with_name("own-proxy")
         self._adapt = adapt
         self._environment = environment or {}
         self._state = StateFile(folder)
@@ -51,6 +62,39 @@ class CaddyProxy:
         """Return the command that loads today's files of the proxy, inside its container."""
         options = self._adapt[2:] if self._adapt[0] == "caddy" else ("--config", *self._adapt[1:])
         return " ".join(("caddy", "reload", *options))
+
+    @property
+    def own_folder(self) -> str:
+        """Return the directory on this host that holds the files of Teal's own proxy."""
+        return str(self._own)
+
+    def own_files(self) -> Mapping[str, str]:
+        """Return the files of Teal's own proxy as they were kept, by name; none where it has none."""
+        try:
+            return {each.name: each.read_text(encoding="utf-8") for each in self._own.iterdir() if each.is_file()}
+        except OSError:
+            return {}
+
+    def keep_own(self, files: Mapping[str, str]) -> None:
+        """Write the files of Teal's own proxy, each in one rename, and none beside them."""
+        every = {**files, "teal.caddy": snippet()} if files else {}
+        try:
+            self._own.mkdir(mode=0o755, exist_ok=True)
+            self._own.chmod(0o755)  # the proxy may run as another user
+            for left in [each for each in self._own.iterdir() if each.name not in every]:
+                left.unlink()
+            for name, content in every.items():
+                beside = self._own / f".{name}"
+                beside.write_text(content, encoding="utf-8")
+                # The project may hold a secret of a label or a variable; Compose alone reads it.
+                beside.chmod(0o600 if name.endswith(".json") else 0o644)
+                beside.replace(self._own / name)
+            sync_folder(self._own)
+        except OSError as error:
+            raise Unavailable(
+                f"the files of Teal's own proxy in {self._own} can't be written: {error.strerror}",
+                hint="`teal check` prints the one command that prepares the directory",
+            ) from error
 
     def read(self) -> Traffic | None:
         """Return what the state file says; None for no file or nothing that the proxy knows."""
@@ -92,7 +136,7 @@ class CaddyProxy:
 
     async def ask(self, container: Container, endpoint: Endpoint, key: str, path: str = "/") -> Answer:
         """Send a GET with *key* through the proxy at *endpoint* and return what came."""
-        return await self._probe.ask(place(container, endpoint), endpoint, key, path)
+        return _plainly(await self._probe.ask(place(container, endpoint), endpoint, key, path))
 
     async def open(self, container: Container) -> int | None:
         """Return how many requests are in flight through the proxy, to any upstream; None where that is unknown."""
@@ -109,10 +153,32 @@ class CaddyProxy:
 
     async def in_flight(self, container: Container, endpoint: Endpoint, key: str) -> Mapping[str, int]:
         """Return Caddy's count of requests in flight per upstream address; raise where it can't be had."""
-        return await self._probe.in_flight(place(container, endpoint), endpoint, key)
+        counts = await self._probe.in_flight(place(container, endpoint), endpoint, key)
+        if container.service != OWN:
+            return counts
+        found: Counter[str] = Counter()
+        for address, count in counts.items():
+            found[_without_end(address)] += count
+        return found
 
     async def _config(self, container: Container) -> Node:
         return await loaded(self._engine, container, self._adapt)
+
+
+def snippet() -> str:
+    """Return the snippet that a Caddyfile imports."""
+    return (resources.files("teal.adapters.caddy") / "teal.caddy").read_text(encoding="utf-8")
+
+
+def _plainly(answer: Answer) -> Answer:
+    """Return *answer* with the upstream's name as the stack's files have it, where Teal's own proxy has given it."""
+    return replace(answer, upstream=_without_end(answer.upstream))
+
+
+def _without_end(address: str) -> str:
+    host, colon, port = address.rpartition(":")
+    dot = "." if host.endswith(".") else ""
+    return f"{host.removesuffix(dot).removesuffix(PLAIN_END)}{dot}{colon}{port}"
 
 
 def place(container: Container, endpoint: Endpoint) -> tuple[str, int]:

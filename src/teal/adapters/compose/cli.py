@@ -49,6 +49,13 @@ class DockerCompose(ports.Compose):
         argv = (*rendered(project, file), "create", "--no-build", "--pull", "never")
         await self._alone(argv, on_line, Failed(f"Compose can't create the containers of {project}", hint=_ABOVE))
 
+    async def up(self, project: str, file: str, services: Sequence[str], *, start: bool, on_line: LineSink) -> None:
+        """Create *services* of a rendered file, anew where their definition has changed, and *start* them."""
+        how = "--detach" if start else "--no-start"
+        argv = (*rendered(project, file), "up", how, "--no-deps", "--no-build", "--pull", "never", *services)
+        failure = Failed(f"Compose can't start {', '.join(services)} of {project}", hint=_ABOVE)
+        await self._alone(argv, on_line, failure)
+
     async def create_plain(self, services: Sequence[str], *, on_line: LineSink) -> None:
         """Create the owner's plain containers of *services* that don't run and no others, started none.
 

@@ -16,6 +16,7 @@ from teal.adapters.engine.decode import (
     Info,
     Inspected,
     InspectedExec,
+    InspectedNetwork,
     Listed,
     Made,
     Stats,
@@ -176,6 +177,12 @@ class Containers(EngineResource):
     async def container(self, id: str) -> Container | None:
         """Return one container, None where it is gone."""
         return await self._inspect(id, None)
+
+    async def on_network(self, name: str) -> tuple[Container, ...]:
+        """Return the containers that run on the network *name*, of whatever stack; none where there is no such one."""
+        network = await self._api.find(f"/networks/{name}", InspectedNetwork)
+        found = await asyncio.gather(*(self._inspect(id, None) for id in (network.containers or () if network else ())))
+        return tuple(sorted((each for each in found if each is not None), key=lambda each: each.name))
 
     async def _inspect(self, id: str, side: Side | None) -> Container | None:
         seen = await self._api.find(f"/containers/{id}/json", Inspected)

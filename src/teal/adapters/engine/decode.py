@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from teal.core.model.log_text import last_line
 from teal.core.model.observed import Container, Healthy, State
+from teal.core.model.own_proxy import own_project
 from teal.core.model.side import Side, project_of
 from teal.core.model.units import Moment, ReleaseId, Seconds
 
@@ -234,6 +235,8 @@ def side_in(stack: str, labels: Mapping[str, str] | None) -> Side | None:
     if labels.get(ONE_OFF, "False") != "False":
         return None
     project = labels.get(PROJECT)
+    if project == own_project(stack):  # Teal's own proxy is shared, as one of the stack's would be
+        return Side.PLAIN
     return next((side for side in Side if project_of(stack, side) == project), None)
 
 

@@ -77,6 +77,11 @@ class Home:
         """Return the directory that the proxy mounts; one that exists is never replaced, the mount would go blind."""
         return self.folder / "proxy"
 
+    @property
+    def own_proxy(self) -> Path:
+        """Return the directory of the files of Teal's own proxy, which it mounts, too."""
+        return self.folder / "own-proxy"
+
     def prepare(self) -> None:
         """Make what is missing, touch nothing that is there; raise ``Refused`` with the one command that helps."""
         try:

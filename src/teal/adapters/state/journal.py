@@ -232,7 +232,8 @@ class SqliteJournal:
         """Return the latest run that did not end, None where every one did; what only healed another counts last."""
         rows = self._read(f"SELECT {_RUN} FROM run WHERE ended IS NULL ORDER BY command = 'heal', id DESC LIMIT 1")  # noqa: S608
         for run in self._runs(rows):
-            held = self._read("SELECT 1 FROM step WHERE run = ? AND name = ? LIMIT 1", (run.id, StepName.HOLD))
+            asked = "SELECT 1 FROM step WHERE run = ? AND name IN (?, ?) LIMIT 1"
+            held = self._read(asked, (run.id, StepName.HOLD, StepName.TAKE_OVER))
             return Unfinished(run.id, run.command, run.source, run.target, run.release, bool(held), run.started)
         return None
 

@@ -76,6 +76,9 @@ WHOLE = 200  # runs that stay as they are
 SWITCHES = 100  # older runs that stay by their switch, the last one for each release and color
 ORDINARY = (
     StepName.START_SHARED,
+    StepName.TAKE_OVER,
+    StepName.GIVE_BACK,
+    StepName.TIDY_PROXY,
     StepName.PREFLIGHT,
     StepName.BUILD,
     StepName.KEEP,

@@ -21,8 +21,11 @@ from teal.cli.runner import run
 from teal.cli.session import Session
 from teal.config.options import Options
 from teal.core.model.observed import Container, active_of
+from teal.core.model.own_proxy import OWN, own_project
 from teal.core.model.side import COLORS, Side, key_of, once_project, project_of
 from teal.core.model.units import ReleaseId
+from teal.core.rendering.own_proxy import PROJECT_FILE
+from teal.core.services.own_proxy import MAIN
 from teal.errors import ConfigError, Refused
 
 
@@ -48,9 +51,10 @@ async def find(session: Session, opened: OpenStack, color: str | None) -> Places
     active = active_of(ports.proxy.read(), containers) or Side.PLAIN
     side = Side(color) if color else active
     plain = _plain(session.options, opened)
+    own = _own(opened)
     if side is Side.PLAIN:
-        return Places(side, serves=True, every=(plain,), proxy=stack.proxy)
-    return Places(side, side is active, (*_of_color(opened, side, containers), plain), stack.proxy)
+        return Places(side, serves=True, every=(*own, plain), proxy=stack.proxy)
+    return Places(side, side is active, (*_of_color(opened, side, containers), *own, plain), stack.proxy)
 
 
 def _release(containers: tuple[Container, ...], side: Side) -> ReleaseId:
@@ -86,6 +90,14 @@ def _keys(file: Path) -> tuple[str, ...]:
 def _plain(given: Options, opened: OpenStack) -> Place:
     stack = opened.stack
     return Place(stack.project, {each.name: each.name for each in stack.services}, options=given.words())
+
+
+def _own(opened: OpenStack) -> tuple[Place, ...]:
+    """Return the place of Teal's own proxy, where the stack has it."""
+    proxy = opened.ports.proxy
+    if opened.stack.proxy != OWN or not proxy.own_files():
+        return ()
+    return (Place(own_project(opened.stack.project), {OWN: MAIN}, file=f"{proxy.own_folder}/{PROJECT_FILE}"),)
 
 
 COLOR = click.option(

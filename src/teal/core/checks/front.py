@@ -28,7 +28,7 @@ def front(stack: Stack) -> str:
     """Return what shows that something else stands in front of the proxy, "" where nothing does."""
     services = services_in(stack.models[Side.PLAIN])
     proxy = services.get(stack.proxy, {})
-    if not proxy or proxy.get("network_mode"):
+    if not proxy or stack.own or proxy.get("network_mode"):
         return ""
     if not sequence(proxy.get("ports")):
         return "it publishes no port"
@@ -42,6 +42,8 @@ def front(stack: Stack) -> str:
 
 def on_loopback(stack: Stack) -> bool:
     """Tell whether only this machine reaches the ports that the proxy publishes."""
+    if stack.own:
+        return False
     ports = list(map(mapping, sequence(services_in(stack.models[Side.PLAIN]).get(stack.proxy, {}).get("ports"))))
     return bool(ports) and all(text(port.get("host_ip")).startswith(_LOOPBACK) for port in ports)
 

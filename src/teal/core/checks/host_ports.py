@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from teal.core.model.compose import is_fixed, mapping, number, sequence, services_in, text
+from teal.core.model.entrance import Labelled, Named, Published
 from teal.core.model.observed import Observed
+from teal.core.model.own_proxy import OWN
 from teal.core.model.problem import Problem, error, warning
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack
@@ -41,7 +43,11 @@ def host_port(address: str, port: int) -> HostPort:
 def changing_hands(observed: Observed, stack: Stack) -> Iterator[Problem]:
     """Say which ports a running plain service holds that the proxy wants, and which nobody will publish any more."""
     wanted, runs = _wanted(stack), observed.running_plain(stack.proxy) is not None
+    if stack.own and observed.running(Side.PLAIN, stack.rotating_names):
+        yield from _taken_over(stack)
     for name, held in _held(observed, stack):
+        if stack.own and any(held.meets(each) for each in wanted):
+            continue
         if any(held.meets(each) for each in wanted):
             yield _in_turn(stack, name, held) if runs else _in_the_way(stack, name, held)
         elif stack.evidence.published_ports.get(name) == "route":
@@ -52,8 +58,24 @@ def changing_hands(observed: Observed, stack: Stack) -> Iterator[Problem]:
             yield warning(name, message, f"if users need that port, let {stack.proxy} publish it, too: {_HOW}")
 
 
+def _taken_over(stack: Stack) -> Iterator[Problem]:
+    """Say what Teal's own proxy takes over from plain containers, and what that costs, this once."""
+    ports = ", ".join(str(each.port) for each in stack.entrances if isinstance(each, Published))
+    names = ", ".join(dict.fromkeys(f"{e.name}:{e.listens}" for e in stack.entrances if isinstance(e, Named)))
+    labels = ", ".join(dict.fromkeys(each.route for each in stack.entrances if isinstance(each, Labelled)))
+    what = [f"port {ports}"] if ports else []
+    what += [f"the name {names}"] if names else []
+    what += [f"the labels of {labels}"] if labels else []
+    if what:
+        cost = "the port is closed for about a second" if ports else "requests wait while the old containers stop"
+        message = f"Teal's own proxy takes over {' and '.join(what)}: {cost}, this once"
+        yield Problem("note", OWN, message, "later deploys cost nothing; `teal leave` gives all of it back")
+
+
 def refuse_held(observed: Observed, stack: Stack) -> None:
     """Raise ``Refused`` where the proxy, started or made anew now, would find its port held by a plain service."""
+    if stack.own:  # it begins without
+        return
     for name, held in _held(observed, stack):
         if any(held.meets(each) for each in _wanted(stack)):
             problem = _in_the_way(stack, name, held)

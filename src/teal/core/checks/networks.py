@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from teal.core.model.compose import Node, is_fixed, mapping, networks_of, sequence, services_in, text
+from teal.core.model.compose import Node, is_fixed, mapping, networks_of, number, sequence, services_in, text
+from teal.core.model.entrance import Named, Published
 from teal.core.model.problem import Problem, error, warning
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Service, Stack
@@ -19,6 +20,7 @@ _DIRECT_DRIVERS = {"macvlan", "ipvlan", "host"}
 def published(stack: Stack) -> Iterator[Problem]:
     """Say which published ports would have two owners."""
     services = services_in(stack.models[Side.BLUE])
+    taken = {(p.route, p.target) for p in stack.entrances if isinstance(p, Published)} if stack.own else set()
     for each in stack.rotating:
         chosen = stack.evidence.published_ports.get(each.name)
         for port in map(mapping, sequence(services[each.name].get("ports"))):
@@ -31,7 +33,7 @@ def published(stack: Stack) -> Iterator[Problem]:
                 )
         yield from _any_port(each, services[each.name])
         if not chosen:
-            yield from _two_owners(each, services[each.name])
+            yield from _two_owners(each, services[each.name], taken)
 
 
 def _any_port(each: Service, service: Node) -> Iterator[Problem]:
@@ -42,9 +44,10 @@ def _any_port(each: Service, service: Node) -> Iterator[Problem]:
         yield Problem("note", each.name, message, "give it a fixed one, if somebody outside the stack uses it")
 
 
-def _two_owners(each: Service, service: Node) -> Iterator[Problem]:
+def _two_owners(each: Service, service: Node, taken: set[tuple[str, int]]) -> Iterator[Problem]:
     ports = [port for port in map(mapping, sequence(service.get("ports"))) if is_fixed(port)]
     ports = [port for port in ports if text(port.get("protocol")) != "udp"]
+    ports = [port for port in ports if (each.name, number(port.get("target"))) not in taken]
     if not ports:
         return
     spoken = ", ".join(dict.fromkeys(text(port.get("published")) for port in ports))
@@ -118,7 +121,10 @@ def _calls(name: str, stack: Stack) -> Iterator[Problem]:
     """Warn of a shared service that calls or waits for a rotating one: on the shared network no color has that name."""
     model = services_in(stack.models[Side.PLAIN])
     caller = model.get(name, {})
+    served = {each.route for each in stack.entrances if isinstance(each, Named)} if stack.own else set()
     for each in stack.rotating:
+        if each.name in served:
+            continue
         if calls(caller, names_of(each.name, model.get(each.name, {}))):
             remedy = f"let {name} call it through the proxy, or make {name} rotate too"
             yield warning(

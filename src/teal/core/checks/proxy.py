@@ -24,6 +24,8 @@ _FIRST_SITE = 8091  # port of the first such site that is proposed
 
 def reachable(stack: Stack) -> Iterator[Problem]:
     """Say which services the proxy can't switch, by its configuration of today."""
+    if stack.own:  # it is called by all names itself, and on a network of each route
+        return
     services = services_in(stack.models[Side.BLUE])
     proxy = services.get(stack.proxy, {})
     if proxy and proxy.get("network_mode"):
@@ -150,7 +152,7 @@ def _at_import(stack: Stack, name: str, problem: Problem) -> Problem:
 
 def preparation(stack: Stack, folder: str) -> Iterator[Problem]:
     """Say what the proxy lacks to read the state file in *folder* on this host, each with the line to add."""
-    if not stack.proxy:
+    if not stack.proxy or stack.own:
         return
     if not stack.evidence.routes:
         yield error(

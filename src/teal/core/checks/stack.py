@@ -108,7 +108,7 @@ def whole(stack: Stack) -> Iterator[Problem]:
     """Say what the stack lacks as a whole."""
     if not stack.having(Role.ROUTE):
         yield error("", "no service is a route: there is nothing to switch", _ROUTE)
-    if not stack.proxy:
+    elif not stack.proxy:
         yield error("", "no service runs Caddy: something must switch the traffic", _CADDY)
     for variable in sorted(stack.unset):
         message = f"{variable} is not set, and the files give it no default: it is empty"

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from teal.core.model.entrance import Entrance, Front
 from teal.core.model.migrations import Migrations
+from teal.core.model.own_proxy import OwnProxy
 from teal.core.model.proxy_config import Dial
 from teal.core.model.side import Side
 from teal.core.model.units import Seconds
@@ -214,6 +215,7 @@ class Stack:
     proxy: str  # name of the shared service that is the proxy, empty for none
     front: Front = Front.NOBODY  # who stands before the routes today
     entrances: tuple[Entrance, ...] = ()  # by which ways what rotates is used from outside
+    own: OwnProxy | None = None  # Teal's own proxy stands before the routes; None where one of the stack does
     settings: Settings = field(default=Settings())
     checks: tuple[HttpCheck | CommandCheck, ...] = ()
     hooks: tuple[Hook, ...] = ()

@@ -38,6 +38,7 @@ from teal.core.planning.steps import (
     Drain,
     EmptySide,
     Expand,
+    GiveBack,
     HandOver,
     Hold,
     JudgeMigrations,
@@ -62,6 +63,8 @@ from teal.core.planning.steps import (
     StartShared,
     Step,
     Switch,
+    TakeOver,
+    TidyProxy,
     planned,
 )
 from teal.core.planning.transition import Transition
@@ -154,9 +157,12 @@ def plan_leave(stack: Stack, transition: Transition, images: tuple[Build | PutBa
     """
     parts = _Parts(
         made=images,
-        filled=(Create(Side.PLAIN, None),),
-        emptied=emptied_plainly(transition.target_services, transition.kept_plain_jobs),
-        last=tuple(EmptySide(color) for color in COLORS),
+        filled=(Create(Side.PLAIN, None), *([GiveBack()] if transition.taken else ())),
+        emptied=(
+            *emptied_plainly(transition.target_services, transition.kept_plain_jobs),
+            *([TakeOver(transition.taken)] if transition.taken else ()),
+        ),
+        last=_left(transition.taken),
     )
     return _plan(
         stack, replace(transition, kept_plain_jobs=(), stopped_plain=()), parts
@@ -167,10 +173,15 @@ def plan_forward(observed: Observed, stack: Stack, transition: Transition) -> Pl
     """Return what is left of a run that was killed after its switch; what is done already is skipped."""
     release = transition.release
     prune = prune_step(observed, active=release, keep=stack.settings.keep_releases) if release is not None else None
-    last = tuple(EmptySide(color) for color in COLORS) if transition.target is Side.PLAIN else ()
+    last = _left(transition.taken) if transition.target is Side.PLAIN else ()
     again = (Switch(transition.target, release, again=True), _confirm(transition))  # so that the journal knows it, too
     order = (*planned(OnFailure.ABORT, *again), *_after_switch(transition, _Parts((), (), (), prune, last=last)))
     return Plan(Command.HEAL, transition.source, transition.target, release, order, _told(stack, transition))
+
+
+def _left(taken: tuple[str, ...]) -> Steps:
+    """Return how a leave ends: nothing of the colors is left, nor of Teal's own proxy."""
+    return (*([TidyProxy(Side.PLAIN)] if taken else ()), *(EmptySide(color) for color in COLORS))
 
 
 def _plan(stack: Stack, transition: Transition, parts: _Parts) -> Plan:
@@ -196,6 +207,7 @@ def _until_switch(transition: Transition, parts: _Parts) -> tuple[Planned, ...]:
         *([CheckStandby(target, release)] if transition.checks else ()),
         *_hook(transition, "pre-switch"),
         *(() if stops else schema.noted),
+        *([TakeOver(transition.taken)] if transition.taken and target.is_color else ()),
         Switch(target, release),
         _confirm(transition),
     )
@@ -218,6 +230,7 @@ def _after_switch(transition: Transition, parts: _Parts) -> tuple[Planned, ...]:
         *planned(OnFailure.RESUME, *_leftovers(transition)),
         *planned(OnFailure.RESUME, *_farewell(transition)),
         *planned(OnFailure.RESUME, RecordActive(target)),
+        *planned(OnFailure.RESUME, *([TidyProxy(target)] if transition.taken and target.is_color else ())),
         *planned(OnFailure.RESUME, *([parts.prune] if parts.prune else ())),
         *planned(OnFailure.REPORT, *_hook(transition, "post-deploy", each=True)),
         *(Planned(step, OnFailure.REPORT, again) for step in parts.schema.last),
@@ -306,6 +319,9 @@ def _back(transition: Transition, undo: Steps) -> Steps:
             again = (RestoreAfterWindow(transition.source, transition.source_release, names),)
         return (Hold(), Drain(transition.target), *undo, *again)
     settle = () if transition.starts_held else (RecordActive(transition.source),)
+    if transition.taken and transition.target.is_color:  # what served plainly was stopped for the proxy
+        again = started_again(Side.PLAIN, None, transition.source_services)
+        return (Hold(), Drain(transition.target), GiveBack(), *again, *undo)
     return (*settle, Drain(transition.target), *undo, *settle)
 
 

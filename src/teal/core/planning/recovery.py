@@ -30,6 +30,7 @@ from teal.core.planning.step_names import Command
 from teal.core.planning.steps import (
     Drain,
     EmptySide,
+    GiveBack,
     LeaveNetworks,
     OnFailure,
     Plan,
@@ -38,9 +39,11 @@ from teal.core.planning.steps import (
     RestoreAfterWindow,
     Retire,
     Step,
+    TakeOver,
+    TidyProxy,
     planned,
 )
-from teal.core.planning.transition import Transition, kept_plain_jobs, lost_traffic, services_on
+from teal.core.planning.transition import Transition, kept_plain_jobs, lost_traffic, services_on, taken_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,7 @@ def _change_again(observed: Observed, stack: Stack, unfinished: Unfinished, targ
         window=stack.migrations is not None
         and unfinished.held
         and unfinished.command in {Command.DEPLOY, Command.MIGRATE_WINDOW},
+        taken=taken_over(stack) if Side.PLAIN in {unfinished.source, target} else (),
         guests=unfinished.source is not None and bool(observed.guests_of(unfinished.source, stack.project)),
         kept_plain_jobs=_plain_jobs(observed, stack) if unfinished.source in COLORS and target in COLORS else (),
     )
@@ -198,6 +202,8 @@ def _undo_steps(observed: Observed, stack: Stack, unfinished: Unfinished, *, sto
     source, target = unfinished.source, unfinished.target
     steps: list[Step] = []
     away = observed.traffic is not None and observed.traffic.offline
+    if source is Side.PLAIN and stack.own:
+        steps.append(GiveBack())
     if source is not None and (away or unfinished.held or stopped):
         steps += _again(observed, stack, source, observed.release_on(source) if source.is_color else None)
     elif observed.traffic is not None and (away or observed.traffic.key):
@@ -205,6 +211,8 @@ def _undo_steps(observed: Observed, stack: Stack, unfinished: Unfinished, *, sto
     if target is not None and target is not source:
         emptied = _empty(observed, stack, unfinished, target)
         steps += [Drain(target), *emptied, RecordActive(source)] if emptied else []
+    if target is Side.PLAIN and source in COLORS and stack.own:
+        steps += [TakeOver(taken_over(stack)), TidyProxy(source)]
     return tuple(steps)
 
 

@@ -28,6 +28,9 @@ class StepName(StrEnum):
     """The lasting name of a kind of step."""
 
     START_SHARED = "start-shared"
+    TAKE_OVER = "take-over"
+    GIVE_BACK = "give-back"
+    TIDY_PROXY = "tidy-proxy"
     PREFLIGHT = "preflight"
     BUILD = "build"
     KEEP = "keep"

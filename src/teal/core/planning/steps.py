@@ -75,6 +75,32 @@ class StartShared:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeOver:
+    """Teal's own proxy has the ports and names of *services*; their plain containers, if any ran, are stopped.
+
+    Users' new requests wait meanwhile, as far as they come through the proxy already.
+    """
+
+    name: ClassVar[StepName] = StepName.TAKE_OVER
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """Teal's own proxy holds no port of this machine any more."""
+
+    name: ClassVar[StepName] = StepName.GIVE_BACK
+
+
+@dataclass(frozen=True, slots=True)
+class TidyProxy:
+    """Of Teal's own proxy runs what *side* needs: on a color one of it, on the plain side none."""
+
+    name: ClassVar[StepName] = StepName.TIDY_PROXY
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
 class Preflight:
     """The machine has room for a second color, and the proxy reads Teal's state file."""
 
@@ -367,6 +393,9 @@ class Prune:
 
 Step = (
     StartShared
+    | TakeOver
+    | GiveBack
+    | TidyProxy
     | Preflight
     | Build
     | SaveRelease

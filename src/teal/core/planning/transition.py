@@ -32,6 +32,7 @@ from teal.core.model.stack import Role, Service, Stack, Strategy
 from teal.core.model.traffic import Mode
 from teal.core.model.units import ReleaseId
 from teal.core.planning.step_names import Command
+from teal.core.services.own_proxy import ways_of
 from teal.errors import Refused
 
 
@@ -57,6 +58,7 @@ class Transition:
     third_side: Side | None = None  # stands there and serves nobody: its jobs must not run beside the new
     beside: tuple[str, ...] = ()  # jobs that start with the routes, since nothing serves that they could disturb
     stopped_plain: tuple[str, ...] = ()  # stopped plain containers, which nothing may revive
+    taken: tuple[str, ...] = ()  # services whose ports and names Teal's own proxy takes over, or, leaving, gives back
     guests: bool = False  # shared services are on networks of the source's own: an older Teal has put them there
 
 
@@ -135,8 +137,14 @@ def plan_transition(
         beside=_free_jobs(observed, stack, release) if source is None else (),
         stopped_plain=_left_plainly(observed, stack) if source is not Side.PLAIN else (),
         starts_held=observed.traffic is not None and observed.traffic.side is None,
+        taken=taken_over(stack) if source is Side.PLAIN else (),
         guests=source is not None and bool(observed.guests_of(source, stack.project)),
     )
+
+
+def taken_over(stack: Stack) -> tuple[str, ...]:
+    """Return the services whose ports and names Teal's own proxy takes over; none where it has none."""
+    return tuple(dict.fromkeys(name for name, _ in ways_of(stack))) if stack.own else ()
 
 
 def _free_jobs(observed: Observed, stack: Stack, release: Release | None) -> tuple[str, ...]:
@@ -199,7 +207,14 @@ def leave_transition(observed: Observed, stack: Stack) -> Transition:
     if observed.active is None:
         raise Refused("no color is active: there is nothing to leave", hint="`teal status` shows what runs")
     transition = plan_transition(observed, stack, command=Command.LEAVE)
-    return replace(transition, target=Side.PLAIN, release=None, target_services=stack.rotating, keep=False)
+    return replace(
+        transition,
+        target=Side.PLAIN,
+        release=None,
+        target_services=stack.rotating,
+        keep=False,
+        taken=taken_over(stack),
+    )
 
 
 def lost_traffic(observed: Observed, stack: Stack) -> Side | None:

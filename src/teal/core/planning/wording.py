@@ -17,6 +17,12 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
     match step:
         case s.StartShared(services):
             return f"start the shared services that are absent: {_listed(services)}"
+        case s.TakeOver(services):
+            return f"let Teal's own proxy take over the ports and names of {_listed(services)}"
+        case s.GiveBack():
+            return "let Teal's own proxy give the ports back"
+        case s.TidyProxy(side):
+            return "remove Teal's own proxy" if side is Side.PLAIN else "remove what Teal's own proxy began with"
         case s.Preflight():
             return "check memory and disk, and that the proxy reads the state file"
         case s.Build():

@@ -18,9 +18,10 @@ from teal.run.context import EventSink, Ports, RunContext, run_context
 from teal.run.execute import execute
 from teal.run.observe import observe, outdated
 from teal.run.recovery import heal
-from teal.run.steps import containers, lifecycle, start
-from teal.run.steps.prepare import refuse_outdated, start_shared
+from teal.run.steps import containers, lifecycle, own_proxy, start
+from teal.run.steps.prepare import refuse_outdated
 from teal.run.steps.proxy import verify_proxy_reads_state
+from teal.run.steps.shared import start_shared
 
 
 async def restart(
@@ -239,6 +240,9 @@ async def _update(context: RunContext, changed: tuple[str, ...]) -> None:
     """Make *changed* anew, the proxy last, with a short stop unless its definition gives it a time to stop."""
     compose, proxy = context.ports.compose, context.stack.proxy
     others = tuple(name for name in changed if name != proxy)
+    if context.stack.own and proxy in changed:
+        await own_proxy.update(context)
+        changed = others
     if others:
         await compose.up_shared(others, update=True, on_line=context.reporter.tool)
     if proxy in changed:

@@ -46,6 +46,11 @@ async def verify_proxy_reads_state(context: RunContext) -> None:
         context.ports.proxy.write(before.without_key)
 
 
+async def prove_state(context: RunContext) -> None:
+    """Return once the proxy, which was just started, reads the state file; the key is in it already."""
+    await _prove(context, ())
+
+
 async def prove_entries(context: RunContext) -> bool:
     """Prove the same, and that Teal's requests reach each route of the stack; raise ``Failed`` where they don't.
 

@@ -1,0 +1,154 @@
+"""Teal's own proxy as files: a Compose project of its own, and the Caddyfile that it runs.
+
+The snippet is the one that prepares an owner's Caddy. Two things differ, by variables: its plain names get an ending,
+which links lead to the plain containers, since the proxy bears the names themselves; and a state that it does not
+know is waited out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from teal.core.model.compose import mapping, text
+from teal.core.model.own_proxy import OWN, own_project
+from teal.core.model.release import to_json
+from teal.core.model.side import Side
+from teal.core.model.stack import Stack, Tree
+from teal.core.model.traffic import MOUNT
+from teal.core.rendering.networks import name_of
+from teal.core.services.own_proxy import MAIN, Door, Layout, Listener, layout, networks_of_own, plain_names
+
+PLAIN_END = "-plain"  # after the name of a route, on the plain side, as the proxy dials it
+HOME = "/etc/caddy"
+FIRST = f"{MAIN}-unpublished"  # the same proxy without the ports that plain containers still hold
+PROJECT_FILE = "compose.json"
+GRACE = 30  # seconds that open requests have at most to end, when a container of it is stopped
+
+# Caddy that ends by itself is started again in the same container, which keeps its address: nginx and others look a
+# name up once.
+_KEEP_UP = (
+    'trap \'kill -TERM "$$P"; wait "$$P"; exit\' TERM INT; '
+    "while :; do caddy run --config /etc/caddy/Caddyfile & P=$$!; wait $$P; sleep 0.1; done"
+)
+_HEADERS = {"for": "X-Forwarded-For", "proto": "X-Forwarded-Proto", "host": "X-Forwarded-Host"}
+_OPTIONS = """{
+	auto_https off
+	persist_config off
+	grace_period 30s
+	servers {
+		protocols h1 h2c
+	}
+}
+"""
+
+
+def render_own(stack: Stack, *, folder: str, state: str, image: str) -> dict[str, str]:
+    """Return the files of the own proxy by name; *folder* will hold them, *state* is that of the state file."""
+    found = layout(stack)
+    files = {PROJECT_FILE: to_json(_project(stack, found, folder, state, image)), "Caddyfile": _caddyfile(found)}
+    doors = {f"{door.name}.caddy": _door(door, found, own_project(stack.project)) for door in found.doors[1:]}
+    return {**files, **doors}
+
+
+def pinned_image(files: Mapping[str, str]) -> str:
+    """Return the image that kept *files* of the own proxy name, "" for none."""
+    try:
+        known = json.loads(files.get(PROJECT_FILE, ""))
+    except ValueError:
+        return ""
+    return text(mapping(mapping(mapping(known).get("services")).get(MAIN)).get("image"))
+
+
+def _project(stack: Stack, found: Layout, folder: str, state: str, image: str) -> Tree:
+    model = stack.models[Side.PLAIN]
+    main = _service(found.doors[0], image, folder, stack)
+    links = [f"{container}:{name}{PLAIN_END}" for container, name in plain_names(stack)]
+    main["external_links"] = links
+    main["volumes"] = [*_sequence(main["volumes"]), _bind(state, MOUNT)]
+    main["entrypoint"] = ["/bin/sh", "-c", _KEEP_UP]
+    main["networks"] = {key: _place(stack, found.doors[0], key) for key in networks_of_own(stack)}
+    ports = [
+        {"target": inside, "published": str(each.port), "protocol": "tcp"}
+        | ({"host_ip": each.address} if each.address else {})
+        for each, inside in found.ports.items()
+    ]
+    doors = {door.name: _service(door, image, folder, stack) for door in found.doors[1:]}
+    networks = {key: {"name": name_of(model, key), "external": True} for key in networks_of_own(stack)}
+    return {
+        "name": own_project(stack.project),
+        "services": {MAIN: {**main, "ports": ports} if ports else main, FIRST: main, **doors},
+        "networks": networks,
+    }
+
+
+def _service(door: Door, image: str, folder: str, stack: Stack) -> Tree:
+    environment = {**door.environment, "TEAL_PLAIN": PLAIN_END, "TEAL_LOST": "!lost"}
+    if stack.own and door.name == MAIN:
+        environment |= stack.own.environment
+    file = "Caddyfile" if door.name == MAIN else f"{door.name}.caddy"
+    called = OWN if door.name == MAIN else f"{OWN}-{door.name}"
+    return {
+        "image": image,
+        "command": ["caddy", "run", "--config", f"{HOME}/{file}"],
+        "pull_policy": "never",
+        "restart": "unless-stopped",
+        "environment": {name: value.replace("$", "$$") for name, value in environment.items()},
+        "labels": {"teal.service": called} | {name: value.replace("$", "$$") for name, value in door.labels.items()},
+        "expose": sorted(map(str, door.listens)),
+        "volumes": [_bind(folder, HOME)],
+        "tmpfs": ["/data", "/config"],
+        "networks": {key: _place(stack, door, key) for key in door.aliases},
+        "stop_grace_period": f"{GRACE + 5}s",
+        "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
+    }
+
+
+def _place(stack: Stack, door: Door, key: str) -> Tree:
+    own = [own_project(stack.project)] if door.name == MAIN else []
+    return {"aliases": [*door.aliases.get(key, []), *own]}
+
+
+def _bind(source: str, target: str) -> Tree:
+    return {"type": "bind", "source": source.replace("$", "$$"), "target": target, "read_only": True}
+
+
+def _sequence(value: object) -> list[object]:
+    return list(value) if isinstance(value, list) else []
+
+
+def _caddyfile(found: Layout) -> str:
+    sites = "\n".join("".join(_site(each)) for each in found.listeners)
+    return f"{_OPTIONS}\nimport teal.caddy\n\n{sites}"
+
+
+def _site(each: Listener) -> Iterator[str]:
+    """Yield the lines of one listener; what is believed passes on byte for byte, also that it is not there."""
+    name, port = each.way
+    yield f":{each.port} {{\n"
+    if each.believed:
+        for key, header in _HEADERS.items():
+            yield f'\tmap {{header.{header}}} {{teal.no_{key}}} {{\n\t\t"" {header}\n\t\tdefault X-Teal-None\n\t}}\n'
+    yield f"\timport teal {name} {port} {{\n"
+    if each.believed:
+        yield from _as_they_are("\t\t")
+    yield "\t}\n}\n"
+
+
+def _as_they_are(indent: str) -> Iterator[str]:
+    for key, header in _HEADERS.items():
+        yield f"{indent}header_up {header} {{header.{header}}}\n{indent}header_up -{{teal.no_{key}}}\n"
+
+
+def _door(door: Door, found: Layout, main: str) -> str:
+    """Return the Caddyfile of a container that passes all that it gets to the proxy, at the port of its route."""
+    maps = "".join(
+        f'\tmap {{header.{header}}} {{teal.no_{key}}} {{\n\t\t"" {header}\n\t\tdefault X-Teal-None\n\t}}\n'
+        for key, header in _HEADERS.items()
+    )
+    sites = "\n".join(
+        f":{port} {{\n{maps}\treverse_proxy {main}:{found.inner(way)} {{\n{''.join(_as_they_are('		'))}"
+        "\t\tlb_try_duration 30s\n\t\tlb_try_interval 250ms\n\t\tlb_retry_match method NONE\n\t}\n}\n"
+        for port, way in sorted(door.listens.items())
+    )
+    return f"{_OPTIONS}\n{sites}"

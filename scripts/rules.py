@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from teal.core.judge.evaluate import RULES
+from teal.core.judge.queries import OLD_STATEMENT
 from teal.core.judge.rule import ALWAYS, Nature, Rule
 
 PAGE = Path(__file__).parent.parent / "docs" / "judge-rules.md"
@@ -27,7 +28,7 @@ def page() -> str:
 
 
 def _section(nature: Nature, title: str) -> str:
-    rows = [_row(one) for one in RULES.values() if one.nature is nature]
+    rows = [_row(one) for one in (*RULES.values(), OLD_STATEMENT) if one.nature is nature]
     excuse = "`phase=` or `allow=`" if nature in (Nature.PHASE, Nature.UNKNOWN) else "`allow=`"
     head = "| rule | phases | what would happen | the safe way |\n|---|---|---|---|\n"
     return f"\n## {title}\n\nExcused by {excuse}, with a reason.\n\n{head}{''.join(rows)}"

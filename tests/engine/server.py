@@ -24,9 +24,10 @@ PASSWORD = "not-to-be-seen"
 class Server:
     """One server, reached by its container's address as Teal reaches it."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, *settings: str) -> None:
         said = [f"--env=POSTGRES_{key}={value}" for key, value in (("USER", "shop"), ("PASSWORD", PASSWORD))]
-        self.container = docker("run", "-d", "--label", sandbox.mine, *said, IMAGE)
+        command = ["postgres", *(f"-c{each}" for each in settings)] if settings else []
+        self.container = docker("run", "-d", "--label", sandbox.mine, *said, IMAGE, *command)
         show = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
         self.address = docker("inspect", "--format", show, self.container)
         asyncio.run(self._ready())

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from teal import ports
-from teal.core.judge.queries import Unplanned
-from teal.core.judge.values import Catalog
+from teal.core.judge.values import Catalog, Counted, Planned
 from teal.core.migrations.connection import Credentials
 from teal.core.migrations.files import Applied, ScriptFile
 from teal.core.migrations.gate import Session
@@ -45,12 +44,12 @@ class SimulatedDatabase(ports.Database):
         return Catalog(asked=True)
 
     @asks
-    async def statements(self) -> tuple[str, ...]:
-        return ()
+    async def statements(self) -> Counted:
+        return Counted()
 
     @asks
-    async def unplanned(self, steps: object, queries: object) -> tuple[Unplanned, ...]:
-        return ()
+    async def unplanned(self, parts: object, queries: object) -> Planned:
+        return Planned()
 
     @asks
     async def sessions(self) -> tuple[Session, ...]:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from teal.ports.machine import LineSink
 
 if TYPE_CHECKING:  # most commands open no database, and need not wait for what is known of migrations
-    from teal.core.judge.queries import Unplanned
-    from teal.core.judge.values import Catalog
+    from teal.core.judge.values import Catalog, Counted, Part, Planned, Query
     from teal.core.migrations.connection import Credentials
     from teal.core.migrations.files import Applied, ScriptFile
     from teal.core.migrations.gate import Session
@@ -23,14 +22,15 @@ class Database(Protocol):
         """Return what the judge asks about tables, columns and triggers."""
         ...
 
-    async def statements(self) -> tuple[str, ...]:
-        """Return the statements that the server has counted in this database; none without pg_stat_statements."""
+    async def statements(self) -> Counted:
+        """Return what pg_stat_statements has counted in this database; ``Refused`` where it is not there."""
         ...
 
-    async def unplanned(
-        self, steps: Sequence[tuple[str, tuple[str, ...]]], queries: Sequence[str]
-    ) -> tuple[Unplanned, ...]:
-        """Return which of *queries* can be planned now, and not after some of *steps*; all of it is rolled back."""
+    async def unplanned(self, parts: Sequence[Part], queries: Sequence[Query]) -> Planned:
+        """Return which of *queries* can be planned now, and not within *parts*; all of it is rolled back.
+
+        ``Failed`` where one of *parts* fails.
+        """
         ...
 
     async def sessions(self) -> tuple[Session, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from teal.core.judge import Catalog, Lint, Script
 from teal.core.judge.evaluate import judge
-from teal.core.judge.queries import findings, readable, steps
+from teal.core.judge.queries import findings, parts, readable
 from teal.core.migrations.files import pending, read_files
 from teal.errors import ConfigError
 from tests.engine.server import Server
@@ -37,7 +37,8 @@ async def _by_database(entry: Entry, place: Place) -> Verdict:
             return verdict
         files = pending(read_files(entry.texts), ())
         scripts = [Script(f"{each.name}.sql", each.phase, each.sql, each.transaction) for each in files]
-        said = findings(await database.unplanned(steps(scripts), readable(entry.queries)))
+        seen = await database.unplanned(parts(scripts)[0], readable(entry.queries))
+        said = findings(seen.unplanned, scripts)
         return Verdict(bool(said), tuple(f"{each.script}:{each.line}: {each.rule}" for each in said))
 
 

@@ -13,14 +13,14 @@ from typing import TypeVar
 from teal.adapters.postgres import errors
 from teal.adapters.postgres.catalog import read_catalog
 from teal.adapters.postgres.driver import Connection
-from teal.adapters.postgres.planning import tried
-from teal.core.judge.queries import Unplanned
-from teal.core.judge.values import Catalog
+from teal.adapters.postgres.planning import Trial, counted
+from teal.core.judge.values import Catalog, Counted, Part, Planned, Query
 from teal.core.migrations.connection import Credentials
 from teal.core.migrations.files import TABLE, Applied, ScriptFile
 from teal.core.migrations.gate import Session
 from teal.core.migrations.sql import Statement, own_transactions
-from teal.errors import Failed, Locked, TealError
+from teal.core.model.migrations import BY_STATISTICS
+from teal.errors import Failed, Locked, Refused, TealError
 from teal.ports import LineSink
 
 _MAKE = (
@@ -79,9 +79,10 @@ SELECT coalesce(host(client_addr), '') AS address, coalesce(application_name, ''
 FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND coalesce(backend_type, 'client backend') =
     'client backend' ORDER BY pid"""
-_STATEMENTS = """
-SELECT s.query FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
-WHERE d.datname = current_database() AND s.query NOT LIKE '%teal_migrations%' ORDER BY s.calls DESC LIMIT 1000"""
+_COUNTING = (
+    f"load it (shared_preload_libraries = '{BY_STATISTICS}') and CREATE EXTENSION {BY_STATISTICS}; or give a file of"
+    " SQL as `queries` in teal.yml"
+)
 _BLOCKERS = """
 SELECT format('pid %s%s, in a transaction for %s s', pid, nullif(' of ' || application_name, ' of '),
     extract(epoch FROM now() - xact_start)::int) AS said
@@ -110,17 +111,28 @@ class PostgresDatabase:
         """Return what the judge asks about tables, columns and triggers."""
         return await self._asked(lambda: read_catalog(self._connection))
 
-    async def statements(self) -> tuple[str, ...]:
-        """Return the statements that the server has counted in this database; none without pg_stat_statements."""
-        if await self._asked(lambda: self._connection.fetchval("SELECT to_regclass('pg_stat_statements')")) is None:
-            return ()
-        return tuple(row["query"] for row in await self._asked(lambda: self._connection.fetch(_STATEMENTS)))
+    async def statements(self) -> Counted:
+        """Return the statements that the server has counted in this database; ``Refused`` where it counts none."""
+        try:
+            found = await counted(self._connection)
+        except Exception as error:
+            if errors.state_of(error) == errors.NOT_LOADED:
+                raise Refused(f"{BY_STATISTICS} is not loaded by the server", hint=_COUNTING) from error
+            raise self._translated(error) from error
+        if found is None:
+            raise Refused(f"{BY_STATISTICS} is not installed in the database {self._name}", hint=_COUNTING)
+        return found
 
-    async def unplanned(
-        self, steps: Sequence[tuple[str, tuple[str, ...]]], queries: Sequence[str]
-    ) -> tuple[Unplanned, ...]:
-        """Apply *steps*, plan *queries* before and after each, and roll all of it back."""
-        return await self._asked(lambda: tried(self._connection, steps, queries))
+    async def unplanned(self, parts: Sequence[Part], queries: Sequence[Query]) -> Planned:
+        """Apply *parts*, plan *queries* before and after them, and roll all of it back."""
+        trial = Trial(self._connection, parts, queries)
+
+        async def again(once: Callable[[], Awaitable[None]]) -> None:
+            await self._patiently(
+                once, lambda: trial.at.script, lambda: Statement({}, "", trial.at.sql, trial.at.line), _unheard
+            )
+
+        return await trial.planned(again)
 
     async def sessions(self) -> tuple[Session, ...]:
         """Return the sessions of clients in this database, this one left out."""
@@ -264,14 +276,18 @@ class PostgresDatabase:
         await self._connection.execute(statement.sql)
 
     async def _patiently(
-        self, once: Callable[[], Awaitable[T]], where: str, at: Statement | Callable[[], Statement], on_line: LineSink
+        self,
+        once: Callable[[], Awaitable[T]],
+        file: str | Callable[[], str],
+        at: Statement | Callable[[], Statement],
+        on_line: LineSink,
     ) -> T:
         """Return what *once* returns; tried again where a lock was not to be had."""
         for tries in range(1, TRIES + 1):
             try:
                 return await once()
             except Exception as error:
-                statement = at() if callable(at) else at
+                statement, where = at() if callable(at) else at, file() if callable(file) else file
                 if not errors.is_busy(error):
                     raise self._translated(error, where, statement) from error
                 if tries == TRIES:
@@ -299,6 +315,10 @@ class PostgresDatabase:
         if statement is not None:
             return errors.explained(error, where, statement)
         return errors.uncounted(error, assertion) if assertion else errors.unasked(error, self._name)
+
+
+def _unheard(line: str) -> None:
+    """Say nothing: what is only tried is tried again in silence."""
 
 
 def _rows(tag: str) -> int:

@@ -9,6 +9,7 @@ from teal.errors import Failed, TealError, Unavailable
 LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
 QUERY_CANCELED = "57014"
 NOT_ALLOWED = "42501"
+NOT_LOADED = "55000"
 _GONE = frozenset({"57P01", "57P02", "57P03", "08000", "08003", "08006", "53300"})
 _STANDS = "what was already applied stays"
 

@@ -135,3 +135,45 @@ class Finding:
     why: str  # whom it would hurt, and how
     remedy: str  # the safe way
     excused: str | None = None  # the reason that the file itself gives for an exception; None is a refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A statement of the release that serves, and where it was found: ``queries.sql:12`` or the server's count."""
+
+    sql: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What pg_stat_statements has counted in a database; *hidden* is how many texts the role may not read."""
+
+    queries: tuple[str, ...] = ()
+    hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A statement of a script that a transaction can take back."""
+
+    script: str
+    line: int
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unplanned:
+    """A query that could be planned before, and can't from *part* on."""
+
+    part: Part
+    query: Query
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What was seen when queries were planned within a change; *unknown* couldn't be planned before it either."""
+
+    unplanned: tuple[Unplanned, ...] = ()
+    unknown: tuple[Query, ...] = ()

@@ -131,7 +131,9 @@ async def migrate_check(ports: Ports, stack: Stack, watch: EventSink) -> Migrate
     found = await judged(context, NO_RELEASE, offline=True)
     names = tuple(script.name for script in found.scripts)
     unknown = "" if found.scripts else unasked(migrations)
-    return MigrateCheckResult(stack.project, not found.hurting, names, found.findings, found.notes, unknown)
+    return MigrateCheckResult(
+        stack.project, not found.hurting, names, found.findings, (*found.notes, *found.untried), unknown
+    )
 
 
 async def _look(context: RunContext, migrations: Migrations) -> tuple[SchemaState, tuple[PendingRow, ...]]:

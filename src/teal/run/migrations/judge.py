@@ -6,11 +6,11 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from teal.core.judge.values import Catalog, Finding, Lint, Script
+from teal.core.judge.values import Catalog, Finding, Lint, Query, Script
 from teal.core.migrations.files import pending, refuse_edited
 from teal.core.model.migrations import BY_STATISTICS, Migrations, Phase
 from teal.core.model.units import ReleaseId
-from teal.errors import Refused, TealError
+from teal.errors import Failed, Refused, TealError
 from teal.run.context import RunContext
 from teal.run.migrations.database import files_of, migrations_of, opened
 from teal.run.migrations.jobs import print_sql
@@ -26,6 +26,7 @@ class Judged:
     scripts: tuple[Script, ...]
     findings: tuple[Finding, ...]
     notes: tuple[str, ...] = ()
+    untried: tuple[str, ...] = ()  # what the planner was not asked about
 
     @property
     def hurting(self) -> tuple[Finding, ...]:
@@ -41,6 +42,8 @@ class Judged:
 async def judge(context: RunContext, release: ReleaseId, phases: Collection[Phase] = NOW, only: str = "") -> bool:
     """Refuse what *phases* of *release* would break (of the change *only*); say what a later phase would."""
     found = await judged(context, release)
+    for note in found.untried:
+        context.reporter.note(note)
     for later in {Phase.CONTRACT, Phase.WINDOW} - {*phases} if not only else ():
         for finding in (each for each in found.of(later) if each.rule not in SETTLED_LATER):
             context.reporter.note(f"its {later} would be refused: {said(finding)}", warning=True)
@@ -73,10 +76,13 @@ async def judged(context: RunContext, release: ReleaseId, *, offline: bool = Fal
     if not migrations.files and Phase.EXPAND not in migrations.prints:
         notes.append("the SQL of the expand phase can't be judged: no command prints it (`sql` in teal.yml)")
     lint = Lint(bookkeeping=frozenset(migrations.bookkeeping), functions=frozenset(migrations.harmless))
+    given = _given(context, migrations) if scripts else ()
     findings = _judge(scripts, catalog, lint)
+    untried: tuple[str, ...] = ()
     if migrations.queries and catalog.asked and not _hurts_early(scripts, findings):
-        findings += await _planned(context, migrations, scripts)
-    return Judged(scripts, findings, tuple(notes))
+        more, untried = await _planned(context, migrations, scripts, given)
+        findings += more
+    return Judged(scripts, findings, tuple(notes), untried)
 
 
 def _hurts_early(scripts: Sequence[Script], findings: Sequence[Finding]) -> bool:
@@ -85,17 +91,47 @@ def _hurts_early(scripts: Sequence[Script], findings: Sequence[Finding]) -> bool
     return any(each.excused is None and each.script in early for each in findings)
 
 
-async def _planned(context: RunContext, migrations: Migrations, scripts: Sequence[Script]) -> tuple[Finding, ...]:
-    """Return what is to be said of the statements of the release that serves; they are planned, and never run."""
-    from teal.core.judge.queries import findings, read_queries, readable, steps  # the grammar is slow to load
+def _given(context: RunContext, migrations: Migrations) -> tuple[Query, ...]:
+    """Return the statements of the owner's file, where there is one; ``ConfigError`` where it can't be read."""
+    if migrations.queries in ("", BY_STATISTICS):
+        return ()
+    from teal.core.judge.queries import read_queries  # the grammar is slow to load
 
+    folder, name = os.path.split(migrations.queries)
+    return read_queries(context.ports.machine.texts(folder, name)[name], name)
+
+
+async def _planned(
+    context: RunContext, migrations: Migrations, scripts: Sequence[Script], queries: tuple[Query, ...]
+) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """Return what is to be said of the statements of the release that serves, and what could not be tried.
+
+    They are planned, and never run.
+    """
+    from teal.core.judge.queries import findings, parts, readable  # the grammar is slow to load
+
+    tried, left = parts(scripts)
+    notes = [f"left out when the statements of the release that serves were planned: {each}" for each in left]
+    if not tried:
+        return (), tuple(notes)
     async with opened(context.ports, context.stack) as database:
         if migrations.queries == BY_STATISTICS:
-            queries = readable(await database.statements())
-        else:
-            folder, name = os.path.split(migrations.queries)
-            queries = read_queries(context.ports.machine.texts(folder, name)[name], name)
-        return findings(await database.unplanned(steps(scripts), queries))
+            counted = await database.statements()
+            queries = readable(counted.queries)
+            if counted.hidden:
+                notes.append(f"{counted.hidden} statements of others can't be read: GRANT pg_read_all_stats")
+        try:
+            seen = await database.unplanned(tried, queries)
+        except Failed as error:
+            if not left:
+                raise
+            return (), (*notes, f"the statements of the release that serves were not planned: {error.message}")
+    if seen.unknown:
+        first = f"{seen.unknown[0].at}: {' '.join(seen.unknown[0].sql.split())[:60]}"
+        notes.append(
+            f"{len(seen.unknown)} of {len(queries)} statements can't be planned by the schema of now either ({first})"
+        )
+    return findings(seen.unplanned, scripts), tuple(notes)
 
 
 def _judge(scripts: Sequence[Script], catalog: Catalog, lint: Lint) -> tuple[Finding, ...]:

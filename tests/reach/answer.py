@@ -13,14 +13,16 @@ from pathlib import Path
 from teal.adapters.compose.model import DockerModels
 from teal.config.load import load
 from teal.config.options import Options
+from teal.core.checks.stack import problems
 from teal.core.model import stack as model
 from teal.core.model.compose import mapping, number, sequence, services_in, text
 from teal.core.model.entrance import Labelled, Named, Published
+from teal.core.model.problem import Problem
 from teal.core.model.side import Side
 from teal.ports import ImageInfo
 from tests.reach.images import Image, images
 from tests.reach.load import write
-from tests.reach.model import Answer, Case, Front, MountCase, Role, Stack, Verdict
+from tests.reach.model import Answer, Case, Front, MountCase, Outcome, Reason, Role, Stack, Verdict
 
 MODELS = DockerModels()
 
@@ -31,15 +33,18 @@ def of(stack: Stack) -> Answer:
     return Answer(
         roles={each.name: Role(each.role) for each in told.services},
         ports={each.name: each.port for each in told.having(model.Role.ROUTE)},
+        mounts={mount.subject: Verdict(mount.verdict) for mount in told.mounts},
         takes=frozenset(takes(told)),
         front=Front(told.front),
+        outcome=outcome(told),
+        reasons=reasons(told),
     )
 
 
 def of_case(case: Case | MountCase) -> tuple[Role | Verdict | None, int | None]:
     """The role of the case's service and its port, or the verdict on its mount."""
     if isinstance(case, MountCase):
-        return None, None
+        return verdict_on(case), None
     with tempfile.TemporaryDirectory() as folder:
         write(case, Path(folder))
         service = loaded(Path(folder), {}).service(case.called)
@@ -55,6 +60,52 @@ def loaded(folder: Path, known: Mapping[str, Image]) -> model.Stack:
         return ImageInfo("sha256:0", (name,), 0, image.ports, (), image.volumes) if image else None
 
     return asyncio.run(load(Options(where=str(folder)), variables, MODELS, look=look))
+
+
+def verdict_on(case: MountCase) -> Verdict | None:
+    """The verdict on the case's mount; one whose service has become shared by itself is one writer's."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(case, Path(folder))
+        told = loaded(Path(folder), {})
+    if "web" in told.evidence.kept:
+        return Verdict.UNSAFE
+    found = {mount.target: mount.verdict for mount in told.mounts if mount.service == "web"}
+    return Verdict(found[case.target]) if case.target in found else None
+
+
+_SAYS = {  # what an error says, and what it is about
+    " is the source of ": Reason.SOURCE,
+    "no service is a route": Reason.NOTHING,
+    " on the host's network": Reason.HOST,
+    " fixed address ": Reason.HOST,
+    " ends TLS ": Reason.TLS,
+    "which the proxy can't switch": Reason.NOT_HTTP,
+    " speaks no HTTP": Reason.NOT_HTTP,
+    " uses the network of ": Reason.NAMESPACE,
+    " and two releases would at once": Reason.DATA,
+    "nothing shows on which port": Reason.PLACE,
+    "which two colors can't both have": Reason.PLACE,
+    "without Teal's snippet": Reason.PLACE,
+}
+
+
+def errors(stack: model.Stack) -> list[Problem]:
+    """What a deploy would be refused for, by the files."""
+    return [problem for problem in problems(stack) if problem.level == "error"]
+
+
+def outcome(stack: model.Stack) -> Outcome:
+    """What comes of a deploy, by the files: refused where an error's remedy is no line of teal.yml."""
+    found = errors(stack)
+    if not found:
+        return Outcome.RECREATE if stack.strategy == "recreate" else Outcome.ZERO
+    lines = len(found) <= 5 and all(each.proposal or "teal.yml" in each.remedy for each in found)
+    return Outcome.LINES if lines else Outcome.REFUSED
+
+
+def reasons(stack: model.Stack) -> frozenset[Reason]:
+    """What the errors are about."""
+    return frozenset(reason for each in errors(stack) for says, reason in _SAYS.items() if says in each.message)
 
 
 def takes(stack: model.Stack) -> Iterator[str]:

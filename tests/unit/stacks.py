@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from teal.core.model.mounts import Seen
 from teal.core.model.release import RenderInputs
 from teal.core.model.side import Side
 from teal.core.model.stack import Evidence, Stack, Tree
 from teal.core.services.classify import services_of
+from teal.core.services.mounts import Look, acts, judge_mounts
+from teal.core.services.roles import propose
+from teal.core.services.safe_volumes import declared
 
 NETWORKS: Tree = {"default": {"name": "shop_default", "ipam": {}}}
 
@@ -17,6 +23,7 @@ def stack_of(
     overlays: dict[Side, Tree] | None = None,
     safe: frozenset[str] = frozenset(),
     copies: frozenset[str] = frozenset(),
+    seen: Mapping[str, Seen] | None = None,
     **top: object,
 ) -> Stack:
     """Return a stack called shop of *services*; *overlays* hold what a color has in place of the plain services."""
@@ -24,7 +31,12 @@ def stack_of(
     plain: Tree = {"name": "shop", "networks": NETWORKS, **top, "services": services}
     colors = {side: {**plain, "services": {**services, **over}} for side, over in (overlays or {}).items()}
     models = {side: colors.get(side, plain) for side in Side}
+    roles = propose(models[Side.BLUE], told)
+    look = Look("/srv/shop", declared(safe, models.values(), "/srv/shop")[0], seen=seen or {})
+    mounts = judge_mounts(models[Side.BLUE], roles, look, models[Side.GREEN])
     return Stack(
+        mounts=mounts,
+        strategy="recreate" if any(acts(each, roles) for each in mounts) else "blue-green",
         project="shop",
         directory="/srv/shop",
         files=(),

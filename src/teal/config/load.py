@@ -13,6 +13,7 @@ from pathlib import Path
 from teal.config.caddyfile import find_proxy, named_by_proxy
 from teal.config.files import TEAL_YML, find, mentioned, named_in, overlay, places
 from teal.config.migrations import digest_of, migrations_of
+from teal.config.mounts import judged
 from teal.config.options import Options, Overrides
 from teal.config.own_sources import own_sources
 from teal.config.questions import resolve, values
@@ -71,6 +72,8 @@ async def load(
     adapted = await adapt(plain, proxy) if adapt and proxy in services_in(plain) else None
     evidence = evidence_of(said, overlaid=overlaid, proxy=proxy, named=named_by_proxy(models, proxy, adapted))
     _exist(said, services_in(models[Side.BLUE]))
+    found_mounts = judged(models, evidence, said.safe_volumes, found.directory, said.strategy)
+    models, evidence = dict(found_mounts.models), found_mounts.evidence
     stack = Stack(
         project=text(plain.get("name")),
         directory=str(found.directory),
@@ -82,6 +85,9 @@ async def load(
         checks=checks_of(said),
         hooks=hooks_of(said),
         safe_volumes=frozenset(said.safe_volumes),
+        mounts=found_mounts.mounts,
+        strategy=found_mounts.strategy,
+        strategy_said=said.strategy is not None,
         evidence=evidence,
         places={**where, **{f"${name}": place for name, place in named.items()}},
         left_out=tuple(name for name in where if name not in services_in(plain) and name not in overlaid),
@@ -94,8 +100,8 @@ async def load(
     stack = replace(stack, migrations=migrations_of(said, stack, plain, files[0].parent))
     stack = replace(stack, copies=_copies(stack), folders=_folders(models.values()))
     if not only_plain:
-        ours = [each.name for each in (*stack.rotating, *stack.having(Role.ONE_SHOT))]
-        sources = own_sources(models[Side.BLUE], ours, found.directory)
+        jobs = [each.name for each in stack.having(Role.ONE_SHOT)]
+        sources = found_mounts.sources | own_sources(models[Side.BLUE], jobs, found.directory)
         digests = {path: sha256(_content(path, "")).hexdigest()[:16] for path in _given_files(stack)}
         stack = replace(
             stack,

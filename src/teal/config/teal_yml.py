@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from teal.config.caddyfile import Named
 from teal.core.model.own_proxy import OwnProxy
-from teal.core.model.stack import CommandCheck, Evidence, Hook, HttpCheck, HttpProbe, Moment, Role, TcpProbe
+from teal.core.model.stack import CommandCheck, Evidence, Hook, HttpCheck, HttpProbe, Moment, Role, Strategy, TcpProbe
 from teal.errors import ConfigError
 
 Duration = Annotated[str | int | float, Meta(description="300, 300s, 5m or 1h30m", examples=["300s", "5m"])]
@@ -152,6 +152,10 @@ class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
     safe_volumes: Annotated[
         list[str], Meta(description="volumes, or host paths, that both colors may write at the same time")
     ] = []
+    strategy: Annotated[
+        Strategy | None,
+        Meta(description="recreate: the old release stops before the new one starts, and users wait meanwhile"),
+    ] = None
     ports: Annotated[
         dict[str, Literal["drop", "route"]],
         Meta(description="a published port of a rotating service: drop it, or let the proxy take it over"),

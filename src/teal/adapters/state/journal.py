@@ -234,7 +234,10 @@ class SqliteJournal:
         for run in self._runs(rows):
             asked = "SELECT 1 FROM step WHERE run = ? AND name IN (?, ?) LIMIT 1"
             held = self._read(asked, (run.id, StepName.HOLD, StepName.TAKE_OVER))
-            return Unfinished(run.id, run.command, run.source, run.target, run.release, bool(held), run.started)
+            window = self._read(asked, (run.id, StepName.RUN_WINDOW, StepName.RUN_WINDOW))
+            return Unfinished(
+                run.id, run.command, run.source, run.target, run.release, bool(held), run.started, bool(window)
+            )
         return None
 
     def turns(self) -> tuple[Turn, ...]:

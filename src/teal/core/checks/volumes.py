@@ -1,103 +1,146 @@
-"""Mounts that two colors can't both have."""
+"""Mounts that two releases would both write, and what a service can do past Compose."""
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 
 from teal.core.model.compose import Node, last_part, mapping, sequence, services_in, text, unescaped
-from teal.core.model.problem import Problem, error, warning
+from teal.core.model.mounts import Mount, Verdict
+from teal.core.model.problem import Problem, error, note, warning
+from teal.core.model.proposal import Choice, Proposal
 from teal.core.model.side import Side
 from teal.core.model.stack import Role, Service, Stack
 from teal.core.services import known_images
 from teal.core.services.health import facts_of
 
-# Mounted from the machine, written by nobody or made for many.
-_MACHINE = ("/dev", "/proc", "/sys", "/etc/localtime", "/etc/timezone", "/tmp/.X11-unix")  # noqa: S108
 _DOCKER = ("/var/run/docker.sock", "/run/docker.sock")
 
 
 def mounts(stack: Stack) -> Iterator[Problem]:
-    """Say which data both colors would write, and what a service can do past Compose."""
+    """Say which data two releases would both write, and what a service can do past Compose."""
     services = services_in(stack.models[Side.BLUE])
     for each in (*stack.rotating, *stack.having(Role.ONE_SHOT)):
         yield from _source(each, services[each.name], stack)
     for each in stack.rotating:
-        for volume in map(mapping, sequence(services[each.name].get("volumes"))):
-            if unescaped(volume.get("source")) in _DOCKER:
-                yield _docker(each)
-            elif _key(each, volume) in stack.sources:
-                continue
-            elif each.role is not Role.SINGLETON and is_data(volume) and not _declared(volume, stack):
-                yield _data(each, volume, stack)
-        if services[each.name].get("use_api_socket"):
+        service = services[each.name]
+        if service.get("use_api_socket") or any(
+            unescaped(mapping(volume).get("source")) in _DOCKER for volume in sequence(service.get("volumes"))
+        ):
             yield _docker(each)
-        yield from _borrowed(each, services[each.name], stack)
-        yield from _hidden(each, services[each.name], stack)
+        for mount in stack.mounts:
+            if mount.service == each.name:
+                yield from _judged(mount, each, stack)
+        yield from _borrowed(each, service, stack)
+        yield from _hidden(each, service, stack)
 
 
-def _key(each: Service, volume: Node) -> tuple[str, str]:
-    return each.name, unescaped(volume.get("source")).rstrip("/") or "/"
+def _judged(mount: Mount, each: Service, stack: Stack) -> Iterator[Problem]:
+    if mount.verdict is Verdict.SOURCE and (mount.service, mount.source) not in stack.sources:
+        yield _of_source(mount.source, mount.target, each, stack)
+    elif mount.verdict is Verdict.CONFIGURATION:
+        yield note(
+            each.name,
+            f"{mount.target} of {each.name} is read-only in a release, as configuration: {mount.reason}",
+            f"does {each.name} write it? Say so in teal.yml: `safe_volumes: [{name_of(mount, stack)}]`",
+        )
+    elif mount.verdict is Verdict.SAFE and not mount.declared:
+        yield from _mixed(mount, each, stack)
+    elif mount.verdict in {Verdict.ASK, Verdict.UNSAFE} and each.role is not Role.SINGLETON:
+        if stack.strategy != "recreate":
+            yield _asked(mount, each, stack)
+        elif mount.verdict is Verdict.UNSAFE and not stack.strategy_said:
+            yield _paused(mount, stack)
+
+
+def _paused(mount: Mount, stack: Stack) -> Problem:
+    return warning(
+        mount.service,
+        f"{mount.service} writes to {mount.target}, and one process alone may ({mount.reason}): a deploy stops the old "
+        "release before the new one starts, and holds requests meanwhile",
+        "`strategy: recreate` in teal.yml says that you know. May two write it? "
+        f"`safe_volumes: [{name_of(mount, stack)}]`",
+    )
+
+
+def _asked(mount: Mount, each: Service, stack: Stack) -> Problem:
+    """Ask a person: may two releases write there? Until then it is an error."""
+    proposal = proposal_for(mount, stack)
+    both, *others = proposal.choices
+    ways = " ".join(f"{choice.label}: `{choice.line}`." for choice in others)
+    return error(
+        each.name,
+        f"{each.name} writes to {mount.target}, and two releases would at once: {mount.reason}",
+        f"say in teal.yml what is right. {both.label}: `{both.line}`. {ways}",
+        ask=proposal,
+    )
+
+
+def proposal_for(mount: Mount, stack: Stack) -> Proposal:
+    """Return the question that *mount* raises: proposed is what loses nothing, whatever lies there."""
+    routes = [each.name for each in stack.having(Role.ROUTE) if each.name != mount.service]
+    stays = Choice(f"One alone may, and {mount.service} stays out of deploys", {("services", mount.service): "shared"})
+    choices = (
+        Choice("Two may write it (uploads, logs)", {("safe_volumes",): (name_of(mount, stack),)}),
+        Choice("One alone may (SQLite, an index), and requests wait while it restarts", {("strategy",): "recreate"}),
+        *((stays,) if routes else ()),
+    )
+    question = f"may two releases of {mount.service} write to {mount.target} at the same time?"
+    return Proposal(mount.subject, question, choices, default=1, why=mount.reason)
+
+
+def name_of(mount: Mount, stack: Stack) -> str:
+    """Return how ``safe_volumes`` names *mount*: a volume's key, or the path in the container, alone where unique."""
+    if mount.kind == "volume" and mount.source:
+        return mount.source
+    others = [each for each in stack.mounts if each.target == mount.target and each.service != mount.service]
+    return mount.subject if others else mount.target
+
+
+def _mixed(mount: Mount, each: Service, stack: Stack) -> Iterator[Problem]:
+    """Warn where a proxy serves what a release fills, or where several write a volume whose name tells nothing."""
+    proxy = _served_by(mount, stack)
+    called = mount.source if mount.kind == "volume" else posixpath.basename(mount.source)
+    if proxy and any(word in mount.reason for word in ("static", "assets", "public")):
+        yield warning(
+            each.name,
+            f"{proxy} serves {called}, which each release of {each.name} fills: while two run, their files mix",
+            "fine where names carry a hash; else serve it from the image. Known? "
+            f"`safe_volumes: [{name_of(mount, stack)}]`",
+        )
+    elif "write it already" in mount.reason or "writes it already" in mount.reason:
+        first = next(each for each in stack.mounts if each.source == mount.source and each.verdict is Verdict.SAFE)
+        if first is mount:
+            yield warning(
+                each.name,
+                f"{mount.target} of {each.name} was taken as safe for two releases at once: {mount.reason}",
+                f"`safe_volumes: [{name_of(mount, stack)}]` in teal.yml says that you know",
+            )
 
 
 def _source(each: Service, service: Node, stack: Stack) -> Iterator[Problem]:
     """Refuse code that no release holds; that two processes may write it changes nothing."""
     for volume in map(mapping, sequence(service.get("volumes"))):
-        if _key(each, volume) not in stack.sources:
-            continue
-        source, target = unescaped(volume.get("source")), unescaped(volume.get("target"))
-        name = source.removeprefix(f"{stack.directory}/") if source != stack.directory else "the project's folder"
-        message = f"{name}, mounted at {target}, is the source of {each.name}: an edit is live in both colors at once, "
-        message += "`deploy` sees no change, and a rollback brings no code back"
-        has = "the image has it" if each.builds else f"build an image of {each.name} with it"
-        remedy = f"take the mount out: {has}. Where only compose.override.yml mounts it, leave that file out on this "
-        yield error(each.name, message, f"{remedy}machine: `COMPOSE_FILE=compose.yml` in .env")
+        source = unescaped(volume.get("source")).rstrip("/") or "/"
+        if (each.name, source) in stack.sources:
+            yield _of_source(source, unescaped(volume.get("target")), each, stack)
 
 
-def is_data(volume: Node) -> bool:
-    """Tell whether *volume* is a place with a name that its container may write to."""
-    source = unescaped(volume.get("source"))
-    if volume.get("read_only") or not source or volume.get("type") not in {"volume", "bind"}:
-        return False
-    return not any(source == place or source.startswith(place + "/") for place in _MACHINE)
+def _of_source(source: str, target: str, each: Service, stack: Stack) -> Problem:
+    name = source.removeprefix(f"{stack.directory}/") if source != stack.directory else "the project's folder"
+    message = f"{name}, mounted at {target}, is the source of {each.name}: an edit is live in both colors at once, "
+    message += "`deploy` sees no change, and a rollback brings no code back"
+    has = "the image has it" if each.builds else f"build an image of {each.name} with it"
+    remedy = f"take the mount out: {has}. Where only compose.override.yml mounts it, leave that file out on this "
+    return error(each.name, message, f"{remedy}machine: `COMPOSE_FILE=compose.yml` in .env")
 
 
-def name_of(volume: Node) -> str:
-    """Return how people call *volume*: its key, or the last parts of the host path."""
-    source = unescaped(volume.get("source"))
-    return source if volume.get("type") == "volume" else source.rsplit("/", 1)[-1] or source
-
-
-def _declared(volume: Node, stack: Stack) -> bool:
-    source = unescaped(volume.get("source"))
-    real = mapping(mapping(stack.models[Side.BLUE].get("volumes")).get(source)).get("name")
-    relative = source.removeprefix(stack.directory + "/")
-    return bool(stack.safe_volumes & {source, text(real), relative, f"./{relative}", unescaped(volume.get("target"))})
-
-
-def _data(each: Service, volume: Node, stack: Stack) -> Problem:
-    name = name_of(volume)
-    proxy = _served_by(volume, stack)
-    if proxy:
-        return error(
-            each.name,
-            f"{each.name} and {proxy} share {name}: the new release would overwrite what the old one serves",
-            f"serve it from the image of {each.name}; if it only grows (uploads), say so in teal.yml: "
-            f"`safe_volumes: [{name}]`",
-        )
-    return error(
-        each.name,
-        f"{each.name} writes to {name}, and both colors would",
-        f"two processes may? Say so in teal.yml: `safe_volumes: [{name}]`. It only reads? Mount it read-only. "
-        f"Else (SQLite, an index) make {each.name} shared: `services: {{{each.name}: shared}}`",
-    )
-
-
-def _served_by(volume: Node, stack: Stack) -> str:
-    """Return the proxy that mounts *volume*, too; empty for none."""
+def _served_by(mount: Mount, stack: Stack) -> str:
+    """Return the proxy that mounts the same, too; empty for none."""
     services = services_in(stack.models[Side.PLAIN])
     for each in stack.having(Role.SHARED):
-        sources = {mapping(other).get("source") for other in sequence(services[each.name].get("volumes"))}
-        if volume.get("source") in sources and (each.name == stack.proxy or _is_proxy(each)):
+        sources = {unescaped(mapping(other).get("source")) for other in sequence(services[each.name].get("volumes"))}
+        if mount.source in sources and (each.name == stack.proxy or _is_proxy(each)):
             return each.name
     return ""
 

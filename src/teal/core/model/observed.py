@@ -76,6 +76,7 @@ class Unfinished:
     release: ReleaseId | None
     held: bool  # it began to keep users away from its source: what stands there may be stopped
     started: Moment
+    window: bool = False  # it began to change the database while nothing of the application ran
 
 
 @dataclass(frozen=True, slots=True)

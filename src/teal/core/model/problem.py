@@ -46,6 +46,11 @@ def warning(service: str, message: str, remedy: str, place: str = "") -> Problem
     return Problem("warning", service, message, remedy, place)
 
 
+def note(service: str, message: str, remedy: str = "", place: str = "") -> Problem:
+    """Return a problem that is none: what Teal has understood, and whoever knows better can say."""
+    return Problem("note", service, message, remedy, place)
+
+
 def demand(found: Iterable[Problem]) -> tuple[Problem, ...]:
     """Return *found*; raise ``Refused``, which lists every error with its remedy, where there are any."""
     found = tuple(found)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from teal.core.model.migrations import Migrations
 from teal.core.model.side import Side
-from teal.core.model.stack import CommandCheck, Hook, HttpCheck, Service, Settings, Stack, Tree
+from teal.core.model.stack import CommandCheck, Hook, HttpCheck, Service, Settings, Stack, Strategy, Tree
 from teal.core.model.units import Moment, ReleaseId
 
 # YAML readers take these raw or not at all; as \uXXXX both JSON and YAML read them.
@@ -91,6 +91,7 @@ class StackSnapshot:
     checks: tuple[HttpCheck | CommandCheck, ...] = ()
     hooks: tuple[Hook, ...] = ()
     migrations: Migrations | None = None
+    strategy: Strategy = "blue-green"
 
     @property
     def as_stack(self) -> Stack:
@@ -106,6 +107,7 @@ class StackSnapshot:
             checks=self.checks,
             hooks=self.hooks,
             migrations=self.migrations,
+            strategy=self.strategy,
         )
 
 
@@ -120,6 +122,7 @@ def snapshot(stack: Stack) -> StackSnapshot:
         stack.checks,
         stack.hooks,
         stack.migrations,
+        stack.strategy,
     )
 
 

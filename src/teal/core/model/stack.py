@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from teal.core.model.entrance import Entrance, Front
 from teal.core.model.migrations import Migrations
+from teal.core.model.mounts import Mount
 from teal.core.model.own_proxy import OwnProxy
 from teal.core.model.proxy_config import Dial
 from teal.core.model.side import Side
@@ -163,6 +164,7 @@ class Evidence:
     probes: Mapping[str, HttpProbe | TcpProbe] = field(default_factory=dict)  # teal.yml; port 0 for the service's own
     published_ports: Mapping[str, Literal["drop", "route"]] = field(default_factory=dict)  # teal.yml: ports
     images: Mapping[str, ImageFacts] = field(default_factory=dict)  # service -> facts, as far as images are there
+    kept: Mapping[str, str] = field(default_factory=dict)  # shared by itself, since it has one writer's data -> why
 
 
 class HttpCheck(Struct, frozen=True, tag_field="kind", tag="request"):
@@ -221,6 +223,9 @@ class Stack:
     hooks: tuple[Hook, ...] = ()
     migrations: Migrations | None = None
     safe_volumes: frozenset[str] = frozenset()
+    mounts: tuple[Mount, ...] = ()  # the writable ones of what rotates, with what two releases at once would do
+    strategy: Strategy = "blue-green"  # recreate: two releases must not run at once
+    strategy_said: bool = False  # by the owner: else it follows from the mounts
     fingerprint: str = ""  # changes when anything that a release is made of changes, builds excepted
     definitions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     # ^ rotating service -> {key of its plain definition, or file that it is given: digest}

@@ -8,7 +8,8 @@
 - What fails up to the confirmed switch aborts, and ``_back`` is the way back. After it nothing goes back: the plan says
   beside each step what its failure leads to.
 - A side is drained before it is emptied, also one that should serve nobody: a kill may have left users there.
-- Strategy ``recreate`` holds users and retires the source before the target starts.
+- Strategy ``recreate`` holds users and retires the source before the target starts; one-shots that write what has one
+  writer run between.
 - Where nothing of the application runs, the schema changes between stop and start, in place of before.
 - A rollback starts the containers that still stand, and creates them again only where one is missing or differs.
 - Leave is a deploy to the plain side; the colors are removed at its end.
@@ -68,6 +69,7 @@ from teal.core.planning.steps import (
     planned,
 )
 from teal.core.planning.transition import Transition
+from teal.core.services.mounts import one_shots_of_one_writer
 
 Steps = tuple[Step, ...]
 
@@ -114,6 +116,7 @@ class _Parts:
     emptied: Steps  # how the target is emptied where it fails
     prune: Step | None = None
     schema: _Schema = _Schema()
+    alone: Steps = ()  # while nothing of the application runs: it writes what has one writer
     last: Steps = ()
 
 
@@ -122,18 +125,20 @@ def plan_deploy(observed: Observed, stack: Stack, transition: Transition) -> Pla
     release, target = transition.release, transition.target
     assert release is not None, "a deploy always makes a release"
     expand = stack.migrations.one_shot if stack.migrations else ""
-    ones = (service.name for service in stack.having(Role.ONE_SHOT) if service.name != expand)
+    ones = [service.name for service in stack.having(Role.ONE_SHOT) if service.name != expand]
+    late = one_shots_of_one_writer(stack) if _stops(transition) else frozenset()
     parts = _Parts(
         made=(
             SaveRelease(release, target),
             *_hook(transition, "pre-deploy"),
-            *(RunOnce(name, release) for name in ones),
+            *(RunOnce(name, release) for name in ones if name not in late),
         ),
         # Not emptied before: what fails until here takes no release that stands there.
         filled=(*emptied(observed, target), Create(target, release, apart=transition.source is Side.PLAIN)),
         emptied=(EmptySide(target, logs=True),),
         prune=prune_step(observed, active=release, keep=stack.settings.keep_releases),
         schema=_schema(stack.migrations, transition, release),
+        alone=tuple(RunOnce(name, release) for name in ones if name in late),
     )
     return _plan(stack, transition, parts)
 
@@ -157,7 +162,7 @@ def plan_leave(stack: Stack, transition: Transition, images: tuple[Build | PutBa
     """
     parts = _Parts(
         made=images,
-        filled=(Create(Side.PLAIN, None), *([GiveBack()] if transition.taken else ())),
+        filled=(Create(Side.PLAIN, None), *(() if _stops(transition) else _giving_back(transition))),
         emptied=(
             *emptied_plainly(transition.target_services, transition.kept_plain_jobs),
             *([TakeOver(transition.taken)] if transition.taken else ()),
@@ -202,12 +207,13 @@ def _until_switch(transition: Transition, parts: _Parts) -> tuple[Planned, ...]:
         *parts.filled,
         *(schema.noted if stops else ()),
         *stops,
+        *parts.alone,
         *schema.alone,
         Start(target, release, opening, transition.beside),
         *([CheckStandby(target, release)] if transition.checks else ()),
         *_hook(transition, "pre-switch"),
         *(() if stops else schema.noted),
-        *([TakeOver(transition.taken)] if transition.taken and target.is_color else ()),
+        *(_taking_over(transition) if not stops else ()),
         Switch(target, release),
         _confirm(transition),
     )
@@ -300,8 +306,18 @@ def _stops(transition: Transition) -> Steps:
     return (
         Hold(page=transition.page, limit=limit),
         Drain(transition.source),
+        *_taking_over(transition),  # with the ports in its hands, the proxy holds requests while nothing else runs
         Retire(transition.source, leaving),
+        *_giving_back(transition),  # so late that requests are held while the source stops
     )
+
+
+def _taking_over(transition: Transition) -> Steps:
+    return (TakeOver(transition.taken),) if transition.taken and transition.target.is_color else ()
+
+
+def _giving_back(transition: Transition) -> Steps:
+    return (GiveBack(),) if transition.taken and not transition.target.is_color else ()
 
 
 def _back(transition: Transition, undo: Steps) -> Steps:
@@ -317,7 +333,13 @@ def _back(transition: Transition, undo: Steps) -> Steps:
         if transition.window:
             names = tuple(service.name for service in leaving)
             again = (RestoreAfterWindow(transition.source, transition.source_release, names),)
-        return (Hold(), Drain(transition.target), *undo, *again)
+        return (
+            Hold(),
+            Drain(transition.target),
+            *undo,
+            *([GiveBack()] if transition.taken and transition.target.is_color else ()),
+            *again,
+        )
     settle = () if transition.starts_held else (RecordActive(transition.source),)
     if transition.taken and transition.target.is_color:  # what served plainly was stopped for the proxy
         again = started_again(Side.PLAIN, None, transition.source_services)

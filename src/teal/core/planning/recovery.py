@@ -167,6 +167,7 @@ def _change_again(observed: Observed, stack: Stack, unfinished: Unfinished, targ
         # A deploy beside the release that serves makes no change of a window, and needs no database to be finished.
         window=stack.migrations is not None
         and unfinished.held
+        and (unfinished.window or stack.strategy != "recreate")
         and unfinished.command in {Command.DEPLOY, Command.MIGRATE_WINDOW},
         taken=taken_over(stack) if Side.PLAIN in {unfinished.source, target} else (),
         guests=unfinished.source is not None and bool(observed.guests_of(unfinished.source, stack.project)),
@@ -200,20 +201,23 @@ def _undo_steps(observed: Observed, stack: Stack, unfinished: Unfinished, *, sto
     The source was not touched, unless users were kept away from it, or it may have been *stopped* after the switch.
     """
     source, target = unfinished.source, unfinished.target
-    steps: list[Step] = []
+    back: list[Step] = []
     away = observed.traffic is not None and observed.traffic.offline
     if source is Side.PLAIN and stack.own:
-        steps.append(GiveBack())
+        back.append(GiveBack())
     if source is not None and (away or unfinished.held or stopped):
-        steps += _again(observed, stack, source, observed.release_on(source) if source.is_color else None)
+        back += _again(observed, stack, source, observed.release_on(source) if source.is_color else None)
     elif observed.traffic is not None and (away or observed.traffic.key):
-        steps.append(RecordActive(source))
-    if target is not None and target is not source:
-        emptied = _empty(observed, stack, unfinished, target)
-        steps += [Drain(target), *emptied, RecordActive(source)] if emptied else []
+        back.append(RecordActive(source))
+    again: tuple[Step, ...] = ()
     if target is Side.PLAIN and source in COLORS and stack.own:
-        steps += [TakeOver(taken_over(stack)), TidyProxy(source)]
-    return tuple(steps)
+        again = (TakeOver(taken_over(stack)), TidyProxy(source))
+    emptied = _empty(observed, stack, unfinished, target) if target is not None and target is not source else []
+    if not emptied or target is None:
+        return (*back, *again)
+    if stack.strategy == "recreate":  # two releases never run at once, not even for the moment until users are back
+        return (Drain(target), *emptied, *(back or [RecordActive(source)]), *again)
+    return (*back, Drain(target), *emptied, RecordActive(source), *again)
 
 
 def _empty(observed: Observed, stack: Stack, unfinished: Unfinished, target: Side) -> list[Step]:

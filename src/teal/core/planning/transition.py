@@ -112,7 +112,9 @@ def plan_transition(
 ) -> Transition:
     """Return the change of hands that a deploy (no *release*) or a rollback (to *release*) makes.
 
-    Raises ``Refused`` while a plain copy of a rotating service runs beside an active color.
+    *strategy* is what the owner asks of this one command; the stack's own holds beside it: where data have one writer,
+    no command lets two releases run at once. Raises ``Refused`` while a plain copy of a rotating service runs beside
+    an active color.
     """
     source = source_of(observed, stack)
     spared = kept_plain_jobs(observed, stack, source)
@@ -128,7 +130,7 @@ def plan_transition(
         target_services=release.rotating if release else stack.rotating,
         source_release=observed.release_on(source) if source in COLORS else None,
         keep=keep or stack.settings.retire == "keep",
-        strategy=strategy,
+        strategy="recreate" if "recreate" in {strategy, stack.strategy} else strategy,
         window=strategy == "recreate" and stack.migrations is not None,
         checks=bool(stack.proxy),
         hooks=frozenset(hook.when for hook in stack.hooks),

@@ -63,6 +63,8 @@ def _choose(name: str, service: Node, files: Files) -> Assigned:
     said = files.evidence.declared.get(name)
     if said is not None:
         return Assigned(said, "declared in teal.yml")
+    if name in files.evidence.kept:
+        return Assigned(Role.SHARED, files.evidence.kept[name])
     guesses = _OVERLAID if name in files.evidence.in_overlays else _BASE if files.evidence.in_overlays else _PROPOSED
     for role, guess in guesses:
         reason = guess(name, service, files)

@@ -35,6 +35,11 @@ async def restart(
         context = _context(ports, stack, watch)
         found, services = await _meant(context, side, names)
         serves = await _serves(context, side)
+        if stack.strategy == "recreate" and not serves:
+            raise Refused(
+                f"no users are on {side}, and two releases must not run at once: data of this stack have one writer",
+                hint="`teal rollback` brings the previous release back",
+            )
         lone = _lone(found, services) if serves else ()
         if lone and not cut:
             raise Refused(

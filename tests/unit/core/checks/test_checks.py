@@ -6,6 +6,7 @@ import pytest
 
 from teal.core.checks.stack import lost, problems
 from teal.core.model.migrations import Migrations, Phase
+from teal.core.model.mounts import Seen
 from teal.core.model.problem import demand
 from teal.core.model.proxy_config import Dial
 from teal.core.model.side import Side
@@ -102,8 +103,10 @@ def test_a_sound_stack_has_no_problem() -> None:
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"volumes": [volume("media")]}, "web writes to media, and both colors would"),
-        ({"volumes": [volume("/srv/shop/media", "bind")]}, "web writes to media, and both colors would"),
+        (
+            {"volumes": [volume("things")], "depends_on": {"db": {}}},
+            "web writes to /data/things, and two releases would at once: its name tells nothing",
+        ),
         ({"ports": [{"target": 80, "published": "8000"}]}, "web publishes port 8000, which two colors can't both have"),
         (
             {"ports": [{"target": 10000, "published": "10000", "protocol": "udp"}]},
@@ -160,6 +163,48 @@ def test_a_bound_folder_is_declared_by_its_path(path: str) -> None:
     assert said(stack_of(services, safe=frozenset({path}))) == []
 
 
+def test_one_writers_data_in_the_only_application_are_said_and_refuse_nothing() -> None:
+    stack = with_web(volumes=[volume("index")])
+    assert stack.strategy == "recreate"
+    message = (
+        "web writes to /data/index, and one process alone may (its name says index): a deploy stops the old release "
+        "before the new one starts, and holds requests meanwhile"
+    )
+    assert said(stack) == [("warning", message)]
+    assert said(replace(stack, strategy_said=True)) == []
+
+
+def test_who_wants_no_pause_is_refused_with_the_question() -> None:
+    stack = replace(with_web(volumes=[volume("index")]), strategy="blue-green", strategy_said=True)
+    (found,) = problems(stack)
+    assert found.level == "error"
+    assert found.proposal is not None
+    assert [choice.line for choice in found.proposal.choices] == ["safe_volumes: [index]", "strategy: recreate"]
+    assert found.proposal.proposed.line == "strategy: recreate"
+    assert all(f"`{choice.line}`" in found.remedy for choice in found.proposal.choices)
+
+
+def test_where_two_releases_never_run_at_once_nobody_is_asked() -> None:
+    stack = with_web(volumes=[volume("things"), volume("index")], depends_on={"db": {}})
+    assert [message for level, message in said(stack) if level == "error"] == []
+
+
+def test_what_is_taken_as_safe_since_two_write_it_is_said_once() -> None:
+    shared: Tree = {"volumes": [volume("things")], "depends_on": {"db": {}}}
+    worker = {**SOUND["web"], **shared}  # type: ignore[dict-item]
+    stack = stack_of({**SOUND, "web": {**SOUND["web"], **shared}, "worker": worker})  # type: ignore[dict-item]
+    message = "/data/things of web was taken as safe for two releases at once: worker writes it already, beside web"
+    assert [each for _, each in said(stack) if "taken as safe" in each] == [message]
+
+
+def test_configuration_is_a_note() -> None:
+    seen = {"/srv/shop/app.toml": Seen("file")}
+    services = {**SOUND, "web": {**SOUND["web"], "volumes": [volume("/srv/shop/app.toml", "bind")]}}  # type: ignore[dict-item]
+    (found,) = problems(stack_of(services, seen=seen))
+    assert found.level == "note"
+    assert found.remedy == ("does web write it? Say so in teal.yml: `safe_volumes: [/data//srv/shop/app.toml]`")
+
+
 def test_a_singleton_may_write_alone_since_two_never_run() -> None:
     beat = {"image": "app", "restart": "always", "volumes": [volume("schedule")], "healthcheck": {"test": ["CMD", "x"]}}
     assert said(stack_of({**SOUND, "beat": beat})) == []
@@ -171,8 +216,9 @@ def test_static_files_that_the_proxy_serves_have_a_message_of_their_own() -> Non
         "web": {**SOUND["web"], "volumes": [volume("static")]},  # type: ignore[dict-item]
         "proxy": {"image": "caddy:2", "volumes": [volume("static", read_only=True)]},
     }
-    message = "web and proxy share static: the new release would overwrite what the old one serves"
-    assert ("error", message) in said(stack_of(services))
+    message = "proxy serves static, which each release of web fills: while two run, their files mix"
+    assert said(stack_of(services)) == [("warning", message)]
+    assert said(stack_of(services, safe=frozenset({"static"}))) == []
 
 
 def test_a_free_port_of_the_machine_collides_with_nothing_and_is_said() -> None:
@@ -348,7 +394,7 @@ def test_an_error_refuses_with_its_place_and_its_remedy() -> None:
 
 def test_several_errors_are_all_listed_at_once() -> None:
     with pytest.raises(Refused) as refused:
-        demand(problems(with_web(ports=[{"target": 1, "published": "1"}], volumes=[volume("media")])))
+        demand(problems(with_web(ports=[{"target": 1, "published": "1"}], pid="service:db")))
     assert refused.value.message.endswith("(and 1 more, above)")
     assert len(refused.value.detail.splitlines()) == 2
 
@@ -358,5 +404,5 @@ def test_warnings_alone_refuse_nothing() -> None:
 
 
 def test_every_problem_says_what_to_do() -> None:
-    stack = with_web(volumes=[volume("media")], ports=[{"target": 1}], restart="no", network_mode="host")
+    stack = with_web(volumes=[volume("things")], ports=[{"target": 1}], restart="no", network_mode="host")
     assert all(problem.remedy for problem in problems(stack))

@@ -172,7 +172,7 @@ def _by_url(url: str, service: str, shared: set[str], services: Mapping[str, Nod
     server = service or found["host"]
     if server not in shared:
         raise ConfigError(
-            f"teal.yml: migrations.database: {url} leads to {server}, which is no shared service of the stack",
+            f"teal.yml: migrations.database: {url} leads to {server}, which is not a shared service of the stack",
             hint="say which one is the database server: `database: {service: db, url: …}`",
         )
     return DatabaseAt(server, of, variable)

@@ -40,8 +40,9 @@ def _any_port(each: Service, service: Node) -> Iterator[Problem]:
     """Say which ports are published wherever the machine has one free: that collides with nothing, and finds nobody."""
     ports = [text(port.get("target")) for port in map(mapping, sequence(service.get("ports"))) if not is_fixed(port)]
     if ports:
-        message = f"{each.name} publishes port {', '.join(dict.fromkeys(ports))} wherever one is free: a color does not"
-        yield Problem("note", each.name, message, "give it a fixed one, if somebody outside the stack uses it")
+        inside = ", ".join(dict.fromkeys(ports))
+        message = f"{each.name} publishes port {inside} on any free port of the machine; a color publishes none"
+        yield Problem("note", each.name, message, "give it a fixed port, if somebody outside the stack uses it")
 
 
 def _two_owners(each: Service, service: Node, taken: set[tuple[str, int]]) -> Iterator[Problem]:

@@ -224,7 +224,7 @@ def test_static_files_that_the_proxy_serves_have_a_message_of_their_own() -> Non
 def test_a_free_port_of_the_machine_collides_with_nothing_and_is_said() -> None:
     found = problems(with_web(ports=[{"target": 9000}, {"target": 9001, "published": "0"}]))
     assert [each.message for each in found if each.level == "error"] == []
-    assert "web publishes port 9000, 9001 wherever one is free: a color does not" in [
+    assert "web publishes port 9000, 9001 on any free port of the machine; a color publishes none" in [
         each.message for each in found if each.level == "note"
     ]
 

@@ -9,6 +9,7 @@ import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from teal.adapters.state.releases import ReleaseFolders
     from teal.cli.redaction import Redactor
     from teal.config.load import Look
+    from teal.config.prepare_caddy import Prepared
     from teal.ports import ImageInfo
 
 
@@ -61,6 +63,17 @@ def teal_yml(options: Options) -> Path:
     """Return the stack's teal.yml, which need not be there."""
     folder = find(options, os.environ, _MODELS).files[0].parent
     return next((folder / name for name in TEAL_YML if (folder / name).is_file()), folder / TEAL_YML[0])
+
+
+def prepared(options: Options, stack: Stack) -> Prepared:
+    """Return what the stack's own Caddy lacks to be switched; nothing where it has none, or imports the snippet."""
+    from teal.config.prepare_caddy import Prepared, prepare
+
+    name = stack.evidence.proxy or stack.proxy
+    if not name or stack.evidence.routes:
+        return Prepared()
+    snippet = (resources.files("teal.adapters.caddy") / "teal.caddy").read_text(encoding="utf-8")
+    return prepare(stack, name, find(options, os.environ, _MODELS).files, snippet)
 
 
 def text_of(path: Path) -> str | None:

@@ -238,14 +238,15 @@ class QuestionRow:
 
 @dataclass(frozen=True, slots=True)
 class InitResult:
-    """What ``init`` wrote, or would write."""
+    """What ``init`` wrote."""
 
     project: str
-    outcome: Literal["written", "unchanged", "planned"]
+    outcome: Literal["written", "unchanged"]
     file: str
     lines: str  # the whole of it
     questions: tuple[QuestionRow, ...] = ()
-    diff: str = ""  # what the owner's Caddy needs; for --write to apply
+    diff: str = ""  # what the stack's own Caddy lacks to be switched
+    applied: bool = False  # whether that was written
     notes: tuple[str, ...] = ()
 
 

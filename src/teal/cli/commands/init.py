@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -12,48 +13,87 @@ from teal.cli.options import Purpose
 from teal.cli.results import answer
 from teal.cli.runner import look
 from teal.cli.session import Session
+from teal.errors import Refused
 from teal.run.api import InitResult
 
 if TYPE_CHECKING:
+    from teal.config.prepare_caddy import Prepared
     from teal.core.model.stack import Stack
     from teal.run.api import Understood
     from teal.run.context import EventSink, Ports
 
 
-@click.command(cls=Command, example="teal init\nteal init --yes")
+@click.command(cls=Command, example="teal init\nteal init --write")
 @click.option("-y", "--yes", is_flag=True, help="Don't ask: take what is proposed.")
+@click.option(
+    "--write", is_flag=True, help="Prepare the stack's own Caddy, too: import and mounts, all else unchanged."
+)
 @click.pass_obj
-def init(session: Session, /, *, yes: bool) -> None:
+def init(session: Session, /, *, yes: bool, write: bool) -> None:
     """Write teal.yml: what a first deploy would ask, and in comments what Teal has found by itself, and why.
 
-    A teal.yml that is there keeps every byte of its own. Nothing is deployed.
+    A teal.yml that is there keeps every byte of its own. Where the stack has a Caddy, what it needs to be switched
+    without Teal's own proxy is printed as a diff; --write applies it. Nothing is deployed.
     """
     from teal.cli import wiring
     from teal.cli.show.understood import new_file, summary
 
-    understood = _understood(session)
+    understood, stack = _understood(session)
+    prepared = wiring.prepared(session.options, stack)
+    if write:
+        _apply(prepared)
     chosen = answers(session, understood.questions, yes=yes, command="teal init")
     path = wiring.teal_yml(session.options)
     before = wiring.text_of(path)
     keep(session, written(chosen), new=new_file(understood))
     after = wiring.text_of(path) or ""
+    outcome: Literal["written", "unchanged"] = "unchanged" if after == before else "written"
     rows = tuple(map(row, understood.questions, chosen))
-    outcome = "unchanged" if after == before else "written"
-    result = InitResult(understood.project, outcome, str(path), after, rows)  # type: ignore[arg-type]
+    diff = "".join(change.diff(Path(stack.directory)) for change in prepared.changes)
+    notes = _notes(prepared, stack, applied=write)
+    result = InitResult(
+        understood.project, outcome, str(path), after, rows, diff, applied=write and bool(diff), notes=notes
+    )
     answer(session, result, lambda found: f"{summary(understood)}\n\n{_said(found, refused=understood.refused)}")
+
+
+def _apply(prepared: Prepared) -> None:
+    """Write what the stack's own Caddy needs; all of it, or nothing."""
+    from teal.cli import wiring
+
+    if prepared.by_hand and prepared.changes:
+        listed = "\n".join(prepared.by_hand)
+        raise Refused(
+            "the Caddyfile has lines that only you can change", hint=f"change these first, then again:\n{listed}"
+        )
+    for change in prepared.changes:
+        wiring.write(change.path, change.after)
+
+
+def _notes(prepared: Prepared, stack: Stack, *, applied: bool) -> tuple[str, ...]:
+    if not prepared.changes:
+        return ()
+    if applied:
+        name = stack.evidence.proxy or stack.proxy
+        return (f"`teal up {name}` restarts {name} with it, once",)
+    return (
+        "your Caddy may be switched without Teal's own proxy, one hop less: `teal init --write` makes these changes",
+        *prepared.by_hand,
+    )
 
 
 def _said(result: InitResult, *, refused: bool) -> str:
     then = "teal check (something else stands in the way)" if refused else "teal deploy"
-    if result.outcome == "unchanged":
-        return f"{result.file} was left as it is: nothing has to be added; then: {then}"
-    return f"{result.file} is written; then: {then}"
+    made = "was left as it is: nothing has to be added" if result.outcome == "unchanged" else "is written"
+    head = "changed:" if result.applied else ""
+    parts = [head, result.diff.rstrip(), *result.notes, f"{result.file} {made}; then: {then}"]
+    return "\n".join(part for part in parts if part)
 
 
-def _understood(session: Session) -> Understood:
-    async def run(ports: Ports, stack: Stack, _: EventSink) -> Understood:
+def _understood(session: Session) -> tuple[Understood, Stack]:
+    async def run(ports: Ports, stack: Stack, _: EventSink) -> tuple[Understood, Stack]:
         from teal.run.commands.understand import understand
 
-        return await understand(ports, stack)
+        return await understand(ports, stack), stack
 
     return look(session, Purpose.READ, run)

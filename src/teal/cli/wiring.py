@@ -69,11 +69,10 @@ def prepared(options: Options, stack: Stack) -> Prepared:
     """Return what the stack's own Caddy lacks to be switched; nothing where it has none, or imports the snippet."""
     from teal.config.prepare_caddy import Prepared, prepare
 
-    name = stack.evidence.proxy or stack.proxy
-    if not name or stack.evidence.routes:
+    if not stack.own or not stack.caddy:
         return Prepared()
     snippet = (resources.files("teal.adapters.caddy") / "teal.caddy").read_text(encoding="utf-8")
-    return prepare(stack, name, find(options, os.environ, _MODELS).files, snippet)
+    return prepare(stack, stack.caddy, find(options, os.environ, _MODELS).files, snippet)
 
 
 def text_of(path: Path) -> str | None:

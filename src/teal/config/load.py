@@ -81,6 +81,7 @@ async def load(
         models=models,
         services=services_of(models, evidence),
         proxy=proxy,
+        caddy=proxy,
         settings=settings_of(overrides, environment, said),
         checks=checks_of(said),
         hooks=hooks_of(said),

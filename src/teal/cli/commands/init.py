@@ -74,8 +74,7 @@ def _notes(prepared: Prepared, stack: Stack, *, applied: bool) -> tuple[str, ...
     if not prepared.changes:
         return ()
     if applied:
-        name = stack.evidence.proxy or stack.proxy
-        return (f"`teal up {name}` restarts {name} with it, once",)
+        return (f"`teal up {stack.caddy}` restarts {stack.caddy} with it, once",)
     return (
         "your Caddy may be switched without Teal's own proxy, one hop less: `teal init --write` makes these changes",
         *prepared.by_hand,

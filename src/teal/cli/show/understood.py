@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from teal.cli.show.text import paint
+from teal.core.model.own_proxy import OWN
 from teal.run.api import RoleRow, Understood
 
 _ORDER = ("route", "worker", "singleton", "one-shot", "shared", "tool")
-_PLAIN = ("is a database", "is a store", "is a proxy", "the proxy")  # reasons that nobody needs to look at
+_PLAIN = (
+    "is a database",
+    "is a store",
+    "is a proxy",
+    "the proxy",
+    "Teal's own proxy",
+)  # reasons that nobody needs to look at
 
 
 def summary(understood: Understood) -> str:
@@ -19,7 +26,8 @@ def summary(understood: Understood) -> str:
 
 def _lines(understood: Understood) -> Iterator[tuple[str, str]]:
     for role in _ORDER:
-        for place, row in enumerate(each for each in understood.roles if each.role == role):
+        rows = (each for each in understood.roles if each.role == role and each.service != OWN)
+        for place, row in enumerate(rows):
             port = f", port {understood.ports[row.service]}" if row.service in understood.ports else ""
             yield ("" if place else role), f"{row.service}{port}: {row.reason}"
     yield "in front", understood.front

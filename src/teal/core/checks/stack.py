@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from teal.core.checks.beside import passed_by
 from teal.core.checks.lifecycle import healthchecks, one_shots, starting, stopping
 from teal.core.checks.networks import addresses, names_decide, neighbours, published
 from teal.core.checks.proxy import reachable
@@ -93,6 +94,7 @@ def problems(stack: Stack, engine: tuple[int, int] = (28, 0)) -> tuple[Problem, 
         addresses,
         neighbours,
         reachable,
+        passed_by,
         starting,
         stopping,
         values,

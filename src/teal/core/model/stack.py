@@ -217,6 +217,7 @@ class Stack:
     proxy: str  # name of the shared service that is the proxy, empty for none
     front: Front = Front.NOBODY  # who stands before the routes today
     entrances: tuple[Entrance, ...] = ()  # by which ways what rotates is used from outside
+    caddy: str = ""  # the service that runs a Caddy, the stack's own; empty for none or several
     own: OwnProxy | None = None  # Teal's own proxy stands before the routes; None where one of the stack does
     settings: Settings = field(default=Settings())
     checks: tuple[HttpCheck | CommandCheck, ...] = ()

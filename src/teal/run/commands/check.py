@@ -113,7 +113,7 @@ def _result(stack: Stack, found: Iterable[Problem], *, engine: bool = True) -> C
 
 def takes(stack: Stack) -> tuple[str, ...]:
     """Return what Teal's own proxy takes over, in words; nothing where the stack's own switches."""
-    return () if stack.proxy else tuple(map(taken, stack.entrances))
+    return tuple(map(taken, stack.entrances)) if stack.own else ()
 
 
 async def refuse(ports: Ports, stack: Stack) -> tuple[Problem, ...]:

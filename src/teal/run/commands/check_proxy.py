@@ -21,8 +21,8 @@ from teal.run.steps.proxy import prove_entries
 
 async def proxy_problems(ports: Ports, stack: Stack, observed: Observed, *, changed: str) -> list[Problem]:
     """Judge the proxy; *changed* names what differs from its container: its definition, its image, or nothing."""
-    if not stack.proxy:
-        return []
+    if not stack.proxy or (stack.own and observed.running_plain(stack.proxy) is None):
+        return []  # a deploy brings it
     text = f"its files were only read as text: {stack.evidence.unseen}"
     found = [Problem("note", stack.proxy, text)] if stack.evidence.unseen else []
     proxy = observed.running_plain(stack.proxy)

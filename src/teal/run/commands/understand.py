@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from teal.core.checks.admission import by_files
-from teal.core.model.entrance import Published
+from teal.core.checks.admission import by_files, by_sight
+from teal.core.model.own_proxy import OWN
 from teal.core.model.stack import Role, Stack
 from teal.core.model.versions import engine_version
 from teal.core.rendering.networks import GATEWAYS
@@ -12,34 +12,33 @@ from teal.errors import Unavailable
 from teal.run.api import Understood
 from teal.run.commands.check import role_row, takes
 from teal.run.context import Ports
+from teal.run.observe import observe_beside
 
 
 async def understand(ports: Ports, stack: Stack) -> Understood:
     """Return what is made of *stack*; without an engine by its files alone."""
+    costs: tuple[str, ...] = ()
     try:
         engine = engine_version((await ports.engine.info()).version)
+        costs = await _costs(ports, stack) if stack.own else ()
     except Unavailable:
         engine = GATEWAYS
     errors = [each for each in by_files(stack, engine, ports.proxy.folder) if each.level == "error"]
-    taken = takes(stack)
     return Understood(
         stack.project,
         first=not ports.releases.all(),
         roles=tuple(map(role_row, stack.services)),
         ports={each.name: each.port for each in stack.having(Role.ROUTE) if each.port},
         front=who(stack.front, stack.entrances),
-        takes=taken,
-        costs=_costs(stack) if taken else (),
+        takes=takes(stack),
+        costs=costs,
         questions=tuple(dict.fromkeys(each.proposal for each in errors if each.proposal)),
         refused=any(each.proposal is None for each in errors),
     )
 
 
-def _costs(stack: Stack) -> tuple[str, ...]:
-    ports = [each for each in stack.entrances if isinstance(each, Published)]
-    if ports:
-        which = ", ".join(dict.fromkeys(str(each.port) for each in ports))
-        return (
-            f"once: port {which} is nobody's from the stop of what holds it now until the proxy runs, about a second",
-        )
-    return ("once: what stands in front is reloaded",)
+async def _costs(ports: Ports, stack: Stack) -> tuple[str, ...]:
+    """Return what a first deploy costs those who use the plain stack that runs."""
+    observed, holder = await observe_beside(ports, stack)
+    seen = by_sight(observed, stack, busy=holder is not None)
+    return tuple(each.message for each in seen if each.service == OWN)

@@ -56,7 +56,7 @@ def _two_owners(each: Service, service: Node, taken: set[tuple[str, int]]) -> It
         each.name,
         f"{each.name} publishes port {spoken}, which two colors can't both have",
         f"where the proxy serves it anyway: `ports: {{{each.name}: drop}}` in teal.yml; where the proxy is to take the "
-        f"port over? `ports: {{{each.name}: route}}`; it isn't HTTP? Make {each.name} shared",
+        f"port over: `ports: {{{each.name}: route}}`; where it isn't HTTP: make {each.name} shared",
     )
 
 

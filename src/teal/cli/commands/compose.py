@@ -39,6 +39,11 @@ class Places:
     proxy: str = ""  # the service that is the proxy
 
     @property
+    def own(self) -> tuple[Place, ...]:
+        """Return the place of Teal's own proxy, where there is one."""
+        return tuple(each for each in self.every if each.file and OWN in each.keys)
+
+    @property
     def plain(self) -> Place:
         """Return the owner's own files."""
         return self.every[-1]
@@ -190,7 +195,7 @@ def ps(session: Session, /, *, color: str | None, args: tuple[str, ...]) -> int:
 
 
 def _shown(found: Places) -> tuple[Place, ...]:
-    return (found.every[0], found.plain)
+    return (found.every[0], *(each for each in found.own if each is not found.every[0]), found.plain)
 
 
 @click.command(cls=Command, example="teal logs web --follow\nteal logs --color green --tail 50")

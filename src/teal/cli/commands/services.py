@@ -152,8 +152,16 @@ def _restart_proxy(session: Session, found: Places, *, cut: bool) -> None:
     if known is not None and not session.json:
         click.echo(gap(known), err=True)
     short = ("--timeout", f"{known.stop:.0f}") if known is not None and not known.own else ()
-    words = Words(("restart", *short), (found.proxy,))
-    _compose(session, found.plain.argv(words), environment(found.plain))
+    place = next(iter(found.own), found.plain)
+    _compose(session, place.argv(Words(("restart", *short), (found.proxy,))), environment(place))
+
+    async def tell(ports: Ports, stack: Stack, watch: EventSink) -> None:
+        from teal.run.commands.services import proxy_restarted
+
+        await proxy_restarted(ports, stack, watch)
+
+    if found.own:
+        look(session, Purpose.JUDGE, tell)
 
 
 def _say(result: ServiceResult) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from teal.core.model.observed import Observed
+from teal.core.model.own_proxy import OWN
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Stack
 from teal.core.model.units import ReleaseId
 from teal.core.planning.plan import emptied
 from teal.core.planning.retention import prune_step
 from teal.core.planning.step_names import Command
-from teal.core.planning.steps import Drain, EmptySide, OnFailure, Plan, Prune, RecordActive, Step, planned
+from teal.core.planning.steps import Drain, EmptySide, OnFailure, Plan, Prune, RecordActive, Step, TidyProxy, planned
 from teal.core.planning.transition import jobs_going_on
 from teal.errors import Refused
 
@@ -53,7 +54,12 @@ def staying(observed: Observed, stack: Stack) -> tuple[str, ...]:
 def plan_down(observed: Observed) -> Plan:
     """Return the plan that removes both colors, what serves last, and forgets which one was active."""
     order = sorted(COLORS, key=lambda color: color is observed.active)
-    steps: tuple[Step, ...] = (*(EmptySide(color) for color in order), RecordActive(None))
+    own = any(each.service.startswith(OWN) for each in observed.containers)
+    steps: tuple[Step, ...] = (
+        *(EmptySide(color) for color in order),
+        RecordActive(None),
+        *([TidyProxy(Side.PLAIN)] if own else ()),
+    )
     return Plan(Command.DOWN, observed.active, None, None, planned(OnFailure.ABORT, *steps))
 
 

@@ -23,7 +23,6 @@ PLAIN_END = "-plain"  # after the name of a route, on the plain side, as the pro
 HOME = "/etc/caddy"
 FIRST = f"{MAIN}-unpublished"  # the same proxy without the ports that plain containers still hold
 PROJECT_FILE = "compose.json"
-GRACE = 30  # seconds that open requests have at most to end, when a container of it is stopped
 
 # Caddy that ends by itself is started again in the same container, which keeps its address: nginx and others look a
 # name up once.
@@ -36,6 +35,9 @@ _OPTIONS = """{
 	auto_https off
 	persist_config off
 	grace_period 30s
+	log {
+		level WARN
+	}
 	servers {
 		protocols h1 h2c
 	}
@@ -99,7 +101,6 @@ def _service(door: Door, image: str, folder: str, stack: Stack) -> Tree:
         "volumes": [_bind(folder, HOME)],
         "tmpfs": ["/data", "/config"],
         "networks": {key: _place(stack, door, key) for key in door.aliases},
-        "stop_grace_period": f"{GRACE + 5}s",
         "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
     }
 

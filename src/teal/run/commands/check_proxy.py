@@ -30,6 +30,8 @@ async def proxy_problems(ports: Ports, stack: Stack, observed: Observed, *, chan
         if stack.evidence.broken:
             message = f"Caddy does not accept its configuration: {stack.evidence.broken}"
             return [*found, Problem("error", stack.proxy, message, "correct the Caddyfile")]
+        if stack.own:
+            return found
         note = Problem("note", stack.proxy, "it does not run yet, so its own settings were not checked")
         return [*found, note, *_front(stack, trusts=stack.evidence.trusts or bool(stack.evidence.unseen))]
     try:

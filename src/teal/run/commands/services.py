@@ -156,6 +156,12 @@ async def _gap(ports: Ports, proxy: Container) -> Gap:
     return Gap(proxy.service, Seconds(proxy.grace or STOP), await ports.proxy.open(proxy), own=bool(proxy.grace))
 
 
+async def proxy_restarted(ports: Ports, stack: Stack, watch: EventSink) -> None:
+    """Let whoever stands in front of Teal's own proxy look it up anew: its address may be another one now."""
+    if stack.own:
+        await own_proxy.reload_fronts(run_context(ports, stack, watch, key=""))
+
+
 async def _refuse_broken(ports: Ports, proxy: Container) -> None:
     try:
         broken = (await ports.proxy.drift(proxy)).broken

@@ -275,8 +275,9 @@ async def _held(context: RunContext) -> bool:
 
 
 async def _own(context: RunContext, *, doors: bool = False) -> tuple[Container, ...]:
-    names = {OWN, *(f"{OWN}-{name}" for name in (_doors(context) if doors else ()))}
-    return await context.containers(Side.PLAIN, frozenset(names))
+    every = await context.ports.engine.containers(context.stack.project)
+    plain = (each for each in every if each.side is Side.PLAIN)
+    return tuple(each for each in plain if each.service == OWN or (doors and each.service.startswith(f"{OWN}-")))
 
 
 async def _main(context: RunContext) -> Container | None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from teal import ports
-from teal.core.judge.values import Catalog, Counted, Planned
+from teal.core.judge.values import Catalog, Counted, Planned, Tried
 from teal.core.migrations.connection import Credentials
 from teal.core.migrations.files import Applied, ScriptFile
 from teal.core.migrations.gate import Session
@@ -50,6 +50,10 @@ class SimulatedDatabase(ports.Database):
     @asks
     async def unplanned(self, parts: object, queries: object) -> Planned:
         return Planned()
+
+    @asks
+    async def tried(self, attempts: object) -> dict[str, Tried]:
+        return {}
 
     @asks
     async def sessions(self) -> tuple[Session, ...]:

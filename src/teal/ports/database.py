@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from teal.ports.machine import LineSink
 
 if TYPE_CHECKING:  # most commands open no database, and need not wait for what is known of migrations
-    from teal.core.judge.values import Catalog, Counted, Part, Planned, Query
+    from teal.core.judge.trying import Attempt
+    from teal.core.judge.values import Catalog, Counted, Part, Planned, Query, Tried
     from teal.core.migrations.connection import Credentials
     from teal.core.migrations.files import Applied, ScriptFile
     from teal.core.migrations.gate import Session
@@ -31,6 +32,10 @@ class Database(Protocol):
 
         ``Failed`` where one of *parts* fails.
         """
+        ...
+
+    async def tried(self, attempts: Sequence[Attempt]) -> Mapping[str, Tried]:
+        """Return by its key what was seen of each of *attempts*, on a copy of its table; all of it is rolled back."""
         ...
 
     async def sessions(self) -> tuple[Session, ...]:

@@ -14,7 +14,9 @@ from teal.adapters.postgres import errors
 from teal.adapters.postgres.catalog import read_catalog
 from teal.adapters.postgres.driver import Connection
 from teal.adapters.postgres.planning import Trial, counted
-from teal.core.judge.values import Catalog, Counted, Part, Planned, Query
+from teal.adapters.postgres.trying import tried_on_copies
+from teal.core.judge.trying import Attempt
+from teal.core.judge.values import Catalog, Counted, Part, Planned, Query, Tried
 from teal.core.migrations.connection import Credentials
 from teal.core.migrations.files import TABLE, Applied, ScriptFile
 from teal.core.migrations.gate import Session
@@ -133,6 +135,10 @@ class PostgresDatabase:
             )
 
         return await trial.planned(again)
+
+    async def tried(self, attempts: Sequence[Attempt]) -> dict[str, Tried]:
+        """Try each of *attempts* on a copy of its table, in a transaction that is rolled back."""
+        return await self._asked(lambda: tried_on_copies(self._connection, attempts))
 
     async def sessions(self) -> tuple[Session, ...]:
         """Return the sessions of clients in this database, this one left out."""

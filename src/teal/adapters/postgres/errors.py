@@ -24,6 +24,11 @@ def is_busy(error: BaseException) -> bool:
     return state_of(error) in {LOCK_NOT_AVAILABLE, DEADLOCK}
 
 
+def is_cut_short(error: BaseException) -> bool:
+    """Tell whether a statement took too long, or the connection ended meanwhile."""
+    return state_of(error) == QUERY_CANCELED or not state_of(error)
+
+
 def is_of_server(error: BaseException) -> bool:
     """Tell whether *error* is the server's or the connection's, and not a bug."""
     asyncpg = library()

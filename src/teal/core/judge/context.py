@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from teal.core.judge.actions import TEMPORARY, Action
 from teal.core.judge.routines import Routine, read_trigger_body
-from teal.core.judge.values import Catalog, Column, Lint, Signature
+from teal.core.judge.values import Catalog, Column, Lint, Signature, Tried
 from teal.core.migrations.sql import (
     Node,
     Unreadable,
@@ -48,6 +48,15 @@ class Known:
     actions: Sequence[Action]
     catalog: Catalog
     lint: Lint
+    tried: Mapping[str, Tried] = field(default_factory=dict)  # what was tried, since it could not be read
+
+    def tried_triggers(self, table: str) -> Tried | None:
+        """Return what was seen of the triggers of *table*, where they were to be tried."""
+        return self.tried.get(triggers_of(table))
+
+    def tried_batch(self, action: Action) -> Tried | None:
+        """Return what was seen of a batch, where it was to be tried."""
+        return self.tried.get(batch_at(action))
 
     def of(self, *kinds: str, table: str = "", name: str = "") -> Iterator[Action]:
         """Yield the actions of *kinds* on *table* and with *name*, where given."""
@@ -231,6 +240,16 @@ def _sync(made: Action, routine: Routine) -> Sync:
         update=bool(events & _UPDATE) and not made.node.get("columns"),
         before=bool(timing & BEFORE),
     )
+
+
+def triggers_of(table: str) -> str:
+    """Return what the attempt of the triggers of *table* is called."""
+    return f"triggers of {table}"
+
+
+def batch_at(action: Action) -> str:
+    """Return what the attempt of a batch is called."""
+    return f"{action.script.name}:{action.line}"
 
 
 def expression_of(text: str) -> Node:

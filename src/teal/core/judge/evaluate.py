@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from teal.core.judge.actions import Action, read
 from teal.core.judge.context import Known
@@ -29,19 +29,22 @@ from teal.core.judge.rules import (  # noqa: F401  each registers its rules
     unknown,
 )
 from teal.core.judge.rules.transactions import BOOKKEEPING
-from teal.core.judge.values import Catalog, Finding, Lint, Script
+from teal.core.judge.values import Catalog, Finding, Lint, Script, Tried
 from teal.core.model.migrations import Phase
 
 _PHASES = (Phase.EXPAND, Phase.BACKFILL, Phase.CONTRACT, Phase.WINDOW)
 
 
-def judge(scripts: Sequence[Script], catalog: Catalog, lint: Lint) -> tuple[Finding, ...]:
+def judge(
+    scripts: Sequence[Script], catalog: Catalog, lint: Lint, tried: Mapping[str, Tried] | None = None
+) -> tuple[Finding, ...]:
     """Return what would hurt, by script and line; empty: all scripts are safe in their phases.
 
     Give all scripts that are due, for what one does may need another. Within a phase they are in the order in which
-    they are run; the phases themselves come one after the other, wherever the scripts were read.
+    they are run; the phases themselves come one after the other, wherever the scripts were read. *tried* is what was
+    seen of what can't be read (``attempts``).
     """
-    known = Known(read(in_order(scripts)), catalog, lint)
+    known = Known(read(in_order(scripts)), catalog, lint, tried or {})
     found = {
         (finding.script, finding.line, finding.rule): finding
         for action in known.actions

@@ -346,7 +346,7 @@ def stage(table: str, known: Known) -> Stage:
             sets |= routine.assigned
     there = known.catalog.columns.get(table, {})
     added = {one.name: _default(one) for one in known.of("AT_AddColumn", table=table) if one.name not in there}
-    added |= dict.fromkeys(_filled(table, known) & sets, NULL)
+    added |= dict.fromkeys(filled_columns(table, known) & sets, NULL)
     defaults = {
         name: ("const", f"default of {name}") for name, one in there.items() if one.default and name not in added
     }
@@ -370,7 +370,7 @@ def _default(added: Action) -> Term:
     return NULL
 
 
-def _filled(table: str, known: Known) -> set[str]:
+def filled_columns(table: str, known: Known) -> set[str]:
     """Return the columns of the database that a backfill among the scripts fills from others: as good as new."""
     found = set()
     for update in known.of("UpdateStmt", table=table):

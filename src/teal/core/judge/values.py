@@ -115,6 +115,16 @@ class Catalog:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """What was seen when something that can't be read was tried on a copy: *harm* is "" where there was none."""
+
+    harm: str = ""  # fails, drops, changes, misses, one-way, elsewhere; of a batch: endless
+    about: str = ""  # the column that it is about, or the server's words
+    fills: frozenset[str] = frozenset()  # new columns that come from what the old release writes
+    untried: str = ""  # why it could not be tried
+
+
+@dataclass(frozen=True, slots=True)
 class Lint:
     """What the owner of a stack sets about judging."""
 

@@ -78,6 +78,8 @@ async def judged(context: RunContext, release: ReleaseId, *, offline: bool = Fal
     lint = Lint(bookkeeping=frozenset(migrations.bookkeeping), functions=frozenset(migrations.harmless))
     given = _given(context, migrations) if scripts else ()
     findings = _judge(scripts, catalog, lint)
+    if catalog.asked and findings:
+        findings = await _tried(context, scripts, catalog, lint, findings)
     untried: tuple[str, ...] = ()
     if migrations.queries and catalog.asked and not _hurts_early(scripts, findings):
         more, untried = await _planned(context, migrations, scripts, given)
@@ -89,6 +91,20 @@ def _hurts_early(scripts: Sequence[Script], findings: Sequence[Finding]) -> bool
     """Return whether an expand is refused anyway, so that it had better not be tried."""
     early = {script.name for script in scripts if script.phase is Phase.EXPAND}
     return any(each.excused is None and each.script in early for each in findings)
+
+
+async def _tried(
+    context: RunContext, scripts: Sequence[Script], catalog: Catalog, lint: Lint, findings: tuple[Finding, ...]
+) -> tuple[Finding, ...]:
+    """Return *findings* when what can't be read was tried on copies of the tables."""
+    from teal.core.judge.evaluate import judge as find  # the grammar is slow to load
+    from teal.core.judge.attempts import wanted
+
+    attempts = wanted(scripts, catalog, lint, findings)
+    if not attempts:
+        return findings
+    async with opened(context.ports, context.stack) as database:
+        return find(scripts, catalog, lint, await database.tried(attempts))
 
 
 def _given(context: RunContext, migrations: Migrations) -> tuple[Query, ...]:

@@ -19,17 +19,24 @@ _WRITES = ("UpdateStmt", "InsertStmt", "DeleteStmt", "MergeStmt")
     Nature.LOSS,
     BACKFILL,
     ("UpdateStmt", "InsertStmt"),
-    why="it can't be shown that a row of {table} which is done is not picked again: run until nothing is left, it may"
-    " never end",
+    why="{it}: run until nothing is left, it may never end",
     remedy="a condition beside the LIMIT that the SET itself makes false for every row, NULLs included: WHERE new IS"
     " NULL AND old IS NOT NULL; WHERE x IS DISTINCT FROM the value that is set; for INSERT … WHERE NOT EXISTS in"
     " {table}",
 )
-def never_done(action: Action, known: Known) -> bool:
+def never_done(action: Action, known: Known) -> bool | str:
+    unsure = f"it can't be shown that a row of {action.table} which is done is not picked again"
     if action.kind == "InsertStmt":
         update = action.node.get("onConflictClause", {}).get("action") == "ONCONFLICT_UPDATE"
-        return bool(update) and _refinds(action)
-    return bool(limits(action.node)) and not _ends(action, known)
+        return bool(update) and _refinds(action) and unsure
+    if not limits(action.node) or _ends(action, known):
+        return False
+    tried = known.tried_batch(action)
+    if tried is None:
+        return unsure
+    if tried.harm:
+        return f"tried on a copy, rows of {action.table} that are done are picked again ({tried.about})"
+    return bool(tried.untried) and f"{unsure}, and it could not be tried ({tried.untried})"
 
 
 @rule(

@@ -32,6 +32,9 @@ def _played(action: Action, known: Known, *harms: str) -> str | None:
     if action.script.phase is not Phase.EXPAND or action.order != max(made):
         return None
     harm, about = verdict(action.table, known)
+    tried = known.tried_triggers(action.table)
+    if harm in ("", "unread") and tried is not None and not tried.untried:
+        harm, about = tried.harm, tried.about
     return about if harm in harms else None
 
 
@@ -51,9 +54,16 @@ def backfill_before_trigger(action: Action, known: Known) -> bool | str:
             derived = _filled_from(action, column, known)
             added = bool(derived)
         filled = any(s.order < action.order and column in s.routine.assigned for s in known.syncs(action.table))
+        filled = filled or _seen_to_fill(action.table, column, known)
         if added and derived and not filled:
             return f"{action.table}.{column}"
     return False
+
+
+def _seen_to_fill(table: str, column: str, known: Known) -> bool:
+    """Return whether triggers that can't be read were seen to fill *column*."""
+    tried = known.tried_triggers(table)
+    return tried is not None and column in tried.fills
 
 
 def _filled_from(action: Action, column: str, known: Known) -> set[str]:
@@ -187,6 +197,8 @@ def trigger_changes_writes(action: Action, known: Known) -> bool | str:
     remedy="let it write only into tables that the same series makes",
 )
 def trigger_writes_elsewhere(action: Action, known: Known) -> bool | str:
+    if (table := _played(action, known, "elsewhere")) is not None:
+        return f"an INSERT or UPDATE of {table}"
     routine = known.function_of(action)
     for piece in routine.embedded if routine else ():
         for statement in parse(piece.sql):
@@ -205,13 +217,22 @@ def trigger_writes_elsewhere(action: Action, known: Known) -> bool | str:
     remedy="write its function in plpgsql in the same series, without EXECUTE; or -- teal: phase=… reason=…",
 )
 def unread_trigger(action: Action, known: Known) -> bool | str:
+    unread = _unread(action, known)
+    tried = known.tried_triggers(action.table) if action.script.phase is Phase.EXPAND else None
+    if not unread or tried is None:
+        return bool(unread) and f"{action.it} ({unread})"
+    return bool(tried.untried) and f"{action.it} ({unread}; it could not be tried, either: {tried.untried})"
+
+
+def _unread(action: Action, known: Known) -> str:
+    """Return why a trigger can't be read; "" where it can."""
     routine = known.function_of(action)
     if routine is None:
-        return f"{action.it} (its function {joined(words(action.node.get('funcname', [])))} is in none of the files)"
+        return f"its function {joined(words(action.node.get('funcname', [])))} is in none of the files"
     if routine.unread:
-        return f"{action.it} ({routine.unread})"
+        return routine.unread
     if action.script.phase is Phase.EXPAND and (said := _played(action, known, "unread")) is not None:
-        return f"{action.it} ({said})"
+        return said
     trees = (statement.node for piece in routine.embedded for statement in parse(piece.sql))
     called = next((name for tree in trees if (name := unlisted(tree, known))), "")
-    return bool(called) and f"{action.it} (it calls {called}())"
+    return f"it calls {called}()" if called else ""

@@ -68,10 +68,11 @@ class _Path:
 
     decided: dict[str, bool] = field(default_factory=dict)
     open: list[str] = field(default_factory=list)
+    default: bool = True
 
     def decide(self, what: str) -> bool:
         if what not in self.decided:
-            self.decided[what] = True
+            self.decided[what] = self.default
             self.open.append(what)
         return self.decided[what]
 
@@ -395,6 +396,41 @@ def verdict(table: str, known: Known) -> tuple[str, str]:
         return next(_harms(played), ("", ""))
     except NotPlayed as error:
         return "unread", str(error)
+
+
+def rejects_unfilled(table: str, check: Node, known: Known) -> str:
+    """Return the new column whose NULL a CHECK would reject in a row that was there before, once that is written.
+
+    A trigger may fill it first: a write of another column is played through those of the table.
+    """
+    on = stage(table, known)
+    mentioned = column_names(check)
+    empty = {name: value for name, value in on.added.items() if value == NULL and name in mentioned}
+    olds = {name: _token(name, 1) for name in on.columns | mentioned if name not in on.added}
+    row = {**olds, **on.added}
+    filled = {**row, **{name: _token(name, 1) for name in empty}}
+    if not empty or _fails(check, filled):
+        return ""
+    other = next((name for name in sorted(olds) if name not in on.named), "")
+    try:
+        outcomes = on.play(UPDATE, {**row, other: _token(other, 2)}, row, frozenset({other}))
+    except NotPlayed:
+        outcomes = [Outcome(row)]
+    return min(empty) if any(_fails(check, one.row) for one in outcomes if not one.fails) else ""
+
+
+def _fails(check: Node, row: Row) -> bool:
+    """Return whether a CHECK is sure to be false for a row; NULL is not."""
+    asked = _as_columns(term(check, _NO_NAMES))
+    ways = (_Path(default=True), _Path(default=False))
+    return all(_Run(row, row, UPDATE, way, strict=False).truth(asked) is False for way in ways)
+
+
+def _as_columns(of: Any) -> Any:
+    """Return a term whose names are those of the row itself."""
+    if not isinstance(of, tuple):
+        return of
+    return ("col", "new", of[2]) if of[:1] == ("col",) else tuple(_as_columns(one) for one in of)
 
 
 def _token(name: str, number: int) -> Term:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from teal.core.judge.actions import Action
-from teal.core.judge.context import Known, not_null_columns
+from teal.core.judge.context import Known, assigned_columns, not_null_columns
 from teal.core.judge.expressions import named, risk
+from teal.core.judge.playing import rejects_unfilled
 from teal.core.judge.rule import ALWAYS, BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, Nature, always, rule
 from teal.core.migrations.sql import (
     Node,
@@ -37,6 +38,25 @@ def _is(action: Action, *kinds: str) -> bool:
 )
 def check_in_expand(action: Action, known: Known) -> bool:
     return _is(action, "CONSTR_CHECK")
+
+
+@rule(
+    "check-before-filled",
+    _LOSS,
+    (EXPAND, BACKFILL),
+    "AT_AddConstraint",
+    why="rows that are there already have NULL in {it}, and the check rejects that, NOT VALID or not: until the"
+    " backfill has reached such a row, each UPDATE of it fails",
+    remedy="move the check to a contract, NOT VALID: the rows are filled by then",
+)
+def check_before_filled(action: Action, known: Known) -> bool | str:
+    if not _is(action, "CONSTR_CHECK"):
+        return False
+    column = rejects_unfilled(action.table, action.node["def"].get("raw_expr", {}), known)
+    later = known.of("UpdateStmt", table=action.table)
+    fills = [one for one in later if column in assigned_columns(one.node) and one.script.phase is BACKFILL]
+    filled = bool(fills) and all(one.order < action.order for one in fills)
+    return bool(column) and not filled and f"{action.table}.{column}"
 
 
 @rule(

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from teal.core.judge import Lint, Phase, Script
-from teal.core.judge.evaluate import judge
 from teal.core.judge.attempts import wanted
+from teal.core.judge.evaluate import judge
 from teal.core.judge.values import Tried
 from tests.engine.server import Server
 from tests.judge.exam.asking import Verdict, ask_database

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from teal.core.judge import Catalog, Lint, Script
-from teal.core.judge.evaluate import judge
 from teal.core.judge.attempts import wanted
+from teal.core.judge.evaluate import judge
 from teal.core.judge.queries import findings, parts, readable
 from teal.core.judge.trying import Attempt
 from teal.core.judge.values import Tried

@@ -15,11 +15,11 @@ from teal.adapters.postgres.driver import Connection, Record
 from teal.core.judge.trying import (
     MADE_UP,
     REACHING,
+    Attempt,
     Copy,
     Outcome,
     Play,
     Row,
-    Attempt,
     ends,
     fullest,
     moves,

@@ -16,7 +16,6 @@ from teal.run.migrations.database import files_of, migrations_of, opened
 from teal.run.migrations.jobs import print_sql
 
 NOW = frozenset({Phase.EXPAND, Phase.BACKFILL})  # the phases that a deploy runs
-SETTLED_LATER = frozenset({"set-not-null-scans"})  # what the backfill settles that has yet to run: no word about it now
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ async def judge(context: RunContext, release: ReleaseId, phases: Collection[Phas
     for note in found.untried:
         context.reporter.note(note)
     for later in {Phase.CONTRACT, Phase.WINDOW} - {*phases} if not only else ():
-        for finding in (each for each in found.of(later) if each.rule not in SETTLED_LATER):
+        for finding in found.of(later):
             context.reporter.note(f"its {later} would be refused: {said(finding)}", warning=True)
     hurting = [each for each in found.of(*phases) if each.script.startswith((only, "sql."))]
     if hurting:
@@ -97,8 +96,8 @@ async def _tried(
     context: RunContext, scripts: Sequence[Script], catalog: Catalog, lint: Lint, findings: tuple[Finding, ...]
 ) -> tuple[Finding, ...]:
     """Return *findings* when what can't be read was tried on copies of the tables."""
-    from teal.core.judge.evaluate import judge as find  # the grammar is slow to load
     from teal.core.judge.attempts import wanted
+    from teal.core.judge.evaluate import judge as find  # the grammar is slow to load
 
     attempts = wanted(scripts, catalog, lint, findings)
     if not attempts:

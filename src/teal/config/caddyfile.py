@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
+from teal.core.model.built import Made
 from teal.core.model.compose import Node, last_part, mapping, sequence, services_in, text, unescaped
 from teal.core.model.proxy_config import Adapted, Dial
 from teal.core.model.side import Side
 from teal.core.services.addresses import Names, host_and_port
+from teal.core.services.fronts import brings_pages
 
 _IMPORT = re.compile(r"^[ \t]*import[ \t]+teal[ \t]+([\w.-]+)[ \t]+(\d+)", re.MULTILINE)
 _UPSTREAM = re.compile(r"(?:^|[ \t])(?:h2c://|http://)?([A-Za-z0-9][\w.-]*):(\d+)(?=[ \t{]|$)", re.MULTILINE)
@@ -34,19 +36,27 @@ class Named:
     adapted: Adapted = field(default=Adapted())
 
 
-def find_proxy(model: Node) -> str:
-    """Return the one service that runs Caddy, by the whole last part of its image's name; empty for none or several."""
-    found = [name for name, service in services_in(model).items() if last_part(text(service.get("image"))) == "caddy"]
+def find_proxy(model: Node, made: Mapping[str, Made] | None = None) -> str:
+    """Return the one service that runs Caddy, by the whole last part of its image's name; empty for none or several.
+
+    Of those that the stack builds (*made*) it is the one that begins from Caddy and brings no pages.
+    """
+    services = services_in(model)
+    found = [name for name, each in services.items() if last_part(text(each.get("image"))) == "caddy"]
+    begun = {name: each for name, each in (made or {}).items() if last_part(each.image) == "caddy"}
+    found = found or [name for name, each in begun.items() if not brings_pages(each)]
     return found[0] if len(found) == 1 else ""
 
 
-def named_by_proxy(models: Mapping[Side, Node], proxy: str, adapted: Adapted | None = None) -> Named:
+def named_by_proxy(
+    models: Mapping[Side, Node], proxy: str, adapted: Adapted | None = None, made: Made | None = None
+) -> Named:
     """Return what the configuration of *proxy* names, as Caddy has *adapted* it, or as its text can be read."""
     model = models[Side.PLAIN]
     services = services_in(model)
     if proxy not in services:
         return Named({}, {})
-    texts = tuple(_texts(model, services[proxy]))
+    texts = tuple(_texts(model, services[proxy], made))
     told = adapted or Adapted()
     if adapted is None or told.unseen or (told.broken and not told.routes):
         told = replace(told, routes=_routes_in(texts), dials=_dials_in(texts))
@@ -96,9 +106,9 @@ def _import_place(name: str, texts: Iterable[Written]) -> str:
     return next((f"{file}:{count}" for file, count, line in lines if spelt.match(line)), "")
 
 
-def _texts(model: Node, proxy: Node) -> Iterator[Written]:
+def _texts(model: Node, proxy: Node, made: Made | None) -> Iterator[Written]:
     """Yield name and text of each file that may be the proxy's configuration."""
-    for path, target in (*_mounted(proxy), *_built(proxy)):
+    for path, target in (*_mounted(proxy), *_built(proxy, made)):
         for file in _candidates(path, everything=f"{target}/".startswith(f"{_HOME}/")):
             yield file.name, _text(file)
     for config in map(mapping, sequence(proxy.get("configs"))):
@@ -115,10 +125,11 @@ def _mounted(proxy: Node) -> list[tuple[Path, str]]:
     return [(Path(unescaped(bind.get("source"))), unescaped(bind.get("target"))) for bind in binds]
 
 
-def _built(proxy: Node) -> list[tuple[Path, str]]:
-    """Return the build context of a proxy that brings its Caddyfile in its image."""
+def _built(proxy: Node, made: Made | None) -> list[tuple[Path, str]]:
+    """Return the build context of a proxy that brings its Caddyfile in its image, and what is copied from it."""
     context = unescaped(mapping(proxy.get("build")).get("context"))
-    return [(Path(context), "")] if context.startswith("/") else []
+    copied = [(Path(context, each.source), each.target or "") for each in (made.copied if made else ()) if each.source]
+    return [(Path(context), ""), *copied] if context.startswith("/") else []
 
 
 def _candidates(path: Path, *, everything: bool) -> list[Path]:

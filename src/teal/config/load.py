@@ -10,6 +10,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+from teal.config.around import built, calls
 from teal.config.caddyfile import find_proxy, named_by_proxy
 from teal.config.files import TEAL_YML, find, mentioned, named_in, overlay, places
 from teal.config.migrations import digest_of, migrations_of
@@ -67,10 +68,14 @@ async def load(
     plain = models[Side.PLAIN]
     overlaid = frozenset(name for path in overlays.values() if path for name in named_in(path))
     written = tuple(path for path in (*files, *overlays.values()) if path)
-    where, named = places(written), mentioned(written)
-    proxy = caddy_of(said) or find_proxy(plain)
+    where, variables = places(written), mentioned(written)
+    made = built(plain)
+    proxy = caddy_of(said) or find_proxy(plain, made)
     adapted = await adapt(plain, proxy) if adapt and proxy in services_in(plain) else None
-    evidence = evidence_of(said, overlaid=overlaid, proxy=proxy, named=named_by_proxy(models, proxy, adapted))
+    named = named_by_proxy(models, proxy, adapted, made.get(proxy))
+    evidence = evidence_of(said, overlaid=overlaid, proxy=proxy, named=named)
+    called, read = calls(models, made)
+    evidence = replace(evidence, built=made, calls=called, read=read)
     _exist(said, services_in(models[Side.BLUE]))
     found_mounts = judged(models, evidence, said.safe_volumes, found.directory, said.strategy)
     models, evidence = dict(found_mounts.models), found_mounts.evidence
@@ -90,9 +95,9 @@ async def load(
         strategy=found_mounts.strategy,
         strategy_said=said.strategy is not None,
         evidence=evidence,
-        places={**where, **{f"${name}": place for name, place in named.items()}},
+        places={**where, **{f"${name}": place for name, place in variables.items()}},
         left_out=tuple(name for name in where if name not in services_in(plain) and name not in overlaid),
-        variables=frozenset(named),
+        variables=frozenset(variables),
         unset=frozenset().union(*(each.unset for each in resolved.values())),
         notes=tuple(dict.fromkeys(note for each in resolved.values() for note in each.notes)),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
-from teal.core.model.compose import Node, last_part, mapping, sequence, services_in, text, unescaped
+from teal.core.model.compose import Node, mapping, sequence, services_in, text, unescaped
 from teal.core.model.mounts import Mount, Verdict
 from teal.core.model.problem import Problem, error, note, warning
 from teal.core.model.proposal import Choice, Proposal
@@ -146,7 +146,7 @@ def _served_by(mount: Mount, stack: Stack) -> str:
 
 
 def _is_proxy(each: Service) -> bool:
-    return known_images.IMAGES.get(last_part(each.image)) == "proxy"
+    return bool(known_images.software(each.image))
 
 
 def _hidden(each: Service, service: Node, stack: Stack) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,21 @@ class Dial:
     def varies(self) -> bool:
         """Tell whether the host is only known when a request comes."""
         return "{" in self.address
+
+
+How = Literal["http", "https", "fastcgi", "uwsgi", "tcp"]  # what is spoken with whom is called
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """That a service calls another by an address in its configuration, environment or command."""
+
+    by: str  # the service that calls
+    to: str  # the service that is called
+    port: int  # its own, inside the container
+    name: str = ""  # by which it is called; empty where it is by a published port of the machine
+    how: How = "http"
+    place: str = ""  # ``nginx.conf:12``, where it was found
 
 
 @dataclass(frozen=True, slots=True)

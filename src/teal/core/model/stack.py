@@ -12,11 +12,12 @@ from typing import Literal
 
 from msgspec import Struct
 
+from teal.core.model.built import Made
 from teal.core.model.entrance import Entrance, Front
 from teal.core.model.migrations import Migrations
 from teal.core.model.mounts import Mount
 from teal.core.model.own_proxy import OwnProxy
-from teal.core.model.proxy_config import Dial
+from teal.core.model.proxy_config import Call, Dial
 from teal.core.model.side import Side
 from teal.core.model.units import Seconds
 
@@ -163,6 +164,9 @@ class Evidence:
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # teal.yml: route -> services
     probes: Mapping[str, HttpProbe | TcpProbe] = field(default_factory=dict)  # teal.yml; port 0 for the service's own
     published_ports: Mapping[str, Literal["drop", "route"]] = field(default_factory=dict)  # teal.yml: ports
+    built: Mapping[str, Made] = field(default_factory=dict)  # service -> what its Dockerfile makes
+    calls: tuple[Call, ...] = ()  # who calls whom, by configuration, environment and commands
+    read: frozenset[str] = frozenset()  # the services of which some configuration was found and read
     images: Mapping[str, ImageFacts] = field(default_factory=dict)  # service -> facts, as far as images are there
     kept: Mapping[str, str] = field(default_factory=dict)  # shared by itself, since it has one writer's data -> why
 

@@ -14,6 +14,7 @@ _ADDRESS = re.compile(
     r"(?P<host>[A-Za-z0-9_][\w.-]*|\[[0-9a-fA-F:.]+\])(?::(?P<port>\d{1,5})(?:-\d+)?)?(?:[/?#]\S*)?"
 )
 _USUAL = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+_LOOPBACK = {"localhost", "127.0.0.1", "0.0.0.0"}  # noqa: S104 (on the host's network: the machine)
 _MACHINE = {"host.docker.internal", "gateway.docker.internal", "172.17.0.1"}  # names of the host, as containers see it
 
 
@@ -43,8 +44,14 @@ class Names:
         for alias, name in _links(caller):
             self._of.setdefault(alias.lower(), name)
         self._networks = [text(mapping(each).get("name")).lower() for each in mapping(plain.get("networks")).values()]
-        self._machine = _MACHINE | set(_gateways(caller))
+        self._machine = (
+            _MACHINE | set(_gateways(caller)) | (_LOOPBACK if caller.get("network_mode") == "host" else set())
+        )
         self._published = {port: (name, target) for name in services for port, target in _published(services[name])}
+
+    def is_machine(self, host: str) -> bool:
+        """Tell whether *host* is the machine itself: what answers there is known by its published port."""
+        return host in self._machine
 
     def meant(self, address: str) -> tuple[str, int]:
         """Return the service that *address* leads to, with the port there; ("", 0) where it leads to none."""

@@ -14,7 +14,7 @@ from teal.core.model.units import Seconds
 from teal.core.services.dependencies import needed
 from teal.core.services.entrances import entrances_of, front_of
 from teal.core.services.health import facts_of, health_of, healthy_deadline, test_of
-from teal.core.services.roles import listens, propose
+from teal.core.services.roles import port_of, propose
 
 
 def services_of(models: Mapping[Side, Tree], evidence: Evidence) -> tuple[Service, ...]:
@@ -23,8 +23,10 @@ def services_of(models: Mapping[Side, Tree], evidence: Evidence) -> tuple[Servic
     roles = propose(model, evidence)
     before = needed(model, roles, evidence)
     services = services_in(model)
-    project = text(model.get("name"))
-    return tuple(_service(name, services[name], roles[name], evidence, name in before, project) for name in services)
+    ports = {name: port_of(name, model, evidence) for name in services if roles[name].role is Role.ROUTE}
+    return tuple(
+        _service(name, model, roles[name], evidence, ports.get(name, 0), before=name in before) for name in services
+    )
 
 
 def with_images(stack: Stack, images: Mapping[str, ImageFacts]) -> Stack:
@@ -34,17 +36,22 @@ def with_images(stack: Stack, images: Mapping[str, ImageFacts]) -> Stack:
 
 
 def with_entrances(stack: Stack) -> Stack:
-    """Return *stack* with who stands before its routes, and by which ways they are used."""
+    """Return *stack* with who stands before its routes, and by which ways they are used.
+
+    Where Teal's own proxy stands there already, that was told before.
+    """
+    if stack.own is not None:
+        return stack
     return replace(stack, front=front_of(stack), entrances=entrances_of(stack))
 
 
-def _service(name: str, service: Node, assigned: Assigned, evidence: Evidence, before: bool, project: str) -> Service:  # noqa: FBT001
+def _service(name: str, model: Node, assigned: Assigned, evidence: Evidence, port: int, *, before: bool) -> Service:
+    service = services_in(model)[name]
     facts = facts_of(name, evidence)
-    port = _port(name, service, facts, evidence) if assigned.role is Role.ROUTE else 0
     return Service(
         name=name,
         assigned=assigned,
-        image=text(service.get("image")) or f"{project}-{name}",
+        image=text(service.get("image")) or f"{text(model.get('name'))}-{name}",
         builds=bool(service.get("build")),
         port=port,
         required_by_routes=before,
@@ -87,10 +94,3 @@ def _pull(policy: str) -> Literal["missing", "always", "never"]:
             return "missing"
         case _:
             return "always"
-
-
-def _port(name: str, service: Node, facts: ImageFacts, evidence: Evidence) -> int:
-    """Return where a route listens: as its owner says, as the proxy dials it, as file or image show; 0 for unknown."""
-    said = evidence.ports.get(name) or evidence.routes.get(name) or evidence.direct_upstreams.get(name)
-    shown = listens(service)
-    return said or (shown[0] if shown else next(iter(facts.exposed), 0))

@@ -299,7 +299,7 @@ class _Judge:
         if self._roles[name].role is not Role.SHARED:
             return False
         image = last_part(text(service.get("image")))
-        known = known_images.IMAGES.get(image) in _SERVERS and image not in _NO_SERVERS
+        known = known_images.known(text(service.get("image"))) in _SERVERS and image not in _NO_SERVERS
         places = (target_of(volume) for volume in writable(service))
         return known or any(map(known_images.on_data_path, places)) or bool(_servers_own(service))
 

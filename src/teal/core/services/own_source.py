@@ -6,7 +6,8 @@ import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from teal.core.services.dockerfile import Copied, Recipe
+from teal.core.model.built import Copied
+from teal.core.services.dockerfile import Recipe
 
 # Programs by their endings; what a browser gets (.js, .css, .html) lies among uploads and collected static files, too.
 _PROGRAM = """.py .rb .erb .php .go .rs .java .kt .scala .cs .fs .ex .exs .eex .heex .erl .clj .lua .pl .pm .ts .tsx

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from teal.config.own_sources import own_sources
-from teal.core.services.dockerfile import Copied, ignores, recipe
+from teal.core.model.built import Copied
+from teal.core.services.dockerfile import ignores, recipe
 
 DOCKERFILE = "FROM python:3.13\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install -r requirements.txt\nCOPY . .\n"
 NODE = """FROM node:22 AS build

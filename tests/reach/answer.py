@@ -17,6 +17,7 @@ from teal.core.checks.stack import problems
 from teal.core.model import stack as model
 from teal.core.model.compose import mapping, number, sequence, services_in, text
 from teal.core.model.entrance import Labelled, Named, Published
+from teal.core.model.own_proxy import OWN
 from teal.core.model.problem import Problem
 from teal.core.model.side import Side
 from teal.ports import ImageInfo
@@ -31,7 +32,7 @@ def of(stack: Stack) -> Answer:
     """What `teal check` says of the stack's folder."""
     told = loaded(stack.folder, images(stack.folder.parent.parent))
     return Answer(
-        roles={each.name: Role(each.role) for each in told.services},
+        roles={each.name: Role(each.role) for each in told.services if each.name != OWN},
         ports={each.name: each.port for each in told.having(model.Role.ROUTE)},
         mounts={mount.subject: Verdict(mount.verdict) for mount in told.mounts},
         takes=frozenset(takes(told)),

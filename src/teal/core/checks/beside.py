@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from teal.core.model.compose import last_part, mapping, services_in, text
+from teal.core.model.compose import last_part, services_in, text
 from teal.core.model.entrance import Labelled, Named
 from teal.core.model.problem import Problem, error
 from teal.core.model.proposal import Choice, Proposal
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack
-from teal.core.services import known_images
+from teal.core.services.fronts import fronts_of
 
-_FRONTS = frozenset({"proxy"})
-_TUNNELS = frozenset({"cloudflared", "ngrok", "tailscale"})
+_SERVES = frozenset({"tailscale"})  # a VPN that may serve sites, too
 
 
 def is_front(stack: Stack, name: str) -> bool:
     """Tell whether the service *name* leads users in: a proxy or a tunnel, by its image."""
-    image = last_part(text(mapping(services_in(stack.models[Side.PLAIN]).get(name)).get("image")))
-    return known_images.IMAGES.get(image) in _FRONTS or image in _TUNNELS
+    plain = stack.models[Side.PLAIN]
+    image = last_part(text(services_in(plain).get(name, {}).get("image")))
+    return name in fronts_of(plain, stack.evidence).stays or image in _SERVES
 
 
 def passed_by(stack: Stack) -> Iterator[Problem]:

@@ -44,6 +44,11 @@ def is_settings(name: str) -> bool:
     return posixpath.splitext(name.lower())[1] in _SURE_SETTINGS or name.startswith(".env")
 
 
+def is_empty(names: Collection[str]) -> bool:
+    """Tell whether nothing lies there but what keeps an empty folder in a repository."""
+    return all(name.lower() in _IGNORED for name in names)
+
+
 def all_settings(names: Collection[str]) -> bool:
     """Tell whether there is a file, and all files are such that people write and programs read."""
     return _all(names, (*_SETTINGS, ""))

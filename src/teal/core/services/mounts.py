@@ -38,7 +38,7 @@ from teal.core.model.mounts import Mount, Seen, Verdict
 from teal.core.model.side import Side
 from teal.core.model.stack import Assigned, Role, Stack
 from teal.core.services import known_images
-from teal.core.services.disk_words import all_documents, all_settings, is_settings, proof
+from teal.core.services.disk_words import all_documents, all_settings, is_empty, is_settings, proof
 from teal.core.services.mount_words import (
     danger_in,
     is_certificates,
@@ -284,7 +284,7 @@ class _Judge:
         if seen.kind == "folder" and seen.whole:
             if seen.names and all_documents(seen.names):
                 return Verdict.SAFE, "only pictures and documents lie in it"
-            if not seen.names and self._keeps_elsewhere(place) and not is_home(place.name, place.target):
+            if is_empty(seen.names) and self._keeps_elsewhere(place) and not is_home(place.name, place.target):
                 return Verdict.SAFE, "it is empty, and a database server keeps the data"
         if place.bound and not seen.kind:
             where = "nothing is there yet" if place.inside else "it can't be looked at"

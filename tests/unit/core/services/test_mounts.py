@@ -152,6 +152,7 @@ def test_without_a_database_server_a_folder_called_config_holds_the_data() -> No
         (folder("a.jpg", whole=False), ASK),
         (folder("a.jpg", "b.bin"), ASK),
         (folder(), SAFE),
+        (folder(".gitkeep"), SAFE),
         (Seen(), ASK),
     ],
 )

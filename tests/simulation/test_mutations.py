@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from teal.core.model.observed import Observed
 from teal.core.model.side import COLORS, Side, key_of
@@ -133,7 +134,9 @@ def images_by_name(patch: Patch) -> None:
 
     async def images(context: Any, services: Any) -> Any:
         names = {service.name: service.image for service in services}
-        return {name: replace(image, id=names[name]) for name, image in (await pinned(context, services)).items()}
+        return {
+            name: structs.replace(image, id=names[name]) for name, image in (await pinned(context, services)).items()
+        }
 
     patch.setattr(release_steps, "images", images)
 

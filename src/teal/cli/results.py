@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from typing import TypeVar
 
 import click
+from msgspec import structs
 
 from teal.cli.output import interactive
 from teal.cli.redaction import escape_control
@@ -30,7 +30,7 @@ def without(result: T, shown: Collection[str]) -> T:
     """Return *result* without the notes that were *shown* while it came about."""
     notes = getattr(result, "notes", ())
     left = tuple(note for note in notes if note not in shown)
-    return result if left == notes else replace(result, notes=left)  # type: ignore[type-var]
+    return result if left == notes else structs.replace(result, notes=left)  # type: ignore[type-var]
 
 
 def consent(session: Session, question: str, *, refusal: str, default: bool = True) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from teal.core.model.observed import Container
 from teal.core.model.stack import HttpProbe, ImageFacts, TcpProbe
@@ -12,8 +13,7 @@ from teal.core.model.units import Seconds
 from teal.core.services.health import Probed
 
 
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
+class EngineInfo(Struct, frozen=True):
     """What the engine says of itself and its machine."""
 
     id: str
@@ -24,8 +24,7 @@ class EngineInfo:
     rootless: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ImageInfo:
+class ImageInfo(Struct, frozen=True):
     """What an image brings of its own."""
 
     id: str
@@ -51,16 +50,14 @@ class ImageInfo:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(Struct, frozen=True):
     """How a command in a container ended."""
 
     status: int
     output: str
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(Struct, frozen=True):
     """A network as it is now."""
 
     id: str

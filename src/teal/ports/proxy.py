@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct
 
 from teal.core.model.observed import Container
 from teal.core.model.proxy_config import Dial
 from teal.core.model.traffic import Traffic
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """A place where users reach a route through the proxy."""
 
     route: str
@@ -31,8 +31,7 @@ class Endpoint:
         return f"{'https' if self.tls else 'http'}://{self.host}:{self.listen}{self.path}"
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """What the configuration says that the proxy runs with."""
 
     entries: tuple[Endpoint, ...]
@@ -44,8 +43,7 @@ class Loaded:
     listens: frozenset[int] = frozenset()  # ports inside its container
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """What came back when the snippet itself was asked what the state file says."""
 
     said: str = ""  # where users and the key are sent to, "blue green"; empty where something else answered
@@ -53,18 +51,16 @@ class Heard:
     passed_on: bool = False  # the question went on to what is behind the proxy, as a user's request does
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What came back through the proxy."""
 
     status: int
     upstream: str  # host:port that the proxy chose, "" where it did not say
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     body: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ProxyDrift:
+class ProxyDrift(Struct, frozen=True):
     """Drift between the configuration that the running proxy loaded and the files on this host."""
 
     blind: bool = False  # the directory of the state file that it sees is not the one that Teal writes to

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct
 
 from teal.core.model.observed import Holder
 from teal.core.model.proposal import Proposal
@@ -16,8 +17,7 @@ from teal.core.planning.rollback_floor import Floor
 from teal.core.status import Way
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRow:
+class OpenRow(Struct, frozen=True):
     """A change that is open: the old and the new shape stand side by side."""
 
     name: str
@@ -28,8 +28,7 @@ class OpenRow:
     waits: tuple[str, ...] = ()  # what its gate waits for
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceStatus:
+class ServiceStatus(Struct, frozen=True):
     """One service as the engine shows it now; of several replicas the one in the worst state."""
 
     container: str
@@ -40,8 +39,7 @@ class ServiceStatus:
     replicas: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class ColorStatus:
+class ColorStatus(Struct, frozen=True):
     """One of the two colors now."""
 
     role: Literal["active", "standby", "empty"]
@@ -49,8 +47,7 @@ class ColorStatus:
     services: Mapping[str, ServiceStatus]
 
 
-@dataclass(frozen=True, slots=True)
-class RollbackStatus:
+class RollbackStatus(Struct, frozen=True):
     """What ``teal rollback`` would return to, and how."""
 
     release: ReleaseId
@@ -59,8 +56,7 @@ class RollbackStatus:
     reason: str = ""  # where it is gone, or has failed to come: why
 
 
-@dataclass(frozen=True, slots=True)
-class KeptRow:
+class KeptRow(Struct, frozen=True):
     """A kept release and its state; one that never served, or failed to come back, comes back only by its number."""
 
     release: ReleaseId
@@ -68,8 +64,7 @@ class KeptRow:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """The stack as engine and proxy show it at this moment."""
 
     project: str
@@ -90,8 +85,7 @@ class Status:
     kept: tuple[KeptRow, ...] = ()  # the newest first
 
 
-@dataclass(frozen=True, slots=True)
-class Drained:
+class Drained(Struct, frozen=True):
     """What the drain saw: how long, and what was still open when it ended."""
 
     seconds: Seconds
@@ -100,8 +94,7 @@ class Drained:
     counted: bool = True  # False where the proxy could not count and the time was waited out
 
 
-@dataclass(frozen=True, slots=True)
-class DeployResult:
+class DeployResult(Struct, frozen=True):
     """How deploy, rollback or leave ended."""
 
     command: str
@@ -113,7 +106,7 @@ class DeployResult:
     target: Side | None
     live: Seconds | None = None  # from the command's start to the switch
     done: Seconds | None = None  # from the command's start to its end
-    phases: Mapping[str, Seconds] = field(default_factory=dict)  # by the name of the step
+    phases: Mapping[str, Seconds] = {}  # by the name of the step
     drained: Drained | None = None
     steps: tuple[str, ...] = ()  # in words; what a dry run prints
     differs: tuple[str, ...] = ()  # what users would get otherwise than now from a leave; a dry run's
@@ -122,8 +115,7 @@ class DeployResult:
     open: tuple[OpenRow, ...] = ()  # changes of the schema whose contract has not been run
 
 
-@dataclass(frozen=True, slots=True)
-class CleanupResult:
+class CleanupResult(Struct, frozen=True):
     """What ``cleanup`` removed, or would remove."""
 
     project: str
@@ -136,8 +128,7 @@ class CleanupResult:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class UpResult:
+class UpResult(Struct, frozen=True):
     """What ``up`` did to shared services."""
 
     project: str
@@ -146,8 +137,7 @@ class UpResult:
     untouched: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """What a restart of the proxy means to its users: nobody gets in until it has stopped and started again."""
 
     proxy: str
@@ -156,8 +146,7 @@ class Gap:
     own: bool = False  # its definition says how long it may take to stop
 
 
-@dataclass(frozen=True, slots=True)
-class UpPlan:
+class UpPlan(Struct, frozen=True):
     """What ``up`` would do to shared services."""
 
     build: tuple[str, ...]
@@ -165,8 +154,7 @@ class UpPlan:
     gap: Gap | None = None  # where the proxy is one of them
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceResult:
+class ServiceResult(Struct, frozen=True):
     """What restart, stop or down did to a color."""
 
     project: str
@@ -175,8 +163,7 @@ class ServiceResult:
     services: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing that ``check`` found."""
 
     level: Literal["error", "warning", "note"]
@@ -185,8 +172,7 @@ class Finding:
     remedy: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RoleRow:
+class RoleRow(Struct, frozen=True):
     """A service, its role and why."""
 
     service: str
@@ -196,8 +182,7 @@ class RoleRow:
     needed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(Struct, frozen=True):
     """What ``check`` says of configuration and machine; nothing was changed."""
 
     project: str
@@ -209,8 +194,7 @@ class CheckResult:
     takes: tuple[str, ...] = ()  # what Teal's own proxy takes over of the ways in, in words
 
 
-@dataclass(frozen=True, slots=True)
-class Understood:
+class Understood(Struct, frozen=True):
     """What Teal makes of a stack by its files, before anything is done; for a person to agree to."""
 
     project: str
@@ -225,8 +209,7 @@ class Understood:
     refused: bool = False  # something else stands in the way: `check` says what
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionRow:
+class QuestionRow(Struct, frozen=True):
     """A question that only a person can answer, and what was written."""
 
     subject: str
@@ -236,8 +219,7 @@ class QuestionRow:
     answer: str  # the one that was taken, or is proposed
 
 
-@dataclass(frozen=True, slots=True)
-class InitResult:
+class InitResult(Struct, frozen=True):
     """What ``init`` wrote."""
 
     project: str
@@ -250,8 +232,7 @@ class InitResult:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryRow:
+class HistoryRow(Struct, frozen=True):
     """One past run."""
 
     id: int
@@ -266,15 +247,13 @@ class HistoryRow:
     phases: Mapping[str, Seconds]
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """Past runs, the latest first."""
 
     runs: tuple[HistoryRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DeployOptions:
+class DeployOptions(Struct, frozen=True):
     """The choices of one deploy."""
 
     dry_run: bool = False
@@ -287,8 +266,7 @@ class DeployOptions:
     page: bool = False  # users see the maintenance page meanwhile, from the first moment on
 
 
-@dataclass(frozen=True, slots=True)
-class ContractOptions:
+class ContractOptions(Struct, frozen=True):
     """The choices of one contract."""
 
     dry_run: bool = False

@@ -6,7 +6,6 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -152,7 +151,7 @@ def _payload(step: Step) -> str:
             said = {"service": service, "release": release}
         case _ if type(step) in _UNRECORDED:
             left = _UNRECORDED[type(step)]
-            said = {each.name: getattr(step, each.name) for each in fields(step) if each.name not in left}
+            said = {name: value for name, value in msgspec.structs.asdict(step).items() if name not in left}
         case _:
             pass
     return msgspec.json.encode(said).decode()

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
 from teal.cli.group import HELP, Command
 from teal.cli.options import Purpose
@@ -65,9 +65,11 @@ def contract(
             answer(session, seen, contracted)
             return
         click.echo(contracted(seen), err=True)
-        options, name = replace(options, give_up=_gives_up(seen, asked=give_up)), seen.contract
+        options, name = structs.replace(options, give_up=_gives_up(seen, asked=give_up)), seen.contract
         consent(session, f"Run {name}?", refusal=f"{name} removes something from the schema for good", default=False)
-    answer(session, perform(session, _contract(name, replace(options, dry_run=False, confirmed=True))), contracted)
+    answer(
+        session, perform(session, _contract(name, structs.replace(options, dry_run=False, confirmed=True))), contracted
+    )
 
 
 def _contract(name: str, options: ContractOptions) -> Action[ContractResult]:

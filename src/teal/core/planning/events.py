@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from teal.core.model.side import Side
 from teal.core.model.units import Seconds
 from teal.core.planning.steps import Step
 
 
-@dataclass(frozen=True, slots=True)
-class StepStarted:
+class StepStarted(Struct, frozen=True):
     """*step* is being performed."""
 
     step: Step
 
 
-@dataclass(frozen=True, slots=True)
-class StepFinished:
+class StepFinished(Struct, frozen=True):
     """*step* is done after *seconds*; *passed* where it was true already."""
 
     step: Step
@@ -26,8 +25,7 @@ class StepFinished:
     passed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceChanged:
+class ServiceChanged(Struct, frozen=True):
     """*service* on *side* changed: building, created, starting, healthy, failed, stopping, stopped …"""
 
     side: Side | None  # None: it is shared
@@ -35,8 +33,7 @@ class ServiceChanged:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class InFlight:
+class InFlight(Struct, frozen=True):
     """What the proxy still counts on the side that drains."""
 
     side: Side
@@ -44,8 +41,7 @@ class InFlight:
     websockets: int
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """A line worth showing: of a tool (build output), a note, or a warning."""
 
     kind: Literal["tool", "note", "warning"]

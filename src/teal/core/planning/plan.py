@@ -19,6 +19,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from teal.core.model.migrations import Migrations, Phase
 from teal.core.model.observed import Container, Observed
 from teal.core.model.release import Release
@@ -93,7 +95,7 @@ def plan_prepare(
         *([StartShared(shared)] if shared else ()),
         Preflight(force_memory, source),
         *([RunHook("pre-build", Side.PLAIN, None)] if _has(stack, "pre-build") else ()),
-        *([replace(images, side=target)] if images else ()),
+        *([structs.replace(images, side=target)] if images else ()),
     )
 
 
@@ -278,7 +280,7 @@ def _schema(migrations: Migrations | None, transition: Transition, release: Rele
     rechecked = transition.checks and not transition.starts_held
     recheck = CheckActive(transition.source, transition.source_release) if rechecked else None
     judge = JudgeMigrations(release, no_window=True)
-    beside = (judge, replace(expand, serving=recheck), *([recheck] if recheck else ()), *early)
+    beside = (judge, structs.replace(expand, serving=recheck), *([recheck] if recheck else ()), *early)
     return _Schema(beside, noted, (), late)
 
 

@@ -4,14 +4,16 @@
   so that nobody asks the plan what a step means where it stands.
 - What a failure leads to is said beside the step (``Planned``), not by the code that performs it.
 - Names and payloads of the journal are pinned apart: a field that is added here is not recorded by itself.
+- They are msgspec's structs, as the results in ``run.api`` are: dataclasses cost each command 20 ms more of its start.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
+
+from msgspec import Struct
 
 from teal.core.model.migrations import Phase
 from teal.core.model.side import Side
@@ -20,8 +22,7 @@ from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.step_names import Command, StepName
 
 
-@dataclass(frozen=True, slots=True)
-class OpenGate:
+class OpenGate(Struct, frozen=True):
     """Every condition of the gate before *contract* holds; sessions from *trusted* origins are vouched for."""
 
     name: ClassVar[StepName] = StepName.OPEN_GATE
@@ -29,16 +30,14 @@ class OpenGate:
     trusted: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RaiseFloor:
+class RaiseFloor(Struct, frozen=True):
     """The journal knows that *contract* is run, or about to be: no release that needs what it removes comes back."""
 
     name: ClassVar[StepName] = StepName.RAISE_FLOOR
     contract: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunContract:
+class RunContract(Struct, frozen=True):
     """*contract* has been run from *release*, or, *soft*, what it drops has been renamed to a tombstone."""
 
     name: ClassVar[StepName] = StepName.RUN_CONTRACT
@@ -47,16 +46,14 @@ class RunContract:
     soft: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TakeBackFloor:
+class TakeBackFloor(Struct, frozen=True):
     """The floor that *contract* raised is gone again, where it is certain that nothing of it was applied."""
 
     name: ClassVar[StepName] = StepName.TAKE_BACK_FLOOR
     contract: str
 
 
-@dataclass(frozen=True, slots=True)
-class UndoContract:
+class UndoContract(Struct, frozen=True):
     """What the soft form of *contract* renamed has its name again."""
 
     name: ClassVar[StepName] = StepName.UNDO_CONTRACT
@@ -66,16 +63,14 @@ class UndoContract:
 ContractStep = OpenGate | RaiseFloor | RunContract | TakeBackFloor | UndoContract
 
 
-@dataclass(frozen=True, slots=True)
-class StartShared:
+class StartShared(Struct, frozen=True):
     """The shared services run; those that are absent are created, those that run are not touched."""
 
     name: ClassVar[StepName] = StepName.START_SHARED
     services: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TakeOver:
+class TakeOver(Struct, frozen=True):
     """Teal's own proxy has the ports and names of *services*; their plain containers, if any ran, are stopped.
 
     Users' new requests wait meanwhile, as far as they come through the proxy already.
@@ -85,23 +80,20 @@ class TakeOver:
     services: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class GiveBack:
+class GiveBack(Struct, frozen=True):
     """Teal's own proxy holds no port of this machine any more."""
 
     name: ClassVar[StepName] = StepName.GIVE_BACK
 
 
-@dataclass(frozen=True, slots=True)
-class TidyProxy:
+class TidyProxy(Struct, frozen=True):
     """Of Teal's own proxy runs what *side* needs: on a color one of it, on the plain side none."""
 
     name: ClassVar[StepName] = StepName.TIDY_PROXY
     side: Side
 
 
-@dataclass(frozen=True, slots=True)
-class Preflight:
+class Preflight(Struct, frozen=True):
     """The machine has room for a second color, and the proxy reads Teal's state file."""
 
     name: ClassVar[StepName] = StepName.PREFLIGHT
@@ -109,8 +101,7 @@ class Preflight:
     source: Side | None = None  # what serves now: what the second color will need is told by it
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(Struct, frozen=True):
     """The images of the new release exist: built, or pulled, from today's files."""
 
     name: ClassVar[StepName] = StepName.BUILD
@@ -121,8 +112,7 @@ class Build:
     side: Side = Side.PLAIN  # what they are for
 
 
-@dataclass(frozen=True, slots=True)
-class SaveRelease:
+class SaveRelease(Struct, frozen=True):
     """Release *release* is pinned: image ids tagged, both renderings and their files written."""
 
     name: ClassVar[StepName] = StepName.KEEP
@@ -130,8 +120,7 @@ class SaveRelease:
     side: Side
 
 
-@dataclass(frozen=True, slots=True)
-class EmptySide:
+class EmptySide(Struct, frozen=True):
     """No container or private network of *side* is left (never its volumes); logs of a failed one are kept.
 
     A job of *sparing* that runs there stays, with its networks.
@@ -143,8 +132,7 @@ class EmptySide:
     sparing: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class RunOnce:
+class RunOnce(Struct, frozen=True):
     """One-shot *service* of *release* ran to its end with status 0."""
 
     name: ClassVar[StepName] = StepName.RUN_ONCE
@@ -152,8 +140,7 @@ class RunOnce:
     release: ReleaseId
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeMigrations:
+class JudgeMigrations(Struct, frozen=True):
     """The SQL that *release* brings hurts neither the release that serves nor anybody who waits for a lock.
 
     *phases*: those that will be run now, for none expand and backfill; *only*: of one change, for "" of all.
@@ -166,8 +153,7 @@ class JudgeMigrations:
     no_window: bool = False  # a change that waits for a window is refused: something of the application runs
 
 
-@dataclass(frozen=True, slots=True)
-class CheckActive:
+class CheckActive(Struct, frozen=True):
     """The release that serves passes its own checks on the expanded schema, too."""
 
     name: ClassVar[StepName] = StepName.RECHECK
@@ -175,8 +161,7 @@ class CheckActive:
     release: ReleaseId | None
 
 
-@dataclass(frozen=True, slots=True)
-class Expand:
+class Expand(Struct, frozen=True):
     """The expand phase of *release* is in the database: both releases can live with it. *how* in words.
 
     *serving* is checked once before anything is changed: else nobody could tell what the schema has to do with it.
@@ -188,8 +173,7 @@ class Expand:
     serving: CheckActive | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Backfill:
+class Backfill(Struct, frozen=True):
     """The rows are as the new schema wants them; *how* in words."""
 
     name: ClassVar[StepName] = StepName.BACKFILL
@@ -197,16 +181,14 @@ class Backfill:
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class RecordContracts:
+class RecordContracts(Struct, frozen=True):
     """The journal knows which contracts *release* brings: open from here on."""
 
     name: ClassVar[StepName] = StepName.RECORD_CONTRACTS
     release: ReleaseId
 
 
-@dataclass(frozen=True, slots=True)
-class PutBack:
+class PutBack(Struct, frozen=True):
     """*images*, by their names in the files, are those of *release*: whoever has built or pulled since moved them."""
 
     name: ClassVar[StepName] = StepName.PUT_BACK
@@ -214,8 +196,7 @@ class PutBack:
     images: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(Struct, frozen=True):
     """The containers of *release* exist on *side*, not started; *apart*: plain names mean no plain container."""
 
     name: ClassVar[StepName] = StepName.CREATE
@@ -224,8 +205,7 @@ class Create:
     apart: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """*services* on *side* run and have passed the gate; *beside* were started with them, and are not waited for."""
 
     name: ClassVar[StepName] = StepName.START
@@ -235,8 +215,7 @@ class Start:
     beside: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CheckStandby:
+class CheckStandby(Struct, frozen=True):
     """Every check of the owner passed on *side*, through the real proxy and in its containers."""
 
     name: ClassVar[StepName] = StepName.CHECK
@@ -244,8 +223,7 @@ class CheckStandby:
     release: ReleaseId | None
 
 
-@dataclass(frozen=True, slots=True)
-class RunHook:
+class RunHook(Struct, frozen=True):
     """The owner's commands for this moment ended with status 0; *each* was run, whatever became of the others."""
 
     name: ClassVar[StepName] = StepName.RUN_HOOK
@@ -255,8 +233,7 @@ class RunHook:
     each: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """Users' new requests wait at the proxy, or are turned away with the maintenance page.
 
     Where they wait and *limit* seconds are over, those that come later see the page.
@@ -267,16 +244,14 @@ class Hold:
     limit: Seconds = Seconds(0.0)  # 0 for none
 
 
-@dataclass(frozen=True, slots=True)
-class RunWindow:
+class RunWindow(Struct, frozen=True):
     """The window's changes of *release* are in the database; nothing of the application runs meanwhile."""
 
     name: ClassVar[StepName] = StepName.RUN_WINDOW
     release: ReleaseId
 
 
-@dataclass(frozen=True, slots=True)
-class RecordWindow:
+class RecordWindow(Struct, frozen=True):
     """The journal knows what windows have changed: no release that can't live with it comes back."""
 
     name: ClassVar[StepName] = StepName.CLOSE_WINDOW
@@ -284,8 +259,7 @@ class RecordWindow:
     unseen: bool = False  # the window was another run's, which was killed: whether it came to it is not known
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreAfterWindow:
+class RestoreAfterWindow(Struct, frozen=True):
     """After a window that failed: *services* of *release* run and answer as the database is now, and users go there.
 
     Where they don't, the maintenance page stays.
@@ -297,8 +271,7 @@ class RestoreAfterWindow:
     services: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(Struct, frozen=True):
     """All routes go to *to* from here on: the point of no return.
 
     What has passed the gate is looked at right before it, but *again*: users are there already.
@@ -310,8 +283,7 @@ class Switch:
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Confirm:
+class Confirm(Struct, frozen=True):
     """Asked through the proxy, every route of *release* answers from *side*; users were on *source* before."""
 
     name: ClassVar[StepName] = StepName.CONFIRM
@@ -320,16 +292,14 @@ class Confirm:
     source: Side | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Singleton:
+class Singleton(Struct, frozen=True):
     """A singleton that changes hands, and the side whose own goes on where the new one fails."""
 
     service: str
     source: Side | None
 
 
-@dataclass(frozen=True, slots=True)
-class HandOver:
+class HandOver(Struct, frozen=True):
     """The jobs run on *to*: *workers* beside the old ones, *singletons* there and nowhere else.
 
     All are waited for at once. One that fails is stopped, and the old one goes on.
@@ -342,16 +312,14 @@ class HandOver:
     singletons: tuple[Singleton, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Drain:
+class Drain(Struct, frozen=True):
     """Nothing of the users is in flight on *side* any more, or the time for it is over."""
 
     name: ClassVar[StepName] = StepName.DRAIN
     side: Side
 
 
-@dataclass(frozen=True, slots=True)
-class Retire:
+class Retire(Struct, frozen=True):
     """*services* on *side* are stopped in reverse order, each with its own grace; kept for rollback."""
 
     name: ClassVar[StepName] = StepName.RETIRE
@@ -359,32 +327,28 @@ class Retire:
     services: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RemovePlain:
+class RemovePlain(Struct, frozen=True):
     """The retired plain containers are removed: an engine restart must not revive them."""
 
     name: ClassVar[StepName] = StepName.REMOVE
     services: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LeaveNetworks:
+class LeaveNetworks(Struct, frozen=True):
     """No shared service is on a network of *side*'s own any more, unless something runs there."""
 
     name: ClassVar[StepName] = StepName.PART
     side: Side
 
 
-@dataclass(frozen=True, slots=True)
-class RecordActive:
+class RecordActive(Struct, frozen=True):
     """The state file names *side* without a key and ``.deployment-color`` says the same."""
 
     name: ClassVar[StepName] = StepName.SETTLE
     side: Side | None
 
 
-@dataclass(frozen=True, slots=True)
-class Prune:
+class Prune(Struct, frozen=True):
     """Of the kept releases, *releases* are gone: tags, images that nothing else names, files."""
 
     name: ClassVar[StepName] = StepName.PRUNE
@@ -437,8 +401,7 @@ class OnFailure(StrEnum):
     KEEP_PREVIOUS = "keep_previous"  # what it was to replace goes on, and no later step ends that; it is told
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """A step in its plan, and what its failure leads to; *remedy* says then what goes on, or is to be done."""
 
     step: Step
@@ -469,8 +432,7 @@ def sparing(step: Step, kept: frozenset[str]) -> Step:
             return step
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What one command will do, in *order*, and the *undo* where a step fails that aborts it.
 
     Nothing aborts after the point of no return: the steps that do come first.

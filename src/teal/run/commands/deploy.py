@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
+from msgspec import structs
+
 from teal.core.checks.admission import by_sight
 from teal.core.model.observed import Observed
 from teal.core.model.problem import Problem, demand
@@ -135,7 +137,7 @@ async def rollback(
     if dry_run:
         observed = await observe(ports, stack)
         plan, transition, remark = _rollback_plan(observed, stack, to, keep=keep)
-        return replace(_planned(stack, transition, plan.steps), notes=remark)
+        return structs.replace(_planned(stack, transition, plan.steps), notes=remark)
     with ports.lock.hold("rollback"):
         began = ports.clock.monotonic()
         healed, observed = await heal(ports, stack, watch, go_on=True)
@@ -167,7 +169,7 @@ async def leave(
     if dry_run:
         observed = await observe(ports, stack)
         plan, transition, differs = await _leave_plan(ports, stack, observed)
-        return replace(_planned(stack, transition, plan.steps), differs=differs)
+        return structs.replace(_planned(stack, transition, plan.steps), differs=differs)
     with ports.lock.hold("leave"):
         began = ports.clock.monotonic()
         healed, observed = await heal(ports, stack, watch)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Literal
+
+from msgspec import structs
 
 from teal.core.migrations.contracts import known, plan_contract, plan_undo, refused
 from teal.core.migrations.files import excuses, pending, refuse_edited
@@ -96,7 +97,7 @@ async def _open(context: RunContext) -> tuple[OpenRow, ...]:
     """Return the changes that are open, with all that their gates wait for but time and the operator's yes."""
     observed = await observe(context.ports, context.stack)
     rows = open_rows(context.ports, context.stack)
-    return tuple([replace(row, waits=await _waits(context, observed, row.name)) for row in rows])
+    return tuple([structs.replace(row, waits=await _waits(context, observed, row.name)) for row in rows])
 
 
 async def _waits(context: RunContext, observed: Observed, name: str) -> tuple[str, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct
 
 from teal.core.judge import values as judge
 from teal.core.migrations.gate import Condition
@@ -17,16 +18,14 @@ SchemaState = Literal["done", "broken", "expand", "backfill", "contract", "unkno
 EXITS: dict[SchemaState, int] = {"done": 0, "broken": 1, "expand": 2, "backfill": 2, "contract": 4, "unknown": 6}
 
 
-@dataclass(frozen=True, slots=True)
-class PendingRow:
+class PendingRow(Struct, frozen=True):
     """Something that has not been run yet."""
 
     phase: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class MigrateStatus:
+class MigrateStatus(Struct, frozen=True):
     """How the schema stands."""
 
     project: str
@@ -44,8 +43,7 @@ class MigrateStatus:
         return EXITS[self.state]
 
 
-@dataclass(frozen=True, slots=True)
-class MigrateCheckResult:
+class MigrateCheckResult(Struct, frozen=True):
     """What ``migrate check`` says of the SQL that is to come; nothing was run."""
 
     project: str
@@ -56,8 +54,7 @@ class MigrateCheckResult:
     unknown: str = ""  # why it is not known what is pending, where nothing could be judged
 
 
-@dataclass(frozen=True, slots=True)
-class MigrateResult:
+class MigrateResult(Struct, frozen=True):
     """What ``migrate expand`` or ``backfill`` did."""
 
     project: str
@@ -65,13 +62,12 @@ class MigrateResult:
     outcome: Literal["done", "unchanged", "planned"]
     steps: tuple[str, ...] = ()  # in words; what a dry run prints
     pending: tuple[PendingRow, ...] = ()  # what a dry run found to be due
-    phases: Mapping[str, Seconds] = field(default_factory=dict)  # by the name of the step
+    phases: Mapping[str, Seconds] = {}  # by the name of the step
     notes: tuple[str, ...] = ()
     healed: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ContractResult:
+class ContractResult(Struct, frozen=True):
     """How a contract, or the undo of its soft form, ended."""
 
     project: str

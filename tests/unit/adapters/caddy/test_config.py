@@ -1,9 +1,9 @@
 """Where users reach a route, told from what the real ``caddy adapt`` makes of realistic Caddyfiles."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from teal.adapters.caddy.config import admin, entries, routes, unfit
 from teal.adapters.caddy.dials import dials

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from teal.cli.commands import migrate
 from teal.cli.main import run
@@ -26,7 +27,7 @@ SEEN = ContractResult(
     ),
     gives_up=(6,),
 )
-DONE = replace(SEEN, outcome="done", conditions=tuple(replace(each, met=True) for each in SEEN.conditions))
+DONE = structs.replace(SEEN, outcome="done", conditions=tuple(replace(each, met=True) for each in SEEN.conditions))
 
 
 def options(library: FakeLibrary) -> list[tuple[bool, bool, bool]]:
@@ -76,7 +77,9 @@ def test_yes_runs_it_at_once_and_says_what_became_of_the_floor(capsys) -> None:
 
 
 def test_a_soft_contract_says_how_to_undo_it_and_undo_that_it_is_back(capsys) -> None:
-    library = FakeLibrary(migrate_contract=replace(DONE, outcome="soft"), migrate_undo=replace(DONE, outcome="undone"))
+    library = FakeLibrary(
+        migrate_contract=structs.replace(DONE, outcome="soft"), migrate_undo=structs.replace(DONE, outcome="undone")
+    )
     assert run(["migrate", "contract", "--soft", "--yes"], session(library)) == 0
     assert "`teal migrate undo 0007_writer` brings the columns back" in capsys.readouterr().out
     assert run(["migrate", "undo", "0007_writer"], session(library)) == 0
@@ -94,11 +97,11 @@ def test_a_window_asks_before_users_are_kept_away(capsys) -> None:
 
 def test_status_shows_the_floor_and_why(capsys) -> None:
     floor = Floor(7, "0007_writer", 1_764_000_000.0, "author is writer now")
-    library = FakeLibrary(status=replace(STATUS, floor=floor))
+    library = FakeLibrary(status=structs.replace(STATUS, floor=floor))
     assert run(["status"], session(library)) == 0
     shown = capsys.readouterr().out
     assert "rollback floor: release 7, since contract 0007_writer was run at" in shown
     assert "(author is writer now)" in shown
-    window = FakeLibrary(status=replace(STATUS, floor=replace(floor, contract="0008_names.window")))
+    window = FakeLibrary(status=structs.replace(STATUS, floor=replace(floor, contract="0008_names.window")))
     assert run(["status"], session(window)) == 0
     assert "since window 0008_names was run at" in capsys.readouterr().out

@@ -43,12 +43,12 @@ def agree(session: Session, understood: Understood, *, yes: bool) -> bool:
         chosen = answers(session, questions, yes=yes, command="teal deploy")
         entries = written(chosen)
         path = keep(session, entries, new=new_file(understood))
-        _say(session, f"{path.name} says so from now on:\n{_indented(entries)}")
+        _say(session, f"written to {path.name}:\n{_indented(entries)}")
         return False
     if not session.quiet and not session.json:
         _say(session, summary(understood))
     if not (yes or session.json) and interactive():
-        click.confirm("Deploy so?", default=True, abort=True, err=True)
+        click.confirm("Deploy like this?", default=True, abort=True, err=True)
     return True
 
 
@@ -95,7 +95,9 @@ def _nobody(session: Session, questions: Sequence[Proposal], command: str) -> Re
     listed = lines(written([each.proposed for each in questions])).rstrip()
     hint = f"write into teal.yml what is right; `{command} --yes` writes what is proposed:\n{listed}"
     detail = "\n".join(_told(each) for each in questions)
-    return Refused(f"{count} no answer yet, and nobody is here to be asked", hint=hint, detail=session.redact(detail))
+    return Refused(
+        f"{count} no answer yet, and there is no terminal to ask on", hint=hint, detail=session.redact(detail)
+    )
 
 
 def _told(question: Proposal) -> str:

@@ -57,7 +57,9 @@ def _read(text: str, name: str) -> object:
     try:
         return _loaded(text)
     except (YAMLError, ValueError) as error:
-        raise ConfigError(f"{name} is no YAML: {next(iter(str(error).splitlines()), '')}", hint="correct it") from error
+        raise ConfigError(
+            f"{name} is not YAML: {next(iter(str(error).splitlines()), '')}", hint="correct it"
+        ) from error
 
 
 def _read_or_none(text: str) -> object:

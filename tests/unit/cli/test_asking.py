@@ -73,7 +73,7 @@ def test_the_first_deploy_shows_what_was_understood_and_asks_once(folder, termin
     assert "web, port 8000: publishes port 8000" in said
     assert "own proxy" in said
     assert "nobody's for about a second" in said
-    assert "Deploy so? [Y/n]:" in said
+    assert "Deploy like this? [Y/n]:" in said
     assert library.words == ["deploy"]
     assert not (folder / "teal.yml").exists()
 
@@ -99,7 +99,7 @@ def test_an_answer_is_written_and_the_files_are_read_again(folder, terminal, cap
     text = (folder / "teal.yml").read_text()
     assert text.endswith("\nsafe_volumes: [data]\n")
     assert "# routes:\n#   web: {port: 8000}  # publishes port 8000" in text
-    assert "teal.yml says so from now on:\n  safe_volumes: [data]" in capsys.readouterr().err
+    assert "written to teal.yml:\n  safe_volumes: [data]" in capsys.readouterr().err
     assert library.words == ["deploy"]
 
 
@@ -124,7 +124,7 @@ def test_where_nobody_can_answer_the_lines_to_write_are_said(folder, capsys, wor
     library = Library(ASKED)
     assert run(words, session(library)) == 1
     said = "".join(capsys.readouterr()).replace("\\n", "\n").replace("\n  ", "\n")
-    assert "a question has no answer yet, and nobody is here to be asked" in said
+    assert "a question has no answer yet, and there is no terminal to ask on" in said
     assert f"`teal {words[0]} --yes` writes what is proposed:\nservices: {{web: shared}}" in said
     assert "both may write it: `safe_volumes: [data]`" in said
     assert library.words == []

@@ -64,7 +64,7 @@ def _apply(prepared: Prepared) -> None:
     if prepared.by_hand and prepared.changes:
         listed = "\n".join(prepared.by_hand)
         raise Refused(
-            "the Caddyfile has lines that only you can change", hint=f"change these first, then again:\n{listed}"
+            "the Caddyfile has lines that only you can change", hint=f"change these first, then try again:\n{listed}"
         )
     for change in prepared.changes:
         wiring.write(change.path, change.after)
@@ -76,7 +76,8 @@ def _notes(prepared: Prepared, stack: Stack, *, applied: bool) -> tuple[str, ...
     if applied:
         return (f"`teal up {stack.caddy}` restarts {stack.caddy} with it, once",)
     return (
-        "your Caddy may be switched without Teal's own proxy, one hop less: `teal init --write` makes these changes",
+        "your Caddy could be switched directly, without Teal's own proxy (one hop less): "
+        "`teal init --write` makes these changes",
         *prepared.by_hand,
     )
 

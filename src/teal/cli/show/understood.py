@@ -48,8 +48,8 @@ def new_file(understood: Understood) -> str:
     ]
     others = [(f"{row.service}: {row.role}", row.reason) for row in rows if not _is_route(row, understood)]
     told = (
-        f"# What Teal goes by in {understood.project}. What is commented out it has found by itself, and says why:",
-        "# where that is wrong, take the # away and write what is right. All keys: docs/teal-yml.md",
+        f"# How Teal understands {understood.project}. The commented lines are what it found by itself, and why:",
+        "# where one is wrong, remove its # and write what is right. All keys: docs/teal-yml.md",
         *_commented("routes", routes),
         *_commented("services", others),
         *(f"# {text}" for text in understood.data),

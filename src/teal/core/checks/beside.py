@@ -39,7 +39,7 @@ def passed_by(stack: Stack) -> Iterator[Problem]:
 
 def _refused(stack: Stack, each: Named | Labelled, what: str, by_hand: str) -> Problem:
     own = Choice("Teal's own proxy takes that over", {("proxy",): "own"})
-    mended = Choice(f"I mend it: {by_hand}")
-    ask = Proposal(each.route, f"{what}: what shall users come to?", (own, mended), why=f"beside {stack.proxy}")
+    mended = Choice(f"I change it myself: {by_hand}")
+    ask = Proposal(each.route, f"{what}: how should users reach it?", (own, mended), why=f"beside {stack.proxy}")
     remedy = f"{by_hand}, or let Teal's own proxy take it over, in teal.yml: `{own.line}`"
     return error(each.by or each.route, f"{what}: users would find nobody", remedy, ask=ask)

@@ -144,7 +144,7 @@ async def _planned(
     if seen.unknown:
         first = f"{seen.unknown[0].at}: {' '.join(seen.unknown[0].sql.split())[:60]}"
         notes.append(
-            f"{len(seen.unknown)} of {len(queries)} statements can't be planned by the schema of now either ({first})"
+            f"{len(seen.unknown)} of {len(queries)} statements can't be planned on today's schema either ({first})"
         )
     return findings(seen.unplanned, scripts), tuple(notes)
 

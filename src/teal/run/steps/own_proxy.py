@@ -144,7 +144,7 @@ async def take_over(context: RunContext, names: tuple[str, ...]) -> bool:
         if plain:
             listed = ", ".join(str(each.port) for each in ports)
             context.reporter.note(
-                f"port {listed} was closed for {gap:.1f} s, beside the time that the old needed to stop"
+                f"port {listed} was closed for {gap:.1f} s, after the time that the old container needed to stop"
             )
     if plain:
         await reload_fronts(context)

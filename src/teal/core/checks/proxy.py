@@ -16,6 +16,7 @@ from teal.core.model.side import Side
 from teal.core.model.stack import Role, Service, Stack
 from teal.core.model.traffic import MOUNT
 from teal.core.services.addresses import Names, host_and_port
+from teal.core.services.own_proxy import ways_of
 
 _IN_PLACE = {"reverse_proxy", "php_fastcgi"}  # the snippet takes the place of these
 _BY_URL = {"forward_auth", "on_demand_tls"}  # these can ask a site of the proxy's own instead
@@ -47,6 +48,9 @@ def running(stack: Stack, routes: Iterable[tuple[str, int]], dials: Iterable[Dia
 
     *routes* are its imports of the snippet, *way* is the command by which it loads the files of today.
     """
+    if stack.own:
+        yield from _own_lacks(stack, routes)
+        return
     switched = {name for name, _ in routes}
     lacking = {each.name for each in stack.having(Role.ROUTE)} - switched
     today = {(dial.address, dial.by) for dial in stack.evidence.dials}
@@ -64,6 +68,14 @@ def running(stack: Stack, routes: Iterable[tuple[str, int]], dials: Iterable[Dia
                 f"the running proxy passes requests to {each.name} through Teal's snippet, but it is a {each.role}"
             )
             yield error(each.name, message, f"today's files don't, or could not be read: {way}")
+
+
+def _own_lacks(stack: Stack, routes: Iterable[tuple[str, int]]) -> Iterator[Problem]:
+    """Say what Teal's own proxy does not lead to yet: it was started for the files of another day."""
+    known = set(routes)
+    for name, port in ways_of(stack):
+        if (name, port) not in known:
+            yield error(name, f"Teal's own proxy does not lead to {name}, port {port}, yet", f"`teal up {stack.proxy}`")
 
 
 def is_refused(stack: Stack) -> bool:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from teal.core.model.observed import Container
 from teal.core.model.side import Side
 from teal.core.model.stack import Role
-from teal.core.model.traffic import HELD, Draining, Mode, Open, Traffic, open_on, to
+from teal.core.model.traffic import HELD, MOUNT, Draining, Mode, Open, Traffic, open_on, to
 from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.events import InFlight
 from teal.core.planning.wording import held
 from teal.errors import Failed, Refused, TealError, Unavailable
+from teal.ports import Endpoint
 from teal.run.api import Drained
 from teal.run.context import RunContext
 from teal.run.steps import evidence
@@ -166,11 +168,15 @@ async def _count_down(context: RunContext, side: Side, names: frozenset[str], be
     """Poll the proxy's counts until the drain is over; return what is still open then."""
     clock, settings = context.ports.clock, context.stack.settings
     proxy, loaded = await context.proxy_endpoints()
-    endpoint, state = await any_entry(context), Draining()
+    meters = [(proxy, await any_entry(context)), *await _beside(context, proxy)]
+    state = Draining()
     await clock.sleep(Seconds(max(0.0, SETTLED_IN - (clock.monotonic() - (context.traffic.live_at or began)))))
     while True:
-        counts = await context.ports.proxy.in_flight(proxy, endpoint, context.traffic.key)
-        seen = open_on(side, names, counts, loaded.routes)
+        counts = [await context.ports.proxy.in_flight(*meter, context.traffic.key) for meter in meters]
+        seen = open_on(side, names, counts[0], loaded.routes)
+        for other in counts[1:]:
+            more = open_on(side, names, other, ())
+            seen = seen and more and Open(seen.requests + more.requests, seen.websockets + more.websockets)
         if seen is None:
             raise Unavailable("the proxy counts nothing for a route", hint="`teal check` looks at its settings")
         context.reporter.watch(InFlight(side, seen.requests, seen.websockets))
@@ -179,6 +185,15 @@ async def _count_down(context: RunContext, side: Side, names: frozenset[str], be
         if state.over or elapsed >= settings.drain_timeout:
             return seen
         await clock.sleep(POLL)
+
+
+async def _beside(context: RunContext, proxy: Container) -> list[tuple[Container, Endpoint]]:
+    """Return the other proxies that read the same state file, each with a place at which to ask it."""
+    every = await context.ports.engine.containers(context.stack.project)
+    folder = context.ports.proxy.folder
+    others = [c for c in every if c.running and c.binds.get(MOUNT) == folder and c.id != proxy.id]
+    loaded = [(each, await context.ports.proxy.loaded(each)) for each in others]
+    return [(each, found.entries[0]) for each, found in loaded if found.entries]
 
 
 async def _wait_out(context: RunContext, began: float, why: str) -> None:

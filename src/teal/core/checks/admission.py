@@ -11,6 +11,7 @@ from __future__ import annotations
 from teal.core.checks.host_ports import changing_hands
 from teal.core.checks.proxy import preparation
 from teal.core.checks.stack import lost, problems
+from teal.core.checks.volumes import settled
 from teal.core.model.observed import Observed
 from teal.core.model.problem import Problem
 from teal.core.model.stack import Stack
@@ -30,5 +31,6 @@ def by_sight(observed: Observed, stack: Stack, *, busy: bool = False) -> tuple[P
         *lost(stack, last_release(observed)),
         *copies,
         *changing_hands(observed, stack),
+        *settled(observed, stack),
         *ailing(observed, stack),
     )

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from teal.core.model.compose import Node, mapping, sequence, services_in, text, unescaped
 from teal.core.model.mounts import Mount, Verdict
+from teal.core.model.observed import Observed
 from teal.core.model.problem import Problem, error, note, warning
 from teal.core.model.proposal import Choice, Proposal
-from teal.core.model.side import Side
+from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Service, Stack
 from teal.core.services import known_images
 from teal.core.services.health import facts_of
@@ -33,6 +34,19 @@ def mounts(stack: Stack) -> Iterator[Problem]:
                 yield from _judged(mount, each, stack)
         yield from _borrowed(each, service, stack)
         yield from _hidden(each, service, stack)
+
+
+def settled(observed: Observed, stack: Stack) -> Iterator[Problem]:
+    """Refuse to start a second one of what became shared by itself while a release of it still runs on a color."""
+    for name, why in stack.evidence.kept.items():
+        for side in COLORS:
+            if any(each.service == name and each.alive for each in observed.on(side)):
+                yield error(
+                    name,
+                    f"{name} runs on {side}, and would run a second time as a shared service: {why}",
+                    f"let it go on rotating, one release at a time: `strategy: recreate` in teal.yml. Or `teal leave`, "
+                    f"then deploy: {name} stays where it is from then on",
+                )
 
 
 def _judged(mount: Mount, each: Service, stack: Stack) -> Iterator[Problem]:

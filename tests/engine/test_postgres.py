@@ -146,6 +146,27 @@ async def test_a_batch_says_how_many_rows_it_changed(place):
         assert await database.batch("ANALYZE t", on_line=silent) == 0
 
 
+async def test_a_batch_that_skips_locked_rows_leaves_none(place):
+    await place.run("CREATE TABLE t (id int, x int); INSERT INTO t SELECT i FROM generate_series(1, 25) i")
+    sql = "UPDATE t SET x = id WHERE id IN (SELECT id FROM t WHERE x IS NULL LIMIT 10 FOR UPDATE SKIP LOCKED)"
+    (statement,) = file("0008_x.backfill", sql).statements
+    async with place.teal() as database, place.client() as holder:
+        await holder.execute("BEGIN; SELECT FROM t WHERE id = 7 FOR UPDATE")
+        freed = asyncio.create_task(_later(holder, "COMMIT"))
+        rounds, text = [], statement.sql
+        while text:
+            rounds.append(await database.batch(text, on_line=silent))
+            text = statement.after(text, rounds[-1])
+        await freed
+    assert rounds == [10, 10, 4, 0, 1, 0]
+    assert await place.ask("SELECT count(*) FROM t WHERE x IS NULL") == 0
+
+
+async def _later(client, sql):
+    await asyncio.sleep(0.5)
+    await client.execute(sql)
+
+
 async def test_counting_changes_nothing(place):
     await place.run("CREATE TABLE t (id int); INSERT INTO t VALUES (1)")
     async with place.teal() as database:

@@ -73,7 +73,14 @@ class Known:
             return True  # nobody else sees it
         if not action.table or action.table in self.catalog.columns:
             return False
-        return any(self._just_before(made, action) for made in self.of(*MAKES_TABLE, table=action.table))
+        if any(self._just_before(made, action) for made in self.of(*MAKES_TABLE, table=action.table)):
+            return True
+        schema = action.table.rpartition(".")[0]
+        return any(
+            self._just_before(one, action) and self.fresh(one)
+            for one in self.of("RENAME_TABLE")
+            if one.table.rpartition(".")[0] == schema and _as_renamed(one) == action.table
+        )
 
     def is_new(self, made: Action, action: Action) -> bool:
         """Return whether *made* came a moment before *action*, and made something that was not there."""
@@ -240,6 +247,11 @@ def _sync(made: Action, routine: Routine) -> Sync:
         update=bool(events & _UPDATE) and not made.node.get("columns"),
         before=bool(timing & BEFORE),
     )
+
+
+def _as_renamed(rename: Action) -> str:
+    schema, _, _ = rename.table.rpartition(".")
+    return joined([part for part in (schema, str(rename.node.get("newname", ""))) if part])
 
 
 def triggers_of(table: str) -> str:

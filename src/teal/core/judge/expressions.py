@@ -116,6 +116,13 @@ def _children(tree: Any) -> list[Node]:
     ]
 
 
+def _is_never_zero(node: Node) -> bool:
+    """Return whether *node* is nullif(x, 0)."""
+    test = node.get("A_Expr", {})
+    zero = test.get("rexpr", {}).get("A_Const", {"isnull": True})
+    return test.get("kind") == "AEXPR_NULLIF" and not (set(zero) - {"ival", "location"}) and not zero.get("ival")
+
+
 def _is_constant(node: Node) -> bool:
     return "ColumnRef" not in str(node) and not function_names(node)
 
@@ -177,5 +184,7 @@ def _operation(fields: Node, types: Mapping[str, str]) -> tuple[str, str]:
     if operator in ("/", "%"):
         divisor = right.get("A_Const", {})
         safe = bool(divisor.get("ival", {}).get("ival") or divisor.get("fval", {}).get("fval", "").strip("0."))
+        exact = all(one in ("int2", "int4", "int8", "numeric", "constant") for _, one in parts)
+        safe = safe or (_is_never_zero(right) and exact)
         return "" if safe else f"{operator}, which fails for 0", given
     return f"{operator}, which may be out of range", given

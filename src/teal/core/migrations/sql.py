@@ -60,6 +60,20 @@ class Statement:
         return any(True for _ in find(self.node, *_CHANGES)) and any(True for _ in _limits(self.node))
 
     @property
+    def patient(self) -> str:
+        """Return its text without SKIP LOCKED: rows that others hold are waited for."""
+        return _SKIPS.sub(lambda found: " " if found["skips"] else found[0], self.sql)
+
+    def after(self, sql: str, rows: int) -> str:
+        """Return what is run after a round of *sql* that changed *rows*; "" where none is left.
+
+        Where rows that others hold are skipped, none that was found does not mean that none is left.
+        """
+        if rows and self.batched:
+            return sql
+        return self.patient if self.batched and sql != self.patient else ""
+
+    @property
     def index(self) -> str:
         """Return the index that it makes outside of a transaction, quoted; "" for none."""
         name = inside(self.node).get("idxname", "") if kind_of(self.node) == "IndexStmt" else ""
@@ -173,6 +187,7 @@ def parse(sql: str) -> list[Statement]:
 _TOKEN = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|(?P<tag>\$\w*\$).*?(?P=tag)|--[^\n]*|/\*.*?\*/|(?P<mark>[(),\[\]])""", re.S
 )
+_SKIPS = re.compile(rf"{_TOKEN.pattern}|\b(?P<skips>SKIP\s+LOCKED)\b", re.S | re.I)
 _NAME = r"""(?:"[^"]+"|[\w$]+)(?:\.(?:"[^"]+"|[\w$]+))?"""
 _HEAD = re.compile(
     r"ALTER\s+(?:FOREIGN\s+|MATERIALIZED\s+)?\w+\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?" + _NAME + r"\s*\*?\s*"

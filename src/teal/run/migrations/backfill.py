@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from teal.core.migrations.files import ScriptFile, pending, refuse_early, refuse_edited
-from teal.core.migrations.sql import Statement
 from teal.core.model.migrations import Phase
 from teal.core.model.units import ReleaseId, Seconds
 from teal.errors import Unavailable
@@ -80,11 +79,13 @@ async def _fill(context: RunContext, database: Database, file: ScriptFile) -> bo
     now = context.ports.clock.monotonic()
     progress = _Progress(file.name, now, now)
     for statement in file.statements:
+        sql = statement.sql
         while True:
             began = context.ports.clock.monotonic()
-            rows = await database.batch(statement.sql, on_line=context.reporter.tool)
+            rows = await database.batch(sql, on_line=context.reporter.tool)
             progress.rows += rows
-            if _is_last(statement, rows):
+            sql = statement.after(sql, rows)
+            if not sql:
                 break
             if context.interrupted:
                 context.reporter.note(
@@ -95,10 +96,6 @@ async def _fill(context: RunContext, database: Database, file: ScriptFile) -> bo
     await database.record(file)
     context.reporter.tool(f"{progress.line(context.ports.clock.monotonic())}: done")
     return True
-
-
-def _is_last(statement: Statement, rows: int) -> bool:
-    return rows == 0 or not statement.batched
 
 
 async def _rest(context: RunContext, file: ScriptFile, progress: _Progress, rows: int, began: float) -> None:

@@ -95,3 +95,17 @@ def test_what_changes_a_limited_number_of_rows_is_repeated() -> None:
     batched = "UPDATE t SET x = 1 WHERE id IN (SELECT id FROM t WHERE x IS NULL LIMIT 9)"
     whole = "UPDATE t SET x = 1; INSERT INTO t SELECT 1; ANALYZE t; SELECT 1 LIMIT 1"
     assert [each.batched for each in parse(f"{batched}; {whole}")] == [True, False, False, False, False]
+
+
+def test_a_batch_that_skips_locked_rows_waits_for_them_at_its_end() -> None:
+    (one,) = parse("UPDATE t SET x = 'SKIP LOCKED' WHERE id IN (SELECT id FROM t LIMIT 9 FOR UPDATE skip\n LOCKED)")
+    assert one.patient == "UPDATE t SET x = 'SKIP LOCKED' WHERE id IN (SELECT id FROM t LIMIT 9 FOR UPDATE  )"
+    assert one.after(one.sql, 9) == one.sql
+    assert one.after(one.sql, 0) == one.patient
+    assert one.after(one.patient, 1) == one.patient
+    assert one.after(one.patient, 0) == ""
+
+
+def test_what_is_no_batch_is_run_once() -> None:
+    (one,) = parse("UPDATE t SET x = 1 WHERE id = 4")
+    assert one.after(one.sql, 1) == ""

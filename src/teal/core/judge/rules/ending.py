@@ -72,9 +72,30 @@ def _ends(action: Action, known: Known) -> bool:
     picked = [each for pick in picks for each in _holds(pick, known, _queries(action))]
     facts = Facts((*outer, *picked), lambda table, name: _required(table, name, known))
     values = {
-        ("col", action.table, column): term(value, scope) for column, value in assigned_columns(action.node).items()
+        ("col", action.table, column): _value(value, scope, picked, action.table)
+        for column, value in assigned_columns(action.node).items()
     }
     return any(facts.never(replaced(each, values)) for each in (picked if picks else outer))
+
+
+def _value(value: Node, scope: Scope, picked: list[Term], table: str) -> Term:
+    """Return what is set as a term: a query for one value gives that of the row which was picked by the same test."""
+    select = inside(value.get("SubLink", {}).get("subselect", {}))
+    froms, targets = select.get("fromClause", []), select.get("targetList", [])
+    if value.get("SubLink", {}).get("subLinkType") != "EXPR_SUBLINK" or len(froms) != 1 or len(targets) != 1:
+        return term(value, scope)
+    within = scope_of(froms, scope.columns, {})
+    both = Scope(scope.columns, {**scope.tables, **within.tables}, {**scope.queries, **within.queries})
+    tests = conjuncts(term(select["whereClause"], both)) if "whereClause" in select else []
+    known = {*picked, *(_turned(each) for each in picked)}
+    plain = not (set(select) - {"targetList", "fromClause", "whereClause", "limitOption", "op"})
+    if not plain or table in within.tables.values() or not tests or not known.issuperset(tests):
+        return term(value, scope)
+    return term(targets[0]["ResTarget"]["val"], both)
+
+
+def _turned(of: Term) -> Term:
+    return ("op", of[1], of[3], of[2]) if of[:2] == ("op", "=") else of
 
 
 def _required(table: str, name: str, known: Known) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+
+import msgspec
 
 from teal.adapters.caddy.client import Probe, rows_in
 from teal.adapters.caddy.config import admin, entries, listeners, routes, trusts, unfit
@@ -172,7 +173,7 @@ def snippet() -> str:
 
 def _plainly(answer: Answer) -> Answer:
     """Return *answer* with the upstream's name as the stack's files have it, where Teal's own proxy has given it."""
-    return replace(answer, upstream=_without_end(answer.upstream))
+    return msgspec.structs.replace(answer, upstream=_without_end(answer.upstream))
 
 
 def _without_end(address: str) -> str:

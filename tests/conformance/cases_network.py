@@ -5,7 +5,7 @@ Each stack has two more services: ``peer``, which is shared, and ``mate``, which
 
 from __future__ import annotations
 
-from tests.conformance.case import COLORED, JOB, ONCE, RELEASED, ROUTE, SHARED, Case, refusing
+from tests.conformance.case import COLORED, JOB, ONCE, ROUTE, SHARED, Case, refusing
 
 # What goes with a network of its own alone.
 OWN = frozenset(
@@ -19,7 +19,10 @@ SPACES = tuple(
     f"{{service}} uses the {kind} of peer, which is shared" for kind in ("network", "IPC namespace", "PID namespace")
 )
 BORROWED = "{service} runs in a project of its own, so it can't take network or volumes from another service"
-PUBLISHED = "{service} publishes port 3000, which two colors can't both have"
+PUBLISHED = "{service} publishes port 33000-60000, which two colors can't both have"
+UNSWITCHED = (
+    "{service} publishes port 33000-60000/udp (UDP), which two colors can't both have, and no HTTP proxy can switch"
+)
 
 CASES = (
     Case(
@@ -186,9 +189,6 @@ CASES = (
     Case(
         "links to a peer by another name",
         {"links": ["peer:other-peer"]},
-        refused=refusing(
-            RELEASED, "{service} reaches peer as other-peer by a link, and a color has no links to other projects"
-        ),
         asks=("peer", "other-peer"),
     ),
     Case("external_links", {"external_links": ["{outsider}:outsider"]}, asks=("outsider",)),
@@ -210,8 +210,8 @@ CASES = (
     Case("expose", {"expose": ["3000", "4000-4002/udp"]}),
     Case(
         "ports",
-        {"ports": ["127.0.0.1::3000", "127.0.0.1::3001/udp"]},
-        refused=refusing(COLORED, "{service} publishes 3001/udp, which the proxy can't switch", PUBLISHED),
+        {"ports": ["127.0.0.1:33000-60000:3000", "127.0.0.1:33000-60000:3001/udp"]},
+        refused=refusing(COLORED, UNSWITCHED, PUBLISHED),
     ),
     Case(
         "ports that are dropped",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from teal.core.model.compose import Node, is_fixed, mapping, networks_of, number, sequence, services_in, text
+from teal.core.model.compose import Node, is_fixed, mapping, networks_of, sequence, services_in, text
 from teal.core.model.entrance import Named, Published
 from teal.core.model.problem import Problem, error, warning
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Service, Stack
 from teal.core.rendering.networks import GATEWAYS, meeting, name_of, private_name
 from teal.core.services.dependencies import calls, names_of
+from teal.core.services.ports import held, unswitched
 
 _ADDRESSES = ("ipv4_address", "ipv6_address")
 _NAMESPACES = {"network_mode": "network", "ipc": "IPC namespace", "pid": "PID namespace", "uts": "UTS namespace"}
@@ -23,17 +24,28 @@ def published(stack: Stack) -> Iterator[Problem]:
     taken = {(p.route, p.target) for p in stack.entrances if isinstance(p, Published)} if stack.own else set()
     for each in stack.rotating:
         chosen = stack.evidence.published_ports.get(each.name)
-        for port in map(mapping, sequence(services[each.name].get("ports"))):
-            protocol = text(port.get("protocol")) or "tcp"
-            if protocol != "tcp" and chosen != "drop":
-                yield error(
-                    each.name,
-                    f"{each.name} publishes {port.get('target')}/{protocol}, which the proxy can't switch",
-                    _shared(each),
-                )
         yield from _any_port(each, services[each.name])
         if not chosen:
+            yield from _not_switched(each, services[each.name], stack)
             yield from _two_owners(each, services[each.name], taken)
+
+
+def _not_switched(each: Service, service: Node, stack: Stack) -> Iterator[Problem]:
+    """Say which ports no HTTP proxy can switch: a container keeps them, so that one alone may run at a time."""
+    found = [port for _, port in unswitched(service)]
+    if not found:
+        return
+    spoken = ", ".join(f"{port.places} ({port.other})" for port in found)
+    if stack.strategy == "recreate":
+        message = f"{each.name} publishes port {spoken}, which no proxy can switch"
+        yield Problem("note", each.name, message, f"it is closed while {each.name} restarts; requests over HTTP wait")
+        return
+    yield error(
+        each.name,
+        f"{each.name} publishes port {spoken}, which two colors can't both have, and no HTTP proxy can switch",
+        f"one container at a time keeps it, and requests wait while it restarts: `strategy: recreate` in teal.yml; no "
+        f"deploy touches it: `services: {{{each.name}: shared}}`; nobody uses it: `ports: {{{each.name}: drop}}`",
+    )
 
 
 def _any_port(each: Service, service: Node) -> Iterator[Problem]:
@@ -46,12 +58,10 @@ def _any_port(each: Service, service: Node) -> Iterator[Problem]:
 
 
 def _two_owners(each: Service, service: Node, taken: set[tuple[str, int]]) -> Iterator[Problem]:
-    ports = [port for port in map(mapping, sequence(service.get("ports"))) if is_fixed(port)]
-    ports = [port for port in ports if text(port.get("protocol")) != "udp"]
-    ports = [port for port in ports if (each.name, number(port.get("target"))) not in taken]
+    ports = [port for port in held(service) if not port.other and (each.name, port.target) not in taken]
     if not ports:
         return
-    spoken = ", ".join(dict.fromkeys(text(port.get("published")) for port in ports))
+    spoken = ", ".join(dict.fromkeys(port.places for port in ports))
     yield error(
         each.name,
         f"{each.name} publishes port {spoken}, which two colors can't both have",
@@ -67,7 +77,10 @@ def addresses(stack: Stack) -> Iterator[Problem]:
     definitions = mapping(model.get("networks"))
     for each in stack.rotating:
         if services[each.name].get("network_mode") == "host":
-            yield error(each.name, f"{each.name} is on the host's network: both colors want its ports", _shared(each))
+            remedy = "take `network_mode: host` out and publish its ports"
+            only = stack.having(Role.ROUTE) == (each,)
+            remedy = remedy if only else f"{remedy}, or {_shared(each)}"
+            yield error(each.name, f"{each.name} is on the host's network: both colors want its ports", remedy)
         for key, options in networks_of(services[each.name]).items():
             for address in (text(options[kind]) for kind in _ADDRESSES if options.get(kind)):
                 remedy = f"call it by its name and drop the address, or {_shared(each)}"
@@ -94,9 +107,7 @@ def neighbours(stack: Stack) -> Iterator[Problem]:
             owner = text(services[each.name].get(kind)).removeprefix("service:")
             if owner in roles and roles[owner].rotates != each.role.rotates:
                 yield _apart(each.name, spoken, owner, rotates=roles[owner].rotates)
-        if each.role.rotates or each.role is Role.ONE_SHOT:
-            yield from _links(each.name, services[each.name], roles)
-        elif each.role is Role.SHARED and each.name != stack.proxy:
+        if each.role is Role.SHARED and each.name != stack.proxy:
             yield from _calls(each.name, stack)
 
 
@@ -104,18 +115,6 @@ def _apart(name: str, spoken: str, owner: str, *, rotates: bool) -> Problem:
     what = "rotates" if rotates else "is shared"
     same = "rotate" if rotates else "shared"
     return error(name, f"{name} uses the {spoken} of {owner}, which {what}", f"make {name} {same} too, in teal.yml")
-
-
-def _links(name: str, service: Node, roles: dict[str, Role]) -> Iterator[Problem]:
-    for link in map(text, sequence(service.get("links"))):
-        target, _, alias = link.partition(":")
-        if target in roles and not roles[target].rotates and alias and alias != target:
-            remedy = f"give {target} the network alias {alias} in place of the link"
-            yield error(
-                name,
-                f"{name} reaches {target} as {alias} by a link, and a color has no links to other projects",
-                remedy,
-            )
 
 
 def _calls(name: str, stack: Stack) -> Iterator[Problem]:

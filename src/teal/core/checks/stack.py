@@ -108,7 +108,12 @@ def problems(stack: Stack, engine: tuple[int, int] = (28, 0)) -> tuple[Problem, 
 
 def whole(stack: Stack) -> Iterator[Problem]:
     """Say what the stack lacks as a whole."""
-    if not stack.having(Role.ROUTE):
+    if not stack.having(Role.ROUTE, Role.WORKER):
+        what = (
+            "nothing of this stack could be deployed without downtime: all of it keeps data, helps, or speaks no HTTP"
+        )
+        yield error("", f"no service is a route, and none could be: {what}", _NOTHING)
+    elif not stack.having(Role.ROUTE):
         yield error("", "no service is a route: there is nothing to switch", _ROUTE)
     elif not stack.proxy:
         yield error("", "no service runs Caddy: something must switch the traffic", _CADDY)
@@ -130,6 +135,7 @@ def lost(stack: Stack, last: Release | None) -> Iterator[Problem]:
         yield error("", message, remedy)
 
 
+_NOTHING = "go on with `docker compose up`; one of them is an application? say so, see docs/teal-yml.md"
 _ROUTE = "name what users reach in teal.yml: `routes: {web: {port: 3000}}`"
 _CADDY = "add a Caddy as shared service, or name the service that runs it in teal.yml: `proxy: caddy`"
 

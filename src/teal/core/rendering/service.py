@@ -25,6 +25,7 @@ from teal.core.rendering.files import ReleaseFiles, copied_volumes, mounted, sec
 from teal.core.rendering.networks import alone, attached, met
 from teal.core.services.dependencies import names_of
 from teal.core.services.health import facts_of, interval_of
+from teal.core.services.ports import unswitched
 
 STARTS = (25, 0)  # the first engine that knows start_interval
 _PROBES_PER_SECOND = 5.0
@@ -52,13 +53,24 @@ def _written(seconds: Seconds) -> str:
     return f"{max(1, round(seconds * 1000))}ms"
 
 
-# Two colors can't both have it.
+# Two colors can't both have it; where they never run at once, some published ports are put back.
 _ONE_OWNER = frozenset({"ports", "hostname", "container_name", "mac_address"})
 # Compose's own affairs, before or beside a container.
 _NOT_RUN = frozenset({"build", "develop", "attach", "profiles", "extends", "env_file", "label_file", "models"})
 # Put back, changed, by the functions below.
 _RENDERED = frozenset(
-    {"image", "pull_policy", "environment", "labels", "healthcheck", "restart", "networks", "volumes", "links"}
+    {
+        "image",
+        "pull_policy",
+        "environment",
+        "labels",
+        "healthcheck",
+        "restart",
+        "networks",
+        "volumes",
+        "links",
+        "external_links",
+    }
     | {"depends_on", "volumes_from", "secrets", "configs", "ulimits", "blkio_config", "deploy"}
     | {"security_opt"}
 )
@@ -84,6 +96,8 @@ def rotating(
     _put(made, "healthcheck", healthcheck(service, wanted, facts, together, inputs.engine))
     _put(made, "depends_on", _depends(service, stack, side))
     _put(made, "links", _links(service, stack, side))
+    _put(made, "external_links", _links_out(service, stack, side))
+    _put(made, "ports", _ports(wanted.name, service, stack))
     if networks_of(service):
         made["networks"] = attached(wanted.name, stack, side, meets, inputs.engine)
     for key in NAMESPACES:
@@ -103,6 +117,7 @@ def one_shot(wanted: Service, stack: Stack, inputs: RenderInputs, folder: Releas
     _put(made, "hostname", "" if service.get("hostname") in taken else service.get("hostname"))
     _put(made, "mac_address", service.get("mac_address"))
     _put(made, "networks", met(service, meets, inputs.engine, taken))
+    _put(made, "external_links", _links_out(service, stack, folder.side))
     if networks_of(service) and "networks" not in made:
         made["network_mode"] = alone(service, stack.models[folder.side])
     return made
@@ -229,6 +244,25 @@ def _links(service: Node, stack: Stack, side: Side) -> list[str]:
     """Return the links within the color; a shared service has its name on the network that both are on."""
     written = map(text, sequence(service.get("links")))
     return [_suffixed(each, stack, side) for each in written if _suffixed(each, stack, side) != each]
+
+
+def _links_out(service: Node, stack: Stack, side: Side) -> list[str]:
+    """Return the links under another name to services of the plain project, and those that lead elsewhere anyway."""
+    services = services_in(stack.models[side])
+    found = list(map(text, sequence(service.get("external_links"))))
+    for written in map(text, sequence(service.get("links"))):
+        name, _, alias = written.partition(":")
+        if alias and alias != name and name in services and name not in stack.rotating_names:
+            container = text(services[name].get("container_name")) or f"{stack.project}-{name}-1"
+            found.append(f"{container}:{alias}")
+    return found
+
+
+def _ports(name: str, service: Node, stack: Stack) -> list[Node]:
+    """Return the published ports that a color keeps: where only one runs at a time, those that no proxy can switch."""
+    if stack.strategy != "recreate" or stack.evidence.published_ports.get(name) == "drop":
+        return []
+    return [node for node, _ in unswitched(service)]
 
 
 def _suffixed(reference: str, stack: Stack, side: Side) -> str:

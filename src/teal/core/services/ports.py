@@ -76,6 +76,12 @@ class Port(NamedTuple):
     protocol: str = "tcp"
 
     @property
+    def places(self) -> str:
+        """Return the ports of this machine as a file writes them."""
+        ends = sorted({self.published[0], self.published[-1]}) if self.published else []
+        return "-".join(map(str, ends)) + ("" if self.protocol == "tcp" else f"/{self.protocol}")
+
+    @property
     def other(self) -> str:
         """Return what is spoken there, where it is known to be no HTTP that a proxy could switch; else empty."""
         if self.protocol != "tcp":
@@ -99,6 +105,13 @@ def published(service: Node) -> Iterator[Port]:
 def held(service: Node) -> tuple[Port, ...]:
     """Return the TCP ports that *service* publishes at places that the file names."""
     return tuple(port for port in published(service) if port.protocol == "tcp" and port.published and port.target)
+
+
+def unswitched(service: Node) -> Iterator[tuple[Node, Port]]:
+    """Yield what *service* publishes at fixed places that no HTTP proxy can switch, beside how it is written."""
+    for node, port in zip(map(mapping, sequence(service.get("ports"))), published(service), strict=True):
+        if port.published and port.other:
+            yield node, port
 
 
 def exposed(service: Node) -> tuple[int, ...]:

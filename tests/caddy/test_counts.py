@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from teal.core.model.side import Side
-from teal.core.model.traffic import Open, open_on
+from teal.core.model.traffic import OpenRequests, open_on
 from teal.errors import Unavailable
 from teal.ports import Endpoint
 from tests.caddy.world import KEY, World
@@ -15,14 +15,14 @@ from tests.caddy.world import KEY, World
 pytestmark = pytest.mark.anyio
 
 
-async def seen(world: World, side: Side) -> Open | None:
+async def seen(world: World, side: Side) -> OpenRequests | None:
     """Return what is open on *side*, in the core's own words."""
     return open_on(side, ["platform"], await world.counts(), [("platform", world.port)])
 
 
 async def test_idle_sides_count_zero(world: World) -> None:
     world.write(f"blue blue {KEY}")
-    assert [await seen(world, side) for side in Side] == [Open(0, 0)] * 3
+    assert [await seen(world, side) for side in Side] == [OpenRequests(0, 0)] * 3
 
 
 async def test_requests_streams_and_websockets_are_counted_where_they_run(world: World) -> None:
@@ -32,16 +32,16 @@ async def test_requests_streams_and_websockets_are_counted_where_they_run(world:
     async with aiohttp.ClientSession(f"http://127.0.0.1:{world.http}") as session:
         sockets = [await session.ws_connect("/ws") for _ in range(3)]
         await world.blue.busy(9)
-        assert await seen(world, Side.BLUE) == Open(6, 3)
+        assert await seen(world, Side.BLUE) == OpenRequests(6, 3)
         world.write(f"green green {KEY}")
         begun += [asyncio.create_task(world.text("/slow")) for _ in range(2)]
         sockets.append(await session.ws_connect("/ws"))
         await world.green.busy(3)
-        assert (await seen(world, Side.BLUE), await seen(world, Side.GREEN)) == (Open(6, 3), Open(2, 1))
+        assert (await seen(world, Side.BLUE), await seen(world, Side.GREEN)) == (OpenRequests(6, 3), OpenRequests(2, 1))
         world.blue.go.set()
         world.green.go.set()
         assert {answer.split()[0] for answer in await asyncio.gather(*begun)} == {"200"}
-        assert await seen(world, Side.BLUE) == Open(0, 3)
+        assert await seen(world, Side.BLUE) == OpenRequests(0, 3)
         assert world.blue.now.total() == 3
         for socket in sockets:
             await socket.send_str("hello")
@@ -50,7 +50,7 @@ async def test_requests_streams_and_websockets_are_counted_where_they_run(world:
     await world.blue.busy(0)
     await world.green.busy(0)
     await asyncio.sleep(0.2)
-    assert [await seen(world, side) for side in Side] == [Open(0, 0)] * 3
+    assert [await seen(world, side) for side in Side] == [OpenRequests(0, 0)] * 3
 
 
 async def test_what_was_held_is_counted_where_it_went(world: World) -> None:
@@ -59,11 +59,11 @@ async def test_what_was_held_is_counted_where_it_went(world: World) -> None:
     await asyncio.sleep(0.5)
     world.write(f"green green {KEY}")
     await world.green.busy(5)
-    assert (await seen(world, Side.GREEN), await seen(world, Side.PLAIN)) == (Open(5, 0), Open(0, 0))
+    assert (await seen(world, Side.GREEN), await seen(world, Side.PLAIN)) == (OpenRequests(5, 0), OpenRequests(0, 0))
     world.blue.go.set()
     world.green.go.set()
     await asyncio.gather(*begun)
-    assert await seen(world, Side.GREEN) == Open(0, 0)
+    assert await seen(world, Side.GREEN) == OpenRequests(0, 0)
 
 
 async def test_clients_that_went_away_are_not_counted(world: World) -> None:
@@ -73,7 +73,7 @@ async def test_clients_that_went_away_are_not_counted(world: World) -> None:
     for task in begun:
         task.cancel()
     await asyncio.sleep(0.5)
-    assert await seen(world, Side.BLUE) == Open(0, 0)
+    assert await seen(world, Side.BLUE) == OpenRequests(0, 0)
     assert world.blue.now.total() == 5  # the application is not told
     world.blue.go.set()
     await world.blue.busy(0)
@@ -86,11 +86,11 @@ async def test_a_reload_of_the_owner_s_loses_no_count(world: World) -> None:
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{world.admin}") as admin:
         config = (await admin.get("/config/")).json()
         await admin.post("/load", json=config, headers={"Cache-Control": "must-revalidate"})
-    assert await seen(world, Side.BLUE) == Open(4, 0)
+    assert await seen(world, Side.BLUE) == OpenRequests(4, 0)
     world.blue.go.set()
     world.green.go.set()
     await asyncio.gather(*begun)
-    assert await seen(world, Side.BLUE) == Open(0, 0)
+    assert await seen(world, Side.BLUE) == OpenRequests(0, 0)
 
 
 async def test_no_count_is_an_error_and_not_a_zero(world: World) -> None:

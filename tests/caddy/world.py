@@ -8,7 +8,7 @@ import httpx
 
 from proof.local import caddy, free_port
 from proof.names import Names
-from teal.adapters.caddy.client import Probe
+from teal.adapters.caddy.client import CaddyClient
 from teal.adapters.caddy.state_file import StateFile
 from teal.core.model.traffic import Traffic, parse_traffic
 from teal.ports import Endpoint
@@ -64,7 +64,7 @@ class World:
         self.teal = folder / "teal"
         self.teal.mkdir()
         self.state = StateFile(self.teal)
-        self.probe = Probe()
+        self.probe = CaddyClient()
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> "World":

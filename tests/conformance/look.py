@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Tree = dict[str, Any]
-PATIENCE = 30  # seconds for a container to say its report
+TIMEOUT = 30  # seconds for a container to say its report
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def report(container: Tree) -> Tree:
     silent = container["HostConfig"]["LogConfig"]["Type"] == "none"
     if "Caddyfile" in " ".join(container["Args"]) or not (running or container["State"]["Status"] == "exited"):
         return {}
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while True:
         lines = (said("exec", id_, "python", "/probe.py", "look") if silent else said("logs", id_)).splitlines()
         told = next((line for line in lines if line.startswith('{"arguments"')), "")

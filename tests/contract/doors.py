@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from teal.adapters.caddy.client import Probe
+from teal.adapters.caddy.client import CaddyClient
 from teal.adapters.caddy.proxy import CaddyProxy
 from teal.core.model.observed import Container
 from teal.core.model.side import Side, key_of
@@ -117,7 +117,7 @@ class RealDoor:
         self.mounted.mkdir()
         self.ground = here = RealGround(folder)
         engine: Engine = here.engine
-        self.proxy = CaddyProxy(self.mounted, engine, probe=Probe(within=Seconds(2)))
+        self.proxy = CaddyProxy(self.mounted, engine, probe=CaddyClient(within=Seconds(2)))
         self._net = here.network("edge")
         self._sides = {side: self._backend(side) for side in Side}
         self._proxy = self._caddy(folder / "etc")

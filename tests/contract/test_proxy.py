@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from teal.core.model.side import Side
-from teal.core.model.traffic import Mode, Open, Traffic, open_on, to
+from teal.core.model.traffic import Mode, OpenRequests, Traffic, open_on, to
 from teal.core.model.units import Seconds
 from teal.errors import TealError, Unavailable
 from teal.ports import Endpoint, Heard
@@ -23,7 +23,7 @@ async def entry(door: Door) -> Endpoint:
     return found
 
 
-async def counts(door: Door) -> Mapping[Side, Open | None]:
+async def counts(door: Door) -> Mapping[Side, OpenRequests | None]:
     found = await door.proxy.in_flight(await door.container(), await entry(door), KEY)
     return {side: open_on(side, ["web"], found, [("web", PORT)]) for side in Side}
 
@@ -103,14 +103,14 @@ async def test_the_key_opens_the_plain_side_too_and_is_needed_for_the_counts(doo
 
 async def test_what_is_in_flight_is_counted_where_it_is_websockets_apart(door: Door) -> None:
     door.proxy.write(to(Side.BLUE).with_key(Side.GREEN, KEY))
-    none = Open(0, 0)
+    none = OpenRequests(0, 0)
     assert await counts(door) == {Side.BLUE: none, Side.GREEN: none, Side.PLAIN: none}
     slow = [asyncio.ensure_future(door.user("slow")) for _ in range(2)]
     socket = asyncio.ensure_future(door.user("websocket"))
     await door.ground.clock.sleep(Seconds(0.4))
-    assert (await counts(door))[Side.BLUE] == Open(2, 1)
+    assert (await counts(door))[Side.BLUE] == OpenRequests(2, 1)
     door.proxy.write(to(Side.GREEN).with_key(Side.GREEN, KEY))
-    assert await counts(door) == {Side.BLUE: Open(2, 1), Side.GREEN: none, Side.PLAIN: none}
+    assert await counts(door) == {Side.BLUE: OpenRequests(2, 1), Side.GREEN: none, Side.PLAIN: none}
     assert [await each for each in slow] == ["blue", "blue"]
     assert await socket == "blue"
 
@@ -125,7 +125,7 @@ async def test_held_requests_are_counted_nowhere_and_follow_the_file(door: Door)
     held = [asyncio.ensure_future(door.user()) for _ in range(5)]
     await door.ground.clock.sleep(Seconds(0.7))
     assert not any(each.done() for each in held)
-    assert set((await counts(door)).values()) == {Open(0, 0)}
+    assert set((await counts(door)).values()) == {OpenRequests(0, 0)}
     assert (await door.proxy.ask(await door.container(), await entry(door), KEY)).body == "blue"
     door.proxy.write(to(Side.GREEN))
     assert {await each for each in held} == {"green"}

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from teal.adapters.caddy.client import Probe
+from teal.adapters.caddy.client import CaddyClient
 from teal.adapters.caddy.proxy import CaddyProxy
 from teal.core.model.proxy_config import Dial
 from teal.core.model.side import Side
-from teal.core.model.traffic import Mode, Open, Traffic, open_on, to
+from teal.core.model.traffic import Mode, OpenRequests, Traffic, open_on, to
 from teal.errors import Unavailable
 from teal.ports import Endpoint, Heard
 from tests.engine.sandbox import docker
@@ -68,7 +68,7 @@ def stand(sandbox, tmp_path: Path) -> Stand:
 
 @pytest.fixture
 async def proxy(stand: Stand, engine):
-    return CaddyProxy(stand.mounted, engine, probe=Probe(within=5))
+    return CaddyProxy(stand.mounted, engine, probe=CaddyClient(within=5))
 
 
 async def answering(proxy: CaddyProxy, container, endpoint: Endpoint, key: str) -> None:
@@ -106,8 +106,8 @@ async def test_who_answers_through_it_and_what_is_in_flight(engine, stand, proxy
     slow = asyncio.create_task(proxy.ask(container, published, "", "/slow"))
     await asyncio.sleep(1)
     counts = await proxy.in_flight(container, inside, "k3y")
-    assert open_on(Side.BLUE, ["platform"], counts, ROUTES) == Open(1, 0)
-    assert open_on(Side.GREEN, ["platform"], counts, ROUTES) == Open(0, 0)
+    assert open_on(Side.BLUE, ["platform"], counts, ROUTES) == OpenRequests(1, 0)
+    assert open_on(Side.GREEN, ["platform"], counts, ROUTES) == OpenRequests(0, 0)
     assert (await slow).body == "blue"
 
 
@@ -122,7 +122,7 @@ async def test_a_websocket_finds_its_host_by_the_name_with_a_dot(engine, stand, 
     writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
     await asyncio.sleep(1)
     counts = await proxy.in_flight(container, endpoint, "k3y")
-    assert open_on(Side.BLUE, ["platform"], counts, ROUTES) == Open(0, 1)
+    assert open_on(Side.BLUE, ["platform"], counts, ROUTES) == OpenRequests(0, 1)
     assert b"200 OK" in await reader.readline()
     writer.close()
 
@@ -160,7 +160,7 @@ async def test_a_proxy_that_does_not_run_is_said(engine, stand, proxy):
 
 async def test_without_an_admin_endpoint_the_file_is_adapted_and_nothing_is_counted(engine, sandbox, tmp_path):
     stand = Stand(sandbox, tmp_path, sites="{\n\tadmin off\n}\n" + SITES)
-    proxy = CaddyProxy(stand.mounted, engine, probe=Probe(within=5))
+    proxy = CaddyProxy(stand.mounted, engine, probe=CaddyClient(within=5))
     container = await engine.container(stand.proxy)
     found = await proxy.loaded(container)
     assert (found.admin, len(found.entries)) == ("", 2)

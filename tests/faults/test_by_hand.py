@@ -138,7 +138,7 @@ def test_what_a_hand_breaks_right_before_the_switch_is_seen(tale: World, hand: s
     words = f"docker {hand} {names.get(hand, f'{tale.project}-rag-{target}')}"
     tale.write("teal.yml", f'hooks:\n  pre-switch: ["{words}"]\n')
     with tale.untouched():
-        ended = tale.teal.run(*QUICK, status=1, within=240)  # it is sure only after the patience of a switch
+        ended = tale.teal.run(*QUICK, status=1, within=240)  # it is sure only after the timeout of a switch
         assert target in ended.error["message"]
 
 

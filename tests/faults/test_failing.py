@@ -10,7 +10,7 @@ import pytest
 from tests.faults.world import QUICK, World
 
 pytestmark = [pytest.mark.engine, pytest.mark.load]
-PATIENCE = {"HEALTH_CHECK_TIMEOUT": "8"}
+HEALTH_TIMEOUT = {"HEALTH_CHECK_TIMEOUT": "8"}
 
 
 @pytest.mark.row("build")
@@ -36,7 +36,7 @@ def test_a_missing_dockerfile_is_named(tale: World) -> None:
 def test_a_service_that_never_gets_healthy_is_named_with_its_log(tale: World) -> None:
     tale.override(rag={"command": ["sh", "-c", "echo waiting for spring; exec sleep 100"]})
     with tale.untouched() as color:
-        ended = tale.teal.run(*QUICK, status=1, **PATIENCE)
+        ended = tale.teal.run(*QUICK, status=1, **HEALTH_TIMEOUT)
         assert "/rag is still starting after 8 s: its healthcheck: status " in ended.error["message"], ended.error
         assert "waiting for spring" in ended.error["detail"]
         assert ended.error["hint"] == f"{color} still serves, untouched"

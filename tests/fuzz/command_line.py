@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 from hypothesis import strategies as st
 
-from teal.cli.commands.compose_args import Place, split, take_apart, unknown
+from teal.cli.commands.compose_args import ComposePlace, split, take_apart, unknown
 from teal.cli.group import ENTRIES
 from teal.cli.main import plugin_arguments, run
 from teal.cli.options import OpenStack, Purpose
@@ -65,8 +65,8 @@ def _take_apart(arguments: list[str]) -> None:
     """Take Compose's words apart; none may be lost, and what is no service must stay as it was typed."""
     taken = take_apart(arguments)
     assert sorted([*taken.before, *taken.services, *taken.after]) == sorted(arguments)
-    color = Place("shop-blue", {"web": "web-blue"}, file="/var/lib/teal/shop/releases/1/blue.json")
-    places = (color, Place("shop", {name: name for name in ("web", "db")}))
+    color = ComposePlace("shop-blue", {"web": "web-blue"}, file="/var/lib/teal/shop/releases/1/blue.json")
+    places = (color, ComposePlace("shop", {name: name for name in ("web", "db")}))
     unknown(taken, places)
     for place, words_ in split(taken, places):
         argv = place.argv(words_)

@@ -11,7 +11,7 @@ from contextlib import aclosing, suppress
 import httpx
 from hypothesis import strategies as st
 
-from teal.adapters.caddy.client import Row, counts
+from teal.adapters.caddy.client import UpstreamRow, counts
 from teal.adapters.caddy.config import admin, entries, routes, trusts, unfit
 from teal.adapters.caddy.dials import dials
 from teal.adapters.caddy.proxy import CaddyProxy
@@ -248,7 +248,7 @@ def _ask_caddy(example: tuple[object, str, list[tuple[str, int]], int]) -> None:
             read(config)
         for dial in dials(config, {"UP": "web"}):
             host_and_port(dial.address)
-    found = counts([Row(address, number) for address, number in rows])
+    found = counts([UpstreamRow(address, number) for address, number in rows])
     assert all(isinstance(number, int) for number in found.values())
     text = json.dumps(config) if not isinstance(config, str) else config
     proxy = CaddyProxy(ROOT, _Container(status, text, version))  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from tests.reach.load import HERE, stacks
 from tests.reach.model import Look, Stack
 
 SNIPPET = HERE.parents[1] / "src/teal/adapters/caddy/teal.caddy"
-PATIENCE = 60  # seconds for a look to be answered
+TIMEOUT = 60  # seconds for a look to be answered
 INSIDE = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=3).read().decode())"
 
 
@@ -41,7 +41,7 @@ class Plain:
                 raise RuntimeError(f"a network {network} is there already")
         if self.stack.expect.needs.edge:
             self._compose("up", "--detach", edge=True)
-        for _ in range(PATIENCE):
+        for _ in range(TIMEOUT):
             try:
                 self._compose("up", "--detach", "--build")
                 return
@@ -53,7 +53,7 @@ class Plain:
 
     def look(self, look: Look) -> str:
         """Ask until it is answered as it should be; what was said instead, or nothing."""
-        until, said = time.monotonic() + PATIENCE, ""
+        until, said = time.monotonic() + TIMEOUT, ""
         while time.monotonic() < until:
             said = self.ask(look)
             if look.says in said:

@@ -9,7 +9,7 @@ from teal import ports
 from teal.core.judge.values import Catalog, Counted, Planned, Tried
 from teal.core.migrations.connection import Credentials
 from teal.core.migrations.files import Applied, ScriptFile
-from teal.core.migrations.gate import Session
+from teal.core.migrations.gate import DatabaseSession
 from teal.core.model.units import Moment
 from teal.errors import Locked
 from teal.ports import LineSink
@@ -56,7 +56,7 @@ class SimulatedDatabase(ports.Database):
         return {}
 
     @asks
-    async def sessions(self) -> tuple[Session, ...]:
+    async def sessions(self) -> tuple[DatabaseSession, ...]:
         return ()
 
     @asks

@@ -18,7 +18,7 @@ from tests.simulated.users import TRY, Users, traffic_in
 from tests.simulated.world import Box, World
 
 FOLDER = "/var/lib/teal/shop/proxy"  # what the proxy mounts
-PATIENCE = 10.0  # seconds that a question of Teal's is held where nothing can be dialled
+DIAL_TIMEOUT = 10.0  # seconds that a question of Teal's is held where nothing can be dialled
 
 
 class SimulatedProxy(ports.Proxy):
@@ -93,7 +93,7 @@ class SimulatedProxy(ports.Proxy):
 
     @acts
     async def ask(self, container: Container, endpoint: Endpoint, key: str, path: str = "/") -> Answer:
-        end = self.world.loop.time() + PATIENCE
+        end = self.world.loop.time() + DIAL_TIMEOUT
         while self.world.loop.time() < end:
             answer = self._answer(self._box(container), endpoint, key)
             if answer is not None:

@@ -126,9 +126,9 @@ def test_on_an_empty_server_a_route_may_wait_for_a_job(world: Simulation) -> Non
 
 
 def test_an_answer_that_is_steadily_an_error_is_told_early_and_waited_for_no_longer_than_asked() -> None:
-    patient = replace(SETTINGS, health_timeout=Seconds(100.0))
+    longer = replace(SETTINGS, health_timeout=Seconds(100.0))
     for asked, least, most in ((False, 30.0, 50.0), (True, 100.0, 120.0)):
-        world = Simulation(stack_of("a", replace(patient, health_asked=asked)))
+        world = Simulation(stack_of("a", replace(longer, health_asked=asked)))
         world.plain_up()
         world.users.flow()
         version = world.new_source()

@@ -204,11 +204,11 @@ def both_names(patch: Patch) -> None:
     patch.setattr(service, "attached", twice)
 
 
-def endless_patience(patch: Patch) -> None:
+def endless_wait(patch: Patch) -> None:
     async def wait(*_: Any) -> None:
         await asyncio.Event().wait()
 
-    patch.setattr(start._Gate, "_out_of_patience", wait)
+    patch.setattr(start._Gate, "_timed_out", wait)
 
 
 def a_bug(patch: Patch) -> None:
@@ -235,7 +235,7 @@ MUTATIONS: list[tuple[Callable[[Patch], None], Play, str]] = [
     (no_healing, killed, "settled"),
     (a_bug, deploys, "traceback"),
     (both_names, deploys, "early"),
-    (endless_patience, never_healthy, "hangs"),
+    (endless_wait, never_healthy, "hangs"),
 ]
 
 

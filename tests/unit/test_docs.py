@@ -180,9 +180,9 @@ def test_the_example_of_teal_yml_is_accepted_and_says_what_it_means(tmp_path: Pa
 
 
 def _nothing_named() -> object:
-    from teal.config.caddyfile import Named
+    from teal.config.caddyfile import NamedByProxy
 
-    return Named({}, {})
+    return NamedByProxy({}, {})
 
 
 def keys_of(kind: type) -> Iterator[str]:

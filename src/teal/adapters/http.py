@@ -30,7 +30,7 @@ class Silent(HttpError):
     """No answer came in time."""
 
 
-class Place(NamedTuple):
+class Server(NamedTuple):
     """Where to connect: a unix *socket*, or *host* and *port*; *tls*: by TLS to that name, whatever its certificate."""
 
     socket: str = ""
@@ -39,10 +39,10 @@ class Place(NamedTuple):
     tls: str = ""
 
 
-class Answer:
+class Response:
     """A status and headers, their names in lower case; the body is yet to be read."""
 
-    def __init__(self, status: int, headers: Mapping[str, str], connection: Connection) -> None:
+    def __init__(self, status: int, headers: Mapping[str, str], connection: HttpConnection) -> None:
         self.status = status
         self.headers = headers
         self._connection = connection
@@ -67,7 +67,7 @@ class Answer:
         return b"".join([piece async for piece in self.pieces()])
 
 
-class Connection:
+class HttpConnection:
     """One connection; it carries one request after the other. The protocol is h11's, the bytes are moved here."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -88,7 +88,7 @@ class Connection:
 
     async def ask(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"", *, within: Seconds | None
-    ) -> Answer:
+    ) -> Response:
         """Send a request; return its answer once the head is there. *within*: seconds of silence before it gives up."""
         self._within = within
         sized = {"Content-Length": str(len(body))} if body or method == "POST" else {}
@@ -104,7 +104,7 @@ class Connection:
         if not isinstance(event, h11.Response):
             raise HttpError("the connection was closed without an answer")
         pairs = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in event.headers)
-        return Answer(event.status_code, dict(pairs), self)
+        return Response(event.status_code, dict(pairs), self)
 
     async def body(self) -> AsyncIterator[bytes]:
         """Yield the body of the last answer."""
@@ -124,15 +124,15 @@ class Connection:
         return event
 
 
-async def connect(place: Place, *, within: Seconds | None) -> Connection:
+async def connect(place: Server, *, within: Seconds | None) -> HttpConnection:
     """Return a new connection to *place*."""
     with _told():
         async with asyncio.timeout(within):
             if place.socket:
-                return Connection(*await asyncio.open_unix_connection(place.socket, limit=HEAD))
+                return HttpConnection(*await asyncio.open_unix_connection(place.socket, limit=HEAD))
             context = _trusting() if place.tls else None
             name = place.tls or None
-            return Connection(
+            return HttpConnection(
                 *await asyncio.open_connection(place.host, place.port, ssl=context, server_hostname=name, limit=HEAD)
             )
 
@@ -164,11 +164,11 @@ def _told() -> Iterator[None]:
 class Pool:
     """Connections to one place, each used again once its answer was read to the end."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Server) -> None:
         self._place = place
-        self._idle: list[Connection] = []
+        self._idle: list[HttpConnection] = []
 
-    async def take(self, *, within: Seconds | None) -> Connection:
+    async def take(self, *, within: Seconds | None) -> HttpConnection:
         """Return a connection that nobody else uses."""
         for _ in range(2 * bool(self._idle)):
             await asyncio.sleep(0)  # an end that the other side has sent meanwhile is seen
@@ -179,7 +179,7 @@ class Pool:
             connection.close()
         return await connect(self._place, within=within)
 
-    def give(self, connection: Connection) -> None:
+    def give(self, connection: HttpConnection) -> None:
         """Give a connection back; one that can't be used again is closed."""
         if connection.usable:
             self._idle.append(connection)

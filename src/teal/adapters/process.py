@@ -153,10 +153,10 @@ async def _read(pipe: int, output: Output) -> None:
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Ask the command to end: interrupt, terminate, kill. A second cancellation kills it at once."""
     try:
-        for ending, patience in ENDINGS:
+        for ending, grace in ENDINGS:
             _signal(process.pid, ending)
             with suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), patience)
+                await asyncio.wait_for(process.wait(), grace)
                 return
     except asyncio.CancelledError:
         _signal(process.pid, signal.SIGKILL)

@@ -97,7 +97,7 @@ def shared_options() -> list[click.Option]:
     ]
 
 
-class Command(click.Command):
+class TealCommand(click.Command):
     """A command with the shared options, whose help ends in an example."""
 
     def __init__(self, *args: Any, example: str = "", **kwargs: Any) -> None:
@@ -115,7 +115,7 @@ class Command(click.Command):
                     formatter.write(f"{' ' * formatter.current_indent}{line.strip()}\n")
 
 
-class PassingCommand(Command):
+class PassingCommand(TealCommand):
     """A command that hands what follows its own options to Docker Compose untouched."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -10,7 +10,7 @@ from teal.cli.options import OpenStack, Purpose
 from teal.cli.redaction import Redactor
 from teal.config.options import Options, Overrides
 
-Open = Callable[["Session", Purpose], AbstractAsyncContextManager[OpenStack]]
+StackOpener = Callable[["Session", Purpose], AbstractAsyncContextManager[OpenStack]]
 
 
 def _open(session: Session, purpose: Purpose) -> AbstractAsyncContextManager[OpenStack]:
@@ -40,7 +40,7 @@ class Session:
     json: bool = False
     quiet: bool = False
     shown: set[str] = field(default_factory=set)  # notes and warnings that a display has shown already
-    opener: Open = _open
+    opener: StackOpener = _open
     become: Callable[[Sequence[str], dict[str, str]], None] = _become
     redact: Redactor = field(default_factory=_redactor)
 

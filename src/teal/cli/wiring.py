@@ -28,7 +28,7 @@ from teal.errors import ConfigError, Refused, TealError, Unavailable
 if TYPE_CHECKING:
     from teal.adapters.state.releases import ReleaseFolders
     from teal.cli.redaction import Redactor
-    from teal.config.load import Look
+    from teal.config.load import ImageLook
     from teal.config.prepare_caddy import Prepared
     from teal.ports import ImageInfo
 
@@ -120,7 +120,7 @@ async def _stack(options: Options, overrides: Overrides, engine: DockerEngine, p
     return await load(options, os.environ, _MODELS, overrides=overrides, look=look, adapt=adapt)
 
 
-def _if_it_answers(engine: DockerEngine) -> Look:
+def _if_it_answers(engine: DockerEngine) -> ImageLook:
     """Return what looks for an image, and sees none where no engine answers."""
 
     async def look(reference: str) -> ImageInfo | None:

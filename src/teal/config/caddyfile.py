@@ -21,11 +21,11 @@ _PROXY = re.compile(r"^[ \t]*(?:reverse_proxy|to)[ \t]+([^\n]*)$", re.MULTILINE)
 _LARGEST = 1_000_000  # bytes: no Caddyfile is longer
 _MOST = 500  # entries of a mounted directory that are looked at
 _HOME = "/etc/caddy"  # what is mounted here is Caddy's configuration, whatever its name
-Written = tuple[str, str]  # a file's name and its text
+ConfigText = tuple[str, str]  # a file's name and its text
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedByProxy:
     """What the proxy's configuration names: through Teal's snippet, and without it."""
 
     routes: Mapping[str, int]
@@ -50,12 +50,12 @@ def find_proxy(model: Node, made: Mapping[str, Made] | None = None) -> str:
 
 def named_by_proxy(
     models: Mapping[Side, Node], proxy: str, adapted: Adapted | None = None, made: Made | None = None
-) -> Named:
+) -> NamedByProxy:
     """Return what the configuration of *proxy* names, as Caddy has *adapted* it, or as its text can be read."""
     model = models[Side.PLAIN]
     services = services_in(model)
     if proxy not in services:
-        return Named({}, {})
+        return NamedByProxy({}, {})
     texts = tuple(_texts(model, services[proxy], made))
     told = adapted or Adapted()
     if adapted is None or told.unseen or (told.broken and not told.routes):
@@ -68,7 +68,7 @@ def named_by_proxy(
         name, port = names.meant(dial.address)
         if name:
             bare.setdefault(name, port)
-    return Named(
+    return NamedByProxy(
         {name: port for name, port in told.routes if name in services},
         bare,
         tuple(replace(dial, place=dial.place or _place(dial, texts)) for dial in told.dials),
@@ -78,16 +78,16 @@ def named_by_proxy(
     )
 
 
-def _routes_in(texts: Iterable[Written]) -> tuple[tuple[str, int], ...]:
+def _routes_in(texts: Iterable[ConfigText]) -> tuple[tuple[str, int], ...]:
     return tuple((name, int(port)) for _, written in texts for name, port in _IMPORT.findall(written))
 
 
-def _dials_in(texts: Iterable[Written]) -> tuple[Dial, ...]:
+def _dials_in(texts: Iterable[ConfigText]) -> tuple[Dial, ...]:
     found = (match for _, written in texts for line in _PROXY.findall(written) for match in _UPSTREAM.findall(line))
     return tuple(dict.fromkeys(Dial(f"{name}:{port}") for name, port in found))
 
 
-def _place(dial: Dial, texts: Iterable[Written]) -> str:
+def _place(dial: Dial, texts: Iterable[ConfigText]) -> str:
     """Return the first line that spells the host that is dialled, "" where it is put together from something else."""
     host = host_and_port(dial.address)[0]
     spelt = re.compile(rf"(?<![\w.-]){re.escape(host)}(?![\w-])", re.IGNORECASE)
@@ -99,14 +99,14 @@ def _place(dial: Dial, texts: Iterable[Written]) -> str:
     return ""
 
 
-def _import_place(name: str, texts: Iterable[Written]) -> str:
+def _import_place(name: str, texts: Iterable[ConfigText]) -> str:
     """Return the first line that imports the snippet for *name*, "" where another snippet's arguments make it up."""
     spelt = re.compile(rf"^[ \t]*import[ \t]+teal[ \t]+[\"`]?{re.escape(name)}[\"`]?[ \t]")
     lines = ((file, count, line) for file, written in texts for count, line in enumerate(written.splitlines(), 1))
     return next((f"{file}:{count}" for file, count, line in lines if spelt.match(line)), "")
 
 
-def _texts(model: Node, proxy: Node, made: Made | None) -> Iterator[Written]:
+def _texts(model: Node, proxy: Node, made: Made | None) -> Iterator[ConfigText]:
     """Yield name and text of each file that may be the proxy's configuration."""
     for path, target in (*_mounted(proxy), *_built(proxy, made)):
         for file in _candidates(path, everything=f"{target}/".startswith(f"{_HOME}/")):

@@ -33,7 +33,7 @@ _OVERRIDES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundStack:
     """Where the stack lies, as Compose finds it, and what it then knows of the variables that Teal heeds."""
 
     files: tuple[Path, ...]  # the owner's Compose files, absolute
@@ -44,7 +44,7 @@ class Found:
 HEEDED = ("COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR", PROJECT_NAME, "TEAL_HOME")
 
 
-def find(options: Options, environment: Mapping[str, str], reader: ModelReader) -> Found:
+def find(options: Options, environment: Mapping[str, str], reader: ModelReader) -> FoundStack:
     """Return what *options* and *environment* mean, by Compose's own order; ``ConfigError`` for no Compose file.
 
     The environment beats ``.env``. That is read beside the first file of ``-f`` or else where the command was given,
@@ -58,7 +58,7 @@ def find(options: Options, environment: Mapping[str, str], reader: ModelReader) 
     directory = _directory(options, tuple(map(str, files))) or options.cwd
     if not explicit and directory != begin:
         known = _with_dotenv(options, known, reader, (), directory, before=begin)
-    return Found(files, directory, {name: known[name] for name in HEEDED if name in known})
+    return FoundStack(files, directory, {name: known[name] for name in HEEDED if name in known})
 
 
 def _directory(options: Options, files: Sequence[str]) -> Path | None:

@@ -36,7 +36,7 @@ from teal.ports import ImageInfo, ModelReader, Resolved
 
 LARGEST_COPY = 10 * 1024 * 1024  # bytes
 _TELLING = 0o755  # of a file's mode, what matters to a release: group and others may write by a checkout's umask alone
-Look = Callable[[str], Awaitable[ImageInfo | None]]
+ImageLook = Callable[[str], Awaitable[ImageInfo | None]]
 Adapt = Callable[[Tree, str], Awaitable[Adapted]]  # a plain model and the name of its proxy
 _NO_OVERRIDES = Overrides()
 
@@ -47,7 +47,7 @@ async def load(
     reader: ModelReader,
     *,
     overrides: Overrides = _NO_OVERRIDES,
-    look: Look | None = None,
+    look: ImageLook | None = None,
     adapt: Adapt | None = None,
     only_plain: bool = False,
 ) -> Stack:
@@ -268,7 +268,7 @@ def _content(source: str, content: str) -> bytes:
         ) from error
 
 
-async def _facts(stack: Stack, look: Look) -> dict[str, ImageFacts]:
+async def _facts(stack: Stack, look: ImageLook) -> dict[str, ImageFacts]:
     """Return what the images that are there bring of their own, by service."""
     named = {each.name: each.image for each in stack.services}
     images = list(dict.fromkeys(named.values()))

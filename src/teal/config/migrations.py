@@ -9,7 +9,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from teal.config.teal_yml import Command, TealYml, shell
+from teal.config.teal_yml import CommandLine, TealYml, shell
 from teal.config.teal_yml import Migrations as Section
 from teal.core.model.compose import Node, environment_of, last_part, services_in
 from teal.core.model.duration import seconds
@@ -71,7 +71,7 @@ def _listed(said: str | list[str]) -> tuple[str, ...]:
     return tuple(each for each in ([said] if isinstance(said, str) else said) if each.strip())
 
 
-def _by_phase(*said: Command | None) -> dict[Phase, tuple[str, ...]]:
+def _by_phase(*said: CommandLine | None) -> dict[Phase, tuple[str, ...]]:
     return {phase: shell(command) for phase, command in zip(_PHASES, said, strict=True) if command}
 
 

@@ -11,22 +11,32 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from teal.config.caddyfile import Named
+from teal.config.caddyfile import NamedByProxy
 from teal.core.model.own_proxy import OwnProxy
-from teal.core.model.stack import CommandCheck, Evidence, Hook, HttpCheck, HttpProbe, Moment, Role, Strategy, TcpProbe
+from teal.core.model.stack import (
+    CommandCheck,
+    Evidence,
+    Hook,
+    HookMoment,
+    HttpCheck,
+    HttpProbe,
+    Role,
+    Strategy,
+    TcpProbe,
+)
 from teal.errors import ConfigError
 
 Duration = Annotated[str | int | float, Meta(description="300, 300s, 5m or 1h30m", examples=["300s", "5m"])]
-Port = Annotated[int, Meta(ge=1, le=65535)]
+PortNumber = Annotated[int, Meta(ge=1, le=65535)]
 RoleName = Literal["shared", "route", "worker", "singleton", "one-shot", "tool"]
-Command = Annotated[str | list[str], Meta(description="a line for the shell, or a list of words")]
+CommandLine = Annotated[str | list[str], Meta(description="a line for the shell, or a list of words")]
 
 
 class Probe(Struct, forbid_unknown_fields=True, frozen=True):
     """How Teal asks a service whether it is ready: an HTTP path, or a TCP connection."""
 
     path: str = ""
-    port: Port | None = None
+    port: PortNumber | None = None
     tcp: bool = False
 
 
@@ -36,7 +46,7 @@ ProbeLike = Annotated[Probe | str, Meta(description='a path such as /health, "tc
 class Route(Struct, forbid_unknown_fields=True, frozen=True):
     """A service that the proxy exposes: where it listens, which services it can't answer without, its probe."""
 
-    port: Port | None = None
+    port: PortNumber | None = None
     needs: Annotated[list[str], Meta(description="services that it can't answer without")] = []
     probe: ProbeLike | None = None
 
@@ -67,16 +77,16 @@ class Check(Struct, forbid_unknown_fields=True, frozen=True):
     status: Annotated[int, Meta(ge=100, le=599)] = 200
     contains: str = ""
     service: str = ""
-    command: Command | None = None
+    command: CommandLine | None = None
 
 
 class PhaseCommands(Struct, forbid_unknown_fields=True, frozen=True):
     """Commands that print the SQL of a phase, to be judged before it is run."""
 
-    expand: Command | None = None
-    backfill: Command | None = None
-    contract: Command | None = None
-    window: Command | None = None
+    expand: CommandLine | None = None
+    backfill: CommandLine | None = None
+    contract: CommandLine | None = None
+    window: CommandLine | None = None
 
 
 class Judge(Struct, forbid_unknown_fields=True, frozen=True):
@@ -97,12 +107,14 @@ class Migrations(Struct, forbid_unknown_fields=True, frozen=True):
     """How the schema changes with a deploy: commands of a service's new image, files, or a one-shot."""
 
     service: str = ""
-    expand: Command | None = None
-    backfill: Command | None = None
-    contract: Command | None = None
-    window: Annotated[Command | None, Meta(description="run while users are held and nothing of the stack runs")] = None
+    expand: CommandLine | None = None
+    backfill: CommandLine | None = None
+    contract: CommandLine | None = None
+    window: Annotated[
+        CommandLine | None, Meta(description="run while users are held and nothing of the stack runs")
+    ] = None
     pending: Annotated[
-        Command | None, Meta(description="its status: 0 all done, 2 an expand is next, 4 a contract is pending")
+        CommandLine | None, Meta(description="its status: 0 all done, 2 an expand is next, 4 a contract is pending")
     ] = None
     asserts: Annotated[
         str | list[str], Meta(description="queries that must select 0 before the contract runs: rows not filled yet")
@@ -161,7 +173,9 @@ class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
         Meta(description="a published port of a rotating service: drop it, or let the proxy take it over"),
     ] = {}
     checks: Annotated[list[Check], Meta(description="asked of the standby color before the switch, in order")] = []
-    hooks: Annotated[dict[Moment, list[Command]], Meta(description="commands to run at moments of a deploy")] = {}
+    hooks: Annotated[
+        dict[HookMoment, list[CommandLine]], Meta(description="commands to run at moments of a deploy")
+    ] = {}
     migrations: Annotated[
         Migrations | None, Meta(description="how the schema of the database changes with a deploy")
     ] = None
@@ -185,7 +199,7 @@ def caddy_of(said: TealYml) -> str:
     return said.proxy if isinstance(said.proxy, str) and said.proxy != "own" else ""
 
 
-def evidence_of(said: TealYml, *, overlaid: frozenset[str], proxy: str, named: Named) -> Evidence:
+def evidence_of(said: TealYml, *, overlaid: frozenset[str], proxy: str, named: NamedByProxy) -> Evidence:
     """Return the evidence for roles, ports and probes; what teal.yml calls a route is declared one."""
     roles = dict.fromkeys(said.routes, Role.ROUTE) | {name: Role(role) for name, role in said.services.items()}
     return Evidence(

@@ -16,7 +16,7 @@ from teal.core.planning.rollback import Kept
 from teal.core.planning.transition import plainly_running, services_on, strays
 from teal.core.services.unhealthy import ailing
 
-Way = Literal["kept", "stopped", "re-created", "gone", "failed"]  # by which a release comes back
+ReturnWay = Literal["kept", "stopped", "re-created", "gone", "failed"]  # by which a release comes back
 AT_ONCE = Seconds(0.5)  # until a rollback to what still runs has answered
 _BADNESS = {"running": 0, "created": 1, "paused": 2, "exited": 3, "restarting": 4, "dead": 5, "removing": 5}
 _SICKNESS = {"healthy": 0, "none": 0, "starting": 1, "unhealthy": 2}
@@ -26,7 +26,7 @@ _SICKNESS = {"healthy": 0, "none": 0, "starting": 1, "unhealthy": 2}
 class Return:
     """By which way a release would come back, in about how many seconds, and where it can't, or didn't: why."""
 
-    way: Way
+    way: ReturnWay
     seconds: Seconds | None  # None where nothing is known
     reason: str = ""
 
@@ -51,7 +51,7 @@ def coming_back(observed: Observed, kept: Kept, measured: Iterable[Mapping[str, 
     return Return(way, _seconds(way, measured))
 
 
-def _way(observed: Observed, release: Release, side: Side) -> Way:
+def _way(observed: Observed, release: Release, side: Side) -> ReturnWay:
     """Return the quickest way: what still runs, else what still stands, else from the kept images."""
     if not reusable(observed, side, release):
         return "re-created"
@@ -59,7 +59,7 @@ def _way(observed: Observed, release: Release, side: Side) -> Way:
     return "kept" if up else "stopped"
 
 
-def _seconds(way: Way, measured: Iterable[Mapping[str, Seconds]]) -> Seconds | None:
+def _seconds(way: ReturnWay, measured: Iterable[Mapping[str, Seconds]]) -> Seconds | None:
     """Return the seconds until a rollback answers: nothing to start, or the last start as it was measured."""
     if way == "kept":
         return AT_ONCE

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # most commands open no database, and need not wait for what 
     from teal.core.judge.values import Catalog, Counted, Part, Planned, Query, Tried
     from teal.core.migrations.connection import Credentials
     from teal.core.migrations.files import Applied, ScriptFile
-    from teal.core.migrations.gate import Session
+    from teal.core.migrations.gate import DatabaseSession
 
 
 class Database(Protocol):
@@ -38,7 +38,7 @@ class Database(Protocol):
         """Return by its key what was seen of each of *attempts*, on a copy of its table; all of it is rolled back."""
         ...
 
-    async def sessions(self) -> tuple[Session, ...]:
+    async def sessions(self) -> tuple[DatabaseSession, ...]:
         """Return the sessions of clients in this database, this one left out."""
         ...
 

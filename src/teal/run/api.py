@@ -10,11 +10,11 @@ from msgspec import Struct
 from teal.core.model.observed import Holder
 from teal.core.model.proposal import Proposal
 from teal.core.model.side import Side
-from teal.core.model.stack import Images, Strategy
+from teal.core.model.stack import ImageSource, Strategy
 from teal.core.model.units import Moment, ReleaseId, Seconds
-from teal.core.planning.rollback import State
+from teal.core.planning.rollback import ReleaseState
 from teal.core.planning.rollback_floor import Floor
-from teal.core.status import Way
+from teal.core.status import ReturnWay
 
 
 class OpenRow(Struct, frozen=True):
@@ -51,7 +51,7 @@ class RollbackStatus(Struct, frozen=True):
     """What ``teal rollback`` would return to, and how."""
 
     release: ReleaseId
-    how: Way
+    how: ReturnWay
     seconds: Seconds | None  # about how long until it answers; None where nothing is known
     reason: str = ""  # where it is gone, or has failed to come: why
 
@@ -60,7 +60,7 @@ class KeptRow(Struct, frozen=True):
     """A kept release and its state; one that never served, or failed to come back, comes back only by its number."""
 
     release: ReleaseId
-    state: State
+    state: ReleaseState
     why: str = ""
 
 
@@ -261,7 +261,7 @@ class DeployOptions(Struct, frozen=True):
     force_memory: bool = False
     keep: bool = False  # the old color stays up for an instant rollback
     strategy: Strategy = "blue-green"
-    build: Images = "build"
+    build: ImageSource = "build"
     window: bool = False  # the database changes while users are kept away: `teal migrate window`
     page: bool = False  # users see the maintenance page meanwhile, from the first moment on
 

@@ -16,7 +16,7 @@ ME = {
     "color": os.environ.get("TEAL_COLOR") or "plain",
     "release": os.environ.get("TEAL_RELEASE") or "0",
 }
-PATIENCE = 10.0  # seconds for which web tries to reach back
+TIMEOUT = 10.0  # seconds for which web tries to reach back
 stopping = asyncio.Event()
 busy: set[asyncio.Task[None]] = set()
 
@@ -70,7 +70,7 @@ async def events(request: Request) -> None:
 
 
 async def chain(request: Request) -> None:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while True:
         try:
             async with asyncio.timeout(2):

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from teal.adapters.http import HttpError, Place, Pool, Silent, connect
+from teal.adapters.http import HttpError, Pool, Server, Silent, connect
 
 Act = Callable[[Pool], Awaitable[object]]
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -37,7 +37,7 @@ def served(*answers: bytes, act: Act, end: bool = True) -> tuple[object, list[by
     async def whole() -> object:
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
             host, port = server.sockets[0].getsockname()[:2]
-            pool = Pool(Place(host=host, port=port))
+            pool = Pool(Server(host=host, port=port))
             try:
                 return await act(pool)
             finally:
@@ -138,5 +138,5 @@ def test_silence_ends_in_time_before_the_head_and_within_the_body():
 
 def test_nobody_there_is_an_error_with_the_kernels_own_behind_it():
     with pytest.raises(HttpError) as raised:
-        asyncio.run(connect(Place(socket="/nonexistent/docker.sock"), within=1))
+        asyncio.run(connect(Server(socket="/nonexistent/docker.sock"), within=1))
     assert isinstance(raised.value.__cause__, FileNotFoundError)

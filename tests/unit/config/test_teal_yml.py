@@ -5,7 +5,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from teal.config.caddyfile import Named
+from teal.config.caddyfile import NamedByProxy
 from teal.config.strict_yaml import decode
 from teal.config.teal_yml import TealYml, checks_of, evidence_of, hooks_of, schema
 from teal.core.model.stack import CommandCheck, Evidence, Hook, HttpCheck, HttpProbe, Role, TcpProbe
@@ -73,7 +73,7 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
 
 def test_a_full_file_becomes_the_cores_words(tmp_path: Path) -> None:
     said = read(tmp_path, FULL)
-    told = evidence_of(said, overlaid=frozenset(), proxy="front", named=Named({"web": 3000}, {}))
+    told = evidence_of(said, overlaid=frozenset(), proxy="front", named=NamedByProxy({"web": 3000}, {}))
     assert told == Evidence(
         declared={"web": Role.ROUTE, "api": Role.ROUTE, "jobs": Role.WORKER, "beat": Role.SINGLETON},
         proxy="front",
@@ -110,7 +110,7 @@ def test_a_check_that_asks_nothing_is_refused(tmp_path: Path, check: str) -> Non
 def test_a_probe_without_a_path_is_refused(tmp_path: Path) -> None:
     said = read(tmp_path, "probes: {web: health}")
     with pytest.raises(ConfigError) as refused:
-        evidence_of(said, overlaid=frozenset(), proxy="", named=Named({}, {}))
+        evidence_of(said, overlaid=frozenset(), proxy="", named=NamedByProxy({}, {}))
     assert refused.value.message == "teal.yml: the probe of web is 'health'"
 
 

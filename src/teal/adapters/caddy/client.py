@@ -33,14 +33,14 @@ _MEANINGS = {
 }
 
 
-class Row(msgspec.Struct):
+class UpstreamRow(msgspec.Struct):
     """One upstream in Caddy's count."""
 
     address: str
     num_requests: int
 
 
-class Probe:
+class CaddyClient:
     """A client of the proxy that opens a connection for each question, as new users do."""
 
     def __init__(self, *, within: Seconds = _WITHIN) -> None:
@@ -52,9 +52,9 @@ class Probe:
         Raises ``Unavailable`` where nothing comes back in time.
         """
         host = host_for(endpoint)
-        place = http.Place(host=at[0], port=at[1], tls=host if endpoint.tls else "")
+        place = http.Server(host=at[0], port=at[1], tls=host if endpoint.tls else "")
         target = quote(endpoint.path if endpoint.exact else f"{endpoint.path}{path}", safe=_PLAIN)
-        connection: http.Connection | None = None
+        connection: http.HttpConnection | None = None
         try:
             async with asyncio.timeout(self._within):
                 connection = await http.connect(place, within=None)
@@ -69,7 +69,7 @@ class Probe:
             if connection is not None:
                 connection.close()
 
-    async def _read(self, got: http.Answer) -> Answer:
+    async def _read(self, got: http.Response) -> Answer:
         """Return the answer with what comes of its body in time, up to a limit: the body may be endless."""
         body = bytearray()
         with suppress(TimeoutError):
@@ -124,15 +124,15 @@ def _charset(kind: str) -> str:
         return "utf-8"
 
 
-def rows_in(text: str) -> list[Row] | None:
+def rows_in(text: str) -> list[UpstreamRow] | None:
     """Return Caddy's count of what is in flight by upstream, None for a text that is not such a count."""
     try:
-        return msgspec.json.decode(text, type=list[Row])
+        return msgspec.json.decode(text, type=list[UpstreamRow])
     except msgspec.DecodeError:
         return None
 
 
-def counts(rows: list[Row]) -> dict[str, int]:
+def counts(rows: list[UpstreamRow]) -> dict[str, int]:
     """Return Caddy's rows as counts; addresses that a route may be sent to count 0 where Caddy shows no row.
 
     Caddy lists an address that comes from a placeholder only while something is in flight there. The placeholder's

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from teal.adapters.caddy.client import Probe, rows_in
+from teal.adapters.caddy.client import CaddyClient, rows_in
 from teal.adapters.caddy.config import admin, entries, listeners, routes, trusts, unfit
 from teal.adapters.caddy.dials import dials
 from teal.adapters.caddy.drift import proxy_drift
@@ -36,7 +36,7 @@ class CaddyProxy:
         folder: Path,
         engine: Engine,
         *,
-        probe: Probe | None = None,
+        probe: CaddyClient | None = None,
         adapt: Sequence[str] = ADAPT,
         environment: Mapping[str, str] | None = None,
         own: Path | None = None,
@@ -51,7 +51,7 @@ class CaddyProxy:
         self._environment = environment or {}
         self._state = StateFile(folder)
         self._engine = engine
-        self._probe = probe or Probe()
+        self._probe = probe or CaddyClient()
 
     @property
     def folder(self) -> str:

@@ -29,7 +29,7 @@ class Docker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class EarlierRun:
     """The container of an earlier attempt; all empty for none."""
 
     state: str = ""
@@ -72,14 +72,14 @@ async def run(
     return status
 
 
-async def _found(docker: Docker, name: str) -> Found:
+async def _found(docker: Docker, name: str) -> EarlierRun:
     show = f'{{{{.State.Status}}}} {{{{.State.ExitCode}}}} {{{{index .Config.Labels "{DEFINITION}"}}}}'
     ended = await docker(("container", "inspect", "--format", show, name))
     found = _FOUND.fullmatch(ended.lines[-1]) if ended.status == 0 and ended.lines else None
-    return Found(found[1], int(found[2]), found[3]) if found else Found()
+    return EarlierRun(found[1], int(found[2]), found[3]) if found else EarlierRun()
 
 
-async def _renew(docker: Docker, found: Found, name: str) -> None:
+async def _renew(docker: Docker, found: EarlierRun, name: str) -> None:
     """Remove the previous container; one that still runs, by another definition, is waited for first."""
     if found.running:
         await _ended(docker, name)

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from teal.adapters.docker_hints import hint
-from teal.adapters.http import Answer, Connection, HttpError, Place, Pool, Silent
+from teal.adapters.http import HttpConnection, HttpError, Pool, Response, Server, Silent
 from teal.core.model.units import Seconds
 from teal.errors import Failed, Unavailable
 
@@ -85,7 +85,7 @@ def _forbidden(socket: str) -> Unavailable:
 
 OLDEST = (1, 43)  # Engine 24
 NEWEST = (1, 51)  # Engine 28.3 and up: what Teal is tested with; newer engines still speak it
-PATIENCE = Seconds(60.0)  # for an answer where the call itself does not wait for anything
+ANSWER_TIMEOUT = Seconds(60.0)  # for an answer where the call itself does not wait for anything
 AWAY = 90.0  # seconds that an engine which has answered before may be away, for a restart
 PAUSE = 0.5  # seconds between two attempts to reach it
 HEADERS = {"Host": "docker", "User-Agent": "teal", "Content-Type": "application/json"}
@@ -99,7 +99,7 @@ class Api:
 
     def __init__(self, socket: str) -> None:
         self.socket = socket
-        self._pool = Pool(Place(socket))
+        self._pool = Pool(Server(socket))
         self._base = ""
         self._greeting = asyncio.Lock()
         self._lost = 0.0  # monotonic, since when the engine is away; 0 where it is there
@@ -126,7 +126,7 @@ class Api:
         body: object = None,
         *,
         params: Params | None = None,
-        within: Seconds = PATIENCE,
+        within: Seconds = ANSWER_TIMEOUT,
         twice: bool = False,
     ) -> bytes:
         """Send *body* as JSON; return the raw answer. *within*: seconds that the engine may take.
@@ -146,7 +146,7 @@ class Api:
         body: object = None,
         *,
         params: Params | None = None,
-        within: Seconds = PATIENCE,
+        within: Seconds = ANSWER_TIMEOUT,
         twice: bool = False,
     ) -> bytes:
         """Return the whole body of the answer; an error status raises ``EngineSaid``."""
@@ -161,9 +161,9 @@ class Api:
         body: object = None,
         *,
         params: Params | None = None,
-        within: Seconds | None = PATIENCE,
+        within: Seconds | None = ANSWER_TIMEOUT,
         twice: bool = False,
-    ) -> AsyncIterator[Answer]:
+    ) -> AsyncIterator[Response]:
         """Yield the answer, its body unread; every failure on the way comes out as a ``TealError``."""
         target = quote(path, safe="/:@") + (f"?{urlencode(params)}" if params else "")
         content = b"" if body is None else msgspec.json.encode(body)
@@ -182,7 +182,7 @@ class Api:
     @asynccontextmanager
     async def _asked(
         self, method: str, target: str, content: bytes, within: Seconds | None, *, twice: bool
-    ) -> AsyncIterator[Answer]:
+    ) -> AsyncIterator[Response]:
         connection, answer = await self._opened(method, target, content, within, twice=twice)
         try:
             yield answer
@@ -191,12 +191,12 @@ class Api:
 
     async def _opened(
         self, method: str, target: str, content: bytes, within: Seconds | None, *, twice: bool
-    ) -> tuple[Connection, Answer]:
+    ) -> tuple[HttpConnection, Response]:
         """Send a request; an engine that has gone away is waited for, so that a deploy outlives its restart."""
         while True:
-            connection: Connection | None = None
+            connection: HttpConnection | None = None
             try:
-                connection = await self._pool.take(within=PATIENCE)
+                connection = await self._pool.take(within=ANSWER_TIMEOUT)
                 answer = await connection.ask(method, target, HEADERS, content, within=within)
             except BaseException as error:
                 if connection is not None:
@@ -221,7 +221,7 @@ class Api:
         """Return the beginning of every path, with the API version, asked for once."""
         async with self._greeting:
             if not self._base:
-                async with self._asked("GET", "/_ping", b"", PATIENCE, twice=True) as answer:
+                async with self._asked("GET", "/_ping", b"", ANSWER_TIMEOUT, twice=True) as answer:
                     await answer.read()
                     self._base = f"/v{_spoken(answer.headers.get('api-version', ''), self.socket)}"
         return self._base

@@ -10,22 +10,22 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from teal.adapters.engine import cgroups
-from teal.adapters.engine.api import PATIENCE, EngineResource, EngineSaid, decoded, filters
+from teal.adapters.engine.api import ANSWER_TIMEOUT, EngineResource, EngineSaid, decoded, filters
 from teal.adapters.engine.decode import (
     PROJECT,
+    CreatedContainer,
     Info,
     Inspected,
     InspectedExec,
     InspectedNetwork,
     Listed,
-    Made,
     Stats,
     container_in,
     side_in,
     side_of,
     used,
 )
-from teal.adapters.http import Answer
+from teal.adapters.http import Response
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
 from teal.core.model.units import Seconds
@@ -116,7 +116,7 @@ class Commands(EngineResource):
             "AttachStderr": True,
         }
         path = f"/containers/{id}/exec"
-        made = decoded(await self._api.post(path, body), Made, path)
+        made = decoded(await self._api.post(path, body), CreatedContainer, path)
         output = bytearray()
         try:
             async with asyncio.timeout(within):
@@ -143,7 +143,7 @@ class Commands(EngineResource):
             cgroups.kill(running.pid, container)
 
 
-async def _collect(answer: Answer, reader: Frames | Raw, output: bytearray) -> None:
+async def _collect(answer: Response, reader: Frames | Raw, output: bytearray) -> None:
     async for raw in answer.pieces():
         output += reader.feed(raw)
         del output[:-MOST]
@@ -202,7 +202,7 @@ class Containers(EngineResource):
         """Stop it and wait until it has stopped: SIGTERM (or the image's signal), SIGKILL *grace* seconds later."""
         seconds = math.ceil(grace)
         stop = self._api.post(
-            f"/containers/{id}/stop", params={"t": seconds}, within=Seconds(seconds + PATIENCE), twice=True
+            f"/containers/{id}/stop", params={"t": seconds}, within=Seconds(seconds + ANSWER_TIMEOUT), twice=True
         )
         await self._if_there(stop)
 

@@ -54,7 +54,7 @@ class ContainerState(Struct, rename="pascal"):
     health: HealthState | None = None
 
 
-class Endpoint(Struct, rename="pascal"):
+class NetworkEndpoint(Struct, rename="pascal"):
     """A container's place on one network."""
 
     network_id: str = field(default="", name="NetworkID")
@@ -78,7 +78,7 @@ Bindings = dict[str, list[Binding] | None]
 class NetworkSettings(Struct, rename="pascal"):
     """``NetworkSettings`` of a container."""
 
-    networks: dict[str, Endpoint] | None = None
+    networks: dict[str, NetworkEndpoint] | None = None
     ports: Bindings | None = None
 
 
@@ -95,7 +95,7 @@ class HostConfig(Struct, rename="pascal"):
     port_bindings: Bindings | None = None
 
 
-class Mounted(Struct, rename="pascal"):
+class MountPoint(Struct, rename="pascal"):
     """An item of ``Mounts`` of a container."""
 
     type: str = ""
@@ -114,7 +114,7 @@ class Inspected(Struct, rename="pascal"):
     host_config: HostConfig
     network_settings: NetworkSettings
     restart_count: int = 0
-    mounts: list[Mounted] | None = None
+    mounts: list[MountPoint] | None = None
 
 
 class HealthcheckConfig(Struct, rename="pascal"):
@@ -189,7 +189,7 @@ class Stats(Struct):
     memory_stats: MemoryStats = field(default_factory=MemoryStats)
 
 
-class Made(Struct, rename="pascal"):
+class CreatedContainer(Struct, rename="pascal"):
     """The answer to a creation."""
 
     id: str
@@ -209,7 +209,7 @@ class Actor(Struct, rename="pascal"):
     attributes: Labels | None = None
 
 
-class Event(Struct):
+class EngineEvent(Struct):
     """A line of ``/events``."""
 
     actor: Actor = field(name="Actor")

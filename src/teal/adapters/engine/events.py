@@ -8,12 +8,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from teal.adapters.engine.api import EngineResource, decoded, filters
-from teal.adapters.engine.decode import PROJECT, Event, side_in
+from teal.adapters.engine.decode import PROJECT, EngineEvent, side_in
 from teal.errors import Unavailable
 
 # Healthchecks are execs: without this list every probe of every service would wake its watcher.
 NEWS = ["create", "start", "restart", "die", "stop", "oom", "pause", "unpause", "destroy", "health_status"]
-PATIENCE = 60.0  # seconds that an engine may be away, for a restart, before the watch gives up
+RECONNECT_TIMEOUT = 60.0  # seconds that an engine may be away, for a restart, before the watch gives up
 PAUSE = 0.5  # seconds between two attempts
 
 
@@ -41,11 +41,11 @@ class Watching(EngineResource):
                             yield event.actor.id
             except Unavailable:
                 lost = lost or time.monotonic()
-                if time.monotonic() - lost > PATIENCE:
+                if time.monotonic() - lost > RECONNECT_TIMEOUT:
                     raise
             await asyncio.sleep(PAUSE)
 
-    async def _stream(self, since: int) -> AsyncGenerator[Event | None, None]:
+    async def _stream(self, since: int) -> AsyncGenerator[EngineEvent | None, None]:
         """Yield None when connected, then events."""
         seconds, rest = divmod(since, 10**9)
         wanted = filters(type=["container"], event=NEWS, label=[PROJECT])
@@ -53,4 +53,4 @@ class Watching(EngineResource):
         async with self._api.stream("GET", "/events", params=params, within=None) as answer:
             yield None
             async for line in answer.lines():
-                yield decoded(line, Event, "/events")
+                yield decoded(line, EngineEvent, "/events")

@@ -6,7 +6,15 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from teal.adapters.engine.api import EngineResource, EngineSaid, decoded, filters
-from teal.adapters.engine.decode import PROJECT, Inspected, InspectedNetwork, Listed, ListedNetwork, Made, side_in
+from teal.adapters.engine.decode import (
+    PROJECT,
+    CreatedContainer,
+    Inspected,
+    InspectedNetwork,
+    Listed,
+    ListedNetwork,
+    side_in,
+)
 from teal.errors import Failed
 from teal.ports import Network
 
@@ -40,7 +48,7 @@ class Networks(EngineResource):
         if like:
             body |= await self._copied(like, internal=internal)
         try:
-            return decoded(await self._api.post("/networks/create", body), Made, "/networks/create").id
+            return decoded(await self._api.post("/networks/create", body), CreatedContainer, "/networks/create").id
         except EngineSaid as said:
             if said.code != 409:
                 raise

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from teal.core.migrations.connection import Credentials
 
 LIBRARIES = ("asyncpg", "pgparse")
-PATIENCE = 10.0  # seconds for a connection
+CONNECT_TIMEOUT = 10.0  # seconds for a connection
 GOODBYE = 2.0  # seconds for closing it
 LOCK_TIMEOUT = "1s"  # whoever comes after a statement that waits for a lock waits as long
 STATEMENT_TIMEOUT = "5s"
@@ -70,7 +70,7 @@ async def _connect(login: Credentials, address: str, application: str) -> Connec
             user=login.user,
             password=_password(login),
             database=login.database,
-            timeout=PATIENCE,
+            timeout=CONNECT_TIMEOUT,
             server_settings={
                 "application_name": f"{application} {os.uname().nodename}:{os.getpid()}"[:63],
                 "lock_timeout": LOCK_TIMEOUT,

@@ -19,7 +19,7 @@ from teal.core.judge.trying import Attempt
 from teal.core.judge.values import Catalog, Counted, Part, Planned, Query, Tried
 from teal.core.migrations.connection import Credentials
 from teal.core.migrations.files import TABLE, Applied, ScriptFile
-from teal.core.migrations.gate import Session
+from teal.core.migrations.gate import DatabaseSession
 from teal.core.migrations.sql import Statement, own_transactions
 from teal.core.model.migrations import BY_STATISTICS
 from teal.errors import Failed, Locked, Refused, TealError
@@ -130,7 +130,7 @@ class PostgresDatabase:
         trial = Trial(self._connection, parts, queries)
 
         async def again(once: Callable[[], Awaitable[None]]) -> None:
-            await self._patiently(
+            await self._retried(
                 once, lambda: trial.at.script, lambda: Statement({}, "", trial.at.sql, trial.at.line), _unheard
             )
 
@@ -140,10 +140,10 @@ class PostgresDatabase:
         """Try each of *attempts* on a copy of its table, in a transaction that is rolled back."""
         return await self._asked(lambda: tried_on_copies(self._connection, attempts))
 
-    async def sessions(self) -> tuple[Session, ...]:
+    async def sessions(self) -> tuple[DatabaseSession, ...]:
         """Return the sessions of clients in this database, this one left out."""
         rows = await self._asked(lambda: self._connection.fetch(_SESSIONS))
-        return tuple(Session(row["address"], row["application"], row["pid"]) for row in rows)
+        return tuple(DatabaseSession(row["address"], row["application"], row["pid"]) for row in rows)
 
     async def count(self, sql: str) -> int:
         """Return the number that *sql* selects, asked in a read-only transaction; as long as it takes."""
@@ -184,7 +184,7 @@ class PostgresDatabase:
                 await self._connection.execute("SET LOCAL statement_timeout = 0")
                 return _rows(await self._connection.execute(sql))
 
-        return await self._patiently(once, "the backfill", statement, on_line)
+        return await self._retried(once, "the backfill", statement, on_line)
 
     async def record(self, file: ScriptFile) -> None:
         """Record that *file* is applied, whose statements were run one by one."""
@@ -237,7 +237,7 @@ class PostgresDatabase:
                     await self._connection.execute(at.sql)
                 await self._ledger.finished(file)
 
-        await self._patiently(once, f"{file.name}.sql", lambda: at, on_line)
+        await self._retried(once, f"{file.name}.sql", lambda: at, on_line)
 
     async def _one_by_one(self, file: ScriptFile, on_line: LineSink) -> None:
         """Apply each statement by itself, from the first that isn't known to be done."""
@@ -267,7 +267,7 @@ class PostgresDatabase:
                 if not self._connection.is_closed():
                     await self._connection.execute("RESET statement_timeout; RESET lock_timeout")
 
-        await self._patiently(once, where, lambda: at, on_line)
+        await self._retried(once, where, lambda: at, on_line)
 
     async def _alone(self, statement: Statement) -> None:
         """Run *statement* outside of a transaction; what a failed attempt has left of its index is dropped first."""
@@ -281,7 +281,7 @@ class PostgresDatabase:
             await self._connection.execute(f"SET lock_timeout = '{UNHURRIED}'")
         await self._connection.execute(statement.sql)
 
-    async def _patiently(
+    async def _retried(
         self,
         once: Callable[[], Awaitable[T]],
         file: str | Callable[[], str],

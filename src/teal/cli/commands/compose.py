@@ -14,8 +14,8 @@ from pathlib import Path
 
 import click
 
-from teal.cli.commands.compose_args import Place, Words, split, take_apart, unknown
-from teal.cli.group import Command, PassingCommand
+from teal.cli.commands.compose_args import ComposePlace, ComposeWords, split, take_apart, unknown
+from teal.cli.group import PassingCommand, TealCommand
 from teal.cli.options import OpenStack, Purpose
 from teal.cli.runner import run
 from teal.cli.session import Session
@@ -35,16 +35,16 @@ class Places:
 
     side: Side  # plain where no color is active and none was named
     serves: bool  # users are sent there
-    every: tuple[Place, ...]
+    every: tuple[ComposePlace, ...]
     proxy: str = ""  # the service that is the proxy
 
     @property
-    def own(self) -> tuple[Place, ...]:
+    def own(self) -> tuple[ComposePlace, ...]:
         """Return the place of Teal's own proxy, where there is one."""
         return tuple(each for each in self.every if each.file and OWN in each.keys)
 
     @property
-    def plain(self) -> Place:
+    def plain(self) -> ComposePlace:
         """Return the owner's own files."""
         return self.every[-1]
 
@@ -69,18 +69,18 @@ def _release(containers: tuple[Container, ...], side: Side) -> ReleaseId:
     return max(numbers)
 
 
-def _of_color(opened: OpenStack, side: Side, containers: tuple[Container, ...]) -> tuple[Place, ...]:
+def _of_color(opened: OpenStack, side: Side, containers: tuple[Container, ...]) -> tuple[ComposePlace, ...]:
     ports, stack, release = opened.ports, opened.stack, _release(containers, side)
     file = Path(ports.releases.rendering(release, side))
     # A lost rendering is Compose's to complain of, where a service of the color is meant; the others need none.
     keys = _keys(file) if file.exists() else tuple(key_of(c.service, side) for c in containers if c.side is side)
-    color = Place(
+    color = ComposePlace(
         project_of(stack.project, side), {each.removesuffix(f"-{side}"): each for each in keys}, file=str(file)
     )
     once = Path(ports.releases.once(release))
     if not once.is_file():
         return (color,)
-    return color, Place(once_project(stack.project), {each: each for each in _keys(once)}, file=str(once))
+    return color, ComposePlace(once_project(stack.project), {each: each for each in _keys(once)}, file=str(once))
 
 
 def _keys(file: Path) -> tuple[str, ...]:
@@ -92,17 +92,17 @@ def _keys(file: Path) -> tuple[str, ...]:
         ) from error
 
 
-def _plain(given: Options, opened: OpenStack) -> Place:
+def _plain(given: Options, opened: OpenStack) -> ComposePlace:
     stack = opened.stack
-    return Place(stack.project, {each.name: each.name for each in stack.services}, options=given.words())
+    return ComposePlace(stack.project, {each.name: each.name for each in stack.services}, options=given.words())
 
 
-def _own(opened: OpenStack) -> tuple[Place, ...]:
+def _own(opened: OpenStack) -> tuple[ComposePlace, ...]:
     """Return the place of Teal's own proxy, where the stack has it."""
     proxy = opened.ports.proxy
     if opened.stack.proxy != OWN or not proxy.own_files():
         return ()
-    return (Place(own_project(opened.stack.project), {OWN: MAIN}, file=f"{proxy.own_folder}/{PROJECT_FILE}"),)
+    return (ComposePlace(own_project(opened.stack.project), {OWN: MAIN}, file=f"{proxy.own_folder}/{PROJECT_FILE}"),)
 
 
 COLOR = click.option(
@@ -121,14 +121,14 @@ def places(session: Session, color: str | None) -> Places:
     return run(found())
 
 
-def environment(place: Place) -> dict[str, str]:
+def environment(place: ComposePlace) -> dict[str, str]:
     """Return the environment for Compose; nothing of the shell's may change what a rendering means."""
     if not place.file:
         return dict(os.environ)
     return {name: value for name, value in os.environ.items() if not name.startswith("COMPOSE_")}
 
 
-def told(words: Words, found: Places) -> list[tuple[Place, Words]]:
+def told(words: ComposeWords, found: Places) -> list[tuple[ComposePlace, ComposeWords]]:
     """Return which place is told what; ``ConfigError`` for a service that the stack hasn't."""
     strange = unknown(words, found.every)
     if strange:
@@ -137,7 +137,7 @@ def told(words: Words, found: Places) -> list[tuple[Place, Words]]:
     return split(words, found.every)
 
 
-def hand_on(session: Session, given: Sequence[tuple[Place, Words]]) -> int:
+def hand_on(session: Session, given: Sequence[tuple[ComposePlace, ComposeWords]]) -> int:
     """Become Compose; where several projects are meant, run one for each side by side and return the worst status."""
     if len(given) == 1:
         place, words = given[0]
@@ -194,11 +194,11 @@ def ps(session: Session, /, *, color: str | None, args: tuple[str, ...]) -> int:
     return max(statuses)
 
 
-def _shown(found: Places) -> tuple[Place, ...]:
+def _shown(found: Places) -> tuple[ComposePlace, ...]:
     return (found.every[0], *(each for each in found.own if each is not found.every[0]), found.plain)
 
 
-@click.command(cls=Command, example="teal logs web --follow\nteal logs --color green --tail 50")
+@click.command(cls=TealCommand, example="teal logs web --follow\nteal logs --color green --tail 50")
 @click.argument("services", nargs=-1)
 @COLOR
 @click.option("-f", "--follow", is_flag=True, help="Keep printing new lines as they come.")
@@ -212,17 +212,17 @@ def logs(
     """Show the logs of the active color, or of the one that --color names; shared services by their name."""
     words = ["logs", *(["--follow"] if follow else []), *(["--timestamps"] if timestamps else [])]
     words += [part for name, value in named.items() if value for part in (f"--{name}", value)]
-    given = told(Words(tuple(words), services), places(session, color))
+    given = told(ComposeWords(tuple(words), services), places(session, color))
     return _logs_as_json(given) if session.json else hand_on(session, given)
 
 
-def _logs_as_json(given: Sequence[tuple[Place, Words]]) -> int:
+def _logs_as_json(given: Sequence[tuple[ComposePlace, ComposeWords]]) -> int:
     """Print each line as an object; Compose itself has no such format."""
     import json
 
     status = 0
     for place, words in given:
-        argv = place.argv(Words((words.before[0], "--no-color", *words.before[1:]), words.services))
+        argv = place.argv(ComposeWords((words.before[0], "--no-color", *words.before[1:]), words.services))
         with subprocess.Popen(argv, env=environment(place), stdout=subprocess.PIPE, text=True, errors="replace") as log:
             assert log.stdout is not None
             for line in log.stdout:

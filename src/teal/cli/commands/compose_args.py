@@ -24,7 +24,7 @@ _GLOBAL_VALUED = frozenset({"--ansi", "--parallel", "--progress", "--profile", "
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ComposePlace:
     """Where a command of Compose goes: a rendering that Teal keeps, or the owner's files as they are."""
 
     project: str  # Compose's name for it
@@ -32,7 +32,7 @@ class Place:
     file: str = ""  # of the rendering; empty for the owner's files
     options: tuple[str, ...] = ()  # the owner's own -f, --env-file …
 
-    def argv(self, words: Words) -> list[str]:
+    def argv(self, words: ComposeWords) -> list[str]:
         """Return the whole command line for *words*, each service under its key here."""
         where = ["-f", self.file, "--env-file", "/dev/null"] if self.file else list(self.options)
         services = [self._key(each) for each in words.services]
@@ -49,7 +49,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ComposeWords:
     """A subcommand taken apart: what precedes the services, the services, what follows."""
 
     before: tuple[str, ...]
@@ -57,7 +57,7 @@ class Words:
     after: tuple[str, ...] = ()
 
 
-def split(words: Words, places: Sequence[Place]) -> list[tuple[Place, Words]]:
+def split(words: ComposeWords, places: Sequence[ComposePlace]) -> list[tuple[ComposePlace, ComposeWords]]:
     """Return which place is told what: each service goes to the first place that has it, the first gets the rest."""
     if not words.services:
         return [(places[0], words)]
@@ -68,21 +68,25 @@ def split(words: Words, places: Sequence[Place]) -> list[tuple[Place, Words]]:
     return [(places[at], replace(words, services=tuple(services))) for at, services in sorted(told.items())]
 
 
-def unknown(words: Words, places: Sequence[Place]) -> tuple[str, ...]:
+def unknown(words: ComposeWords, places: Sequence[ComposePlace]) -> tuple[str, ...]:
     """Return the services of *words* that no place has."""
     return tuple(each for each in words.services if not any(place.has(each) for place in places))
 
 
-def take_apart(words: Sequence[str]) -> Words:
+def take_apart(words: Sequence[str]) -> ComposeWords:
     """Return *words* (a subcommand and its arguments) with its services told from options and inner commands."""
     start = _subcommand(words)
     if start is None:
-        return Words(tuple(words))
+        return ComposeWords(tuple(words))
     name = words[start]
     valued = _VALUED.get(name, frozenset())
     if name in _ONE_SERVICE:
         at = _first_positional(words, start + 1, valued)
-        return Words(tuple(words)) if at is None else Words(tuple(words[:at]), (words[at],), tuple(words[at + 1 :]))
+        return (
+            ComposeWords(tuple(words))
+            if at is None
+            else ComposeWords(tuple(words[:at]), (words[at],), tuple(words[at + 1 :]))
+        )
     options: list[str] = list(words[: start + 1])
     services: list[str] = []
     at = start + 1
@@ -95,7 +99,7 @@ def take_apart(words: Sequence[str]) -> Words:
         else:
             services.append(word)
             at += 1
-    return Words(tuple(options), tuple(services))
+    return ComposeWords(tuple(options), tuple(services))
 
 
 def _subcommand(words: Sequence[str]) -> int | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from teal.cli.asking import Unanswered, agree
-from teal.cli.group import Command
+from teal.cli.group import TealCommand
 from teal.cli.options import Purpose
 from teal.cli.results import answer, confirm, consent
 from teal.cli.runner import look, perform
@@ -49,7 +49,7 @@ class _ReleaseNumber(click.IntRange):
     name = "release number"
 
 
-@click.command(cls=Command, example="teal deploy --health-timeout 5m")
+@click.command(cls=TealCommand, example="teal deploy --health-timeout 5m")
 @with_options(*_BUILDS, _KEEP, _DRY, _YES, *TIMES)
 @click.pass_obj
 def deploy(
@@ -71,7 +71,7 @@ def deploy(
     _deploy(session, DeployOptions(build=build or "build", **choices), yes=yes)  # type: ignore[arg-type]
 
 
-@click.command(cls=Command, example="teal plan")
+@click.command(cls=TealCommand, example="teal plan")
 @with_options(*_BUILDS, _KEEP, *TIMES)
 @click.pass_obj
 def plan(session: Session, /, *, build: str | None, **choices: Any) -> None:
@@ -104,7 +104,7 @@ def _deploy(session: Session, options: DeployOptions, *, yes: bool = False) -> N
             return
 
 
-@click.command(cls=Command, example="teal rollback\nteal rollback 12")
+@click.command(cls=TealCommand, example="teal rollback\nteal rollback 12")
 @click.argument("release", type=_ReleaseNumber(min=1), required=False)
 @with_options(_KEEP, _DRY, *TIMES)
 @click.pass_obj
@@ -121,7 +121,7 @@ def rollback(session: Session, /, *, release: ReleaseId | None, dry_run: bool, k
     answer(session, result, outcome)
 
 
-@click.command(cls=Command, example="teal leave --dry-run\nteal leave")
+@click.command(cls=TealCommand, example="teal leave --dry-run\nteal leave")
 @with_options(_DRY, *TIMES)
 @click.option("-y", "--yes", is_flag=True, help="Don't ask, even where today's files change what users get.")
 @click.pass_obj
@@ -167,7 +167,7 @@ def _would_leave(session: Session, *, dry_run: bool) -> DeployResult | None:
         return None
 
 
-@click.command(cls=Command, example="teal cleanup --dry-run")
+@click.command(cls=TealCommand, example="teal cleanup --dry-run")
 @_DRY
 @click.option("-y", "--yes", is_flag=True, help="Don't ask.")
 @click.pass_obj

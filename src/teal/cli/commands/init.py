@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from teal.cli.asking import answers, keep, row, written
-from teal.cli.group import Command
+from teal.cli.group import TealCommand
 from teal.cli.options import Purpose
 from teal.cli.results import answer
 from teal.cli.runner import look
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from teal.run.context import EventSink, Ports
 
 
-@click.command(cls=Command, example="teal init\nteal init --write")
+@click.command(cls=TealCommand, example="teal init\nteal init --write")
 @click.option("-y", "--yes", is_flag=True, help="Don't ask: take what is proposed.")
 @click.option(
     "--write", is_flag=True, help="Prepare the stack's own Caddy, too: import and mounts, all else unchanged."

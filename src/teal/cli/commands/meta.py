@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from teal.cli.group import HELP, Command, cli
+from teal.cli.group import HELP, TealCommand, cli
 from teal.cli.session import Session
 from teal.errors import Refused, Usage
 
@@ -25,14 +25,14 @@ def teal_version() -> str:
     return installed("teal-deploy")
 
 
-@click.command(cls=Command, example="teal version --json")
+@click.command(cls=TealCommand, example="teal version --json")
 @click.pass_obj
 def version(session: Session, /) -> None:
     """Print the version."""
     click.echo(json.dumps({"version": teal_version()}) if session.json else f"teal {teal_version()}")
 
 
-@click.command("help", cls=Command, example="teal help rollback")
+@click.command("help", cls=TealCommand, example="teal help rollback")
 @click.argument("command", required=False)
 @click.pass_context
 def help_(context: click.Context, /, command: str | None) -> None:
@@ -48,7 +48,7 @@ def help_(context: click.Context, /, command: str | None) -> None:
     click.echo(json.dumps({"help": text}) if context.obj.json else text)
 
 
-@click.command(cls=Command, example="teal schema status\nteal schema teal.yml > teal.schema.json")
+@click.command(cls=TealCommand, example="teal schema status\nteal schema teal.yml > teal.schema.json")
 @click.argument("name", required=False)
 @click.pass_obj
 def schema(session: Session, /, *, name: str | None) -> None:
@@ -63,7 +63,7 @@ def schema(session: Session, /, *, name: str | None) -> None:
         raise Usage(f"there is no schema {name!r}", hint=f"there are {', '.join(names)}")
 
 
-@click.command(cls=Command, example="teal snippet > teal.caddy")
+@click.command(cls=TealCommand, example="teal snippet > teal.caddy")
 @click.pass_obj
 def snippet(session: Session, /) -> None:
     """Print the snippet that the stack's Caddyfile imports: a file of the stack's own, committed beside it."""
@@ -76,7 +76,7 @@ def plugin() -> None:
     """Make `docker teal` work, or stop it."""
 
 
-@plugin.command("install", cls=Command, example="teal plugin install\ndocker teal status")
+@plugin.command("install", cls=TealCommand, example="teal plugin install\ndocker teal status")
 @click.pass_obj
 def install(session: Session, /) -> None:
     """Link docker-teal into the user's folder of Docker CLI plugins."""
@@ -94,7 +94,7 @@ def install(session: Session, /) -> None:
     _say(session, {"installed": str(link), "program": str(program)}, f"{link} → {program}: try `docker teal status`")
 
 
-@plugin.command("uninstall", cls=Command, example="teal plugin uninstall")
+@plugin.command("uninstall", cls=TealCommand, example="teal plugin uninstall")
 @click.pass_obj
 def uninstall(session: Session, /) -> None:
     """Remove the link."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import structs
 
-from teal.cli.group import HELP, Command
+from teal.cli.group import HELP, TealCommand
 from teal.cli.options import Purpose
 from teal.cli.output import interactive
 from teal.cli.results import answer, consent
@@ -30,7 +30,7 @@ from teal.run.api import ContractOptions, DeployOptions
 
 if TYPE_CHECKING:
     from teal.cli.runner import Action
-    from teal.core.model.stack import Images, Stack
+    from teal.core.model.stack import ImageSource, Stack
     from teal.run.api import DeployResult
     from teal.run.context import EventSink, Ports
     from teal.run.migrations.results import ContractResult, MigrateCheckResult, MigrateResult, MigrateStatus
@@ -40,7 +40,7 @@ _YES = click.option("-y", "--yes", is_flag=True, help="Don't ask.")
 _DRY_CONTRACT = click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 
 
-@click.command(cls=Command, example="teal migrate contract --dry-run\nteal migrate contract 0007_writer --give-up")
+@click.command(cls=TealCommand, example="teal migrate contract --dry-run\nteal migrate contract 0007_writer --give-up")
 @click.argument("name", required=False, default="")
 @click.option("--give-up", is_flag=True, help="Give up the rollback to older releases, as cleanup would.")
 @click.option("--trust", multiple=True, metavar="ORIGIN", help="Vouch for sessions from a pooler: its name or address.")
@@ -89,7 +89,7 @@ def _gives_up(seen: ContractResult, *, asked: bool) -> bool:
     return click.confirm(f"Give up the rollback to release {which}?", default=False)
 
 
-@click.command(cls=Command, example="teal migrate undo 0007_writer")
+@click.command(cls=TealCommand, example="teal migrate undo 0007_writer")
 @click.argument("name")
 @click.pass_obj
 def undo(session: Session, /, *, name: str) -> None:
@@ -104,7 +104,7 @@ def undo(session: Session, /, *, name: str) -> None:
     answer(session, perform(session, run), contracted)
 
 
-@click.command(cls=Command, example="teal migrate window\nteal migrate window --maintenance")
+@click.command(cls=TealCommand, example="teal migrate window\nteal migrate window --maintenance")
 @click.option("--maintenance", is_flag=True, help="Show users the maintenance page, rather than hold their requests.")
 @click.option("--pull", "build", flag_value="pull", help="Pull images that are not built; build the others.")
 @click.option("--no-build", "build", flag_value="none", help="Use the images that are there; build and pull nothing.")
@@ -112,7 +112,7 @@ def undo(session: Session, /, *, name: str) -> None:
 @_YES
 @with_options(*TIMES)
 @click.pass_obj
-def window(session: Session, /, *, maintenance: bool, build: Images | None, dry_run: bool, yes: bool) -> None:
+def window(session: Session, /, *, maintenance: bool, build: ImageSource | None, dry_run: bool, yes: bool) -> None:
     """Make the changes that no two releases can share, with a release of today's files, while nothing else runs.
 
     Users' requests are held, for 30 s at most, or turned away with a maintenance page; the old color is stopped, the
@@ -121,7 +121,7 @@ def window(session: Session, /, *, maintenance: bool, build: Images | None, dry_
     """
     from teal.cli.show.deploy import outcome
 
-    images: Images = build or "build"
+    images: ImageSource = build or "build"
     options = DeployOptions(
         strategy="recreate", window=True, page=maintenance, force=True, build=images, dry_run=dry_run
     )
@@ -147,7 +147,7 @@ teal migrate plan "add reviews.stars integer not null default 0" --write migrati
 """
 
 
-@click.command("plan", cls=Command, example=_EXAMPLE)
+@click.command("plan", cls=TealCommand, example=_EXAMPLE)
 @click.argument("sentence", metavar="CHANGE")
 @click.option("--hypertable", is_flag=True, help="The table is a hypertable of TimescaleDB.")
 @click.option(
@@ -202,7 +202,7 @@ def migrate() -> None:
     """
 
 
-@migrate.command("status", cls=Command, example="teal migrate status\nteal migrate status --exit-code")
+@migrate.command("status", cls=TealCommand, example="teal migrate status\nteal migrate status --exit-code")
 @click.option(
     "--exit-code", is_flag=True, help="Exit with 0: all done, 1: broken, 2: expand is next, 4: contract, 6: unknown."
 )
@@ -221,7 +221,7 @@ def status(session: Session, /, *, exit_code: bool) -> int:
     return result.status if exit_code else int(result.state == "broken")
 
 
-@migrate.command("check", cls=Command, example="teal migrate check")
+@migrate.command("check", cls=TealCommand, example="teal migrate check")
 @click.pass_obj
 def check(session: Session, /) -> int:
     """Judge the SQL that is pending, and run none of it; exit status 1 where a deploy would refuse it.
@@ -241,7 +241,7 @@ def check(session: Session, /) -> int:
     return 0 if result.safe else 1
 
 
-@migrate.command("expand", cls=Command, example="teal migrate expand")
+@migrate.command("expand", cls=TealCommand, example="teal migrate expand")
 @_DRY
 @click.pass_obj
 def expand(session: Session, /, *, dry_run: bool) -> None:
@@ -258,7 +258,7 @@ def expand(session: Session, /, *, dry_run: bool) -> None:
     _alone(session, run, dry_run=dry_run)
 
 
-@migrate.command("backfill", cls=Command, example="teal migrate backfill")
+@migrate.command("backfill", cls=TealCommand, example="teal migrate backfill")
 @_DRY
 @click.pass_obj
 def backfill(session: Session, /, *, dry_run: bool) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from teal.cli.commands.compose import COLOR, environment, hand_on, places, told
-from teal.cli.commands.compose_args import Words
-from teal.cli.group import Command
+from teal.cli.commands.compose_args import ComposeWords
+from teal.cli.group import TealCommand
 from teal.cli.options import Purpose
 from teal.cli.results import answer, consent
 from teal.cli.runner import look, perform
@@ -29,7 +29,7 @@ _YES = click.option("-y", "--yes", is_flag=True, help="Don't ask, and accept tha
 _SERVICES = click.argument("services", nargs=-1)
 
 
-@click.command(cls=Command, example="teal up\nteal up proxy")
+@click.command(cls=TealCommand, example="teal up\nteal up proxy")
 @_SERVICES
 @click.option("-y", "--yes", is_flag=True, help="Don't ask before a running service is restarted.")
 @with_options(*HEALTH)
@@ -85,7 +85,7 @@ def _ask_before_restart(session: Session, due: UpPlan) -> None:
     consent(session, "Go on?", refusal=f"`up` would restart {', '.join(due.restart)}")
 
 
-@click.command(cls=Command, example="teal restart worker")
+@click.command(cls=TealCommand, example="teal restart worker")
 @_SERVICES
 @COLOR
 @_YES
@@ -99,7 +99,7 @@ def restart(session: Session, /, *, services: tuple[str, ...], color: str | None
     return _by_hand(session, "restart", services, color, cut=yes)
 
 
-@click.command(cls=Command, example="teal stop --color green")
+@click.command(cls=TealCommand, example="teal stop --color green")
 @_SERVICES
 @COLOR
 @_YES
@@ -120,8 +120,8 @@ def _by_hand(
         if not services:
             return 0
     if found.side is Side.PLAIN:
-        return hand_on(session, told(Words((word,), services), found))
-    given = told(Words((word,), services), found)
+        return hand_on(session, told(ComposeWords((word,), services), found))
+    given = told(ComposeWords((word,), services), found)
     mine = [words.services for place, words in given if place is found.every[0]]
     for place, words in given:
         if place is not found.every[0]:
@@ -153,7 +153,7 @@ def _restart_proxy(session: Session, found: Places, *, cut: bool) -> None:
         click.echo(gap(known), err=True)
     short = ("--timeout", f"{known.stop:.0f}") if known is not None and not known.own else ()
     place = next(iter(found.own), found.plain)
-    _compose(session, place.argv(Words(("restart", *short), (found.proxy,))), environment(place))
+    _compose(session, place.argv(ComposeWords(("restart", *short), (found.proxy,))), environment(place))
 
     async def tell(ports: Ports, stack: Stack, watch: EventSink) -> None:
         from teal.run.commands.services import proxy_restarted
@@ -170,7 +170,7 @@ def _say(result: ServiceResult) -> str:
     return f"{result.project}: {word}{where}: {', '.join(result.services) or 'nothing'}"
 
 
-@click.command(cls=Command, example="teal down\nteal down --volumes --yes")
+@click.command(cls=TealCommand, example="teal down\nteal down --volumes --yes")
 @click.option("--volumes", is_flag=True, help="Remove the stack's named volumes too: its data is gone then.")
 @_YES
 @click.pass_obj
@@ -186,7 +186,7 @@ def down(session: Session, /, *, volumes: bool, yes: bool) -> None:
         return await down(ports, stack, watch)
 
     result = perform(session, run)
-    words = Words(("down", *(["--volumes"] if volumes else [])))
+    words = ComposeWords(("down", *(["--volumes"] if volumes else [])))
     _compose(session, plain.argv(words), environment(plain))
     answer(session, result, _say)
 

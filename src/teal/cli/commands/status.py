@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from teal.cli.group import Command
+from teal.cli.group import TealCommand
 from teal.cli.options import Purpose
 from teal.cli.results import answer
 from teal.cli.runner import look
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from teal.run.context import EventSink, Ports
 
 
-@click.command(cls=Command, example="teal status --json")
+@click.command(cls=TealCommand, example="teal status --json")
 @click.pass_obj
 def status(session: Session, /) -> None:
     """Say what the engine and the proxy show now: colors, releases, services, the lock, the way back."""
@@ -36,7 +36,7 @@ def status(session: Session, /) -> None:
     answer(session, result, lambda found: show(found, now=Moment(time.time())))
 
 
-@click.command(cls=Command, example="teal history --limit 5")
+@click.command(cls=TealCommand, example="teal history --limit 5")
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many at most.")
 @click.pass_obj
 def history(session: Session, /, *, limit: int) -> None:
@@ -52,7 +52,7 @@ def history(session: Session, /, *, limit: int) -> None:
     answer(session, look(session, Purpose.LOOK, run), show)
 
 
-@click.command(cls=Command, example="teal check")
+@click.command(cls=TealCommand, example="teal check")
 @click.pass_obj
 def check(session: Session, /) -> int:
     """Judge configuration and machine without changing anything; exit status 1 where a deploy would be refused."""

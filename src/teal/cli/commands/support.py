@@ -17,7 +17,7 @@ import click
 
 from teal.cli.commands.meta import teal_version
 from teal.cli.errors import explain
-from teal.cli.group import Command
+from teal.cli.group import TealCommand
 from teal.cli.options import Purpose
 from teal.cli.redaction import escape_control
 from teal.cli.runner import look
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from teal.core.model.stack import Stack
     from teal.run.context import EventSink, Ports
 
-_PATIENCE = 10.0  # seconds for a version
+_TIMEOUT = 10.0  # seconds for a version
 _MACHINE = "storage {{.Driver}}, cgroup v{{.CgroupVersion}}, live-restore {{.LiveRestoreEnabled}}, {{.OperatingSystem}}"
 _VERSIONS = (("docker", "version"), ("docker", "compose", "version"), ("docker", "info", "--format", _MACHINE))
 _RUNS = 20
 
 
-@click.command(cls=Command, example="teal support\nteal support --output /tmp/teal.tar.gz")
+@click.command(cls=TealCommand, example="teal support\nteal support --output /tmp/teal.tar.gz")
 @click.option("-o", "--output", metavar="FILE", default="", help="Where to write it (teal-support-TIME.tar.gz).")
 @click.pass_obj
 def support(session: Session, /, *, output: str) -> None:
@@ -58,7 +58,7 @@ def _versions() -> str:
 
 def _said(argv: tuple[str, ...]) -> str:
     try:
-        ended = subprocess.run(argv, capture_output=True, text=True, timeout=_PATIENCE, check=False)
+        ended = subprocess.run(argv, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{' '.join(argv)}: {type(error).__name__}"
     return ended.stdout or ended.stderr

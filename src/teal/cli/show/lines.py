@@ -15,13 +15,13 @@ from teal.core.planning.wording import say
 
 _WORTH_SAYING = 1.0  # seconds: the end of a shorter step is seen by the next one's beginning
 _COUNT_EVERY = 1.0  # seconds between two counts of what is in flight
-Clock = Callable[[], float]
+Now = Callable[[], float]
 
 
 class PlainLines:
     """One line for each event that tells something new; what tools say goes apart, to *aside*."""
 
-    def __init__(self, outlet: Outlet, aside: Outlet, *, clock: Clock) -> None:
+    def __init__(self, outlet: Outlet, aside: Outlet, *, clock: Now) -> None:
         self._outlet = outlet
         self._aside = aside
         self._clock = clock
@@ -51,7 +51,7 @@ class PlainLines:
 class JsonLines:
     """Each event an object of its own."""
 
-    def __init__(self, outlet: Outlet, *, clock: Clock) -> None:
+    def __init__(self, outlet: Outlet, *, clock: Now) -> None:
         self._outlet = outlet
         self._clock = clock
         self._start = clock()

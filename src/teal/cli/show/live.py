@@ -15,7 +15,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from teal.cli.show.lines import Clock, in_flight
+from teal.cli.show.lines import Now, in_flight
 from teal.cli.show.text import seconds
 from teal.core.model.side import Side
 from teal.core.model.units import Seconds
@@ -42,7 +42,7 @@ class _Row:
 class Picture:
     """What is to be seen now; pure of terminals, so that it can be read in tests."""
 
-    clock: Clock
+    clock: Now
     start: float
     step: Step | None = None
     began: float = 0.0
@@ -131,7 +131,7 @@ def _word(state: str) -> str:
 class Live:
     """The picture on the terminal, drawn by a thread of its own: a terminal that stalls holds no deploy up."""
 
-    def __init__(self, *, clock: Clock) -> None:
+    def __init__(self, *, clock: Now) -> None:
         self._picture = Picture(clock, clock())
         self._lock = threading.Lock()  # held to change or read the picture, never to write it
         self._console = Console(file=sys.stdout, highlight=False, no_color=bool(os.environ.get("NO_COLOR")) or None)

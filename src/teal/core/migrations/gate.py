@@ -28,7 +28,7 @@ SOCKET = "socket"  # what a session over the server's own socket is called
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class DatabaseSession:
     """One client's session as the database server shows it."""
 
     address: str  # where it comes from, "" over the server's own socket
@@ -44,7 +44,7 @@ class Origin:
     release: ReleaseId | None = None
 
 
-def origin(session: Session, containers: Iterable[Container]) -> Origin:
+def origin(session: DatabaseSession, containers: Iterable[Container]) -> Origin:
     """Return the origin of *session*: a container of the stack by its address, else the bare address.
 
     A shared service (a pooler, a monitor) belongs to no release: nobody can tell whose queries it passes on.
@@ -58,14 +58,18 @@ def origin(session: Session, containers: Iterable[Container]) -> Origin:
 
 
 def sessions_of_old_releases(
-    sessions: Iterable[Session], containers: tuple[Container, ...], trusted: frozenset[str], *, minimum: ReleaseId
-) -> tuple[Session, ...]:
+    sessions: Iterable[DatabaseSession],
+    containers: tuple[Container, ...],
+    trusted: frozenset[str],
+    *,
+    minimum: ReleaseId,
+) -> tuple[DatabaseSession, ...]:
     """Return the sessions that may be of a release older than *minimum*: what can't be told counts as old."""
     return tuple(each for each in sessions if _may_be_old(each, containers, trusted, minimum))
 
 
 def _may_be_old(
-    session: Session, containers: tuple[Container, ...], trusted: frozenset[str], minimum: ReleaseId
+    session: DatabaseSession, containers: tuple[Container, ...], trusted: frozenset[str], minimum: ReleaseId
 ) -> bool:
     found = origin(session, containers)
     if found.release is not None:
@@ -73,13 +77,13 @@ def _may_be_old(
     return not trusted & _names(session, found, containers)
 
 
-def _names(session: Session, found: Origin, containers: Iterable[Container]) -> frozenset[str]:
+def _names(session: DatabaseSession, found: Origin, containers: Iterable[Container]) -> frozenset[str]:
     """Return what an operator may call the origin of *session*."""
     services = {c.service for c in containers if found.name == c.name}
     return frozenset({found.name, session.address or SOCKET, *services})
 
 
-def say_origins(sessions: Iterable[Session], containers: tuple[Container, ...]) -> str:
+def say_origins(sessions: Iterable[DatabaseSession], containers: tuple[Container, ...]) -> str:
     """Return *sessions* as words, counted by where they come from."""
     counts = Counter((origin(each, containers), each.application) for each in sessions)
     return ", ".join(_say(found, application, count) for (found, application), count in counts.items())
@@ -112,7 +116,7 @@ class GateEvidence:
     active: ReleaseId | None  # the release that users are sent to
     containers: tuple[Container, ...]  # of rotating services, on any side, running or stopped
     kept: tuple[ReleaseId, ...]  # releases whose rollback is kept on disk
-    sessions: tuple[Session, ...] | None  # of clients of the database, Teal's own left out; None: it can't be asked
+    sessions: tuple[DatabaseSession, ...] | None  # of clients, Teal's own left out; None: can't be asked
     standing: tuple[Container, ...] = ()  # every container of the stack: whose address a session may come from
     trusted: frozenset[str] = frozenset()  # origins whose sessions the operator vouches for
     backfills: tuple[str, ...] = ()  # those that have not been finished

@@ -21,7 +21,7 @@ _DROPS_COLUMN = re.compile(r"\bDROP\s+COLUMN\b", re.IGNORECASE)  # in a body, sa
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class DroppedColumn:
     """A column that a contract drops."""
 
     table: str  # quoted: ``"shop"."review"``
@@ -37,14 +37,14 @@ class Column:
 class Soft:
     """What a contract takes away, as far as that can be brought back."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[DroppedColumn, ...]
     triggers: tuple[tuple[str, str], ...]  # name, table: quoted
     later: tuple[str, ...] = ()  # statements that wait for the contract itself
 
 
 def soft_of(file: ScriptFile) -> Soft:
     """Return what the contract *file* takes away; ``Refused`` where the soft form could not bring it back."""
-    columns: list[Column] = []
+    columns: list[DroppedColumn] = []
     triggers: list[tuple[str, str]] = []
     later: list[str] = []
     for statement in file.statements:
@@ -53,7 +53,7 @@ def soft_of(file: ScriptFile) -> Soft:
         if found := _triggers(statement):
             triggers += found
         elif drops and len(drops) == len(commands):
-            columns += [Column(_table(statement.node["AlterTableStmt"]["relation"]), each) for each in drops]
+            columns += [DroppedColumn(_table(statement.node["AlterTableStmt"]["relation"]), each) for each in drops]
         elif drops or _DROPS_COLUMN.search(statement.sql):
             raise _refused(file, statement)
         else:
@@ -132,16 +132,16 @@ def undo_sql(soft: Soft) -> str:
     return "".join(_rename(each, each.tombstone, each.name) for each in soft.columns) + back
 
 
-def _rename(column: Column, old: str, new: str) -> str:
+def _rename(column: DroppedColumn, old: str, new: str) -> str:
     return f"ALTER TABLE {column.table} RENAME COLUMN {quoted(old)} TO {quoted(new)};\n"
 
 
-def _free(column: Column) -> str:
+def _free(column: DroppedColumn) -> str:
     """Return the SQL that lets rows be written without the column: nobody fills it any more."""
     return f"ALTER TABLE {column.table} ALTER COLUMN {quoted(column.tombstone)} DROP NOT NULL;\n"
 
 
-def _mark(column: Column, contract: str, now: Moment, triggers: tuple[tuple[str, str], ...]) -> str:
+def _mark(column: DroppedColumn, contract: str, now: Moment, triggers: tuple[tuple[str, str], ...]) -> str:
     """Return the SQL that writes into the column's comment what the undo needs."""
     table, name = _text(column.table), _text(column.name)
     wanted = ", ".join(f"({_text(trigger)}, {_text(on)}::regclass)" for trigger, on in triggers)
@@ -159,7 +159,7 @@ def _mark(column: Column, contract: str, now: Moment, triggers: tuple[tuple[str,
 """
 
 
-def _unmark(column: Column, *, triggers: bool) -> str:
+def _unmark(column: DroppedColumn, *, triggers: bool) -> str:
     """Return the SQL that puts the comment back, and the triggers that it names."""
     table, name = _text(column.table), _text(column.name)
     place = f"{_escaped(column.table)}.{_escaped(quoted(column.name))}"

@@ -46,9 +46,9 @@ class Assigned:
     reason: str
 
 
-Moment = Literal["pre-build", "pre-deploy", "pre-switch", "post-switch", "post-deploy", "on-failure"]  # of a hook
+HookMoment = Literal["pre-build", "pre-deploy", "pre-switch", "post-switch", "post-deploy", "on-failure"]  # of a hook
 Strategy = Literal["blue-green", "recreate"]
-Images = Literal["build", "pull", "none"]  # where those of a release come from; none: they are there
+ImageSource = Literal["build", "pull", "none"]  # where those of a release come from; none: they are there
 
 GRACE = Seconds(10.0)  # between SIGTERM and SIGKILL where nothing else is said: Compose's own default
 
@@ -191,7 +191,7 @@ class CommandCheck(Struct, frozen=True, tag_field="kind", tag="command"):
 class Hook:
     """The owner's command at a moment of the deploy, run in the project directory with the facts in its environment."""
 
-    when: Moment
+    when: HookMoment
     command: tuple[str, ...]
 
 
@@ -200,7 +200,7 @@ class Settings:
     """What the owner may set, with its defaults: times in seconds, numbers of releases."""
 
     health_timeout: Seconds = Seconds(180.0)
-    health_asked: bool = False  # somebody has asked for that much patience: a service is given all of it
+    health_asked: bool = False  # somebody has asked for that much time: a service is given all of it
     health_interval: Seconds = Seconds(3.0)
     confirm_timeout: Seconds = Seconds(15.0)  # for a route to answer through the proxy, before and after the switch
     drain_timeout: Seconds = Seconds(30.0)

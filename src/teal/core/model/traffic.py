@@ -90,7 +90,7 @@ QUIET = 3  # polls in a row that must see nothing
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenRequests:
     """What is in flight on one side: ordinary requests and streams, and WebSockets, which are counted apart."""
 
     requests: int
@@ -99,7 +99,7 @@ class Open:
 
 def open_on(
     side: Side, names: Iterable[str], counts: Mapping[str, int], routes: Iterable[tuple[str, int]]
-) -> Open | None:
+) -> OpenRequests | None:
     """Return what *counts* (upstream address -> requests) say of the services *names* on *side*, at whatever port.
 
     None where a row is missing of *routes* (name and port), which the proxy has loaded: that is an error, not a zero.
@@ -109,7 +109,7 @@ def open_on(
         return None
     hosts = {key_of(name, side) for name in names}
     rows = [(address.rpartition(":")[0], count) for address, count in counts.items()]
-    return Open(
+    return OpenRequests(
         requests=sum(count for host, count in rows if host in hosts),
         websockets=sum(count for host, count in rows if host.endswith(".") and host[:-1] in hosts),
     )
@@ -121,7 +121,7 @@ class Draining:
 
     quiet: int = 0
 
-    def polled(self, seen: Open, *, websockets_matter: bool) -> Draining:
+    def polled(self, seen: OpenRequests, *, websockets_matter: bool) -> Draining:
         """Return the drain after one more poll."""
         busy = seen.requests > 0 or (websockets_matter and seen.websockets > 0)
         return Draining(0 if busy else self.quiet + 1)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from teal.core.model.stack import Images, Service, Stack
+from teal.core.model.stack import ImageSource, Service, Stack
 from teal.core.planning.steps import Build
 from teal.core.services.images import mounted_images
 
 
-def images_due(stack: Stack, build: Images, absent: frozenset[str]) -> Build | None:
+def images_due(stack: Stack, build: ImageSource, absent: frozenset[str]) -> Build | None:
     """Return how the images of a release come about; None where all are there. *absent*: those that are not."""
     due = services_due(stack.pinned, build, absent)
     mounted = tuple(name for name in mounted_images(stack) if name in absent) if build != "none" else ()
@@ -18,7 +18,7 @@ def images_due(stack: Stack, build: Images, absent: frozenset[str]) -> Build | N
     return Build(due.services, due.pull, due.absent, mounted)
 
 
-def services_due(services: Iterable[Service], build: Images, absent: frozenset[str]) -> Build | None:
+def services_due(services: Iterable[Service], build: ImageSource, absent: frozenset[str]) -> Build | None:
     """Return how the images of *services* come about; None where all are there.
 
     One whose policy is ``always`` is pulled each time. A build makes the image anew, whether it is there or not.

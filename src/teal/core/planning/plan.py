@@ -25,7 +25,7 @@ from teal.core.model.migrations import Migrations, Phase
 from teal.core.model.observed import Container, Observed
 from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side, key_of, project_of
-from teal.core.model.stack import Images, Moment, Role, Service, Stack
+from teal.core.model.stack import HookMoment, ImageSource, Role, Service, Stack
 from teal.core.model.traffic import HELD
 from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.images import images_due
@@ -79,7 +79,7 @@ Steps = tuple[Step, ...]
 def plan_prepare(
     stack: Stack,
     *,
-    build: Images,
+    build: ImageSource,
     absent: frozenset[str] = frozenset(),
     force_memory: bool = False,
     source: Side | None = None,
@@ -246,11 +246,11 @@ def _after_switch(transition: Transition, parts: _Parts) -> tuple[Planned, ...]:
     )
 
 
-def _has(stack: Stack, moment: Moment) -> bool:
+def _has(stack: Stack, moment: HookMoment) -> bool:
     return any(hook.when == moment for hook in stack.hooks)
 
 
-def _hook(transition: Transition, moment: Moment, *, each: bool = False) -> Steps:
+def _hook(transition: Transition, moment: HookMoment, *, each: bool = False) -> Steps:
     return (RunHook(moment, transition.target, transition.release, each),) if moment in transition.hooks else ()
 
 

@@ -15,8 +15,8 @@ from teal.core.planning.retention import missing_images, previous, served
 from teal.core.planning.rollback_floor import floor_of
 from teal.errors import Refused
 
-State = Literal["active", "served", "failed", "never-served", "gone", "below-floor"]
-SAID: dict[State, str] = {  # each state in words
+ReleaseState = Literal["active", "served", "failed", "never-served", "gone", "below-floor"]
+SAID: dict[ReleaseState, str] = {  # each state in words
     "active": "active",
     "served": "served",
     "failed": "its last rollback failed",
@@ -31,7 +31,7 @@ class Kept:
     """A kept release as it stands: *why* it failed, never served, or can't come back; "" where nobody knows."""
 
     release: Release
-    state: State
+    state: ReleaseState
     why: str = ""
 
     @property

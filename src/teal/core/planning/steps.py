@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from teal.core.model.migrations import Phase
 from teal.core.model.side import Side
-from teal.core.model.stack import Moment
+from teal.core.model.stack import HookMoment
 from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.step_names import Command, StepName
 
@@ -227,7 +227,7 @@ class RunHook(Struct, frozen=True):
     """The owner's commands for this moment ended with status 0; *each* was run, whatever became of the others."""
 
     name: ClassVar[StepName] = StepName.RUN_HOOK
-    when: Moment
+    when: HookMoment
     side: Side
     release: ReleaseId | None
     each: bool = False

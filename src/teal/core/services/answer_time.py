@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from teal.core.model.units import Seconds
 
-MOST = 4.0  # times the patience that may be had in all
+MOST = 4.0  # times the timeout that a release is given at most
 SLOWER = 10.0  # times as long as the other release took
 
 
-def allowed(patience: Seconds, took: Seconds | None) -> Seconds:
+def allowed(timeout: Seconds, took: Seconds | None) -> Seconds:
     """Return for how many seconds the new release may be asked in all.
 
     *took*: seconds in which the other one has answered just now; None where it didn't answer either.
     """
-    most = patience * MOST
-    return Seconds(most if took is None else min(most, max(patience, took * SLOWER)))
+    most = timeout * MOST
+    return Seconds(most if took is None else min(most, max(timeout, took * SLOWER)))

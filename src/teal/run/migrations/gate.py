@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from teal.core.migrations.contracts import UNNAMED, meant, refused, short, strictest
 from teal.core.migrations.files import Applied, ScriptFile, pending
-from teal.core.migrations.gate import GateEvidence, Session, evaluate_gate, is_open, rotating_containers
+from teal.core.migrations.gate import DatabaseSession, GateEvidence, evaluate_gate, is_open, rotating_containers
 from teal.core.migrations.tombstones import soft_name
 from teal.core.model.migrations import Migrations, OpenChange, Phase
 from teal.core.model.observed import Observed
@@ -82,7 +82,7 @@ async def _due(context: RunContext, migrations: Migrations, active: ReleaseId | 
 class _Asked:
     """What the database itself says; None where it can't be asked."""
 
-    sessions: tuple[Session, ...] | None
+    sessions: tuple[DatabaseSession, ...] | None
     differing: Mapping[str, int | None]
 
 

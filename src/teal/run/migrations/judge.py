@@ -19,7 +19,7 @@ NOW = frozenset({Phase.EXPAND, Phase.BACKFILL})  # the phases that a deploy runs
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Judgement:
     """What was judged, and what would hurt."""
 
     scripts: tuple[Script, ...]
@@ -61,7 +61,7 @@ def said(finding: Finding) -> str:
     return f"{finding.script}:{finding.line}: {finding.why} ({finding.rule})"
 
 
-async def judged(context: RunContext, release: ReleaseId, *, offline: bool = False) -> Judged:
+async def judged(context: RunContext, release: ReleaseId, *, offline: bool = False) -> Judgement:
     """Return what would hurt of what is pending, with its remedy. *offline*: a database that can't be asked is none."""
     migrations = migrations_of(context)
     notes: list[str] = []
@@ -83,7 +83,7 @@ async def judged(context: RunContext, release: ReleaseId, *, offline: bool = Fal
     if migrations.queries and catalog.asked and not _hurts_early(scripts, findings):
         more, untried = await _planned(context, migrations, scripts, given)
         findings += more
-    return Judged(scripts, findings, tuple(notes), untried)
+    return Judgement(scripts, findings, tuple(notes), untried)
 
 
 def _hurts_early(scripts: Sequence[Script], findings: Sequence[Finding]) -> bool:

@@ -25,8 +25,8 @@ async def answers_from(context: RunContext, side: Side, route: Service, *, other
     the same route is asked on the *other* side, where it runs, and then here once more: it gets more time while that
     one is slow or silent, too.
     """
-    clock, patience = context.ports.clock, context.stack.settings.confirm_timeout
-    began, limit, until, asked = clock.monotonic(), ANSWER, patience, 0
+    clock, timeout = context.ports.clock, context.stack.settings.confirm_timeout
+    began, limit, until, asked = clock.monotonic(), ANSWER, timeout, 0
     compared, last = "", False
     while True:
         seen, count = await _ask_until(context, side, route, began + until, limit)
@@ -38,7 +38,7 @@ async def answers_from(context: RunContext, side: Side, route: Service, *, other
             return f"{said}, while {compared}" if compared else said
         took = await _took(context, other, route, limit)
         compared = f"{other} answered within {took:.1f} s" if took is not None else f"{other} gave no answer either"
-        until = allowed(patience, took)
+        until = allowed(timeout, took)
         last = until <= waited
         if not last:
             text = f"{side}/{route.name} has not answered in {waited:.0f} s, and {compared}: it gets more time"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from teal.core.model.side import once_project, one_shot_name
-from teal.core.model.stack import Hook, Moment
+from teal.core.model.stack import Hook, HookMoment
 from teal.core.model.units import ReleaseId
 from teal.errors import CheckFailed, Failed
 from teal.run.context import RunContext
@@ -48,7 +48,7 @@ async def run_once(context: RunContext, service: str, release: ReleaseId) -> boo
     return False
 
 
-async def run_hooks(context: RunContext, when: Moment, *, each: bool) -> bool:
+async def run_hooks(context: RunContext, when: HookMoment, *, each: bool) -> bool:
     """Run the owner's commands for *when*; raise ``CheckFailed`` where one fails: at once, or after *each* was run."""
     failed: list[CheckFailed] = []
     for hook in context.stack.hooks:

@@ -91,7 +91,7 @@ class _Gate:
             await self._judge_all()
             if not self.waiting:
                 return fresh
-            await self._end_patience(end)
+            await self._fail_late(end)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._glance()):
                     await stirred.wait()
@@ -228,7 +228,7 @@ class _Gate:
         return None
 
     def _broken(self, container: Container) -> str:
-        """Return what *container* has answered for too long, unless more patience was asked for; "" for nothing."""
+        """Return what *container* has answered for too long, unless more time was asked for; "" for nothing."""
         since, probed = self.erring.get((container.id, container.started)), self.probed.get(container.id)
         if since is None or probed is None or self.context.stack.settings.health_asked:
             return ""
@@ -280,18 +280,18 @@ class _Gate:
         assert probe is not None, "only those with a probe are asked"
         return await self.context.ports.engine.probe(next(iter(container.addresses.values())), probe)
 
-    async def _end_patience(self, end: float) -> None:
+    async def _fail_late(self, end: float) -> None:
         """Fail what has not passed in its time; where each is forgiven, that begins with its own start."""
         now, limit = self.context.ports.clock.monotonic(), self.context.stack.settings.health_timeout
         if self.forgive is None:
             if now >= end:
-                raise await self._out_of_patience(self.waiting[0])
+                raise await self._timed_out(self.waiting[0])
             return
         for name in self.waiting:
             if name not in self.failed and now - self.begun.get(name, now) >= limit:
-                await self._fail(name, await self._out_of_patience(name))
+                await self._fail(name, await self._timed_out(name))
 
-    async def _out_of_patience(self, name: str) -> Unhealthy:
+    async def _timed_out(self, name: str) -> Unhealthy:
         """Return the error for *name*, which has not passed when the time is over."""
         await self._look()
         seconds = self.context.stack.settings.health_timeout

@@ -8,7 +8,7 @@ from contextlib import suppress
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
 from teal.core.model.stack import Role
-from teal.core.model.traffic import HELD, MOUNT, Draining, Mode, Open, Traffic, open_on, to
+from teal.core.model.traffic import HELD, MOUNT, Draining, Mode, OpenRequests, Traffic, open_on, to
 from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.events import InFlight
 from teal.core.planning.wording import held
@@ -164,7 +164,7 @@ async def drain(context: RunContext, side: Side, names: frozenset[str]) -> None:
     context.traffic.drained = Drained(Seconds(context.ports.clock.monotonic() - began), left.requests, left.websockets)
 
 
-async def _count_down(context: RunContext, side: Side, names: frozenset[str], began: float) -> Open:
+async def _count_down(context: RunContext, side: Side, names: frozenset[str], began: float) -> OpenRequests:
     """Poll the proxy's counts until the drain is over; return what is still open then."""
     clock, settings = context.ports.clock, context.stack.settings
     proxy, loaded = await context.proxy_endpoints()
@@ -176,7 +176,7 @@ async def _count_down(context: RunContext, side: Side, names: frozenset[str], be
         seen = open_on(side, names, counts[0], loaded.routes)
         for other in counts[1:]:
             more = open_on(side, names, other, ())
-            seen = seen and more and Open(seen.requests + more.requests, seen.websockets + more.websockets)
+            seen = seen and more and OpenRequests(seen.requests + more.requests, seen.websockets + more.websockets)
         if seen is None:
             raise Unavailable("the proxy counts nothing for a route", hint="`teal check` looks at its settings")
         context.reporter.watch(InFlight(side, seen.requests, seen.websockets))

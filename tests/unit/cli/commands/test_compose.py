@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from teal.cli.commands.compose_args import Place, Words, split, take_apart
+from teal.cli.commands.compose_args import ComposePlace, ComposeWords, split, take_apart
 from teal.cli.main import run
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
@@ -160,22 +160,25 @@ def test_nothing_of_the_shell_changes_what_a_rendering_means(world, monkeypatch)
 
 
 def test_services_of_two_places_are_told_apart():
-    blue = Place("tale-blue", {"web": "web-blue"}, file="f")
-    plain = Place("tale", {"web": "web", "db": "db"})
-    told = split(Words(("restart",), ("web", "db", "unknown")), (blue, plain))
-    assert told == [(blue, Words(("restart",), ("web", "unknown"))), (plain, Words(("restart",), ("db",)))]
+    blue = ComposePlace("tale-blue", {"web": "web-blue"}, file="f")
+    plain = ComposePlace("tale", {"web": "web", "db": "db"})
+    told = split(ComposeWords(("restart",), ("web", "db", "unknown")), (blue, plain))
+    assert told == [
+        (blue, ComposeWords(("restart",), ("web", "unknown"))),
+        (plain, ComposeWords(("restart",), ("db",))),
+    ]
 
 
 @pytest.mark.parametrize(
     ("typed", "taken"),
     [
-        ((), Words(())),
-        (("ps",), Words(("ps",))),
-        (("--dry-run",), Words(("--dry-run",))),
-        (("exec", "-T"), Words(("exec", "-T"))),
-        (("stop", "-t", "5", "web"), Words(("stop", "-t", "5"), ("web",))),
-        (("stop", "web", "--timeout=5"), Words(("stop", "--timeout=5"), ("web",))),
-        (("run", "web"), Words(("run",), ("web",))),
+        ((), ComposeWords(())),
+        (("ps",), ComposeWords(("ps",))),
+        (("--dry-run",), ComposeWords(("--dry-run",))),
+        (("exec", "-T"), ComposeWords(("exec", "-T"))),
+        (("stop", "-t", "5", "web"), ComposeWords(("stop", "-t", "5"), ("web",))),
+        (("stop", "web", "--timeout=5"), ComposeWords(("stop", "--timeout=5"), ("web",))),
+        (("run", "web"), ComposeWords(("run",), ("web",))),
     ],
 )
 def test_words_are_taken_apart(typed, taken):

@@ -11,8 +11,8 @@ from teal.core.migrations import gate
 from teal.core.migrations.contracts import strictest, taken_along
 from teal.core.migrations.gate import (
     Condition,
+    DatabaseSession,
     GateEvidence,
-    Session,
     evaluate_gate,
     is_open,
     once_given_up,
@@ -38,7 +38,7 @@ OPEN = GateEvidence(
     active=7,
     containers=NEW,
     kept=(7,),
-    sessions=(Session("10.0.0.7", "api"),),
+    sessions=(DatabaseSession("10.0.0.7", "api"),),
     standing=(*SHARED, *POOLER, *NEW),
     differing={"SELECT count(*) FROM review WHERE writer IS DISTINCT FROM author": 0},
     delay=3600.0,
@@ -63,17 +63,17 @@ VIOLATED: dict[
     "an older release is kept": (replace(OPEN, kept=(6, 7)), "kept", "--give-up"),
     "the database can't be asked": (replace(OPEN, sessions=None), "sessions", "teal check"),
     "a session is of an older release": (
-        replace(OPEN, sessions=(Session("10.0.0.6"),), standing=at("10.0.0.6", *color(Side.GREEN, 6))),
+        replace(OPEN, sessions=(DatabaseSession("10.0.0.6"),), standing=at("10.0.0.6", *color(Side.GREEN, 6))),
         "sessions",
         "--trust",
     ),
-    "a session comes through a pooler": (replace(OPEN, sessions=(Session("10.0.0.9"),)), "sessions", "--trust"),
+    "a session comes through a pooler": (replace(OPEN, sessions=(DatabaseSession("10.0.0.9"),)), "sessions", "--trust"),
     "a session comes from an unknown address": (
-        replace(OPEN, sessions=(Session("172.17.0.1"),)),
+        replace(OPEN, sessions=(DatabaseSession("172.17.0.1"),)),
         "sessions",
         "--trust",
     ),
-    "a session comes over the socket": (replace(OPEN, sessions=(Session("", "psql"),)), "sessions", "--trust"),
+    "a session comes over the socket": (replace(OPEN, sessions=(DatabaseSession("", "psql"),)), "sessions", "--trust"),
     "a backfill is not finished": (replace(OPEN, backfills=("0007_writer",)), "backfill", "teal migrate backfill"),
     "rows differ": (replace(OPEN, differing={SOMETIME: 3}), "backfill", "teal migrate backfill"),
     "rows can't be counted": (replace(OPEN, differing={SOMETIME: None}), "backfill", "correct the assertion"),
@@ -126,14 +126,14 @@ def test_the_evidence_names_containers_sessions_and_rows() -> None:
     told = {c.name: c.evidence for c in evaluate_gate(replace(OPEN, containers=(*NEW, *OLD), differing={SOMETIME: 3}))}
     assert "shop-web-green (release 6, exited)" in told["containers"]
     assert f"3 rows left: {SOMETIME}" in told["backfill"]
-    seen = replace(OPEN, sessions=(Session("10.0.0.9", "pgbouncer"),) * 2)
+    seen = replace(OPEN, sessions=(DatabaseSession("10.0.0.9", "pgbouncer"),) * 2)
     evidence = next(c.evidence for c in evaluate_gate(seen) if c.name == "sessions")
     assert "2 from shop-pooler-plain (release unknown, calls itself 'pgbouncer')" in evidence
 
 
 @pytest.mark.parametrize("name", ["pooler", "shop-pooler-plain", "10.0.0.9"])
 def test_an_operator_may_vouch_for_a_pooler_by_name(name: str) -> None:
-    seen = replace(OPEN, sessions=(Session("10.0.0.9"),), trusted=frozenset({name}))
+    seen = replace(OPEN, sessions=(DatabaseSession("10.0.0.9"),), trusted=frozenset({name}))
     assert shut(seen) == []
     assert name in next(c.evidence for c in evaluate_gate(seen) if c.name == "sessions")
 
@@ -141,7 +141,7 @@ def test_an_operator_may_vouch_for_a_pooler_by_name(name: str) -> None:
 def test_nobody_can_vouch_for_a_container_that_is_known_to_be_old() -> None:
     old = at("10.0.0.6", *color(Side.GREEN, 6))
     trusted = frozenset({"10.0.0.6", *(each.name for each in old), *(each.service for each in old)})
-    seen = replace(OPEN, sessions=(Session("10.0.0.6"),), standing=old, trusted=trusted)
+    seen = replace(OPEN, sessions=(DatabaseSession("10.0.0.6"),), standing=old, trusted=trusted)
     assert [condition.name for condition in shut(seen)] == ["sessions"]
 
 
@@ -158,11 +158,11 @@ def test_once_the_way_back_is_given_up_containers_kept_releases_and_their_sessio
         containers=(*NEW, *old),
         standing=(*OPEN.standing, *old),
         kept=(6, 7),
-        sessions=(Session("10.0.0.6"), Session("10.0.0.7")),
+        sessions=(DatabaseSession("10.0.0.6"), DatabaseSession("10.0.0.7")),
     )
     assert len(shut(seen)) == 3
     assert shut(once_given_up(seen)) == []
-    through_a_pooler = replace(seen, sessions=(Session("10.0.0.9"),))
+    through_a_pooler = replace(seen, sessions=(DatabaseSession("10.0.0.9"),))
     assert [condition.name for condition in shut(once_given_up(through_a_pooler))] == ["sessions"]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from teal.core.migrations.files import ScriptFile
 from teal.core.migrations.sql import quoted
-from teal.core.migrations.tombstones import Column, soft_of, soft_sql, undo_sql
+from teal.core.migrations.tombstones import DroppedColumn, soft_of, soft_sql, undo_sql
 from teal.core.model.migrations import Phase
 from teal.errors import Refused
 
@@ -24,7 +24,7 @@ ALTER TABLE review DROP COLUMN author;
 
 def test_a_contract_that_drops_columns_with_their_triggers_has_a_soft_form() -> None:
     soft = soft_of(contract(RENAMED))
-    assert soft.columns == (Column('"review"', "author"),)
+    assert soft.columns == (DroppedColumn('"review"', "author"),)
     assert soft.triggers == (("teal_writer", '"review"'),)
     assert soft.columns[0].tombstone == "teal_gone_author"
 
@@ -72,7 +72,7 @@ def test_outside_of_a_transaction_there_is_no_soft_form() -> None:
 
 
 def test_a_tombstone_is_a_name_that_the_server_takes() -> None:
-    column = Column("review", 'Ä"' + "ä" * 30)
+    column = DroppedColumn("review", 'Ä"' + "ä" * 30)
     assert len(column.tombstone.encode()) <= 63
     assert column.tombstone.startswith('teal_gone_Ä"ä')
     sql = soft_sql(soft_of(contract(f"ALTER TABLE review DROP COLUMN {quoted(column.name)};")), "0007_writer", 1.0)

@@ -5,33 +5,33 @@ from __future__ import annotations
 import pytest
 
 from teal.core.model.side import Side
-from teal.core.model.traffic import Draining, Mode, Open, Traffic, format_traffic, open_on, parse_traffic
+from teal.core.model.traffic import Draining, Mode, OpenRequests, Traffic, format_traffic, open_on, parse_traffic
 
 
 def test_a_missing_row_is_an_error_and_not_a_zero() -> None:
     routes = (("web", 8000),)
     assert open_on(Side.BLUE, ("web",), {}, routes) is None
     counts = {"web-blue:8000": 2, "web-blue.:8000": 5, "web-green:8000": 9}
-    assert open_on(Side.BLUE, ("web",), counts, routes) == Open(2, 5)
-    assert open_on(Side.PLAIN, ("web",), {"web:8000": 1}, routes) == Open(1, 0)
+    assert open_on(Side.BLUE, ("web",), counts, routes) == OpenRequests(2, 5)
+    assert open_on(Side.PLAIN, ("web",), {"web:8000": 1}, routes) == OpenRequests(1, 0)
 
 
 def test_whatever_the_proxy_sends_to_a_color_counts_at_each_port_and_to_services_that_are_no_routes() -> None:
     counts = {"web-blue:8000": 1, "web-blue:9000": 2, "api-blue:8000": 4, "db:5432": 8, "web-green:8000": 16}
     routes = (("web", 8000), ("web", 9000))
-    assert open_on(Side.BLUE, ("web", "api", "queue"), counts, routes) == Open(7, 0)
+    assert open_on(Side.BLUE, ("web", "api", "queue"), counts, routes) == OpenRequests(7, 0)
 
 
 def test_a_drain_is_over_after_three_quiet_polls_in_a_row() -> None:
     state = Draining()
-    for seen in (Open(0, 0), Open(1, 0), Open(0, 0), Open(0, 0)):
+    for seen in (OpenRequests(0, 0), OpenRequests(1, 0), OpenRequests(0, 0), OpenRequests(0, 0)):
         state = state.polled(seen, websockets_matter=True)
         assert not state.over
-    assert state.polled(Open(0, 0), websockets_matter=True).over
+    assert state.polled(OpenRequests(0, 0), websockets_matter=True).over
 
 
 def test_websockets_hold_a_drain_only_while_they_matter() -> None:
-    busy = Open(0, 4)
+    busy = OpenRequests(0, 4)
     assert Draining(2).polled(busy, websockets_matter=True).quiet == 0
     assert Draining(2).polled(busy, websockets_matter=False).over
 

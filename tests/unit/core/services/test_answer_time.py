@@ -8,9 +8,9 @@ from teal.core.services.answer_time import allowed
 @pytest.mark.parametrize(
     ("took", "seconds"),
     [
-        pytest.param(0.01, 15.0, id="the other one is quick: the patience is all"),
+        pytest.param(0.01, 15.0, id="the other one is quick: the timeout is all"),
         pytest.param(3.0, 30.0, id="it is slow, too: ten times as long"),
-        pytest.param(9.0, 60.0, id="at most four times the patience"),
+        pytest.param(9.0, 60.0, id="at most four times the timeout"),
         pytest.param(None, 60.0, id="nothing answers"),
     ],
 )

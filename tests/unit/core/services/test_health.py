@@ -68,7 +68,7 @@ def test_the_best_proof_that_is_there_decides(
     assert health_of(service, port=port, facts=facts, probe=probe) == (expected or any_answer_but_an_error)
 
 
-def test_patience_ends_when_the_owners_own_healthcheck_would_say_unhealthy() -> None:
+def test_waiting_ends_when_the_owners_own_healthcheck_would_say_unhealthy() -> None:
     assert healthy_deadline(CHECK, NOTHING) == 30 + 5
     assert (
         healthy_deadline({"healthcheck": {"start_period": "1m0s", "interval": "5s", "retries": 2}}, NOTHING) == 70 + 5

@@ -9,7 +9,7 @@ from shop.labels import COLOR, CONTAINER, RELEASE
 from shop.settings import DATABASE_URL
 
 # Seconds that a process waits for the database when it starts.
-PATIENCE = 60
+TIMEOUT = 60
 
 JOB_RUNS = """
     SELECT job, color, release, container, total_cents,
@@ -31,8 +31,8 @@ class Store:
 
     @classmethod
     async def open(cls) -> "Store":
-        """Connect; the database may still be starting. Raises what went wrong last after PATIENCE."""
-        for _ in range(PATIENCE * 2):
+        """Connect; the database may still be starting. Raises what went wrong last after TIMEOUT."""
+        for _ in range(TIMEOUT * 2):
             try:
                 return cls(await asyncpg.create_pool(DATABASE_URL, min_size=1, max_size=5))
             except (OSError, asyncpg.CannotConnectNowError):

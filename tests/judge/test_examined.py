@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -61,6 +62,7 @@ class Example:
     offline: tuple[str, ...] = ()
     says: str = ""
     never: str = ""
+    clerk: str = ""  # whether a role that was granted all of jars can write into it afterwards: works, fails
 
     def judged(self, catalog: Catalog) -> list[Finding]:
         """Return what refuses the files as they are written, read as a deploy and `teal migrate check` read them."""
@@ -73,8 +75,8 @@ class Example:
 def _example(said: dict[str, Any]) -> Example:
     files = {f"{name}.sql": _filled(sql) for name, sql in said["files"].items()}
     refused = _listed(said.get("refused"))
-    rest = {key: said[key] for key in ("says", "never") if key in said}
-    setup = tuple(SETUPS.get(each, each) for each in _listed(said.get("setup")))
+    rest = {key: said[key] for key in ("says", "never", "clerk") if key in said}
+    setup = tuple(SETUPS.get(each, _filled(each)) for each in _listed(said.get("setup")))
     return Example(said["name"], said["kind"], files, setup, refused, _listed(said.get("offline", refused)), **rest)
 
 
@@ -128,9 +130,23 @@ async def _asked(one: Example, server: Server, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(runs, "opened", opened)
     found = await runs.judged(_context(one, []), 0, offline=True)
     _demand(one, {each.rule: f"{each.why}; {each.remedy}" for each in found.hurting})
+    if one.clerk:
+        assert await _writes(one, await server.connect(name)) == one.clerk
     refused = await _deploy(one)
     assert bool(refused) == bool(one.refused)
     assert not refused or any(f"({rule})" in refused for rule in one.refused)
+
+
+async def _writes(one: Example, client: Any) -> str:
+    """Apply the files in a transaction that is rolled back, and write as the application does."""
+    await client.execute(f"BEGIN; {' '.join(one.files.values())}; SET LOCAL ROLE clerk")
+    try:
+        await client.execute("INSERT INTO jars (id, volume) VALUES (9001, 1)")
+    except import_module("asyncpg").InsufficientPrivilegeError:
+        return "fails"
+    finally:
+        await client.close()
+    return "works"
 
 
 async def _deploy(one: Example) -> str:

@@ -169,7 +169,15 @@ JOIN pg_namespace n ON n.oid = p.pronamespace AND {_OURS.format(oid="p.oid")} WH
 SELECT DISTINCT {_NAME} c.relname AS name,
     CASE WHEN g.grantee = 0 THEN 'public' ELSE pg_get_userbyid(g.grantee)::text END AS value
 FROM {_RELATION}, aclexplode(c.relacl) g
-WHERE c.relkind IN ('r', 'p') AND g.grantee <> c.relowner AND g.privilege_type IN ('INSERT', 'UPDATE')""",
+WHERE c.relkind IN ('r', 'p') AND g.grantee <> c.relowner AND g.privilege_type IN ('INSERT', 'UPDATE')
+    AND (g.grantee = 0 OR NOT pg_has_role(g.grantee, current_user::regrole, 'USAGE'))""",
+    # Who may write into what this role makes, or take numbers from it, without being granted it by name.
+    "default_rights": """
+SELECT CASE d.defaclobjtype WHEN 'r' THEN 'table' ELSE 'sequence' END || coalesce(' ' || n.nspname, '') AS name,
+    CASE WHEN g.grantee = 0 THEN 'public' ELSE pg_get_userbyid(g.grantee)::text END AS value
+FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace CROSS JOIN LATERAL aclexplode(d.defaclacl) g
+WHERE d.defaclrole = current_user::regrole AND (d.defaclobjtype = 'r' AND g.privilege_type = 'INSERT'
+    OR d.defaclobjtype = 'S' AND g.privilege_type IN ('USAGE', 'UPDATE'))""",
 }
 
 _HYPERTABLES = """
@@ -207,6 +215,7 @@ async def read_catalog(connection: Connection) -> Catalog:
         functions=_pairs(found["functions"]),
         bodies={name: tuple(sorted(sources)) for name, sources in _sets(found["bodies"]).items()},
         writers=_sets(found["writers"]),
+        default_rights=_sets(found["default_rights"]),
         builtins=_pairs(found["builtins"]),
         signatures=_signatures(found["signatures"]),
         labels=_sets(found["labels"]),

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from teal.core.judge.actions import Action
-from teal.core.judge.context import BEFORE, Known, assigned_columns
+from teal.core.judge.context import BEFORE, Known, assigned_columns, expression_of
 from teal.core.judge.terms import NULL, Scope, Term, compared, term
+from teal.core.judge.values import Trigger
 from teal.core.migrations.sql import (
     Node,
     Unreadable,
@@ -47,13 +48,14 @@ class _Fails(Exception):
 
 @dataclass(frozen=True)
 class Player:
-    """A trigger of the scripts: its body, and when it is run."""
+    """A trigger: its body, and when it is run."""
 
     name: str
     events: int
     columns: frozenset[str]
     when: Node | None
     tree: Any
+    body: str
 
     def fires(self, event: int, changed: frozenset[str]) -> bool:
         """Return whether it is run for an *event* that sets the columns *changed*."""
@@ -334,16 +336,60 @@ def _returned(run: _Run, player: Player) -> str:
     return said
 
 
-def stage(table: str, known: Known) -> Stage:
-    """Return *table* with the BEFORE triggers that the expands make on it."""
+def keeps(table: str, column: str, before: int, known: Known) -> bool:
+    """Return whether *column*, once filled, gets what the old release goes on writing into the columns beside it.
+
+    The triggers of the database and those that a script has made before the action *before* are played. Of one that
+    can't be played, its own rule speaks.
+    """
+    by_name = any(s.order < before and column in s.routine.assigned for s in known.syncs(table))
+    scripts = stage(table, known, before)
+    gone = {one.name for one in known.of("DROP_TRIGGER", table=table) if one.order < before}
+    there = [one for one in known.catalog.triggers.get(table, ()) if one.row and one.before and one.name not in gone]
+    found = [player for one in there if (player := _live(one)) is not None]
+    if len(found) < len(there) or (scripts.players and verdict(table, known) != ("", "")):
+        return by_name
+    players = tuple(sorted((*scripts.players, *found), key=lambda one: one.name))
+    columns, named = scripts.columns | {column}, scripts.named.union(*(_named(one.body) for one in found))
+    on = replace(scripts, players=players, added={**scripts.added, column: NULL}, columns=columns, named=named)
+    try:
+        return _fills(on, column) and ("misses", column) not in _harms(on)
+    except NotPlayed:
+        return by_name
+
+
+def _fills(on: Stage, column: str) -> bool:
+    """Return whether an INSERT by the old release puts something of its row into *column*."""
+    row = {**{name: _token(name, 1) for name in on.columns}, **on.added}
+    olds = sorted(on.columns - frozenset(on.added))
+    return any(_of(one.row.get(column, NULL), olds) for one in on.play(INSERT, row, {}, on.columns))
+
+
+def _live(trigger: Trigger) -> Player | None:
+    """Return a trigger of the database; None for one that can't be read."""
+    try:
+        tree = parse_plpgsql(_as_function(trigger.body))[0]["PLpgSQL_function"]
+        when = expression_of(trigger.when) if trigger.when else None
+    except Unreadable:
+        return None
+    events = INSERT * trigger.insert | UPDATE * trigger.update
+    return Player(trigger.name, events, trigger.columns, when, tree, trigger.body)
+
+
+def _named(body: str) -> set[str]:
+    return {name.lower() for name in re.findall(r'(?i)\b(?:new|old)\."?(\w+)', body)}
+
+
+def stage(table: str, known: Known, before: int | None = None) -> Stage:
+    """Return *table* with the BEFORE triggers that the expands make on it (ahead of the action *before*)."""
     players, named, sets = [], set[str](), set[str]()
     for made in known.of("CreateTrigStmt", table=table):
         routine = known.function_of(made)
         if routine is None or routine.unread or not made.node.get("row") or not made.node.get("timing", 0) & BEFORE:
             continue
-        if made.script.phase is Phase.EXPAND:
+        if made.script.phase is Phase.EXPAND and (before is None or made.order < before):
             players.append(_player(made, routine.text))
-            named |= {name.lower() for name in re.findall(r'(?i)\b(?:new|old)\."?(\w+)', routine.text)}
+            named |= _named(routine.text)
             sets |= routine.assigned
     there = known.catalog.columns.get(table, {})
     added = {one.name: _default(one) for one in known.of("AT_AddColumn", table=table) if one.name not in there}
@@ -358,11 +404,14 @@ def stage(table: str, known: Known) -> Stage:
 
 
 def _player(made: Action, body: str) -> Player:
-    mark = "$teal_body$"
-    source = f"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS {mark}{body}{mark}"
-    tree = parse_plpgsql(source)[0]["PLpgSQL_function"]
+    tree = parse_plpgsql(_as_function(body))[0]["PLpgSQL_function"]
     columns = frozenset(words(made.node.get("columns", [])))
-    return Player(made.name, made.node.get("events", 0), columns, made.node.get("whenClause"), tree)
+    return Player(made.name, made.node.get("events", 0), columns, made.node.get("whenClause"), tree, body)
+
+
+def _as_function(body: str) -> str:
+    mark = "$teal_body$"
+    return f"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS {mark}{body}{mark}"
 
 
 def _default(added: Action) -> Term:

@@ -96,6 +96,7 @@ class Catalog:
     functions: Mapping[str, str] = field(default_factory=dict)  # name -> "immutable", "stable" or "volatile"
     bodies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # function -> its source, once per overload
     writers: Mapping[str, frozenset[str]] = field(default_factory=dict)  # table -> roles that were granted writing
+    default_rights: Mapping[str, frozenset[str]] = field(default_factory=dict)  # "table SCHEMA" -> may write new ones
     builtins: Mapping[str, str] = field(default_factory=dict)  # the same of the server's own
     signatures: Mapping[str, tuple[Signature, ...]] = field(default_factory=dict)  # of each function of a name
     labels: Mapping[str, frozenset[str]] = field(default_factory=dict)  # enum -> its values

@@ -21,6 +21,7 @@ from teal.core.migrations.sql import (
     option,
     parse,
     table_of,
+    text,
     type_of,
     words,
 )
@@ -129,18 +130,65 @@ def _rights(log: _Log) -> Iterator[str]:
     secure = option(_function(log).get("options", []), "security")
     if secure is not None and inside(secure.get("arg", {})).get("boolval"):
         return
-    granted = {role for one in log.known.of("GrantStmt") for role in _granted(one.node, log.table)}
-    for role in sorted(log.known.catalog.writers.get(log.action.table, frozenset())):
-        if not {role, "public"} & granted:
+    writers = log.known.catalog.writers.get(log.action.table, frozenset())
+    may = _holders(log, _TABLE, log.table)
+    for role in sorted(writers if "public" not in may else ()):
+        if role not in may:
             yield f"{role} may not insert into {log.table}"
+    for column in _numbered(log):
+        use = _holders(log, _SEQUENCE, column)
+        for role in sorted(writers if "public" not in use else ()):
+            if role not in use:
+                yield f"{role} may not use the sequence {column} of {log.table}"
 
 
-def _granted(node: Node, table: str) -> set[str]:
-    """Return who is granted INSERT on *table*."""
+def _numbered(log: _Log) -> Iterator[str]:
+    """Yield the sequences that number the row: of serial columns and of defaults; an identity asks for no right."""
+    for column, definition in log.columns.items():
+        if column in log.values:
+            continue
+        if "serial" in type_of(definition.get("typeName")):
+            yield f"{log.table}_{column}_seq"
+        for one in constraints(definition, "CONSTR_DEFAULT"):
+            for call in find(one.get("raw_expr", {}), "FuncCall"):
+                if words(call.get("funcname", []))[-1:] == ["nextval"] and call.get("args"):
+                    yield from _texts(call["args"][0])
+
+
+def _texts(tree: Node) -> Iterator[str]:
+    """Yield the string constants of an expression, such as the name in ``'numbers'::regclass``."""
+    for one in find({"": tree}, "A_Const"):
+        if (said := text({"A_Const": one})) is not None:
+            yield said
+
+
+_TABLE, _SEQUENCE = "OBJECT_TABLE", "OBJECT_SEQUENCE"
+_RIGHTS = {_TABLE: {"insert"}, _SEQUENCE: {"usage", "update"}}
+_DEFAULTS = {_TABLE: "table", _SEQUENCE: "sequence"}
+
+
+def _holders(log: _Log, kind: str, name: str) -> set[str]:
+    """Return who may insert into the table, or take numbers from the sequence, *name* of the series."""
+    schema = name.rpartition(".")[0] or "public"
+    defaults = log.known.catalog.default_rights
+    found = set(defaults.get(_DEFAULTS[kind], ())) | set(defaults.get(f"{_DEFAULTS[kind]} {schema}", ()))
+    made = next(one.order for one in log.known.of("CreateStmt", table=log.table))
+    for one in log.known.of("AlterDefaultPrivilegesStmt"):
+        if one.order < made:
+            found |= _granted(one.node.get("action", {}), kind, name, whole=True)
+    for one in log.known.of("GrantStmt"):
+        found |= _granted(one.node, kind, name, whole=one.order > made)
+    return found
+
+
+def _granted(node: Node, kind: str, name: str, *, whole: bool) -> set[str]:
+    """Return who is granted the right of *kind* on *name*; *whole*: a grant on all of them comprises it."""
     rights = {one.get("AccessPriv", {}).get("priv_name") for one in node.get("privileges", [])}
-    whole = node.get("targtype") == "ACL_TARGET_ALL_IN_SCHEMA"
     named = {table_of(one) for one in find(node.get("objects", []), "RangeVar")}
-    if not node.get("is_grant") or not (whole or table in named) or not (not rights or "insert" in rights):
+    comprised = whole and node.get("targtype") in ("ACL_TARGET_ALL_IN_SCHEMA", "ACL_TARGET_DEFAULTS")
+    if not node.get("is_grant") or node.get("objtype") != kind or not (comprised or name in named):
+        return set()
+    if rights and not rights & _RIGHTS[kind]:
         return set()
     return {one.get("RoleSpec", {}).get("rolename", "public") for one in node.get("grantees", [])}
 

@@ -100,7 +100,15 @@ def _made_again(action: Action, known: Known) -> bool:
 def adds_in_contract(action: Action, known: Known) -> bool:
     if action.kind == "IndexStmt":
         return not action.node.get("unique")
+    if action.kind == "ViewStmt" and _was_dropped(action, known):
+        return False
     return not (action.kind in ("ViewStmt", "CreateFunctionStmt") and bool(action.node.get("replace")))
+
+
+def _was_dropped(action: Action, known: Known) -> bool:
+    """Return whether the same transaction has dropped a view of that name: it is made anew, without a column."""
+    drops = known.of("DROP_VIEW", table=action.table)
+    return any(one.order < action.order and one.transaction == action.transaction for one in drops)
 
 
 @rule(

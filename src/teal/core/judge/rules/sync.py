@@ -5,7 +5,7 @@ from __future__ import annotations
 from teal.core.judge.actions import Action
 from teal.core.judge.context import BEFORE, MAKES_TABLE, Known, Sync, assigned_columns
 from teal.core.judge.functions import unlisted
-from teal.core.judge.playing import verdict
+from teal.core.judge.playing import keeps, verdict
 from teal.core.judge.rule import BACKFILL, BESIDE_TRAFFIC, CONTRACT, EXPAND, WINDOW, Nature, rule
 from teal.core.judge.rules.bodies import uses_column
 from teal.core.migrations.sql import column_names, find, inside, joined, kind_of, parse, table_of, words
@@ -38,6 +38,13 @@ def _played(action: Action, known: Known, *harms: str) -> str | None:
     return about if harm in harms else None
 
 
+def _is_played(action: Action, known: Known) -> bool:
+    """Return whether writes are played through this trigger, so that what it assigns by name says no more."""
+    routine = known.function_of(action)
+    before = bool(action.node.get("timing", 0) & BEFORE) and bool(action.node.get("row"))
+    return before and action.script.phase is Phase.EXPAND and routine is not None and not routine.unread
+
+
 @rule(
     "backfill-before-trigger",
     _LOSS,
@@ -53,8 +60,7 @@ def backfill_before_trigger(action: Action, known: Known) -> bool | str:
         if not added:  # with an earlier deploy, then: filled where it is empty, from columns that may change
             derived = _filled_from(action, column, known)
             added = bool(derived)
-        filled = any(s.order < action.order and column in s.routine.assigned for s in known.syncs(action.table))
-        filled = filled or _seen_to_fill(action.table, column, known)
+        filled = keeps(action.table, column, action.order, known) or _seen_to_fill(action.table, column, known)
         if added and derived and not filled:
             return f"{action.table}.{column}"
     return False
@@ -183,6 +189,8 @@ def trigger_changes_writes(action: Action, known: Known) -> bool | str:
     if (column := _played(action, known, "changes")) is not None:
         return f"{action.table}.{column}"
     routine = known.function_of(action)
+    if _is_played(action, known) and verdict(action.table, known) == ("", ""):
+        return False
     assigned = routine.assigned if routine else frozenset()
     old = sorted(name for name in assigned if not any(known.of("AT_AddColumn", table=action.table, name=name)))
     return bool(old) and len(old) == len(assigned) and f"{action.table}.{old[0]}"

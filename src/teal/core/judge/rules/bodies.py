@@ -44,7 +44,7 @@ _DEPTH = 5  # of functions that call functions
         "DROP_DOMAIN",
         "AT_DropColumn",
     ),
-    why="{it} still uses it: from then on the writes that run the trigger fail",
+    why="{it} still uses it: from then on every write that runs that trigger fails",
     remedy="drop that trigger in the same file, before it; or replace its function by one that does without",
     spares_fresh=False,
 )

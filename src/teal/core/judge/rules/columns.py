@@ -28,7 +28,8 @@ def _default(column: Node) -> Node | None:
     _LOSS,
     ALWAYS,
     _ADDS,
-    why="{it} fails where {table} has rows, and every INSERT of the release that serves fails after it",
+    why="{it} is NOT NULL without a default: adding it fails if {table} has rows, and afterwards the release that"
+    " serves can't INSERT",
     remedy="add it nullable or with a constant default; SET NOT NULL in a contract",
 )
 def not_null_without_default(action: Action, known: Known) -> bool:
@@ -40,7 +41,7 @@ def not_null_without_default(action: Action, known: Known) -> bool:
     _LOCK,
     BESIDE_TRAFFIC,
     _ADDS,
-    why="{it} is not known to be stable: all rows of {table} are written anew while everybody waits",
+    why="{it} is not known to give all rows the same value, so all of {table} is rewritten while everybody waits",
     remedy="add the column without a default, then SET DEFAULT for new rows, and fill the others in a backfill",
 )
 def volatile_default(action: Action, known: Known) -> bool | str:
@@ -57,7 +58,7 @@ def volatile_default(action: Action, known: Known) -> bool | str:
     _LOCK,
     BESIDE_TRAFFIC,
     _ADDS,
-    why="a stored generated column writes all rows of {table} anew while everybody waits",
+    why="a stored generated column rewrites all of {table} while everybody waits",
     remedy="add an ordinary column, fill it by trigger, backfill the rest",
 )
 def stored_generated(action: Action, known: Known) -> bool:
@@ -69,7 +70,7 @@ def stored_generated(action: Action, known: Known) -> bool:
     _LOCK,
     BESIDE_TRAFFIC,
     _ADDS,
-    why="{it} has a domain with a constraint as its type: all rows of {table} are written anew while everybody waits",
+    why="the type of {it} is a domain with a constraint, so all of {table} is rewritten while everybody waits",
     remedy="add it with the domain's base type; in a contract CHECK … NOT VALID",
 )
 def constrained_domain(action: Action, known: Known) -> bool:
@@ -94,7 +95,7 @@ def _is_constrained(domain: str, action: Action, known: Known) -> bool:
     _LOCK,
     BESIDE_TRAFFIC,
     _ADDS,
-    why="the CHECK within ADD COLUMN {it} reads all of {table} while everybody waits",
+    why="a CHECK within ADD COLUMN {it} reads all of {table} while everybody waits",
     remedy="add the column alone; in a contract ADD CONSTRAINT … CHECK … NOT VALID, in a later one VALIDATE",
 )
 def inline_check(action: Action, known: Known) -> bool:
@@ -106,7 +107,7 @@ def inline_check(action: Action, known: Known) -> bool:
     _LOCK,
     BESIDE_TRAFFIC,
     _ADDS,
-    why="the index of {it} is built while everybody waits for {table}",
+    why="the index for {it} is built while nobody can use {table}",
     remedy="add the column alone; in a contract CREATE UNIQUE INDEX CONCURRENTLY",
 )
 def inline_unique(action: Action, known: Known) -> bool:
@@ -118,7 +119,7 @@ def inline_unique(action: Action, known: Known) -> bool:
     _LOCK,
     BESIDE_TRAFFIC,
     _ADDS,
-    why="with a default each row of {table} is looked up in the other table while writers of both wait",
+    why="with a default, every row of {table} is looked up in the other table while writers of both wait",
     remedy="add the column without the reference; FOREIGN KEY … NOT VALID in a contract",
 )
 def inline_foreign_key(action: Action, known: Known) -> bool:
@@ -130,7 +131,7 @@ def inline_foreign_key(action: Action, known: Known) -> bool:
     _PHASE,
     EXPAND,
     (_ADDS, "CreateStmt", "AT_AddConstraint"),
-    why="as soon as the new release refers to a row of {it}, the one that serves can't delete it any more: it knows"
+    why="once the new release refers to a row of {it}, the release that serves can't delete that row: it knows"
     " nothing of what refers to it",
     remedy="ON DELETE CASCADE or SET NULL, or the foreign key in a contract",
     spares_fresh=False,
@@ -158,7 +159,7 @@ def _about(action: Action, table: str) -> Action:
     _PHASE,
     EXPAND,
     "AT_DropNotNull",
-    why="the release that serves reads {it} and does not expect NULL",
+    why="the release that serves reads {it} and does not expect NULL there",
     remedy="only for a column that a contract among the files drops: write that contract too",
 )
 def drop_not_null_unpaired(action: Action, known: Known) -> bool:
@@ -170,7 +171,7 @@ def drop_not_null_unpaired(action: Action, known: Known) -> bool:
     _PHASE,
     EXPAND,
     "AT_ColumnDefault",
-    why="rows that the release that serves inserts without {it} get another value than it expects",
+    why="rows that the release that serves inserts without {it} get a value that it does not expect",
     remedy="only for a column that a contract among the files drops, or that the same expand adds",
 )
 def default_unpaired(action: Action, known: Known) -> bool:
@@ -203,7 +204,7 @@ rule(
     _PHASE,
     EXPAND,
     "AT_SetNotNull",
-    why="the release that serves inserts rows without {it}: they are rejected",
+    why="the release that serves may insert rows without {it}: they are rejected",
     remedy="SET NOT NULL in a contract, after a validated CHECK ({name} IS NOT NULL)",
 )(always)
 
@@ -213,7 +214,7 @@ rule(
     _LOCK,
     CONTRACT,
     "AT_SetNotNull",
-    why="no validated CHECK ({name} IS NOT NULL) is known: all of {table} is read while everybody waits",
+    why="no validated CHECK ({name} IS NOT NULL) is known, so all of {table} is read while everybody waits",
     remedy="ADD CONSTRAINT … CHECK ({name} IS NOT NULL) NOT VALID, VALIDATE it in a transaction of its own, then this",
 )
 def set_not_null_scans(action: Action, known: Known) -> bool:
@@ -229,7 +230,8 @@ def set_not_null_scans(action: Action, known: Known) -> bool:
     _LOSS,
     ALWAYS,
     ("AT_DropColumn", "AT_AlterColumnType"),
-    why="{it} selects {name}: as long as it does, the column can neither go nor have another type, and this fails",
+    why="{it} selects {name}: until that view is gone the column can be neither dropped nor given another type,"
+    " and this fails",
     remedy="drop the view before (a continuous aggregate: once no release reads it), or make it anew without {name}",
 )
 def view_in_the_way(action: Action, known: Known) -> bool | str:
@@ -244,8 +246,8 @@ def view_in_the_way(action: Action, known: Known) -> bool | str:
     _LOSS,
     CONTRACT,
     "AT_DropColumn",
-    why="the unique index {it} goes with {name}, unsaid: what it rejected comes in twice from then on, and ON CONFLICT"
-    " finds it no more",
+    why="the unique index {it} is silently dropped together with {name}: from then on duplicates get in, and ON"
+    " CONFLICT no longer finds it",
     remedy="first CREATE UNIQUE INDEX CONCURRENTLY on what stays, in a contract of a lower number; or DROP INDEX"
     " CONCURRENTLY by name, where it is no longer wanted",
 )
@@ -283,7 +285,7 @@ def _never_bound(action: Action, index: Index, known: Known) -> bool:
     _LOSS,
     ALWAYS,
     "AT_DropColumn",
-    why="the rows of {table} are parted by {name}: dropping it fails",
+    why="{table} is partitioned by {name}: dropping it fails",
     remedy="leave the column, or make a new table without it",
 )
 def partition_key_dropped(action: Action, known: Known) -> bool:
@@ -295,7 +297,7 @@ def partition_key_dropped(action: Action, known: Known) -> bool:
     _LOSS,
     ALWAYS,
     tuple(phase_table.REMOVES),
-    why="{it}: as long as it does, this fails, and the way back has been given up for it",
+    why="{it}: until that is gone this fails, and by then the way back has been given up",
     remedy="drop that before, by name; in one file the order of the statements decides",
 )
 def still_needed(action: Action, known: Known) -> str:
@@ -310,7 +312,7 @@ def still_needed(action: Action, known: Known) -> str:
     _LOSS,
     CONTRACT,
     "AT_DropColumn",
-    why="{it} is NOT NULL without a default: the release that no longer knows it can't INSERT from its first minute",
+    why="{it} is NOT NULL without a default: a release that no longer knows the column can't INSERT at all",
     remedy="an earlier expand: ALTER COLUMN {name} DROP NOT NULL (or SET DEFAULT, or a trigger that fills it)",
 )
 def required_column_in_the_way(action: Action, known: Known) -> bool:

@@ -33,7 +33,7 @@ def _is(action: Action, *kinds: str) -> bool:
     _PHASE,
     EXPAND,
     _ADD,
-    why="also NOT VALID it holds for new rows: what the release that serves writes to {table} may be rejected",
+    why="even with NOT VALID it applies to new rows: what the release that serves writes to {table} may be rejected",
     remedy="move it to a contract; or say why no old write breaks it: -- teal: phase=expand reason=…",
 )
 def check_in_expand(action: Action, known: Known) -> bool:
@@ -45,8 +45,8 @@ def check_in_expand(action: Action, known: Known) -> bool:
     _LOSS,
     (EXPAND, BACKFILL),
     "AT_AddConstraint",
-    why="rows that are there already have NULL in {it}, and the check rejects that, NOT VALID or not: until the"
-    " backfill has reached such a row, each UPDATE of it fails",
+    why="rows that are there already have NULL in {it}, and the check rejects that even with NOT VALID: every"
+    " UPDATE of such a row fails until the backfill has reached it",
     remedy="move the check to a contract, NOT VALID: the rows are filled by then",
 )
 def check_before_filled(action: Action, known: Known) -> bool | str:
@@ -64,7 +64,7 @@ def check_before_filled(action: Action, known: Known) -> bool | str:
     _LOCK,
     BESIDE_TRAFFIC,
     _ADD,
-    why="without NOT VALID all of {table} is read while everybody waits",
+    why="without NOT VALID, all of {table} is read while everybody waits",
     remedy="add NOT VALID, then VALIDATE CONSTRAINT in a transaction of its own",
 )
 def check_scans(action: Action, known: Known) -> bool:
@@ -76,7 +76,7 @@ def check_scans(action: Action, known: Known) -> bool:
     _PHASE,
     EXPAND,
     _ADD,
-    why="also NOT VALID it holds for new rows: what the release that serves writes and deletes may be rejected",
+    why="even with NOT VALID it applies to new rows: writes and deletes of the release that serves may be rejected",
     remedy="move it to a contract; or say why no old write breaks it: -- teal: phase=expand reason=…",
 )
 def foreign_key_in_expand(action: Action, known: Known) -> bool:
@@ -88,7 +88,7 @@ def foreign_key_in_expand(action: Action, known: Known) -> bool:
     _LOCK,
     BESIDE_TRAFFIC,
     _ADD,
-    why="without NOT VALID each row of {table} is looked up while writers of both tables wait",
+    why="without NOT VALID, every row of {table} is looked up while writers of both tables wait",
     remedy="add NOT VALID, then VALIDATE CONSTRAINT in a transaction of its own",
 )
 def foreign_key_scans(action: Action, known: Known) -> bool:
@@ -100,7 +100,7 @@ def foreign_key_scans(action: Action, known: Known) -> bool:
     _PHASE,
     EXPAND,
     (_ADD, "IndexStmt"),
-    why="the release that serves may write the same value twice into {table}: it is rejected from then on",
+    why="the release that serves may write the same value twice to {table}: from then on that is rejected",
     remedy="move it to a contract",
 )
 def unique_in_expand(action: Action, known: Known) -> bool:
@@ -164,8 +164,7 @@ def _is_filled(column: Node) -> bool:
     _PHASE,
     EXPAND,
     "IndexStmt",
-    why="the index computes {it} for each row: where that fails for a value that the release that serves writes, its"
-    " write fails",
+    why="the index computes {it} for every row: a write for which that fails is rejected",
     remedy="an expression that can't fail: lower, coalesce, a comparison, what is divided by a constant",
 )
 def index_rejects(action: Action, known: Known) -> str:
@@ -190,7 +189,7 @@ def types_of(action: Action, known: Known) -> dict[str, str]:
     _LOCK,
     BESIDE_TRAFFIC,
     _ADD,
-    why="the index of {it} is built while everybody waits for {table}",
+    why="the index for {it} is built while nobody can use {table}",
     remedy="CREATE UNIQUE INDEX CONCURRENTLY first, then ADD CONSTRAINT … USING INDEX",
 )
 def unique_scans(action: Action, known: Known) -> bool:
@@ -247,7 +246,7 @@ def index_not_concurrent(action: Action, known: Known) -> bool | str:
     _LOSS,
     ALWAYS,
     "IndexStmt",
-    why="{table} is partitioned: CONCURRENTLY fails there",
+    why="{table} is partitioned, where CONCURRENTLY fails",
     remedy="CREATE INDEX … ON ONLY {table}, CONCURRENTLY on each partition, then ALTER INDEX … ATTACH PARTITION",
 )
 def partitioned_index(action: Action, known: Known) -> bool:
@@ -259,7 +258,7 @@ def partitioned_index(action: Action, known: Known) -> bool:
     _LOCK,
     BESIDE_TRAFFIC,
     "DROP_INDEX",
-    why="all queries on the table of {it} queue behind the lock, which itself waits for the longest one",
+    why="DROP INDEX waits for the longest query on the table of {it}, and all later queries wait behind it",
     remedy="DROP INDEX CONCURRENTLY, outside a transaction",
 )
 def drop_index_not_concurrent(action: Action, known: Known) -> bool:
@@ -287,7 +286,7 @@ rule(
     _LOCK,
     EXPAND,
     "AT_ValidateConstraint",
-    why="it reads all of {table}, longer than an expand may take",
+    why="it reads all of {table}, which takes longer than an expand may",
     remedy="move VALIDATE CONSTRAINT to a backfill",
 )(always)
 
@@ -297,7 +296,7 @@ rule(
     _LOCK,
     (BACKFILL, CONTRACT),
     "AT_ValidateConstraint",
-    why="{table} is read while the lock of an earlier statement of the same transaction keeps everybody out",
+    why="all of {table} is read while an earlier statement of the same transaction keeps everybody out of it",
     remedy="VALIDATE CONSTRAINT in a transaction of its own: in a backfill, or with -- teal: transaction=no",
 )
 def validate_with_lock(action: Action, known: Known) -> bool:
@@ -310,7 +309,7 @@ def validate_with_lock(action: Action, known: Known) -> bool:
     _LOCK,
     BESIDE_TRAFFIC,
     "AT_AttachPartition",
-    why="the rows of {it} are read behind a lock that keeps everybody out of it",
+    why="all rows of {it} are read while nobody can use it",
     remedy="first a validated CHECK that repeats the bounds; then -- teal: allow=attach-partition-scans reason=…",
 )
 def attach_partition_scans(action: Action, known: Known) -> bool | str:
@@ -324,7 +323,7 @@ def attach_partition_scans(action: Action, known: Known) -> bool | str:
     _LOCK,
     BESIDE_TRAFFIC,
     "CreateStmt",
-    why="all queries on the parent of {table} queue behind the lock, and a default partition is read under it",
+    why="all queries on the parent of {table} wait for this, and a default partition is read meanwhile",
     remedy="CREATE TABLE … (LIKE parent INCLUDING ALL), then ALTER TABLE parent ATTACH PARTITION",
     spares_fresh=False,
 )

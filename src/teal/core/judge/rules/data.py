@@ -21,8 +21,7 @@ _ABOVE, _BELOW = (">", ">="), ("<", "<=")
     _PHASE,
     EXPAND,
     _WRITES,
-    why="an expand is short and comes before the new release: rows of {table} that it writes stay locked until it ends,"
-    " and the release that serves sees them change",
+    why="rows of {table} that an expand writes stay locked until it ends, and the release that serves sees them change",
     remedy="move it to a backfill",
 )
 def write_in_expand(action: Action, known: Known) -> bool:
@@ -34,7 +33,7 @@ def write_in_expand(action: Action, known: Known) -> bool:
     _PHASE,
     CONTRACT,
     ("UpdateStmt", "InsertStmt", "MergeStmt", "CopyStmt"),
-    why="the gate has just looked at the rows of {table}; a contract only takes away",
+    why="the gate has just checked the rows of {table}: a contract may only take away",
     remedy="move it to a backfill, whose assertion the gate asks",
 )
 def write_in_contract(action: Action, known: Known) -> bool:
@@ -46,7 +45,7 @@ def write_in_contract(action: Action, known: Known) -> bool:
     _PHASE,
     BACKFILL,
     ("DeleteStmt", "MergeStmt"),
-    why="rows of {table} go by a part of a statement, while both releases may still read them",
+    why="a part of this statement deletes rows of {table}, while both releases may still read them",
     remedy="write DELETE as a statement by itself, for keys or in batches, or move it to a contract; MERGE as INSERT …"
     " ON CONFLICT or UPDATE",
 )
@@ -73,7 +72,7 @@ def update_without_where(action: Action, known: Known) -> bool:
     _LOCK,
     BESIDE_TRAFFIC,
     ("UpdateStmt", "DeleteStmt"),
-    why="as many rows of {table} as the condition meets stay locked until the last one is done",
+    why="every row of {table} that meets the condition stays locked until the last one is done",
     remedy="WHERE … IN (SELECT … WHERE it is still to do LIMIT 5000){again}; or WHERE id BETWEEN … AND …, a statement"
     " for each portion",
 )
@@ -241,7 +240,7 @@ def _widths(action: Action, known: Known) -> list[int]:
     _LOSS,
     BACKFILL,
     ("UpdateStmt", "InsertStmt"),
-    why="{it} is computed from itself: run again after a kill, rows that were done change a second time",
+    why="{it} is computed from itself: run again after an interruption, it changes rows a second time that were done",
     remedy="write into another column, or add a condition that a row no longer meets once it is done",
 )
 def not_idempotent(action: Action, known: Known) -> bool | str:
@@ -267,7 +266,7 @@ def _settles(expression: Node) -> bool:
     _LOSS,
     BACKFILL,
     "InsertStmt",
-    why="run again after a kill, the same rows are inserted into {table} a second time",
+    why="run again after an interruption, it inserts the same rows into {table} a second time",
     remedy="ON CONFLICT DO NOTHING, or a NOT EXISTS that leaves out what is there",
 )
 def insert_twice(action: Action, known: Known) -> bool:
@@ -287,7 +286,8 @@ def insert_twice(action: Action, known: Known) -> bool:
     _LOCK,
     BACKFILL,
     "InsertStmt",
-    why="all rows are copied into {table} in one transaction: a kill loses all of it, and it holds back VACUUM",
+    why="all rows are copied into {table} in one transaction: an interruption loses all of it, and VACUUM waits"
+    " for its end",
     remedy="INSERT … SELECT … WHERE NOT EXISTS (…) LIMIT 5000: the statement is run until nothing is left",
 )
 def insert_unbatched(action: Action, known: Known) -> bool:
@@ -312,7 +312,7 @@ def _ranged(select: Node, source: list[str], known: Known) -> bool:
     _LOCK,
     BESIDE_TRAFFIC,
     "SelectStmt",
-    why="all rows that are read stay locked until the transaction ends",
+    why="all rows that it reads stay locked until the transaction ends",
     remedy="add a LIMIT, or leave FOR UPDATE out",
 )
 def row_locks(action: Action, known: Known) -> bool:

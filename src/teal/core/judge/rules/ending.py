@@ -19,7 +19,7 @@ _WRITES = ("UpdateStmt", "InsertStmt", "DeleteStmt", "MergeStmt")
     Nature.LOSS,
     BACKFILL,
     ("UpdateStmt", "InsertStmt"),
-    why="{it}: run until nothing is left, it may never end",
+    why="{it}: since it is run until nothing is left, it may never end",
     remedy="a condition beside the LIMIT that the SET itself makes false for every row, NULLs included: WHERE new IS"
     " NULL AND old IS NOT NULL; WHERE x IS DISTINCT FROM the value that is set; for INSERT … WHERE NOT EXISTS in"
     " {table}",
@@ -44,7 +44,7 @@ def never_done(action: Action, known: Known) -> bool | str:
     Nature.LOSS,
     BACKFILL,
     ("UpdateStmt", "DeleteStmt", "InsertStmt"),
-    why="a batch may find none of its rows to do though others are left: the backfill then says that it is done",
+    why="a batch may change no row although rows are left: the backfill then counts as done",
     remedy="put each condition into the query with the LIMIT, over {table} itself; for INSERT … WHERE NOT EXISTS in"
     " {table} beside the LIMIT",
 )

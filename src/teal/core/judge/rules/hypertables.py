@@ -16,7 +16,7 @@ _PHASE, _LOCK, _LOSS = Nature.PHASE, Nature.LOCK, Nature.LOSS
     _LOSS,
     ALWAYS,
     "IndexStmt",
-    why="{table} is a hypertable: CONCURRENTLY fails there",
+    why="{table} is a hypertable, where CONCURRENTLY fails",
     remedy="CREATE INDEX … WITH (timescaledb.transaction_per_chunk), outside a transaction",
 )
 def hypertable_index_concurrently(action: Action, known: Known) -> bool:
@@ -28,7 +28,7 @@ def hypertable_index_concurrently(action: Action, known: Known) -> bool:
     _LOSS,
     ALWAYS,
     "IndexStmt",
-    why="{table} is no hypertable: transaction_per_chunk fails there",
+    why="{table} is no hypertable, so transaction_per_chunk fails",
     remedy="CREATE INDEX CONCURRENTLY, outside a transaction",
 )
 def not_a_hypertable(action: Action, known: Known) -> bool:
@@ -40,8 +40,8 @@ def not_a_hypertable(action: Action, known: Known) -> bool:
     _PHASE,
     BESIDE_TRAFFIC,
     ("IndexStmt", "AT_AddConstraint"),
-    why="{table} is a hypertable: a unique index there can be built neither chunk by chunk nor concurrently, and takes"
-    " over no index, so nobody can write until it is done",
+    why="{table} is a hypertable: a unique index there can't be built chunk by chunk, concurrently or from an"
+    " index that exists, so nobody can write until it is done",
     remedy="use a window",
 )
 def hypertable_unique(action: Action, known: Known) -> bool:
@@ -56,7 +56,7 @@ def hypertable_unique(action: Action, known: Known) -> bool:
     _PHASE,
     BESIDE_TRAFFIC,
     ("SelectStmt", "CallStmt"),
-    why="{it} is in use: all its rows move into chunks while everybody waits",
+    why="{it} is in use: all its rows are moved into chunks while everybody waits",
     remedy="a new hypertable beside it with a trigger and a backfill, or a window",
 )
 def hypertable_conversion(action: Action, known: Known) -> bool | str:
@@ -80,7 +80,7 @@ def _first_argument(action: Action) -> str | None:
     _LOSS,
     ALWAYS,
     "CreateTrigStmt",
-    why="{table} is a hypertable: a trigger with transition tables (REFERENCING) fails there",
+    why="{table} is a hypertable, where a trigger with transition tables (REFERENCING) fails",
     remedy="a trigger FOR EACH ROW without REFERENCING",
 )
 def hypertable_transition_table(action: Action, known: Known) -> bool:
@@ -104,7 +104,7 @@ def retention_outside_contract(action: Action, known: Known) -> bool | str:
     _LOSS,
     ALWAYS,
     "AT_AddColumn",
-    why="{table} has a columnstore: it takes a new column only nullable or with a constant default",
+    why="{table} has a columnstore: a new column there must be nullable or have a constant default",
     remedy="a constant default, or none and a backfill",
 )
 def columnstore_default(action: Action, known: Known) -> bool:
@@ -154,7 +154,7 @@ def columnstore_validate(action: Action, known: Known) -> bool:
     _LOCK,
     BESIDE_TRAFFIC,
     "AT_AddConstraint",
-    why="{table} has a columnstore: a CHECK reads all its rows while everybody waits, with NOT VALID, too",
+    why="{table} has a columnstore: a CHECK reads all its rows while everybody waits, even with NOT VALID",
     remedy="use a window",
 )
 def columnstore_check(action: Action, known: Known) -> bool:
@@ -166,8 +166,8 @@ def columnstore_check(action: Action, known: Known) -> bool:
     _LOCK,
     CONTRACT,
     "AT_SetNotNull",
-    why="{table} has a columnstore: SET NOT NULL reads all its rows while everybody waits, and no validated check can"
-    " spare that",
+    why="{table} has a columnstore: SET NOT NULL reads all its rows while everybody waits, even after a validated"
+    " CHECK",
     remedy="use a window, or let the column be nullable",
 )
 def columnstore_not_null(action: Action, known: Known) -> bool:
@@ -191,7 +191,7 @@ def columnstore_row_security(action: Action, known: Known) -> bool:
     _LOSS,
     ALWAYS,
     "AT_DropColumn",
-    why="{it} orders or segments the columnstore of {table}: dropping it fails",
+    why="the columnstore of {table} is ordered or segmented by {it}: dropping it fails",
     remedy="leave the column, or make a new hypertable without it",
 )
 def columnstore_key(action: Action, known: Known) -> bool:
@@ -203,7 +203,7 @@ def columnstore_key(action: Action, known: Known) -> bool:
     _LOSS,
     ALWAYS,
     "AT_AlterColumnType",
-    why="{table} has a columnstore: the type of {it} can't be changed on compressed chunks, in a window neither",
+    why="{table} has a columnstore: the type of {it} can't be changed on compressed chunks, not even in a window",
     remedy="a new column of the new type, with a trigger and a backfill",
 )
 def columnstore_type(action: Action, known: Known) -> bool:
@@ -228,7 +228,7 @@ def aggregate_altered(action: Action, known: Known) -> bool:
     _LOCK,
     (EXPAND, BACKFILL),
     "CreateTableAsStmt",
-    why="{table} is filled as it is made, in one go and longer than an expand may take",
+    why="{table} is filled while it is made, which takes longer than an expand may",
     remedy="WITH NO DATA, then CALL refresh_continuous_aggregate in an expand with -- teal: transaction=no",
     spares_fresh=False,
 )
@@ -243,7 +243,7 @@ def aggregate_with_data(action: Action, known: Known) -> bool:
     _PHASE,
     BESIDE_TRAFFIC,
     "AT_SetRelOptions",
-    why="with a columnstore {table} refuses later changes of its schema and some writes of the release that serves",
+    why="with a columnstore, {table} refuses later schema changes and some writes of the release that serves",
     remedy="a new hypertable, or a window",
 )
 def columnstore_switch(action: Action, known: Known) -> bool:

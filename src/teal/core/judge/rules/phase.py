@@ -31,8 +31,8 @@ _PHASE, _LOSS = Nature.PHASE, Nature.LOSS
     _PHASE,
     EXPAND,
     tuple(phase_table.REMOVES),
-    why="the release that serves now still uses {it}: from that moment on its queries fail, or what a trigger or an"
-    " index did for it is done no more",
+    why="the release that serves still uses {it}: without it its queries fail, or what a trigger or an index did"
+    " for it is no longer done",
     remedy="move it to a contract of a release later than the one that stops using it",
 )
 def removes_in_expand(action: Action, known: Known) -> bool:
@@ -93,7 +93,7 @@ def _made_again(action: Action, known: Known) -> bool:
     _PHASE,
     CONTRACT,
     (*phase_table.CREATES, "IndexStmt"),
-    why="a contract comes when the release that needs {it} has long been serving: until then that one fails",
+    why="a contract runs long after the release that needs {it} has started: until then that release fails",
     remedy="move it to an expand, which runs before the release that needs it starts",
     spares_fresh=False,
 )
@@ -116,7 +116,8 @@ def _was_dropped(action: Action, known: Known) -> bool:
     _PHASE,
     BACKFILL,
     tuple(phase_table.SCHEMA_CHANGES),
-    why="a backfill runs for long beside both releases and may start anew at any time: it changes rows, not {it}",
+    why="a backfill runs for a long time beside both releases and may be started again: it may change rows, but"
+    " not {it}",
     remedy="what adds goes to an expand, what removes or restricts to a contract",
     spares_fresh=False,
 )
@@ -131,7 +132,7 @@ rule(
     _PHASE,
     BESIDE_TRAFFIC,
     tuple(phase_table.TYPE_CHANGES),
-    why="every row of {table} is written anew while all its readers and writers wait, and each release knows one type",
+    why="every row of {table} is rewritten while everybody waits, and each release knows only one of the types",
     remedy="add a column of the new type with a trigger both ways, backfill, drop the old one in a contract:"
     ' teal migrate plan "change …" writes the files',
 )(
@@ -152,7 +153,8 @@ def _own_type(action: Action, known: Known) -> bool:
     _PHASE,
     BESIDE_TRAFFIC,
     tuple(phase_table.RENAMES - {"RENAME_INDEX"}),
-    why="whichever release does not know the new name of {it} fails, before the switch or after a rollback",
+    why="one of the two releases does not know the new name of {it}, and fails: the old one now, or the new one"
+    " after a rollback",
     remedy='add the new one beside the old: teal migrate plan "rename …" writes the files',
 )
 def rename(action: Action, known: Known) -> bool:
@@ -183,7 +185,7 @@ def _is_tombstone(action: Action) -> bool:
     _PHASE,
     BESIDE_TRAFFIC,
     "AlterEnumStmt",
-    why="whichever release does not know the new name of the value of {it} fails on it",
+    why="one of the two releases does not know the new name of the value of {it}, and fails on it",
     remedy="add the new value in an expand, rewrite the rows in a backfill, leave the old value in the type",
 )
 def rename_value(action: Action, known: Known) -> bool:
@@ -195,7 +197,7 @@ rule(
     _PHASE,
     BESIDE_TRAFFIC,
     "AlterObjectSchemaStmt",
-    why="whichever release looks for {it} in its old schema fails",
+    why="a release that looks for {it} in its old schema fails",
     remedy="make it anew in the other schema and sync by trigger, or use a window",
 )(always)
 
@@ -205,7 +207,7 @@ rule(
     _PHASE,
     BESIDE_TRAFFIC,
     "TruncateStmt",
-    why="the rows of {it} vanish under both releases, behind a lock that lets nobody read",
+    why="the rows of {it} vanish under both releases, and nobody can read it meanwhile",
     remedy="delete in batches in a contract, or use a window",
 )(always)
 
@@ -215,7 +217,7 @@ rule(
     _PHASE,
     BESIDE_TRAFFIC,
     (*phase_table.REWRITES, "VacuumStmt"),
-    why="the whole of {it} is written anew while nobody can read it",
+    why="all of {it} is rewritten while nobody can read it",
     remedy="use a window, or a new table with a trigger and a backfill",
 )
 def table_rewrite(action: Action, known: Known) -> bool | str:
@@ -235,7 +237,7 @@ rule(
     _PHASE,
     BESIDE_TRAFFIC,
     "AlterExtensionStmt",
-    why="an update of {it} exchanges functions and types under running sessions of both releases",
+    why="an update of {it} replaces functions and types while sessions of both releases use them",
     remedy="use a window",
 )(always)
 
@@ -245,7 +247,7 @@ rule(
     _PHASE,
     BESIDE_TRAFFIC,
     tuple(phase_table.OWNERS),
-    why="what the role of the release that serves may do with {it} ends with its ownership",
+    why="what the release that serves may do with {it} as its owner, it may no longer do",
     remedy="GRANT in an expand what the new role needs, change the owner in a window",
 )(always)
 
@@ -337,7 +339,7 @@ def _without_identity(action: Action, known: Known) -> str:
     _PHASE,
     BESIDE_TRAFFIC,
     "AlterFunctionStmt",
-    why="the release that serves calls {it} as it is, and now fails or gets other answers",
+    why="the release that serves calls {it} as it was: now it fails or gets other answers",
     remedy="a new function with a new name",
 )
 def function_altered(action: Action, known: Known) -> bool | str:
@@ -365,7 +367,7 @@ rule(
     _LOSS,
     BESIDE_TRAFFIC,
     tuple(phase_table.SWITCHES),
-    why="while a trigger of {table} is off, what it keeps in step drifts apart, and foreign keys may not be held",
+    why="while a trigger of {table} is off, what it keeps in step drifts apart, and foreign keys may not be checked",
     remedy="drop the trigger in a contract together with what it served",
 )(always)
 
@@ -375,7 +377,8 @@ rule(
     _PHASE,
     BESIDE_TRAFFIC,
     tuple(phase_table.IDENTITY),
-    why="the release that serves inserts into {it} as its definition was; GENERATED ALWAYS rejects its values",
+    why="the release that serves inserts into {it} by its old definition; GENERATED ALWAYS rejects the values"
+    " that it gives",
     remedy="add a new column, or use a window",
 )(always)
 
@@ -416,7 +419,7 @@ def sequence_change(action: Action, known: Known) -> bool:
     _PHASE,
     (EXPAND, BACKFILL),
     ("ViewStmt", "CreateFunctionStmt", "CreateTrigStmt"),
-    why="the release that serves uses {it} as it is: it gets other answers without a deploy of its own",
+    why="the release that serves uses {it}, and gets other answers without a deploy of its own",
     remedy="give the new version a new name (CREATE without OR REPLACE), drop the old one in a contract",
 )
 def replaces_in_expand(action: Action, known: Known) -> bool:
@@ -475,7 +478,7 @@ def shadows_table(action: Action, known: Known) -> bool | str:
     _LOSS,
     ALWAYS,
     tuple(phase_table.REMOVES),
-    why="CASCADE also drops whatever else depends on {it}, unnamed and unseen",
+    why="CASCADE also drops everything else that depends on {it}, without naming it",
     remedy="drop by name, one by one, what depends on it",
 )
 def drop_cascade(action: Action, known: Known) -> bool:
@@ -487,7 +490,8 @@ rule(
     _PHASE,
     BESIDE_TRAFFIC,
     "AT_AddConstraint",
-    why="an EXCLUDE constraint on {table} builds its index while nobody can write, and rejects old writers",
+    why="the index of an EXCLUDE constraint on {table} is built while nobody can write, and then it rejects what"
+    " old writers write",
     remedy="use a window",
 )(lambda action, known: action.node["def"].get("contype") == "CONSTR_EXCLUSION")
 
@@ -496,6 +500,7 @@ rule(
     _PHASE,
     (EXPAND, BACKFILL),
     "AlterDomainStmt",
-    why="every column of the domain is scanned, and values that the release that serves writes are rejected",
+    why="every column of the domain is read while everybody waits, and values that the release that serves writes"
+    " are rejected",
     remedy="make a new domain and a new column of it",
 )(lambda action, known: not known.just_made(action, "CreateDomainStmt"))

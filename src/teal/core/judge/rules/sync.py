@@ -50,7 +50,8 @@ def _is_played(action: Action, known: Known) -> bool:
     _LOSS,
     BACKFILL,
     "UpdateStmt",
-    why="what the release that serves writes after the backfill never reaches {it}: those writes are lost",
+    why="no trigger keeps {it} in step: what the release that serves writes after the backfill never reaches it,"
+    " and is lost",
     remedy="an expand before it: a trigger BEFORE INSERT OR UPDATE on {table} that keeps both columns in step",
 )
 def backfill_before_trigger(action: Action, known: Known) -> bool | str:
@@ -111,8 +112,8 @@ def sync_one_way(action: Action, known: Known) -> bool | str:
     _LOSS,
     EXPAND,
     "CreateTrigStmt",
-    why="played through {it}, an INSERT or UPDATE by the release that serves does not reach the new column as it was"
-    " written: that write is lost for the other release",
+    why="an INSERT or UPDATE of the release that serves, played through {it}, does not reach the new column as it"
+    " was written: for the other release that write is lost",
     remedy="CREATE TRIGGER … BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW, without WHEN, its function setting the"
     ' new column whenever the old one has changed: teal migrate plan "rename …" writes it',
 )
@@ -142,7 +143,7 @@ def sync_trigger_left(action: Action, known: Known) -> bool:
     _LOSS,
     CONTRACT,
     "AT_DropColumn",
-    why="trigger and column {it} go in two transactions: in between, writes are rejected or fall out of step",
+    why="the trigger and column {it} are dropped in two transactions: in between, writes fail or fall out of step",
     remedy="drop both in one transaction",
 )
 def sync_trigger_apart(action: Action, known: Known) -> bool:
@@ -182,7 +183,7 @@ def trigger_rejects(action: Action, known: Known) -> bool | str:
     _PHASE,
     (EXPAND, BACKFILL),
     "CreateTrigStmt",
-    why="the release that serves finds in {it} something else than it wrote",
+    why="the release that serves finds something else in {it} than it wrote",
     remedy="a trigger that fills new columns, and an old one only from the new one that takes its place",
 )
 def trigger_changes_writes(action: Action, known: Known) -> bool | str:
@@ -221,7 +222,7 @@ def trigger_writes_elsewhere(action: Action, known: Known) -> bool | str:
     _UNKNOWN,
     BESIDE_TRAFFIC,
     "CreateTrigStmt",
-    why="what {it} does to the writes of the release that serves can't be told from the files",
+    why="it can't be told what {it} does to the writes of the release that serves",
     remedy="write its function in plpgsql in the same series, without EXECUTE; or -- teal: phase=… reason=…",
 )
 def unread_trigger(action: Action, known: Known) -> bool | str:

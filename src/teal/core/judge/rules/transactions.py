@@ -22,7 +22,7 @@ _LONGEST_WAIT = 5_000  # ms
     _LOSS,
     ALWAYS,
     ("IndexStmt", "DROP_INDEX", "ReindexStmt", "VacuumStmt", "AT_DetachPartition", "DoStmt", "SelectStmt", "CallStmt"),
-    why="{it} can't run within a transaction: it fails",
+    why="{it} fails within a transaction",
     remedy="as a statement by itself (in no block, no function, between no BEGIN and COMMIT) in an expand or a contract"
     " whose first line is -- teal: transaction=no",
     spares_fresh=False,
@@ -94,8 +94,8 @@ def _before(action: Action, known: Known) -> set[str]:
     "locks-several-tables",
     _LOCK,
     (EXPAND, CONTRACT),
-    why="while it waits for the lock of {it}, other tables stay locked since earlier statements of the same"
-    " transaction; an application that takes them in the other order is killed as a deadlock",
+    why="while it waits for {it}, tables of earlier statements of the same transaction stay locked: an"
+    " application that uses them in the other order ends in a deadlock",
     remedy="one table in use per transaction: another file, or -- teal: transaction=no in the first line of this one",
     spares_fresh=False,
 )
@@ -111,7 +111,7 @@ def locks_several_tables(action: Action, known: Known) -> bool | str:
     _LOCK,
     BESIDE_TRAFFIC,
     _LONG,
-    why="{it} stays locked by an earlier statement of the same transaction while this one goes through rows",
+    why="an earlier statement of the same transaction keeps {it} locked while this one goes through rows",
     remedy="a transaction of its own: another file, or -- teal: transaction=no in the first line of this one",
     spares_fresh=False,
 )
@@ -179,7 +179,7 @@ def _tables(action: Action) -> set[str]:
     _LOSS,
     ALWAYS,
     "VariableSetStmt",
-    why="with {it} no trigger runs: what this script writes falls out of step, and foreign keys are not held",
+    why="with {it} no trigger runs: what this script writes falls out of step, and foreign keys are not checked",
     remedy="leave it out",
 )
 def triggers_silenced(action: Action, known: Known) -> bool:
@@ -191,7 +191,7 @@ def triggers_silenced(action: Action, known: Known) -> bool:
     _LOCK,
     BESIDE_TRAFFIC,
     "VariableSetStmt",
-    why="a statement that waits for its lock makes all later queries wait behind it, and now it waits longer than 5 s",
+    why="it may now wait longer than 5 s for its lock, and all later queries wait behind it",
     remedy="leave lock_timeout to the runner (1 s, tried again)",
 )
 def lock_timeout_off(action: Action, known: Known) -> bool:
@@ -225,7 +225,7 @@ def search_path(action: Action, known: Known) -> bool:
     _LOCK,
     ALWAYS,
     "TransactionStmt",
-    why="the locks of a prepared transaction stay, also after a restart, until somebody ends it by hand",
+    why="the locks of a prepared transaction stay, even after a restart, until somebody ends it by hand",
     remedy="COMMIT",
 )
 def prepared_transaction(action: Action, known: Known) -> bool:

@@ -18,7 +18,7 @@ rule(
     _LOSS,
     ALWAYS,
     "Unreadable",
-    why="PostgreSQL's grammar ends here: {it}",
+    why="PostgreSQL can't read this: {it}",
     remedy="correct it (commands of psql such as \\copy are no SQL)",
 )(always)
 
@@ -27,7 +27,7 @@ rule(
     "unknown-statement",
     _UNKNOWN,
     ALWAYS,
-    why="what {it} does to a release that is serving is not known",
+    why="it is not known what {it} does to a release that serves",
     remedy=_SAY,
 )
 def unknown_statement(action: Action, known: Known) -> bool | str:
@@ -49,7 +49,7 @@ rule(
     _UNKNOWN,
     ALWAYS,
     "UnreadBody",
-    why="the DO block holds {it}: what it does can't be told from the file",
+    why="the DO block holds {it}: it can't be told what that does",
     remedy=_SAY,
 )(always)
 
@@ -59,7 +59,7 @@ rule(
     _UNKNOWN,
     ALWAYS,
     ("SelectStmt", "CallStmt", "UpdateStmt", "InsertStmt", "DeleteStmt", "CreateTableAsStmt"),
-    why="what {it}() does can't be told from the files",
+    why="it can't be told from the files what {it}() does",
     remedy=f"define it in the same series, or {_SAY}",
     spares_fresh=False,
 )
@@ -78,7 +78,7 @@ def _unread(action: Action, known: Known) -> str:
     "exception-without-reason",
     _LOSS,
     ALWAYS,
-    why="an exception without a reason is none",
+    why="an exception needs a reason",
     remedy='-- teal: phase={phase} reason="why no release is hurt"',
     spares_fresh=False,
 )
@@ -90,7 +90,7 @@ def exception_without_reason(action: Action, known: Known) -> bool:
     "exception-for-another-phase",
     _LOSS,
     ALWAYS,
-    why="the file says {it}, but the script is run as {phase}",
+    why="the file says {it}, but it is run as {phase}",
     remedy="move the statement to a script of that phase",
     spares_fresh=False,
 )

@@ -49,7 +49,7 @@ def render_own(stack: Stack, *, folder: str, state: str, image: str) -> dict[str
     """Return the files of the own proxy by name; *folder* will hold them, *state* is that of the state file."""
     found = layout(stack)
     files = {PROJECT_FILE: to_json(_project(stack, found, folder, state, image)), "Caddyfile": _caddyfile(found)}
-    doors = {f"{door.name}.caddy": _door(door, found, own_project(stack.project)) for door in found.doors[1:]}
+    doors = {f"Caddyfile.{door.name}": _door(door, found, own_project(stack.project)) for door in found.doors[1:]}
     return {**files, **doors}
 
 
@@ -88,7 +88,7 @@ def _service(door: Door, image: str, folder: str, stack: Stack) -> Tree:
     environment = {**door.environment, "TEAL_PLAIN": PLAIN_END, "TEAL_LOST": "!lost"}
     if stack.own and door.name == MAIN:
         environment |= stack.own.environment
-    file = "Caddyfile" if door.name == MAIN else f"{door.name}.caddy"
+    file = "Caddyfile" if door.name == MAIN else f"Caddyfile.{door.name}"
     called = OWN if door.name == MAIN else f"{OWN}-{door.name}"
     return {
         "image": image,

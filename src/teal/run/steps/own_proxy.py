@@ -40,14 +40,16 @@ _RELOADS = {
 
 async def start(context: RunContext) -> bool:
     """Start Teal's own proxy where it does not run; tell whether it did."""
-    running = {_form(each) for each in await _own(context) if each.running}
-    if MAIN in running or (running and await _held(context)):
+    every = [each for each in await _own(context, doors=True) if each.running]
+    running = {_form(each) for each in every if each.service == OWN}
+    closed = {f"{OWN}-{name}" for name in _doors(context)} - {each.service for each in every}
+    if not closed and (MAIN in running or (running and await _held(context))):
         return True
     context.reporter.tell(None, OWN, "starting")
     await keep(context, renew=False)
     if context.ports.proxy.read() is None:
         context.ports.proxy.write(PLAIN)
-    form = FIRST if await _held(context) else MAIN
+    form = MAIN if MAIN in running or not await _held(context) else FIRST
     await _up(context, (form, *_doors(context)), start=True)
     context.traffic.found = None
     await reload_fronts(context)
@@ -134,8 +136,9 @@ async def take_over(context: RunContext, names: tuple[str, ...]) -> bool:
     if ports and (main is None or not main.running):
         await _up(context, (MAIN,), start=False)
     if plain:
+        await _require_doors(context)
         await traffic.hold(context)
-        await reload_fronts(context)
+        await reload_fronts(context, sure=True)
         await containers.retire(context, Side.PLAIN, names)
     began = context.ports.clock.monotonic()
     if ports:
@@ -149,6 +152,16 @@ async def take_over(context: RunContext, names: tuple[str, ...]) -> bool:
     if plain:
         await reload_fronts(context)
     return False
+
+
+async def _require_doors(context: RunContext) -> None:
+    """Raise ``Failed`` where a door does not run: whoever calls its names would find nobody."""
+    every = {each.service: each for each in await _own(context, doors=True)}
+    for name in _doors(context):
+        door = every.get(f"{OWN}-{name}")
+        if door is None or not door.running or door.restarts:
+            log = await context.ports.engine.logs(door.id, lines=20) if door else ""
+            raise Failed(f"{name} of Teal's own proxy does not run", hint=f"`teal up {OWN}`", detail=log)
 
 
 async def _start_main(context: RunContext) -> None:
@@ -215,7 +228,7 @@ async def update(context: RunContext) -> bool:
         return await start(context)
     if before.get(PROJECT_FILE) == after.get(PROJECT_FILE):
         for each in await _own(context, doors=True):
-            file = "Caddyfile" if each.service == OWN else f"{each.service.removeprefix(f'{OWN}-')}.caddy"
+            file = "Caddyfile" if each.service == OWN else f"Caddyfile.{each.service.removeprefix(f'{OWN}-')}"
             await _run(context, each, ("caddy", "reload", "--config", f"/etc/caddy/{file}"))
     else:
         wanted = dict.fromkeys(_form(each) for each in running)
@@ -225,8 +238,11 @@ async def update(context: RunContext) -> bool:
     return False
 
 
-async def reload_fronts(context: RunContext) -> None:
-    """Let whoever stands in front and looks names up once look them up anew."""
+async def reload_fronts(context: RunContext, *, sure: bool = False) -> None:
+    """Let whoever stands in front and looks names up once look them up anew.
+
+    One that refuses goes on as it was, which is told, or, *sure*, raised.
+    """
     if not any(not isinstance(each, Published) for each in context.stack.entrances):
         return
     model = context.stack.models[Side.PLAIN]
@@ -237,10 +253,10 @@ async def reload_fronts(context: RunContext) -> None:
     own = {each.id for each in await context.ports.engine.containers(context.stack.project) if _is_ours(context, each)}
     for each in seen.values():
         if each.id not in own:
-            await _reload(context, each)
+            await _reload(context, each, sure=sure)
 
 
-async def _reload(context: RunContext, front: Container) -> None:
+async def _reload(context: RunContext, front: Container, *, sure: bool) -> None:
     programs = context.ports.machine.programs(front.pid)
     for program, command in _RELOADS.items():
         words = programs.get(program)
@@ -250,6 +266,8 @@ async def _reload(context: RunContext, front: Container) -> None:
             await _run(context, front, command)
         except TealError as error:
             message = f"{front.name} goes on with the addresses that it knew: {error.message}"
+            if sure:
+                raise Failed(message, hint=f"see: docker logs {front.name}") from error
             context.reporter.note(f"{message}; reload it: docker exec {front.name} {' '.join(command)}", warning=True)
         return
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from teal.adapters.process import clean
-from teal.core.model.compose import mapping
+from teal.core.model.compose import mapping, sequence
 from teal.core.model.migrations import Migrations, Phase
 from teal.core.model.release import RequiredVolume, to_json
 from teal.core.model.side import Side
@@ -349,3 +349,27 @@ def test_the_text_is_read_the_same_by_json_and_yaml_readers() -> None:
     assert json.loads(text) == odd
     assert "😀" in text
     assert not set("\u007f\u0085\u2028\ufeff") & set(text)
+
+
+def test_a_link_to_a_shared_service_under_another_name_leads_to_its_container() -> None:
+    services: Tree = {
+        "web": {"image": "app", "links": ["db:database", "db", "jobs:work"], "external_links": ["box:other"]},
+        "jobs": {"image": "app"},
+        "db": {"image": "postgres"},
+        "proxy": {"image": "caddy"},
+    }
+    made = service(stack_of(services))
+    assert made["external_links"] == ["box:other", "shop-db-1:database"]
+    assert made["links"] == ["jobs-blue:work"]
+    named: Tree = {**services, "db": {"image": "postgres", "container_name": "the-db"}}
+    assert "the-db:database" in sequence(service(stack_of(named))["external_links"])
+
+
+def test_where_one_runs_at_a_time_it_keeps_the_ports_that_no_proxy_can_switch() -> None:
+    ssh: Tree = {"target": 22, "published": "2222", "protocol": "tcp"}
+    ports: list[Tree] = [ssh, {"target": 3000, "published": "80"}, {"target": 53, "protocol": "udp"}]
+    assert "ports" not in service(web(ports=ports))
+    alone = replace(web(ports=ports), strategy="recreate")
+    assert service(alone)["ports"] == [ssh]
+    dropped = replace(alone, evidence=replace(alone.evidence, published_ports={"web": "drop"}))
+    assert "ports" not in service(dropped)

@@ -106,8 +106,8 @@ def test_check_says_what_it_understood_and_refuses_nothing(diary: Diary) -> None
     findings = diary.teal.run("check").result["findings"]
     (paused,) = [each["message"] for each in findings if "one process" in each["message"]]
     assert paused == (
-        "web writes to /data, and one process alone may (diary.sqlite3 lies in it): a deploy stops the old release "
-        "before the new one starts, and holds requests meanwhile"
+        "one process alone may write /data of web (diary.sqlite3 lies in it): a deploy stops the old release before "
+        "the new one starts, and holds requests meanwhile"
     )
     assert any("/app/app.py of web is read-only in a release" in each["message"] for each in findings)
     assert not [each for each in findings if each["level"] == "error"]

@@ -87,8 +87,10 @@ _SAYS = {  # what an error says, and what it is about
     " and two releases would at once": Reason.DATA,
     "nothing shows on which port": Reason.PLACE,
     "which two colors can't both have": Reason.PLACE,
-    "without Teal's snippet": Reason.PLACE,
+    "past Teal's snippet": Reason.PLACE,
 }
+# Of these no line of teal.yml makes a stack that rolls, whatever the remedy is.
+_FINAL = (" on the host's network", "no service is a route, and none could be", " is the source of ")
 
 
 def errors(stack: model.Stack) -> list[Problem]:
@@ -101,7 +103,8 @@ def outcome(stack: model.Stack) -> Outcome:
     found = errors(stack)
     if not found:
         return Outcome.RECREATE if stack.strategy == "recreate" else Outcome.ZERO
-    lines = len(found) <= 5 and all(each.proposal or "teal.yml" in each.remedy for each in found)
+    final = any(says in each.message for each in found for says in _FINAL)
+    lines = not final and len(found) <= 5 and all(each.proposal or "teal.yml" in each.remedy for each in found)
     return Outcome.LINES if lines else Outcome.REFUSED
 
 

@@ -114,7 +114,7 @@ def whole(stack: Stack) -> Iterator[Problem]:
         )
         yield error("", f"no service is a route, and none could be: {what}", _NOTHING)
     elif not stack.having(Role.ROUTE):
-        yield error("", "no service is a route: there is nothing to switch", _ROUTE)
+        yield error("", "no service is a route: there is nothing to switch", _route(stack))
     elif not stack.proxy:
         yield error("", "no service runs Caddy: something must switch the traffic", _CADDY)
     for variable in sorted(stack.unset):
@@ -127,6 +127,11 @@ def whole(stack: Stack) -> Iterator[Problem]:
         yield warning("", f"Compose says: {note}", "see `docker compose config`")
 
 
+def _route(stack: Stack) -> str:
+    """Return the line that names a route, with a service that could be the one."""
+    return f"name what users reach in teal.yml: `routes: {{{stack.having(Role.WORKER)[0].name}: {{port: 3000}}}}`"
+
+
 def lost(stack: Stack, last: Release | None) -> Iterator[Problem]:
     """Say which variables the *last* release had and the next one would find empty: an ``.env`` may be gone."""
     for variable in sorted(stack.unset & set(last.variables if last else ())):
@@ -136,7 +141,6 @@ def lost(stack: Stack, last: Release | None) -> Iterator[Problem]:
 
 
 _NOTHING = "go on with `docker compose up`; one of them is an application? say so, see docs/teal-yml.md"
-_ROUTE = "name what users reach in teal.yml: `routes: {web: {port: 3000}}`"
 _CADDY = "add a Caddy as shared service, or name the service that runs it in teal.yml: `proxy: caddy`"
 
 

@@ -14,6 +14,7 @@ from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Service, Stack
 from teal.core.services import known_images
 from teal.core.services.health import facts_of
+from teal.core.services.mounts import acts
 
 _DOCKER = ("/var/run/docker.sock", "/run/docker.sock")
 
@@ -34,6 +35,7 @@ def mounts(stack: Stack) -> Iterator[Problem]:
                 yield from _judged(mount, each, stack)
         yield from _borrowed(each, service, stack)
         yield from _hidden(each, service, stack)
+    yield from one_writers(stack)
 
 
 def settled(observed: Observed, stack: Stack) -> Iterator[Problem]:
@@ -60,20 +62,31 @@ def _judged(mount: Mount, each: Service, stack: Stack) -> Iterator[Problem]:
         )
     elif mount.verdict is Verdict.SAFE and not mount.declared:
         yield from _mixed(mount, each, stack)
-    elif mount.verdict in {Verdict.ASK, Verdict.UNSAFE} and each.role is not Role.SINGLETON:
-        if stack.strategy != "recreate":
-            yield _asked(mount, each, stack)
-        elif mount.verdict is Verdict.UNSAFE and not stack.strategy_said:
-            yield _paused(mount, stack)
+    elif _is_open(mount, each, stack):
+        yield _asked(mount, each, stack)
 
 
-def _paused(mount: Mount, stack: Stack) -> Problem:
-    return warning(
-        mount.service,
-        f"{mount.service} writes to {mount.target}, and one process alone may ({mount.reason}): a deploy stops the old "
-        "release before the new one starts, and holds requests meanwhile",
-        "`strategy: recreate` in teal.yml says that you know. May two write it? "
-        f"`safe_volumes: [{name_of(mount, stack)}]`",
+def _is_open(mount: Mount, each: Service, stack: Stack) -> bool:
+    """Tell whether two would write what two may not, or perhaps not; where releases follow each other none do."""
+    alone = each.role is Role.SINGLETON or stack.strategy == "recreate"
+    return not alone and mount.verdict in {Verdict.ASK, Verdict.UNSAFE}
+
+
+def one_writers(stack: Stack) -> Iterator[Problem]:
+    """Say once that releases follow each other, and for the sake of which data; nothing where the owner has said so."""
+    if stack.strategy != "recreate" or stack.strategy_said:
+        return
+    roles = {each.name: each.assigned for each in stack.services}
+    found = [mount for mount in stack.mounts if acts(mount, roles)]
+    if not found:
+        return
+    places = ", ".join(f"{mount.target} of {mount.service} ({mount.reason})" for mount in found)
+    line = f"`safe_volumes: [{', '.join(name_of(mount, stack) for mount in found)}]`"
+    yield warning(
+        found[0].service,
+        f"one process alone may write {places}: a deploy stops the old release before the new one starts, and holds "
+        "requests meanwhile",
+        f"`strategy: recreate` in teal.yml says that you know. May two write it? {line}",
     )
 
 

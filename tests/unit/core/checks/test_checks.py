@@ -162,8 +162,8 @@ def test_one_writers_data_in_the_only_application_are_said_and_refuse_nothing() 
     stack = with_web(volumes=[volume("index")])
     assert stack.strategy == "recreate"
     message = (
-        "web writes to /data/index, and one process alone may (its name says index): a deploy stops the old release "
-        "before the new one starts, and holds requests meanwhile"
+        "one process alone may write /data/index of web (its name says index): a deploy stops the old release before "
+        "the new one starts, and holds requests meanwhile"
     )
     assert said(stack) == [("warning", message)]
     assert said(replace(stack, strategy_said=True)) == []

@@ -128,28 +128,32 @@ def _site(each: Listener) -> Iterator[str]:
     name, port = each.way
     yield f":{each.port} {{\n"
     if each.believed:
-        for key, header in _HEADERS.items():
-            yield f'\tmap {{header.{header}}} {{teal.no_{key}}} {{\n\t\t"" {header}\n\t\tdefault X-Teal-None\n\t}}\n'
+        yield from _absent()
     yield f"\timport teal {name} {port} {{\n"
-    if each.believed:
-        yield from _as_they_are("\t\t")
+    yield from _options(believed=each.believed, clear_http2=each.clear_http2)
     yield "\t}\n}\n"
-
-
-def _as_they_are(indent: str) -> Iterator[str]:
-    for key, header in _HEADERS.items():
-        yield f"{indent}header_up {header} {{header.{header}}}\n{indent}header_up -{{teal.no_{key}}}\n"
 
 
 def _door(door: Door, found: Layout, main: str) -> str:
     """Return the Caddyfile of a container that passes all that it gets to the proxy, at the port of its route."""
-    maps = "".join(
-        f'\tmap {{header.{header}}} {{teal.no_{key}}} {{\n\t\t"" {header}\n\t\tdefault X-Teal-None\n\t}}\n'
-        for key, header in _HEADERS.items()
-    )
-    sites = "\n".join(
-        f":{port} {{\n{maps}\treverse_proxy {main}:{found.inner(way)} {{\n{''.join(_as_they_are('		'))}"
-        "\t\tlb_try_duration 30s\n\t\tlb_try_interval 250ms\n\t\tlb_retry_match method NONE\n\t}\n}\n"
-        for port, way in sorted(door.listens.items())
-    )
-    return f"{_OPTIONS}\n{sites}"
+    clear = {each.way for each in found.listeners if each.clear_http2}
+    lines: list[str] = []
+    for port, way in sorted(door.listens.items()):
+        lines += [f":{port} {{\n", *_absent(), f"\treverse_proxy {main}:{found.inner(way)} {{\n"]
+        lines += _options(believed=True, clear_http2=way in clear)
+        lines += ["\t\tlb_try_duration 30s\n\t\tlb_try_interval 250ms\n\t\tlb_retry_match method NONE\n\t}\n}\n\n"]
+    return f"{_OPTIONS}\n{''.join(lines).rstrip()}\n"
+
+
+def _absent() -> Iterator[str]:
+    """Yield the lines that name, for each header, the one to take away where it has not come."""
+    for key, header in _HEADERS.items():
+        yield f'\tmap {{header.{header}}} {{teal.no_{key}}} {{\n\t\t"" {header}\n\t\tdefault X-Teal-None\n\t}}\n'
+
+
+def _options(*, believed: bool, clear_http2: bool) -> Iterator[str]:
+    """Yield the options of a ``reverse_proxy``."""
+    for key, header in _HEADERS.items() if believed else ():
+        yield f"\t\theader_up {header} {{header.{header}}}\n\t\theader_up -{{teal.no_{key}}}\n"
+    if clear_http2:
+        yield "\t\ttransport http {\n\t\t\tversions h2c 2\n\t\t}\n"

@@ -25,6 +25,7 @@ _LOOPBACK = ("127.", "::1", "[::1]", "localhost")
 _PORT_KEY = re.compile(
     r"traefik\.(http|tcp)\.services\.[^.]+\.loadbalancer\.server\.port|caddy(_\d+)?(\..*)?reverse_proxy"
 )
+_SCHEME_KEY = re.compile(r"traefik\.http\.services\.[^.]+\.loadbalancer\.server\.scheme")
 _USUAL = 80  # what a front dials that is told no port and sees several exposed
 MAIN = "proxy"
 
@@ -38,6 +39,7 @@ class Listener:
     port: int
     way: Way
     believed: bool
+    clear_http2: bool = False  # its application speaks HTTP/2 without TLS: gRPC
 
 
 @dataclass(slots=True)
@@ -110,9 +112,20 @@ def layout(stack: Stack) -> Layout:
         for each in published(stack)
         if (each.route, each.target) in ways
     }
-    used = set(places.values())
+    used, clear = set(places.values()), _clear_http2(stack)
     kept = [each for each in public if each.port in used]
-    return Layout((*kept, *inner, *named), places, tuple(doors))
+    listeners = (replace(each, clear_http2=each.way in clear) for each in (*kept, *inner, *named))
+    return Layout(tuple(listeners), places, tuple(doors))
+
+
+def _clear_http2(stack: Stack) -> frozenset[Way]:
+    """Return the ways whose labels say that they speak HTTP/2 without TLS."""
+    labelled = (each for each in stack.entrances if isinstance(each, Labelled))
+    return frozenset(
+        (each.route, each.target)
+        for each in labelled
+        if any(_SCHEME_KEY.fullmatch(key) and value == "h2c" for key, value in each.labels.items())
+    )
 
 
 def published(stack: Stack) -> tuple[Published, ...]:

@@ -61,7 +61,7 @@ _TIMED = """
     ofelia certbot rqscheduler logrotate pruner janitor reaper periodic ticker dumps
 """
 _TIMED_NAMES = frozenset(_TIMED.split())
-_IMAGES = "backup backups cron crond ofelia restic supercronic certbot borgmatic duplicity logrotate autorestic"
+_IMAGES = "backup backups cron crond ofelia restic supercronic certbot borgmatic duplicity logrotate autorestic acme.sh"
 _TIMED_IMAGES = frozenset(_IMAGES.split())
 _COMMANDS = "beat celerybeat cron crond supercronic scheduler clock clockwork rqscheduler certbot ofelia go-cron"
 _TIMED_COMMANDS = frozenset(_COMMANDS.split())
@@ -98,7 +98,7 @@ def runs_once(name: str, service: Node) -> str:
 
 def never_restarts(service: Node, others: Collection[Node]) -> str:
     """Return that the file says that *service* is not started again, as long as it does not say so of everything."""
-    if text(service.get("restart")) != "no" or service.get("ports") or service.get("expose") or not words_of(service):
+    if text(service.get("restart")) != "no" or service.get("ports") or service.get("expose"):
         return ""
     alike = sum(text(other.get("restart")) == "no" for other in others)
     return 'it is not started again (restart: "no")' if alike * 2 <= len(others) else ""
@@ -134,7 +134,7 @@ def by_the_clock(name: str, service: Node, variables: Mapping[str, str], *, reac
     if called:
         return f"its name says {min(called)}: two must never run at once"
     one = parts_of(text(service.get("image")))[1]
-    if not service.get("build") and set(words(one)) & _TIMED_IMAGES:
+    if not service.get("build") and {*words(one), one} & _TIMED_IMAGES:
         return f"{one} acts by the clock: two must never run at once"
     timer = next((key for key, value in variables.items() if _TIMER_VARIABLE.fullmatch(key.upper()) and value), "")
     return f"{timer} says that it acts by the clock: two must never run at once" if timer else ""

@@ -95,7 +95,10 @@ def _anywhere(lines: Iterable[str], *, fastcgi: bool = False) -> Iterator[Addres
 
 
 _KEY, _NAME, _NUMBER = r"[\"']?[ \t]*[:=][ \t]*[\"']?", r"([A-Za-z0-9_][\w.-]*)", r"(\d{1,5})\b"
-_HOST_KEYS, _PORT_KEYS = r"\b(?:address|host|hostname|local_ip)", r"\b(?:port_value|port|local_port)"
+_HOST_KEYS, _PORT_KEYS = (
+    r"\b(?:address|host|hostname|local_?ip|localIP)",
+    r"\b(?:port_value|port|local_?port|localPort)",
+)
 _PAIRED = re.compile(f"{_HOST_KEYS}{_KEY}{_NAME}\\b[^{{}}]{{0,80}}?{_PORT_KEYS}{_KEY}{_NUMBER}")
 _REVERSED = re.compile(f"{_PORT_KEYS}{_KEY}{_NUMBER}[^{{}}]{{0,80}}?{_HOST_KEYS}{_KEY}{_NAME}")
 

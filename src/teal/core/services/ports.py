@@ -42,7 +42,7 @@ _OTHER: dict[int, str] = {
         "debugging": (2345, 5005, 5858, 9229, 9230),
         "SIP": (5060, 5061),
         "XMPP": (5222, 5223, 5269, 5270),
-        "PostgreSQL": (5432, 5433, 6432),
+        "PostgreSQL": (5432, 5433, 6432, 6543),
         "AMQP": (5671, 5672),
         "VNC": (5900, 5901, 5902, 5903),
         "Redis": (6379, 6380, 16379, 26379),
@@ -87,6 +87,11 @@ class Port(NamedTuple):
         if self.protocol != "tcp":
             return self.protocol.upper()
         return "TLS" if self.target in TLS or 443 in self.published else spoken_at(self.target)
+
+
+def is_usual(port: int) -> bool:
+    """Tell whether *port* is one at which an application usually speaks HTTP."""
+    return port in _USUAL
 
 
 def spoken_at(port: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from teal.core.model.built import Made
 from teal.core.model.compose import Node, environment_of, mapping, sequence, text, unescaped, words_of
 from teal.core.services import known_images
-from teal.core.services.ports import STORE_PORTS, best, exposed, held, published, spoken_at
+from teal.core.services.ports import STORE_PORTS, best, exposed, held, is_usual, published, spoken_at
 
 _SHELLS = frozenset({"sh", "bash", "ash", "/bin/sh", "/bin/bash", "/bin/ash", "/bin/dash", "dash"})
 _CLIENT_PROGRAMS = """
@@ -24,6 +24,11 @@ _SERVERS = (
     *("minio server", "nats-server", "clickhouse-server", "cockroach start", "influxd", "sqlservr", "elasticsearch"),
     *("docker-entrypoint", "/entrypoint.sh", "eswrapper", "kafka-server-start", "/etc/confluent", "sentinel.conf"),
 )
+_PROGRAMS = """
+    redis-server valkey-server keydb-server redis-sentinel mongod postgres mysqld mariadbd rabbitmq-server nats-server
+    clickhouse-server etcd memcached influxd cockroach dragonfly meilisearch qdrant
+"""
+_SERVER_PROGRAMS = frozenset(_PROGRAMS.split())
 _HOST_WORDS = frozenset(
     {"host", "hostname", "url", "uri", "dsn", "endpoint", "server", "addr", "address", "connection"}
 )
@@ -41,10 +46,23 @@ def known_store(service: Node, made: Made | None) -> str:
     kind = known_images.known(image)
     if kind in known_images.STORES and not runs_a_client(service):
         return f"{known_images.parts_of(image)[1]} is a {kind}"
+    server = _server_run(service)
+    if server:
+        return f"it runs {server}"
     volumes = [mapping(volume) for volume in sequence(service.get("volumes"))]
     targets = [unescaped(volume.get("target")) for volume in volumes if not volume.get("read_only")]
     place = next((target for target in targets if known_images.on_data_path(target)), "")
     return f"it keeps a database in {place}" if place and not runs_a_client(service) else ""
+
+
+def _server_run(service: Node) -> str:
+    """Return which store's own program the command begins with, whatever the image is called; empty for none."""
+    words = words_of(service)
+    program = words[0].rsplit("/", 1)[-1] if words else ""
+    if program in _SERVER_PROGRAMS:
+        return program
+    minio = words[:1] == ("server",) and len(words) > 1 and words[1].startswith(("/", "http"))
+    return "MinIO" if minio and "MINIO_ROOT_USER" in environment_of(service) else ""
 
 
 def runs_a_client(service: Node) -> bool:
@@ -122,7 +140,8 @@ def by_its_look(name: str, service: Node, made: Made | None, images: Mapping[str
     """Return why *service* looks like a store though its image is not known; *images*: how many services run each."""
     image = image_of(service, made)
     ports = [port.target for port in held(service)]
-    if ports and best(port for port in ports if port not in STORE_PORTS):
+    page = best(port for port in ports if port not in STORE_PORTS)
+    if page and (is_usual(page) or not STORE_PORTS & set(ports)):  # a store may have a page of its own, at an odd port
         return ""
     open_ports = [*ports, *exposed(service)]
     at = next((port for port in open_ports if port in STORE_PORTS), 0)

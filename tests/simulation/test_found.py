@@ -12,8 +12,8 @@ from teal.core.model.side import Side
 from teal.core.model.traffic import to
 from teal.errors import NeedsPerson, Refused, Unavailable, Unhealthy
 from teal.run.api import DeployResult
-from teal.run.context import RunContext
-from teal.run.steps import adoption, traffic
+from teal.run.context import TrafficControl
+from teal.run.steps import adoption
 from tests.simulated import Behaviour, Trouble, life
 from tests.simulated.process import Kind
 from tests.simulated.world import Net
@@ -256,16 +256,16 @@ def test_a_service_that_dies_during_an_adoption_is_not_answered_for_by_the_plain
 def test_a_signal_right_after_the_switch_waits_until_the_deploy_has_ended(
     world: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = traffic.switch
+    real = TrafficControl.switch
 
-    async def interrupted(context: RunContext, side: Side) -> bool:
+    def interrupted(control: TrafficControl, side: Side) -> bool:
         task = asyncio.current_task()
         assert task is not None
-        passed = await real(context, side)
+        passed = real(control, side)
         task.cancel()
         return passed
 
-    monkeypatch.setattr(traffic, "switch", interrupted)
+    monkeypatch.setattr(TrafficControl, "switch", interrupted)
     world.new_source()
     ended = world.run("deploy")
     assert ended.ok, ended.error

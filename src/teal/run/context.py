@@ -14,9 +14,10 @@ from teal.core.model.observed import Container, running_plain
 from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Service, Stack
-from teal.core.model.traffic import Mode, Traffic
+from teal.core.model.traffic import HELD, Mode, Traffic, to
 from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.events import Event, Message, ServiceChanged
+from teal.core.planning.wording import held
 from teal.errors import Refused
 from teal.ports import Clock, Compose, Databases, Endpoint, Engine, Journal, Loaded, Lock, Machine, Proxy, Releases
 from teal.run.api import Drained
@@ -67,12 +68,15 @@ class Reporter:
 
 @dataclass(slots=True)
 class TrafficControl:
-    """Where this run has sent users, since when, and how it asks the proxy; ``run.steps.traffic`` acts on it.
+    """Where this run has sent users, since when, and how it asks the proxy: all that writes the state file.
 
-    Times are monotonic, in seconds.
+    What also looks at containers, or asks the proxy as a user does, is a step: ``run.steps.traffic``. Times are
+    monotonic, in seconds.
     """
 
     proxy: Proxy
+    clock: Clock
+    reporter: Reporter
     key: str  # opens the standby color, and the proxy's counts, to Teal alone, while a state names it
     users: Mode = Mode.PLAIN  # where this run knows that users belong, should the state file be lost meanwhile
     live_at: float | None = None  # when the switch was done
@@ -87,6 +91,93 @@ class TrafficControl:
     def now(self) -> Traffic:
         """Return what the proxy does now, or, where its state file is lost, what it did as far as this run knows."""
         return self.proxy.read() or Traffic(self.users)
+
+    def restore(self) -> None:
+        """Write the state file anew where it was lost while this run works: until then requests are held."""
+        if self.users is not Mode.PLAIN and self.proxy.read() is None:
+            self.proxy.write(Traffic(self.users))
+            self.reporter.note(
+                f"the proxy's state file was lost while this ran: it says {self.users} again", warning=True
+            )
+
+    def forget_proxy(self) -> None:
+        """Look the proxy up anew when it is asked next: another container stands in its place."""
+        self.found = None
+        self.entries.clear()
+
+    def hold(self, *, page: bool = False, limit: Seconds = Seconds(0.0)) -> bool:
+        """Let users' new requests wait at the proxy, or show the maintenance *page*; tell whether it was so already.
+
+        Whoever sees the page goes on seeing it. After *limit* seconds of waiting new requests see it, too; 0 for none.
+        """
+        now = self.now()
+        mode = Mode.MAINTENANCE if page or now.users is Mode.MAINTENANCE else Mode.HOLD
+        self._put_away(mode)
+        if limit and mode is Mode.HOLD and self.turning is None:
+            self.turning = asyncio.create_task(self._turn_away_later(limit))
+        return now.users is mode
+
+    def turn_away(self) -> None:
+        """Show users the maintenance page; Teal's key still opens what it opened."""
+        if self.turning is not asyncio.current_task():
+            self._stop_turning()
+        self._put_away(Mode.MAINTENANCE)
+
+    def switch(self, side: Side) -> bool:
+        """Send all users to *side* in one rename, and tell whether they were there.
+
+        Teal's key stays for the confirmation and the drain.
+        """
+        passed = self.now().users == to(side).users
+        self.proxy.write(to(side).with_key(side, self.key))
+        self.users, self.live_at = Mode(side), self.clock.monotonic()
+        self._let_in(self.live_at)
+        return passed
+
+    def settle(self, side: Side | None) -> bool:
+        """Write *side*, None for the plain stack, without any key; tell whether the state file said so already."""
+        wanted = to(side or Side.PLAIN)
+        self.users = wanted.users
+        self._let_in(self.clock.monotonic())
+        passed = self.proxy.read() == wanted and not self.proxy.state_file_unreadable()
+        if not passed:
+            self.proxy.write(wanted)
+        return passed
+
+    def _put_away(self, mode: Mode) -> None:
+        """Write *mode*, and remember since when users are kept away so."""
+        now, time = self.now(), self.clock.monotonic()
+        self.users = mode
+        if mode is Mode.HOLD:
+            self.held_at = self.held_at or time
+        else:
+            self.paged_at = self.paged_at or time
+        self.proxy.write(Traffic(mode).with_key(now.side or now.preview or Side.PLAIN, self.key))
+
+    async def _turn_away_later(self, limit: Seconds) -> None:
+        """Show the maintenance page where users still wait after *limit* seconds: no request waits in vain any more."""
+        await self.clock.sleep(limit)
+        if self.users is Mode.HOLD:
+            self.turn_away()
+            self.reporter.note(
+                f"requests have waited for {limit:.0f} s: new ones see the maintenance page now", warning=True
+            )
+
+    def _let_in(self, now: float) -> None:
+        """Say for how long users' new requests waited or were turned away, and whether some have failed."""
+        self._stop_turning()
+        if self.held_at is not None:
+            waited = Seconds(now - self.held_at)
+            self.reporter.note(held(waited), warning=waited > HELD)
+        if self.paged_at is not None:
+            self.reporter.note(f"users saw the maintenance page for {now - self.paged_at:.0f} s")
+        self.held_at = self.paged_at = None
+
+    def _stop_turning(self) -> None:
+        """Stop waiting for the moment at which users would be turned away."""
+        if self.turning is not None:
+            self.turning.cancel()
+            self.turning = None
 
 
 @dataclass(slots=True)
@@ -162,4 +253,5 @@ class RunContext:
 
 def run_context(ports: Ports, stack: Stack, watch: EventSink, *, key: str) -> RunContext:
     """Return the context of a run that begins; *key* as the proxy will know Teal by it."""
-    return RunContext(ports, stack, Reporter(watch), TrafficControl(ports.proxy, key))
+    reporter = Reporter(watch)
+    return RunContext(ports, stack, reporter, TrafficControl(ports.proxy, ports.clock, reporter, key))

@@ -37,7 +37,6 @@ from teal.errors import Interrupted, NeedsPerson, TealError, Unavailable
 from teal.run.context import RunContext
 from teal.run.steps.handover import KeptPrevious
 from teal.run.steps.start import failed_since_gate
-from teal.run.steps.traffic import restore_state_file
 
 T = TypeVar("T")
 GLANCE = Seconds(1.0)  # between two looks at the state file while a step works
@@ -190,7 +189,7 @@ async def _one(
     clock, journal, step = context.ports.clock, context.ports.journal, each.step
     context.reporter.watch(StepStarted(step))
     entry = journal.started(run, step)
-    restore_state_file(context)
+    context.traffic.restore()
     began = clock.monotonic()
     try:
         passed = await _guarded(perform(sparing(step, frozenset(kept)) if kept else step, context), context)
@@ -228,7 +227,7 @@ async def _guard(context: RunContext) -> None:
     while True:
         await context.ports.clock.sleep(GLANCE)
         with suppress(TealError):
-            restore_state_file(context)
+            context.traffic.restore()
 
 
 async def _undo(

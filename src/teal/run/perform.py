@@ -156,7 +156,7 @@ async def _switch(context: RunContext, step: Switch) -> bool:
         if error is not None:
             raise error
         await start.start(context, step.to, step.release, opening)  # all of them pass at one and the same time
-    return await traffic.switch(context, step.to)
+    return context.traffic.switch(step.to)
 
 
 async def _drain(context: RunContext, side: Side) -> None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from teal.core.model.side import Side
 from teal.core.model.traffic import Mode, Traffic
 from teal.core.planning.events import Event, Message, ServiceChanged
-from teal.ports import Proxy
+from teal.ports import Clock, Proxy
 from teal.run.context import Reporter, RunContext, TrafficControl
 
 
@@ -34,7 +34,7 @@ def test_only_a_note_is_kept_for_the_summary() -> None:
 
 def test_where_the_state_file_is_lost_users_are_where_the_run_has_sent_them() -> None:
     state: Any = SimpleNamespace(read=lambda: None)
-    traffic = TrafficControl(cast("Proxy", state), "k3y", users=Mode.GREEN)
+    traffic = TrafficControl(cast("Proxy", state), cast("Clock", None), Reporter(print), "k3y", users=Mode.GREEN)
     assert traffic.now() == Traffic(Mode.GREEN)
     state.read = lambda: Traffic(Mode.BLUE)
     assert traffic.now() == Traffic(Mode.BLUE)

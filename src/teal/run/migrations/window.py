@@ -120,7 +120,7 @@ async def bring_back(context: RunContext, side: Side, release: ReleaseId | None,
         if context.stack.proxy:
             await checks.check(context, side, release)
     except TealError as error:
-        traffic.turn_away(context)
+        context.traffic.turn_away()
         error.message = (
             f"{which} does not serve again, users see the maintenance page: {error.message}{_stands(context)}"
         )

@@ -51,7 +51,7 @@ async def start(context: RunContext) -> bool:
         context.ports.proxy.write(PLAIN)
     form = MAIN if MAIN in running or not await _held(context) else FIRST
     await _up(context, (form, *_doors(context)), start=True)
-    context.traffic.found = None
+    context.traffic.forget_proxy()
     await reload_fronts(context)
     context.reporter.tell(None, OWN, "healthy")
     return False
@@ -170,8 +170,7 @@ async def _start_main(context: RunContext) -> None:
     if main is None:
         raise Failed("the container of Teal's own proxy was removed meanwhile", hint="deploy again")
     await context.ports.engine.start(main.id)
-    context.traffic.found = None
-    context.traffic.entries.clear()
+    context.traffic.forget_proxy()
     await prove_state(context)
 
 
@@ -187,8 +186,7 @@ async def give_back(context: RunContext) -> bool:
         await reload_fronts(context)
         await context.ports.engine.stop(main.id, grace=STOP)
     await context.ports.engine.remove(main.id)
-    context.traffic.found = None
-    context.traffic.entries.clear()
+    context.traffic.forget_proxy()
     return False
 
 
@@ -207,8 +205,7 @@ async def tidy(context: RunContext, side: Side) -> bool:
             await context.ports.engine.stop(each.id, grace=GENTLE)
         await context.ports.engine.remove(each.id)
     if gone:
-        context.traffic.found = None
-        context.traffic.entries.clear()
+        context.traffic.forget_proxy()
         await reload_fronts(context)
     return not gone
 
@@ -234,7 +231,7 @@ async def update(context: RunContext) -> bool:
         wanted = dict.fromkeys(_form(each) for each in running)
         await _up(context, (*wanted, *_doors(context)), start=True)
         await reload_fronts(context)
-    context.traffic.found = None
+    context.traffic.forget_proxy()
     return False
 
 

@@ -1,4 +1,4 @@
-"""All that changes or asks the proxy: hold, preview, switch, confirm, drain; and the maintenance page."""
+"""Steps that ask the proxy, beside what ``context.traffic`` writes: hold with its page, confirm, drain, settle."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from contextlib import suppress
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
 from teal.core.model.stack import Role
-from teal.core.model.traffic import HELD, MOUNT, Draining, Mode, OpenRequests, Traffic, open_on, to
+from teal.core.model.traffic import MOUNT, Draining, OpenRequests, open_on, to
 from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.events import InFlight
-from teal.core.planning.wording import held
 from teal.errors import Failed, Refused, TealError, Unavailable
 from teal.ports import Endpoint
 from teal.run.api import Drained
@@ -26,44 +25,12 @@ TURNED_AWAY = 503
 async def hold(context: RunContext, *, page: bool = False, limit: Seconds = Seconds(0.0)) -> bool:
     """Let users' new requests wait at the proxy, or show the maintenance *page*; tell whether it was so already.
 
-    Whoever sees the page goes on seeing it. After *limit* seconds of waiting new requests see it, too.
+    The page is proved by asking for it. After *limit* seconds of waiting new requests see it, too; 0 for none.
     """
-    now = context.traffic.now()
-    mode = Mode.MAINTENANCE if page or now.users is Mode.MAINTENANCE else Mode.HOLD
-    _put_away(context, mode)
+    passed = context.traffic.hold(page=page, limit=limit)
     if page:
         await _prove_turned_away(context)
-    if limit and mode is Mode.HOLD and context.traffic.turning is None:
-        context.traffic.turning = asyncio.create_task(_turn_away_later(context, limit))
-    return now.users is mode
-
-
-def _put_away(context: RunContext, mode: Mode) -> None:
-    """Write *mode*, and remember since when users are kept away so."""
-    now, time = context.traffic.now(), context.ports.clock.monotonic()
-    context.traffic.users = mode
-    if mode is Mode.HOLD:
-        context.traffic.held_at = context.traffic.held_at or time
-    else:
-        context.traffic.paged_at = context.traffic.paged_at or time
-    context.ports.proxy.write(Traffic(mode).with_key(now.side or now.preview or Side.PLAIN, context.traffic.key))
-
-
-async def _turn_away_later(context: RunContext, limit: Seconds) -> None:
-    """Show the maintenance page where users still wait after *limit* seconds: no request waits in vain any more."""
-    await context.ports.clock.sleep(limit)
-    if context.traffic.users is Mode.HOLD:
-        turn_away(context)
-        context.reporter.note(
-            f"requests have waited for {limit:.0f} s: new ones see the maintenance page now", warning=True
-        )
-
-
-def turn_away(context: RunContext) -> None:
-    """Show users the maintenance page; Teal's key still opens what it opened."""
-    if context.traffic.turning is not asyncio.current_task():
-        _let_in(context)
-    _put_away(context, Mode.MAINTENANCE)
+    return passed
 
 
 async def _prove_turned_away(context: RunContext) -> None:
@@ -78,45 +45,8 @@ async def _prove_turned_away(context: RunContext) -> None:
             )
 
 
-def tell(context: RunContext, now: float) -> None:
-    """Say for how long users' new requests waited or were turned away, and whether some have failed."""
-    _let_in(context)
-    if context.traffic.held_at is not None:
-        context.reporter.note(
-            held(Seconds(now - context.traffic.held_at)), warning=now - context.traffic.held_at > HELD
-        )
-    if context.traffic.paged_at is not None:
-        context.reporter.note(f"users saw the maintenance page for {now - context.traffic.paged_at:.0f} s")
-    context.traffic.held_at = context.traffic.paged_at = None
-
-
-def _let_in(context: RunContext) -> None:
-    """Stop waiting for the moment at which users would be turned away."""
-    if context.traffic.turning is not None:
-        context.traffic.turning.cancel()
-        context.traffic.turning = None
-
-
 SETTLED_IN = 0.5  # seconds after the rename before counts mean anything
 POLL = Seconds(0.1)
-
-
-def restore_state_file(context: RunContext) -> None:
-    """Write the state file anew where it was lost while this run works: until then requests are held."""
-    if context.traffic.users is not Mode.PLAIN and context.ports.proxy.read() is None:
-        context.ports.proxy.write(Traffic(context.traffic.users))
-        context.reporter.note(
-            f"the proxy's state file was lost while this ran: it says {context.traffic.users} again", warning=True
-        )
-
-
-async def switch(context: RunContext, side: Side) -> bool:
-    """Send all users to *side* in one rename; Teal's key stays for the confirmation and the drain."""
-    passed = context.traffic.now().users == to(side).users
-    context.ports.proxy.write(to(side).with_key(side, context.traffic.key))
-    context.traffic.users, context.traffic.live_at = Mode(side), context.ports.clock.monotonic()
-    tell(context, context.traffic.live_at)
-    return passed
 
 
 async def confirm(context: RunContext, side: Side, release: ReleaseId | None, source: Side | None) -> None:
@@ -208,12 +138,7 @@ async def _wait_out(context: RunContext, began: float, why: str) -> None:
 
 async def settle(context: RunContext, side: Side | None) -> bool:
     """Write *side* into the state file without any key, and publish it; tell whether both said so already."""
-    wanted = to(side or Side.PLAIN)
-    context.traffic.users = wanted.users
-    tell(context, context.ports.clock.monotonic())
-    passed = context.ports.proxy.read() == wanted and not context.ports.proxy.state_file_unreadable()
-    if not passed:
-        context.ports.proxy.write(wanted)
+    passed = context.traffic.settle(side)
     published = "" if side is None else str(side)
     if context.ports.machine.published() == published:
         return passed

@@ -25,7 +25,7 @@ from teal.run import recovery
 from teal.run.commands import cleanup, deploy, services, status
 from teal.run.context import Ports
 from teal.run.observe import observe, observe_beside
-from teal.run.steps import checks, handover, prepare, start, traffic
+from teal.run.steps import checks, handover, shared, start, traffic
 from teal.run.steps import release as release_steps
 from tests.simulated import Behaviour, MemoryLock
 from tests.simulation import promises, simulation
@@ -148,7 +148,7 @@ def database_restarted(patch: Patch) -> None:
             await context.ports.engine.start(container.id)
         return False
 
-    patch.setattr(prepare, "start_shared", start_shared)
+    patch.setattr(shared, "start_shared", start_shared)
 
 
 def no_lock(patch: Patch) -> None:

@@ -5,7 +5,7 @@ BIN := .venv/bin
 WITH_ENGINE := scripts/with-engine.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove prove-migrations exam exam-verify bench conformance reach clean
+.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove bench-own prove-migrations exam exam-verify bench conformance reach clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -38,6 +38,9 @@ prove: venv ## 20 deploys and 5 rollbacks under load: 0 failed, 0 mixed
 
 demo-migrations: venv ## Play five releases that change the schema, each rolled back meanwhile, under load
 	@$(WITH_ENGINE) $(BIN)/python -m proof.migrations.demo
+
+bench-own: venv ## What Teal's own proxy costs a request, side by side with none
+	@$(WITH_ENGINE) $(BIN)/python -m proof.own_proxy
 
 prove-migrations: venv ## The four changes of a column while writers never stop, also with faults
 	@$(WITH_ENGINE) $(BIN)/python -m proof.migrations

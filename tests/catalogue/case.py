@@ -66,7 +66,7 @@ class Ended:
 def run(case: Case, root: Path, project: str) -> Ended:
     """Type the command of *case* in a new folder below *root*."""
     folder, home = root / "shop", root / "state"
-    _write(case, folder, home)
+    write(case, folder, home)
     environment = {
         **{name: os.environ[name] for name in ("PATH",) if name in os.environ},
         "HOME": str(root),
@@ -110,7 +110,7 @@ def _spelt(said: str, words: Mapping[str, str]) -> str:
     return said
 
 
-def _write(case: Case, folder: Path, home: Path) -> None:
+def write(case: Case, folder: Path, home: Path) -> None:
     folder.mkdir()
     home.mkdir(mode=0o755)
     sound = {"compose.yml": _SOUND, "Caddyfile": _CADDYFILE, "teal.caddy": _SNIPPET.read_text(encoding="utf-8")}

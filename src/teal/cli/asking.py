@@ -31,20 +31,16 @@ class Unanswered(Exception):
         self.understood = understood
 
 
-def agree(session: Session, understood: Understood, *, yes: bool) -> bool:
+def agree(session: Session, understood: Understood, *, yes: bool, asked: set[Proposal]) -> bool:
     """Ask what a deploy has to ask; True where it may begin, False where the files are to be read again first.
 
-    Raises ``Refused`` where nobody is there to answer, ``Abort`` where a person says no.
+    Raises ``Refused`` where nobody is there to answer, ``Abort`` where a person says no. What was *asked* before, and
+    stays open, is not asked again: the deploy itself says then what stands in the way.
     """
-    from teal.cli.show.understood import new_file, summary
+    from teal.cli.show.understood import summary
 
-    questions = understood.questions
-    if questions:
-        chosen = answers(session, questions, yes=yes, command="teal deploy")
-        entries = written(chosen)
-        path = keep(session, entries, new=new_file(understood))
-        _say(session, f"written to {path.name}:\n{_indented(entries)}")
-        return False
+    if understood.questions:
+        return not settle(session, understood, yes=yes, command="teal deploy", asked=asked)
     if not session.quiet and not session.json:
         _say(session, summary(understood))
     if not (yes or session.json) and interactive():
@@ -52,13 +48,33 @@ def agree(session: Session, understood: Understood, *, yes: bool) -> bool:
     return True
 
 
-def answers(session: Session, questions: Sequence[Proposal], *, yes: bool, command: str) -> list[Choice]:
-    """Return the answer to each of *questions*: a person's, or with *yes* what is proposed."""
+def settle(
+    session: Session, understood: Understood, *, yes: bool, command: str, asked: set[Proposal]
+) -> dict[Proposal, Choice]:
+    """Ask the first open question, since its answer may settle others, and write the answer; return it.
+
+    With *yes* all are settled as proposed. Nothing is returned where all of them were *asked* before.
+    """
+    from teal.cli.show.understood import new_file
+
+    questions = [each for each in understood.questions if each not in asked]
+    chosen = answers(session, questions, yes=yes, command=command)
+    if chosen:
+        asked.update(chosen)
+        entries = written([*chosen.values()])
+        path = keep(session, entries, new=new_file(understood))
+        if not session.json:
+            _say(session, f"written to {path.name}:\n{_indented(entries)}")
+    return chosen
+
+
+def answers(session: Session, questions: Sequence[Proposal], *, yes: bool, command: str) -> dict[Proposal, Choice]:
+    """Return a person's answer to the first of *questions*, or with *yes* what is proposed to all of them."""
     if yes or not questions:
-        return [each.proposed for each in questions]
+        return {each: each.proposed for each in questions}
     if session.json or not interactive():
         raise _nobody(session, questions, command)
-    return [_asked(session, each) for each in questions]
+    return {questions[0]: _asked(session, questions[0])}
 
 
 def written(choices: Sequence[Choice]) -> Entries:

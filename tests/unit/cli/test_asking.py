@@ -170,3 +170,10 @@ def test_a_file_that_can_not_be_written_is_said_with_what_to_write(folder, capsy
     said = capsys.readouterr().err
     assert "can't be written: No space left on device" in said
     assert "services: {web: shared}" in said
+
+
+def test_a_question_that_stays_open_is_not_asked_again(folder) -> None:
+    library = Library(ASKED)
+    assert run(["deploy", "--yes"], session(library)) == 0
+    assert library.words == ["deploy"]  # whose own refusal says what stands in the way
+    assert run(["init", "--yes"], session(Library(ASKED))) == 0

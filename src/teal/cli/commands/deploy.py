@@ -19,6 +19,7 @@ from teal.errors import Refused
 from teal.run.api import DeployOptions
 
 if TYPE_CHECKING:
+    from teal.core.model.proposal import Proposal
     from teal.core.model.stack import Stack
     from teal.run.api import CleanupResult, DeployResult
     from teal.run.context import EventSink, Ports
@@ -83,6 +84,7 @@ def _deploy(session: Session, options: DeployOptions, *, yes: bool = False) -> N
     from teal.cli.show.deploy import outcome
 
     agreed = False
+    asked: set[Proposal] = set()
 
     async def run(ports: Ports, stack: Stack, watch: EventSink) -> DeployResult:
         from teal.run.commands.deploy import deploy
@@ -98,7 +100,7 @@ def _deploy(session: Session, options: DeployOptions, *, yes: bool = False) -> N
         try:
             result = look(session, Purpose.JUDGE, run) if options.dry_run else perform(session, run)
         except Unanswered as waiting:
-            agreed = agree(session, waiting.understood, yes=yes)
+            agreed = agree(session, waiting.understood, yes=yes, asked=asked)
         else:
             answer(session, result, outcome)
             return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from teal.cli.asking import answers, keep, row, written
+from teal.cli.asking import keep, row, settle
 from teal.cli.group import TealCommand
 from teal.cli.options import Purpose
 from teal.cli.results import answer
@@ -18,6 +18,7 @@ from teal.run.api import InitResult
 
 if TYPE_CHECKING:
     from teal.config.prepare_caddy import Prepared
+    from teal.core.model.proposal import Choice, Proposal
     from teal.core.model.stack import Stack
     from teal.run.api import Understood
     from teal.run.context import EventSink, Ports
@@ -42,13 +43,16 @@ def init(session: Session, /, *, yes: bool, write: bool) -> None:
     prepared = wiring.prepared(session.options, stack)
     if write:
         _apply(prepared)
-    chosen = answers(session, understood.questions, yes=yes, command="teal init")
     path = wiring.teal_yml(session.options)
     before = wiring.text_of(path)
-    keep(session, written(chosen), new=new_file(understood))
+    asked: dict[Proposal, Choice] = {}
+    while settled := settle(session, understood, yes=yes, command="teal init", asked=set(asked)):
+        asked |= settled
+        understood, stack = _understood(session)
+    keep(session, {}, new=new_file(understood))
     after = wiring.text_of(path) or ""
     outcome: Literal["written", "unchanged"] = "unchanged" if after == before else "written"
-    rows = tuple(map(row, understood.questions, chosen))
+    rows = tuple(row(question, choice) for question, choice in asked.items())
     diff = "".join(change.diff(Path(stack.directory)) for change in prepared.changes)
     notes = _notes(prepared, stack, applied=write)
     result = InitResult(

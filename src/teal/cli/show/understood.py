@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from teal.cli.show.text import paint
@@ -9,13 +10,7 @@ from teal.core.model.own_proxy import OWN
 from teal.run.api import RoleRow, Understood
 
 _ORDER = ("route", "worker", "singleton", "one-shot", "shared", "tool")
-_PLAIN = (
-    "is a database",
-    "is a store",
-    "is a proxy",
-    "the proxy",
-    "Teal's own proxy",
-)  # reasons that nobody needs to look at
+_PLAIN = re.compile(r"\S+ is an? .*|the proxy|Teal's own proxy.*")  # reasons that nobody needs to look at
 
 
 def summary(understood: Understood) -> str:
@@ -40,7 +35,7 @@ def _lines(understood: Understood) -> Iterator[tuple[str, str]]:
 
 def new_file(understood: Understood) -> str:
     """Return a teal.yml that says nothing yet: what was proposed, and why, stands in its comments."""
-    rows = [row for row in understood.roles if not any(word in row.reason for word in _PLAIN)]
+    rows = [row for row in understood.roles if not _PLAIN.fullmatch(row.reason)]
     routes = [
         (f"{row.service}: {{port: {understood.ports[row.service]}}}", row.reason)
         for row in rows

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from teal.core.checks.admission import by_files, by_sight
+from teal.core.model.mounts import Verdict
 from teal.core.model.own_proxy import OWN
 from teal.core.model.stack import Role, Stack
 from teal.core.model.versions import engine_version
@@ -32,6 +35,7 @@ async def understand(ports: Ports, stack: Stack) -> Understood:
         front=who(stack.front, stack.entrances),
         takes=takes(stack),
         costs=costs,
+        data=tuple(_data(stack)),
         questions=tuple(dict.fromkeys(each.proposal for each in errors if each.proposal)),
         refused=any(each.proposal is None for each in errors),
     )
@@ -42,3 +46,20 @@ async def _costs(ports: Ports, stack: Stack) -> tuple[str, ...]:
     observed, holder = await observe_beside(ports, stack)
     seen = by_sight(observed, stack, busy=holder is not None)
     return tuple(each.message for each in seen if each.service == OWN)
+
+
+def _data(stack: Stack) -> Iterator[str]:
+    """Yield what is made of writable mounts, a line for each verdict."""
+    for verdict, said in _VERDICTS.items():
+        found = [each for each in stack.mounts if each.verdict is verdict]
+        if found:
+            reasons = dict.fromkeys(each.reason for each in found if verdict is not Verdict.SAFE)
+            why = f" ({'; '.join(reasons)})" if reasons else ""
+            yield f"{', '.join(each.subject for each in found)}: {said}{why}"
+
+
+_VERDICTS = {
+    Verdict.SAFE: "two releases may write it",
+    Verdict.CONFIGURATION: "read-only in a release, as configuration",
+    Verdict.UNSAFE: "one writer's: a deploy holds requests while the old release stops and the new one starts",
+}

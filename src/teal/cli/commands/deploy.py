@@ -91,7 +91,7 @@ def _deploy(session: Session, options: DeployOptions, *, yes: bool = False) -> N
         from teal.run.commands.understand import understand
 
         if not (agreed or options.dry_run):
-            understood = await understand(ports, stack)
+            understood = await understand(ports, stack, alone=True)
             if not understood.refused and (understood.questions or understood.first):
                 raise Unanswered(understood)
         return await deploy(ports, stack, options, watch)

@@ -18,8 +18,14 @@ from teal.run.context import Ports
 from teal.run.observe import observe_beside
 
 
-async def understand(ports: Ports, stack: Stack) -> Understood:
-    """Return what is made of *stack*; without an engine by its files alone."""
+async def understand(ports: Ports, stack: Stack, *, alone: bool = False) -> Understood:
+    """Return what is made of *stack*; without an engine by its files alone.
+
+    *alone*: raise ``Locked`` where another command works on the stack, so that nobody is asked in vain.
+    """
+    if alone:
+        with ports.lock.hold("deploy"):
+            pass
     costs: tuple[str, ...] = ()
     try:
         engine = engine_version((await ports.engine.info()).version)

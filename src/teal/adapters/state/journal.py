@@ -161,7 +161,7 @@ def _moved(name: str, payload: str) -> Move:
     """Return the step that was recorded; ValueError where it says too little."""
     said = msgspec.json.decode(payload, type=_Recorded)
     match name:
-        case StepName.SETTLE:
+        case StepName.RECORD_ACTIVE:
             return RecordActive(said.side)
         case StepName.HOLD:
             return Hold(page=said.page)
@@ -169,7 +169,7 @@ def _moved(name: str, payload: str) -> Move:
             return Switch(said.to, said.release)
         case StepName.CONFIRM if said.side is not None:
             return Confirm(said.side)
-        case StepName.BRING_BACK if said.side is not None:
+        case StepName.RESTORE_AFTER_WINDOW if said.side is not None:
             return RestoreAfterWindow(said.side, said.release, ())
         case _:
             raise ValueError(f"{name} says too little: {payload}")
@@ -242,7 +242,7 @@ class SqliteJournal:
     def turns(self) -> tuple[Turn, ...]:
         """Return every run as its users noticed it, the oldest first; of forgotten steps nothing is known."""
         moves: dict[object, list[Step]] = {}
-        for run, name, payload in self._read(_MOVED, (*MOVES, StepName.BRING_BACK)):
+        for run, name, payload in self._read(_MOVED, (*MOVES, StepName.RESTORE_AFTER_WINDOW)):
             move = self._understood(partial(_moved, name, payload))
             if move is not None:
                 moves.setdefault(run, []).append(move)
@@ -269,12 +269,12 @@ class SqliteJournal:
 
     def expanded_unchecked(self) -> bool:
         """Tell whether the schema was expanded, and the release that serves has not passed its checks since."""
-        rows = self._read(_LAST_DONE, (StepName.EXPAND, StepName.RECHECK))
+        rows = self._read(_LAST_DONE, (StepName.EXPAND, StepName.CHECK_ACTIVE))
         return bool(rows) and rows[0][0] == StepName.EXPAND
 
     def blamed_schema(self) -> bool:
         """Tell whether a run was aborted in that check, with the schema as it is now."""
-        return bool(self._read(_BLAMED, (StepName.RECHECK, StepName.EXPAND)))
+        return bool(self._read(_BLAMED, (StepName.CHECK_ACTIVE, StepName.EXPAND)))
 
     def backfilled_since(self, when: Moment) -> bool:
         """Tell whether a backfill ended in a run that ended after *when* (seconds since the epoch)."""

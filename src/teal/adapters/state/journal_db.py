@@ -81,21 +81,21 @@ ORDINARY = (
     StepName.TIDY_PROXY,
     StepName.PREFLIGHT,
     StepName.BUILD,
-    StepName.KEEP,
-    StepName.CLEAR,
+    StepName.SAVE_RELEASE,
+    StepName.EMPTY_SIDE,
     StepName.RUN_ONCE,
     StepName.CREATE,
     StepName.START,
-    StepName.CHECK,
+    StepName.CHECK_STANDBY,
     StepName.RUN_HOOK,
     StepName.HAND_OVER,
     StepName.DRAIN,
     StepName.RETIRE,
-    StepName.REMOVE,
-    StepName.PART,
+    StepName.REMOVE_PLAIN,
+    StepName.LEAVE_NETWORKS,
     StepName.PRUNE,
 )
-MOVES = (StepName.SWITCH, StepName.CONFIRM, StepName.SETTLE, StepName.HOLD)
+MOVES = (StepName.SWITCH, StepName.CONFIRM, StepName.RECORD_ACTIVE, StepName.HOLD)
 GONE = ("join",)  # of older versions, ordinary too
 _NAMES = ", ".join(f"'{name}'" for name in (*ORDINARY, *GONE))
 _MOVES = ", ".join(f"'{name}'" for name in MOVES)

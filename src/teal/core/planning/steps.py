@@ -115,7 +115,7 @@ class Build(Struct, frozen=True):
 class SaveRelease(Struct, frozen=True):
     """Release *release* is pinned: image ids tagged, both renderings and their files written."""
 
-    name: ClassVar[StepName] = StepName.KEEP
+    name: ClassVar[StepName] = StepName.SAVE_RELEASE
     release: ReleaseId
     side: Side
 
@@ -126,7 +126,7 @@ class EmptySide(Struct, frozen=True):
     A job of *sparing* that runs there stays, with its networks.
     """
 
-    name: ClassVar[StepName] = StepName.CLEAR
+    name: ClassVar[StepName] = StepName.EMPTY_SIDE
     side: Side
     logs: bool = False
     sparing: frozenset[str] = frozenset()
@@ -146,7 +146,7 @@ class JudgeMigrations(Struct, frozen=True):
     *phases*: those that will be run now, for none expand and backfill; *only*: of one change, for "" of all.
     """
 
-    name: ClassVar[StepName] = StepName.JUDGE
+    name: ClassVar[StepName] = StepName.JUDGE_MIGRATIONS
     release: ReleaseId
     phases: tuple[Phase, ...] = ()
     only: str = ""
@@ -156,7 +156,7 @@ class JudgeMigrations(Struct, frozen=True):
 class CheckActive(Struct, frozen=True):
     """The release that serves passes its own checks on the expanded schema, too."""
 
-    name: ClassVar[StepName] = StepName.RECHECK
+    name: ClassVar[StepName] = StepName.CHECK_ACTIVE
     side: Side
     release: ReleaseId | None
 
@@ -218,7 +218,7 @@ class Start(Struct, frozen=True):
 class CheckStandby(Struct, frozen=True):
     """Every check of the owner passed on *side*, through the real proxy and in its containers."""
 
-    name: ClassVar[StepName] = StepName.CHECK
+    name: ClassVar[StepName] = StepName.CHECK_STANDBY
     side: Side
     release: ReleaseId | None
 
@@ -254,7 +254,7 @@ class RunWindow(Struct, frozen=True):
 class RecordWindow(Struct, frozen=True):
     """The journal knows what windows have changed: no release that can't live with it comes back."""
 
-    name: ClassVar[StepName] = StepName.CLOSE_WINDOW
+    name: ClassVar[StepName] = StepName.RECORD_WINDOW
     release: ReleaseId
     unseen: bool = False  # the window was another run's, which was killed: whether it came to it is not known
 
@@ -265,7 +265,7 @@ class RestoreAfterWindow(Struct, frozen=True):
     Where they don't, the maintenance page stays.
     """
 
-    name: ClassVar[StepName] = StepName.BRING_BACK
+    name: ClassVar[StepName] = StepName.RESTORE_AFTER_WINDOW
     side: Side
     release: ReleaseId | None
     services: tuple[str, ...]
@@ -330,21 +330,21 @@ class Retire(Struct, frozen=True):
 class RemovePlain(Struct, frozen=True):
     """The retired plain containers are removed: an engine restart must not revive them."""
 
-    name: ClassVar[StepName] = StepName.REMOVE
+    name: ClassVar[StepName] = StepName.REMOVE_PLAIN
     services: tuple[str, ...]
 
 
 class LeaveNetworks(Struct, frozen=True):
     """No shared service is on a network of *side*'s own any more, unless something runs there."""
 
-    name: ClassVar[StepName] = StepName.PART
+    name: ClassVar[StepName] = StepName.LEAVE_NETWORKS
     side: Side
 
 
 class RecordActive(Struct, frozen=True):
     """The state file names *side* without a key and ``.deployment-color`` says the same."""
 
-    name: ClassVar[StepName] = StepName.SETTLE
+    name: ClassVar[StepName] = StepName.RECORD_ACTIVE
     side: Side | None
 
 

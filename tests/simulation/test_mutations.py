@@ -212,10 +212,10 @@ def endless_wait(patch: Patch) -> None:
 
 
 def a_bug(patch: Patch) -> None:
-    def settle(*_: Any) -> bool:
+    def record_active(*_: Any) -> bool:
         raise ValueError("a bug")
 
-    patch.setattr(traffic, "settle", settle)
+    patch.setattr(traffic, "record_active", record_active)
 
 
 MUTATIONS: list[tuple[Callable[[Patch], None], Play, str]] = [

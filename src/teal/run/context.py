@@ -134,7 +134,7 @@ class TrafficControl:
         self._let_in(self.live_at)
         return passed
 
-    def settle(self, side: Side | None) -> bool:
+    def record_active(self, side: Side | None) -> bool:
         """Write *side*, None for the plain stack, without any key; tell whether the state file said so already."""
         wanted = to(side or Side.PLAIN)
         self.users = wanted.users

@@ -71,9 +71,9 @@ async def perform(step: Step, context: RunContext) -> bool:  # noqa: C901 - one 
         case Build():
             return await release_steps.build(context, step)
         case SaveRelease(release, side):
-            return await release_steps.keep(context, release, side)
+            return await release_steps.save(context, release, side)
         case EmptySide(side, logs, sparing):
-            return await containers.clear(context, side, logs=logs, sparing=sparing)
+            return await containers.empty(context, side, logs=logs, sparing=sparing)
         case RunOnce(service, release):
             return await one_shots.run_once(context, service, release)
         case JudgeMigrations(release, phases, only, no_window):
@@ -83,7 +83,7 @@ async def perform(step: Step, context: RunContext) -> bool:  # noqa: C901 - one 
         case Expand(release, _, serving):
             return await expand.expand(context, release, serving)
         case CheckActive():
-            return await expand.recheck(context, step)
+            return await expand.check_active(context, step)
         case Backfill(release):
             return await backfill.backfill(context, release)
         case RecordContracts(release):
@@ -103,9 +103,9 @@ async def perform(step: Step, context: RunContext) -> bool:  # noqa: C901 - one 
         case RunWindow(release):
             return await window.run(context, release)
         case RecordWindow(release, unseen):
-            return await window.close(context, release, unseen=unseen)
+            return await window.record(context, release, unseen=unseen)
         case RestoreAfterWindow(side, release, services):
-            await window.bring_back(context, side, release, services)
+            await window.restore(context, side, release, services)
         case Switch():
             return await _switch(context, step)
         case Confirm(side, release, source):
@@ -117,11 +117,11 @@ async def perform(step: Step, context: RunContext) -> bool:  # noqa: C901 - one 
         case Retire(side, services):
             return await containers.retire(context, side, services)
         case RemovePlain(services):
-            return await containers.remove(context, services)
+            return await containers.remove_plain(context, services)
         case LeaveNetworks(side):
-            return await adoption.part(context, side)
+            return await adoption.leave_networks(context, side)
         case RecordActive(side):
-            return await traffic.settle(context, side)
+            return await traffic.record_active(context, side)
         case Prune(releases):
             return await release_steps.prune(context, releases)
         case OpenGate() | RaiseFloor() | RunContract() | TakeBackFloor() | UndoContract():

@@ -65,7 +65,7 @@ async def _look_before(context: RunContext, recheck: CheckActive | None) -> None
         context.reporter.note(f"before the schema was touched: {error.message}", warning=True)
 
 
-async def recheck(context: RunContext, step: CheckActive) -> bool:
+async def check_active(context: RunContext, step: CheckActive) -> bool:
     """Check the release that serves once more, where the schema was expanded since it was last checked."""
     if context.schema.sick:
         return False  # it can't be told apart what the schema has to do with it

@@ -37,7 +37,7 @@ async def run(context: RunContext, release: ReleaseId) -> bool:
     return not due
 
 
-async def close(context: RunContext, release: ReleaseId, *, unseen: bool) -> bool:
+async def record(context: RunContext, release: ReleaseId, *, unseen: bool) -> bool:
     """Let the journal know what windows have changed, as the database tells it; tell whether it knew.
 
     *unseen*: the window was a killed run's; where a command makes the changes, nothing tells whether it came to it.
@@ -108,7 +108,7 @@ async def pending_files(context: RunContext) -> tuple[ScriptFile, ...]:
         return pending(files_of(context.ports, migrations_of(context)), await database.applied(), Phase.WINDOW)
 
 
-async def bring_back(context: RunContext, side: Side, release: ReleaseId | None, names: tuple[str, ...]) -> None:
+async def restore(context: RunContext, side: Side, release: ReleaseId | None, names: tuple[str, ...]) -> None:
     """Start what served, prove that it answers as the database is now, and let users in; else the page stays.
 
     Raises what kept it from serving.
@@ -129,7 +129,7 @@ async def bring_back(context: RunContext, side: Side, release: ReleaseId | None,
         raise
     context.schema.back = f"{which} serves again{_stands(context) or ', on the database as it was'}"
     context.reporter.note(context.schema.back, warning=bool(context.schema.changed))
-    await traffic.settle(context, side)
+    await traffic.record_active(context, side)
 
 
 async def _changed_before(context: RunContext) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ def _names(container: Container, network: str) -> frozenset[str]:
     return frozenset({*container.aliases[network], container.name}) if network in container.aliases else frozenset()
 
 
-async def part(context: RunContext, side: Side) -> bool:
+async def leave_networks(context: RunContext, side: Side) -> bool:
     """Take the shared services off the networks of *side*'s own, unless something runs there that may need them."""
     project = context.stack.project
     if any(container.alive for container in await context.containers(side)):

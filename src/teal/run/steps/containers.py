@@ -38,7 +38,7 @@ async def create(context: RunContext, side: Side, release: ReleaseId | None, *, 
     return False
 
 
-async def clear(context: RunContext, side: Side, *, logs: bool, sparing: frozenset[str] = frozenset()) -> bool:
+async def empty(context: RunContext, side: Side, *, logs: bool, sparing: frozenset[str] = frozenset()) -> bool:
     """Remove the containers on *side* and, of a color, its own networks; volumes stay.
 
     One that has failed (*logs*) serves nobody: it is stopped all at once, since a hopeless service may need its
@@ -115,7 +115,7 @@ async def _stop(
     context.reporter.tell(side, container.service, "stopped")
 
 
-async def remove(context: RunContext, names: Iterable[str]) -> bool:
+async def remove_plain(context: RunContext, names: Iterable[str]) -> bool:
     """Remove the stopped plain containers of *names*."""
     found = await context.containers(Side.PLAIN, frozenset(names))
     await asyncio.gather(*(context.ports.engine.remove(container.id) for container in found if not container.running))

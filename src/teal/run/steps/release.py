@@ -83,7 +83,7 @@ async def mounted(context: RunContext) -> dict[str, str]:
     return {reference: image.id for reference, image in zip(references, found, strict=True) if image}
 
 
-async def keep(context: RunContext, number: ReleaseId, side: Side) -> bool:
+async def save(context: RunContext, number: ReleaseId, side: Side) -> bool:
     """Write the release (both renderings, its files, its record) and pin its images under Teal's tags."""
     engine = context.ports.engine
     found = await images(context, context.stack.pinned)

@@ -1,4 +1,4 @@
-"""Steps that ask the proxy, beside what ``context.traffic`` writes: hold with its page, confirm, drain, settle."""
+"""Steps that ask the proxy, beside what ``context.traffic`` writes: hold with its page, confirm, drain, the end."""
 
 from __future__ import annotations
 
@@ -136,9 +136,9 @@ async def _wait_out(context: RunContext, began: float, why: str) -> None:
     context.traffic.drained = Drained(Seconds(clock.monotonic() - began), counted=False)
 
 
-async def settle(context: RunContext, side: Side | None) -> bool:
+async def record_active(context: RunContext, side: Side | None) -> bool:
     """Write *side* into the state file without any key, and publish it; tell whether both said so already."""
-    passed = context.traffic.settle(side)
+    passed = context.traffic.record_active(side)
     published = "" if side is None else str(side)
     if context.ports.machine.published() == published:
         return passed

@@ -21,7 +21,7 @@ from teal.config.questions import resolve, values
 from teal.config.settings import settings_of
 from teal.config.teal_yml import TealYml, caddy_of, checks_of, evidence_of, hooks_of, own_proxy_of
 from teal.core.model.compose import escaped, mapping, sequence, services_in, text, unescaped
-from teal.core.model.own_proxy import OwnProxy
+from teal.core.model.own_proxy import OWN, OwnProxy
 from teal.core.model.proxy_config import Adapted
 from teal.core.model.release import RenderInputs
 from teal.core.model.side import COLORS, Side
@@ -102,6 +102,9 @@ async def load(
         notes=tuple(dict.fromkeys(note for each in resolved.values() for note in each.notes)),
     )
     stack = with_entrances(stack)
+    if OWN in services_in(plain):
+        hint = "Teal's own proxy is called so: give the service another name"
+        raise ConfigError(f"the stack has a service called {OWN}", hint=hint)
     own = own_proxy_of(said) or (OwnProxy() if is_due(stack) and not caddy_of(said) else None)
     stack = replace(stack, migrations=migrations_of(said, stack, plain, files[0].parent))
     stack = replace(stack, copies=_copies(stack), folders=_folders(models.values()))

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from teal.core.checks.host_ports import changing_hands
+from teal.core.checks.host_ports import changing_hands, left_over
 from teal.core.checks.proxy import preparation
 from teal.core.checks.stack import lost, problems
 from teal.core.checks.volumes import settled
@@ -31,6 +31,7 @@ def by_sight(observed: Observed, stack: Stack, *, busy: bool = False) -> tuple[P
         *lost(stack, last_release(observed)),
         *copies,
         *changing_hands(observed, stack),
+        *left_over(observed, stack),
         *settled(observed, stack),
         *ailing(observed, stack),
     )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from teal.core.model.compose import is_fixed, mapping, number, sequence, services_in, text
 from teal.core.model.entrance import Labelled, Named, Published
 from teal.core.model.observed import Observed
-from teal.core.model.own_proxy import OWN
+from teal.core.model.own_proxy import OWN, own_project
 from teal.core.model.problem import Problem, error, warning
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack
@@ -70,6 +70,14 @@ def _taken_over(stack: Stack) -> Iterator[Problem]:
         cost = "the port is closed for about a second" if ports else "requests wait while the old containers stop"
         message = f"Teal's own proxy takes over {' and '.join(what)}: {cost}, this once"
         yield Problem("note", OWN, message, "later deploys cost nothing; `teal leave` gives all of it back")
+
+
+def left_over(observed: Observed, stack: Stack) -> Iterator[Problem]:
+    """Say where Teal's own proxy still runs beside a stack that has a prepared Caddy by now."""
+    if not stack.own and any(each.service.startswith(OWN) and each.running for each in observed.containers):
+        message = "Teal's own proxy still runs, though a Caddy of the stack imports the snippet by now"
+        remedy = f"lead users to that Caddy, then: docker compose -p {own_project(stack.project)} down"
+        yield warning("", message, remedy)
 
 
 def refuse_held(observed: Observed, stack: Stack) -> None:

@@ -71,7 +71,8 @@ def verdict_on(case: MountCase) -> Verdict | None:
     if "web" in told.evidence.kept:
         return Verdict.UNSAFE
     found = {mount.target: mount.verdict for mount in told.mounts if mount.service == "web"}
-    return Verdict(found[case.target]) if case.target in found else None
+    target = case.target.rstrip("/")
+    return Verdict(found[target]) if target in found else None
 
 
 _SAYS = {  # what an error says, and what it is about

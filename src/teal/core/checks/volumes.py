@@ -62,6 +62,10 @@ def _judged(mount: Mount, each: Service, stack: Stack) -> Iterator[Problem]:
         )
     elif mount.verdict is Verdict.SAFE and not mount.declared:
         yield from _mixed(mount, each, stack)
+    elif not mount.source and mount.verdict is Verdict.ASK and each.role is not Role.SINGLETON:
+        message = f"{mount.target} of {each.name} is a volume without a name: each release begins with none"
+        remedy = f"give it a name, if it matters. Known? `safe_volumes: [{name_of(mount, stack)}]`"
+        yield warning(each.name, message, remedy)
     elif _is_open(mount, each, stack):
         yield _asked(mount, each, stack)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Collection
 from fnmatch import fnmatchcase
 
@@ -24,6 +25,13 @@ _SURE_SETTINGS = frozenset(_SURE_WORDS.split())
 _DOCUMENTS_WORDS = """.jpg .jpeg .png .gif .webp .avif .svg .bmp .tif .tiff .heic .ico .mp4 .mkv .webm .mov .avi .mp3
     .ogg .flac .wav .m4a .pdf .doc .docx .odt .ods .odp .xls .xlsx .ppt .pptx .epub .rtf .ttf .woff .woff2"""
 _DOCUMENTS = tuple(_DOCUMENTS_WORDS.split())
+_READ_WORDS = """.pfx .p12 .jks .pub .csr .xsd .xsl .dtd .vcl .ts .tsx .go .jar .war .zip .so .mmdb .ico .png .svg .jpg
+    .jpeg .gif .webp .woff .woff2 .ttf .repo .timer .socket .mount .map .hosts .gitconfig .npmrc .curlrc .rst .adoc"""
+_READ = frozenset((*_READ_WORDS.split(), *_SETTINGS))
+_FILES_WORDS = "crontab hosts hostname passwd group shadow entrypoint start run config license version"
+_FILES = frozenset(_FILES_WORDS.split())
+_WRITTEN_WORDS = "data users tokens token store history sessions accounts entries records results"
+_WRITTEN = frozenset(_WRITTEN_WORDS.split())
 _IGNORED = frozenset({".gitkeep", ".gitignore", ".keep", ".ds_store", "thumbs.db", "desktop.ini"})
 
 
@@ -42,6 +50,17 @@ def proof(names: Collection[str]) -> str:
 def is_settings(name: str) -> bool:
     """Tell whether the file *name* is one that people write and programs read, whatever else its name says."""
     return posixpath.splitext(name.lower())[1] in _SURE_SETTINGS or name.startswith(".env")
+
+
+def is_read(name: str, target: str) -> bool:
+    """Tell whether the file *name*, mounted at *target*, is one that programs read; others are left to a person."""
+    stem, ending = posixpath.splitext(name.lower())
+    if ending == ".json":
+        return not _WRITTEN & set(re.split(r"[^a-z]+", stem))
+    if ending:
+        return ending in _READ
+    known = stem in _FILES or stem.startswith(".") or stem.endswith(("file", "rc", "conf", "config", ".d"))
+    return known or target.startswith(("/etc/", "/usr/local/bin/", "/usr/local/etc/", "/docker-entrypoint"))
 
 
 def is_empty(names: Collection[str]) -> bool:

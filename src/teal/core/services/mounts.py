@@ -38,7 +38,7 @@ from teal.core.model.mounts import Mount, Seen, Verdict
 from teal.core.model.side import Side
 from teal.core.model.stack import Assigned, Role, Stack
 from teal.core.services import known_images
-from teal.core.services.disk_words import all_documents, all_settings, is_empty, is_settings, proof
+from teal.core.services.disk_words import all_documents, all_settings, is_empty, is_read, is_settings, proof
 from teal.core.services.mount_words import (
     danger_in,
     is_certificates,
@@ -59,6 +59,8 @@ _SERVER_URL = re.compile(
     r"\b(?:postgres(?:ql)?|mysql2?|mariadb|mongodb|sqlserver|mssql|cockroachdb)(?:\+\w+)*://", re.I
 )
 _EMBEDDED = re.compile(r"sqlite|\bh2\b|\bbolt\b|\bduckdb\b|\bleveldb\b|\blmdb\b", re.I)
+_OF_DATABASES = frozenset({"SQLITE", "SQLITE3", "DB", "DATABASE"})  # in a variable's name, beside a path
+_OF_COPIES = frozenset({"BACKUP", "BACKUPS", "DUMP", "DUMPS", "EXPORT"})
 _DATABASE_FILE = re.compile(r"(?:^|[=:/\s\"'])((?:[\w.@-]*/)*[\w.@-]+\.(?:db|sqlite|sqlite3|db3|mdb|duckdb))(?![\w.])")
 # Images that put themselves into their volume: the program that is there is the one that runs.
 _SETTLERS_WORDS = """wordpress nextcloud drupal joomla matomo moodle mediawiki owncloud phpbb prestashop magento"""
@@ -195,6 +197,8 @@ class _Judge:
             for file in _DATABASE_FILE.findall(value):
                 if _names_file_in(file, place.target):
                     return f"{name} names a database file in it"
+            if _is_database_path(name, value) and _within(value, place.target):
+                return f"{name} says that a database lies in it"
         for word in words_of(service):
             if any(_names_file_in(file, place.target) for file in _DATABASE_FILE.findall(word)):
                 return "the command names a database file in it"
@@ -244,7 +248,7 @@ class _Judge:
         if place.seen.kind == "file":
             if is_certificates(place.name):
                 return Verdict.SAFE, "certificates, which are renewed"
-            return Verdict.CONFIGURATION, "a file"
+            return (Verdict.CONFIGURATION, "a file") if is_read(place.name, place.target) else None
         if place.seen.kind != "folder" or not place.inside:
             return None
         below_etc = _within(place.target, "/etc")
@@ -282,7 +286,8 @@ class _Judge:
             return Verdict.ASK, "a volume without a name: what it holds would stay behind with its release"
         seen = place.seen
         if seen.kind == "folder" and seen.whole:
-            if seen.names and all_documents(seen.names):
+            at_home = is_home(place.name, place.target) and not self._keeps_elsewhere(place)
+            if all_documents(seen.names) and not at_home:
                 return Verdict.SAFE, "only pictures and documents lie in it"
             if is_empty(seen.names) and self._keeps_elsewhere(place) and not is_home(place.name, place.target):
                 return Verdict.SAFE, "it is empty, and a database server keeps the data"
@@ -307,7 +312,7 @@ class _Judge:
         """Tell whether a database server keeps the data of the service, in this stack or elsewhere."""
         service = self._services[place.service]
         values = environment_of(service)
-        if any(_EMBEDDED.search(value) for value in values.values()):
+        if any(_EMBEDDED.search(word) for pair in values.items() for word in pair):
             return False
         if any(_SERVER_URL.search(value) for value in (*values.values(), *words_of(service))):
             return True
@@ -329,6 +334,11 @@ def _names(server: str, service: Node) -> bool:
         return True
     whole = re.compile(rf"(?<![\w.-]){re.escape(server)}(?![\w-])")
     return any(whole.search(value) for value in (*environment_of(service).values(), *words_of(service)))
+
+
+def _is_database_path(name: str, value: str) -> bool:
+    words = {*name.upper().split("_")}
+    return bool(words & _OF_DATABASES) and not words & _OF_COPIES and value.startswith("/")
 
 
 def _within(path: str, folder: str) -> bool:

@@ -192,6 +192,12 @@ def test_what_is_taken_as_safe_since_two_write_it_is_said_once() -> None:
     assert [each for _, each in said(stack) if "taken as safe" in each] == [message]
 
 
+def test_a_volume_without_a_name_is_warned_of_where_what_it_holds_may_matter() -> None:
+    nameless: Tree = {"volumes": [{"type": "volume", "target": "/data"}], "depends_on": {"db": {}}}
+    message = "/data of web is a volume without a name: each release begins with none"
+    assert said(with_web(**nameless)) == [("warning", message)]
+
+
 def test_configuration_is_a_note() -> None:
     seen = {"/srv/shop/app.toml": Seen("file")}
     services = {**SOUND, "web": {**SOUND["web"], "volumes": [volume("/srv/shop/app.toml", "bind")]}}  # type: ignore[dict-item]

@@ -232,3 +232,23 @@ def test_a_one_shot_that_writes_one_writers_data_runs_while_nothing_else_does() 
     }
     assert one_shots_of_one_writer(stack_of(services)) == {"migrate"}
     assert stack_of(services).models[Side.BLUE]
+
+
+def test_pictures_in_a_home_without_a_server_are_no_evidence() -> None:
+    assert verdict(mount("/srv/shop/kuma:/app/data", {}), folder("a.png")).verdict is UNSAFE
+    assert verdict(mount("/srv/shop/gallery:/srv/gallery", {}), folder("a.png")).verdict is SAFE
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [("celerybeat-schedule", ASK), ("users.json", ASK), ("Caddyfile", CONFIGURATION), (".htpasswd", CONFIGURATION)],
+)
+def test_a_file_that_a_program_may_write_is_asked_about(name: str, right: Verdict) -> None:
+    assert verdict(mount(f"/srv/shop/{name}:/app/{name}"), Seen("file")).verdict is right
+
+
+@pytest.mark.parametrize(
+    ("name", "right"), [("SQLITE_DIR", UNSAFE), ("DB_PATH", UNSAFE), ("DB_BACKUP_DIR", SAFE), ("UPLOAD_DIR", SAFE)]
+)
+def test_a_variable_that_places_a_database_beats_the_name(name: str, right: Verdict) -> None:
+    assert verdict(mount("files:/srv/files", DATABASE | {name: "/srv/files/a"})).verdict is right

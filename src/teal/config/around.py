@@ -17,6 +17,11 @@ from teal.core.services import known_images
 from teal.core.services.calling import Text, called_by, is_configuration
 from teal.core.services.dockerfile import made
 
+_ENDS = """
+    .html .htm .js .mjs .css .map .svg .png .jpg .jpeg .gif .webp .ico .woff2 .pem .key .crt .cer .csr .p12 .log .gz
+    .zip .tar .md .php .py .ts .sql
+"""
+_NO_CONFIGURATION = tuple(_ENDS.split())  # pages, keys and data that lie beside it
 _MOST_TEXT = 4 * 1024 * 1024  # bytes of one service's files that are read
 
 
@@ -56,7 +61,8 @@ def _texts(model: Node, service: Node, image: Made | None, software: str) -> Ite
     left = _MOST_TEXT
     for path, target in (*_mounted(service), *_copied(service, image)):
         for file in files_at(path) if software or is_configuration(str(path), target) else ():
-            said = text_of(file) if left > 0 else ""
+            worth = left > 0 and not file.name.lower().endswith(_NO_CONFIGURATION)
+            said = text_of(file) if worth else ""
             left -= len(said)
             if said:
                 yield Text(file.name, said)

@@ -18,21 +18,9 @@ from teal.core.model.side import Side
 from teal.core.model.traffic import AWAY, Mode
 from teal.core.model.units import Seconds
 from teal.core.planning.events import StepFinished, StepStarted
+from teal.core.planning.order import OnFailure, Plan, Planned, planned, sparing
 from teal.core.planning.step_names import Command
-from teal.core.planning.steps import (
-    Hold,
-    OnFailure,
-    Plan,
-    Planned,
-    RestoreAfterWindow,
-    Retire,
-    Start,
-    Step,
-    Switch,
-    TakeOver,
-    planned,
-    sparing,
-)
+from teal.core.planning.steps import Hold, RestoreAfterWindow, Retire, Start, Step, Switch, TakeOver
 from teal.errors import Interrupted, NeedsPerson, TealError, Unavailable
 from teal.run.context import RunContext
 from teal.run.steps.handover import KeptPrevious

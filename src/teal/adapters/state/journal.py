@@ -29,28 +29,16 @@ from teal.adapters.state.journal_db import (
 )
 from teal.adapters.state.journal_db import text as read_text
 from teal.adapters.state.journal_db import version as version_of
+from teal.adapters.state.journal_steps import move_of, payload_of
 from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Unfinished
 from teal.core.model.side import Side
 from teal.core.model.units import Moment, ReleaseId, Seconds
-from teal.core.planning.past import Move, Turn, turn_of
+from teal.core.planning.past import Turn, turn_of
 from teal.core.planning.step_names import StepName
 from teal.core.planning.steps import (
-    Build,
-    Confirm,
-    EmptySide,
-    Expand,
-    Hold,
-    JudgeMigrations,
-    Preflight,
-    RecordActive,
-    RecordWindow,
-    RestoreAfterWindow,
-    RunHook,
-    RunOnce,
     SaveRelease,
     Step,
-    Switch,
 )
 from teal.errors import Unavailable
 from teal.ports import RunRecord
@@ -114,67 +102,6 @@ class _Run(msgspec.Struct, array_like=True):
     message: str
 
 
-class _Recorded(msgspec.Struct):
-    """What a recorded step says that is asked for again: keys of the journal, whatever the code calls them."""
-
-    to: Side | None = None
-    side: Side | None = None
-    release: ReleaseId | None = None
-    page: bool = False
-
-
-# What a step says for its performing only, by its name in Python: it is no part of the record.
-_UNRECORDED = {
-    Build: {"side"},
-    EmptySide: {"sparing"},
-    RecordWindow: {"unseen"},
-    Expand: {"serving"},
-    JudgeMigrations: {"no_window"},
-    Preflight: {"source"},
-    RunHook: {"each"},
-}
-
-
-def _payload(step: Step) -> str:
-    """Return what is recorded of *step*: what Teal reads again under lasting keys, the rest for people."""
-    said: object = step
-    match step:
-        case Switch(to, release):
-            said = {"to": to, "release": release}
-        case Confirm(side, _, _) | RecordActive(side):
-            said = {"side": side}
-        case RestoreAfterWindow(side, release, services):
-            said = {"side": side, "release": release, "services": services}
-        case Hold(page, limit):
-            said = {"page": page, "limit": limit}
-        case RunOnce(service, release):
-            said = {"service": service, "release": release}
-        case _ if type(step) in _UNRECORDED:
-            left = _UNRECORDED[type(step)]
-            said = {name: value for name, value in msgspec.structs.asdict(step).items() if name not in left}
-        case _:
-            pass
-    return msgspec.json.encode(said).decode()
-
-
-def _moved(name: str, payload: str) -> Move:
-    """Return the step that was recorded; ValueError where it says too little."""
-    said = msgspec.json.decode(payload, type=_Recorded)
-    match name:
-        case StepName.RECORD_ACTIVE:
-            return RecordActive(said.side)
-        case StepName.HOLD:
-            return Hold(page=said.page)
-        case StepName.SWITCH if said.to is not None:
-            return Switch(said.to, said.release)
-        case StepName.CONFIRM if said.side is not None:
-            return Confirm(said.side)
-        case StepName.RESTORE_AFTER_WINDOW if said.side is not None:
-            return RestoreAfterWindow(said.side, said.release, ())
-        case _:
-            raise ValueError(f"{name} says too little: {payload}")
-
-
 class SqliteJournal:
     """The journal in one file; reading never changes or creates it, a file that is not a journal is set aside."""
 
@@ -210,7 +137,7 @@ class SqliteJournal:
             self._write("UPDATE run SET release = ? WHERE id = ?", (step.release, run))
         return self._write(
             "INSERT INTO step (run, name, payload, started) VALUES (?, ?, ?, ?)",
-            (run, step.name, _payload(step), self._now()),
+            (run, step.name, payload_of(step), self._now()),
         )
 
     def finished(self, entry: int, *, passed: bool = False) -> None:
@@ -243,7 +170,7 @@ class SqliteJournal:
         """Return every run as its users noticed it, the oldest first; of forgotten steps nothing is known."""
         moves: dict[object, list[Step]] = {}
         for run, name, payload in self._read(_MOVED, (*MOVES, StepName.RESTORE_AFTER_WINDOW)):
-            move = self._understood(partial(_moved, name, payload))
+            move = self._understood(partial(move_of, name, payload))
             if move is not None:
                 moves.setdefault(run, []).append(move)
         runs = self._runs(self._read(f"SELECT {_RUN} FROM run ORDER BY id"))  # noqa: S608

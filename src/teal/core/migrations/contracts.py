@@ -15,20 +15,18 @@ from teal.core.model.migrations import OpenChange, Phase
 from teal.core.model.observed import Observed
 from teal.core.model.side import COLORS
 from teal.core.model.units import ReleaseId
+from teal.core.planning.order import OnFailure, Plan, planned
 from teal.core.planning.step_names import Command
 from teal.core.planning.steps import (
     EmptySide,
     JudgeMigrations,
-    OnFailure,
     OpenGate,
-    Plan,
     Prune,
     RaiseFloor,
     RunContract,
     Step,
     TakeBackFloor,
     UndoContract,
-    planned,
 )
 from teal.errors import Refused
 

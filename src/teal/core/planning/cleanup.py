@@ -9,10 +9,11 @@ from teal.core.model.own_proxy import OWN
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Stack
 from teal.core.model.units import ReleaseId
+from teal.core.planning.order import OnFailure, Plan, planned
 from teal.core.planning.plan import emptied
 from teal.core.planning.retention import prune_step
 from teal.core.planning.step_names import Command
-from teal.core.planning.steps import Drain, EmptySide, OnFailure, Plan, Prune, RecordActive, Step, TidyProxy, planned
+from teal.core.planning.steps import Drain, EmptySide, Prune, RecordActive, Step, TidyProxy
 from teal.core.planning.transition import jobs_going_on
 from teal.errors import Refused
 

@@ -29,6 +29,7 @@ from teal.core.model.stack import HookMoment, ImageSource, Role, Service, Stack
 from teal.core.model.traffic import HELD
 from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.images import images_due
+from teal.core.planning.order import OnFailure, Plan, Planned, planned
 from teal.core.planning.retention import prune_step
 from teal.core.planning.step_names import Command
 from teal.core.planning.steps import (
@@ -46,9 +47,6 @@ from teal.core.planning.steps import (
     Hold,
     JudgeMigrations,
     LeaveNetworks,
-    OnFailure,
-    Plan,
-    Planned,
     Preflight,
     PutBack,
     RecordActive,
@@ -68,7 +66,6 @@ from teal.core.planning.steps import (
     Switch,
     TakeOver,
     TidyProxy,
-    planned,
 )
 from teal.core.planning.transition import Transition
 from teal.core.services.mounts import one_shots_of_one_writer

@@ -24,6 +24,7 @@ from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Service, Stack
 from teal.core.model.traffic import Mode
 from teal.core.model.units import ReleaseId
+from teal.core.planning.order import OnFailure, Plan, planned
 from teal.core.planning.plan import emptied_plainly, plan_forward, started_again
 from teal.core.planning.rollback_floor import floor_of, violates_floor
 from teal.core.planning.step_names import Command
@@ -32,8 +33,6 @@ from teal.core.planning.steps import (
     EmptySide,
     GiveBack,
     LeaveNetworks,
-    OnFailure,
-    Plan,
     RecordActive,
     RemovePlain,
     RestoreAfterWindow,
@@ -41,7 +40,6 @@ from teal.core.planning.steps import (
     Step,
     TakeOver,
     TidyProxy,
-    planned,
 )
 from teal.core.planning.transition import Transition, kept_plain_jobs, lost_traffic, services_on, taken_over
 

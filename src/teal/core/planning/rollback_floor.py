@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Observed
 from teal.core.model.units import Moment, ReleaseId
-from teal.core.planning.steps import Create, Plan, RestoreAfterWindow, Start, Step, Switch, steps_of
+from teal.core.planning.order import Plan, steps_of
+from teal.core.planning.steps import Create, RestoreAfterWindow, Start, Step, Switch
 
 
 @dataclass(frozen=True, slots=True)

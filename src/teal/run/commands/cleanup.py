@@ -7,9 +7,9 @@ from typing import Literal
 from teal.core.model.observed import Observed
 from teal.core.model.stack import Stack
 from teal.core.planning.cleanup import plan_cleanup, refuse_unknown, removal, staying
+from teal.core.planning.order import Plan
 from teal.core.planning.rollback_floor import contracts_unblocked_by
 from teal.core.planning.step_names import Command
-from teal.core.planning.steps import Plan
 from teal.core.planning.wording import say
 from teal.run.api import CleanupResult
 from teal.run.context import EventSink, Ports, run_context

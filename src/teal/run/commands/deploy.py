@@ -16,11 +16,12 @@ from teal.core.model.stack import Role, Stack
 from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.images import services_due
 from teal.core.planning.leave import changed_by_leaving, named, own_names
+from teal.core.planning.order import Plan
 from teal.core.planning.plan import Steps, plan_deploy, plan_leave, plan_prepare, plan_rollback
 from teal.core.planning.rollback import rollback_release, way_back
 from teal.core.planning.rollback_floor import is_below
 from teal.core.planning.step_names import Command
-from teal.core.planning.steps import Build, EmptySide, Plan, PutBack, Step
+from teal.core.planning.steps import Build, EmptySide, PutBack, Step
 from teal.core.planning.transition import Transition, jobs_going_on, leave_transition, plan_transition
 from teal.core.planning.wording import say
 from teal.core.services.unhealthy import ailing

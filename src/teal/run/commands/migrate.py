@@ -20,9 +20,10 @@ from teal.core.model.units import ReleaseId
 from teal.core.model.versions import engine_version
 from teal.core.planning.events import Event, StepFinished
 from teal.core.planning.images import services_due
+from teal.core.planning.order import OnFailure, Plan, planned
 from teal.core.planning.rollback_floor import floor_of
 from teal.core.planning.step_names import Command
-from teal.core.planning.steps import Backfill, CheckActive, Expand, JudgeMigrations, OnFailure, Plan, Step, planned
+from teal.core.planning.steps import Backfill, CheckActive, Expand, JudgeMigrations, Step
 from teal.core.planning.transition import source_of
 from teal.core.planning.wording import say
 from teal.core.rendering.project import render_jobs

@@ -11,9 +11,10 @@ from teal.core.model.release import Release
 from teal.core.model.side import Side
 from teal.core.model.stack import Stack, Tree
 from teal.core.model.traffic import Mode, Traffic
+from teal.core.planning.order import Plan
 from teal.core.planning.plan import plan_deploy, plan_leave, plan_rollback
 from teal.core.planning.recovery import diagnose
-from teal.core.planning.steps import Drain, EmptySide, Plan, RecordActive, RunOnce, Start, Step
+from teal.core.planning.steps import Drain, EmptySide, RecordActive, RunOnce, Start, Step
 from teal.core.planning.transition import leave_transition, plan_transition
 from tests.unit.worlds import BLUE_7, MIGRATE, PLAINLY, SHARED, STACK, WEB, color
 

@@ -11,6 +11,7 @@ from teal.core.model.observed import Observed
 from teal.core.model.side import Side
 from teal.core.model.stack import Evidence, Hook, Stack
 from teal.core.planning.images import images_due
+from teal.core.planning.order import OnFailure, Plan, Planned, sparing, steps_of
 from teal.core.planning.plan import plan_deploy, plan_forward, plan_leave, plan_prepare, plan_rollback
 from teal.core.planning.rollback import rollback_release
 from teal.core.planning.steps import (
@@ -26,9 +27,6 @@ from teal.core.planning.steps import (
     HandOver,
     Hold,
     JudgeMigrations,
-    OnFailure,
-    Plan,
-    Planned,
     Preflight,
     Prune,
     PutBack,
@@ -44,8 +42,6 @@ from teal.core.planning.steps import (
     StartShared,
     Step,
     Switch,
-    sparing,
-    steps_of,
 )
 from teal.core.planning.transition import Transition, leave_transition, plan_transition
 from teal.core.planning.wording import say

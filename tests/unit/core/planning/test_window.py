@@ -8,6 +8,7 @@ from teal.core.model.migrations import Migrations, Phase
 from teal.core.model.observed import Unfinished
 from teal.core.model.side import Side
 from teal.core.model.traffic import Mode, Traffic
+from teal.core.planning.order import steps_of
 from teal.core.planning.plan import plan_deploy
 from teal.core.planning.recovery import diagnose
 from teal.core.planning.steps import (
@@ -27,7 +28,6 @@ from teal.core.planning.steps import (
     Singleton,
     Start,
     Switch,
-    steps_of,
 )
 from teal.core.planning.transition import Transition, plan_transition, source_of
 from teal.core.planning.wording import say

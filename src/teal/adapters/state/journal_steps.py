@@ -1,0 +1,87 @@
+"""What the journal records of a step, and the step that is read again: payloads under keys that last."""
+
+from __future__ import annotations
+
+import msgspec
+
+from teal.core.model.side import Side
+from teal.core.model.units import ReleaseId
+from teal.core.planning.past import Move
+from teal.core.planning.step_names import StepName
+from teal.core.planning.steps import (
+    Build,
+    Confirm,
+    EmptySide,
+    Expand,
+    Hold,
+    JudgeMigrations,
+    Preflight,
+    RecordActive,
+    RecordWindow,
+    RestoreAfterWindow,
+    RunHook,
+    RunOnce,
+    Step,
+    Switch,
+)
+
+
+class _Recorded(msgspec.Struct):
+    """What a recorded step says that is asked for again: keys of the journal, whatever the code calls them."""
+
+    to: Side | None = None
+    side: Side | None = None
+    release: ReleaseId | None = None
+    page: bool = False
+
+
+# What a step says for its performing only, by its name in Python: it is no part of the record.
+_UNRECORDED = {
+    Build: {"side"},
+    EmptySide: {"sparing"},
+    RecordWindow: {"unseen"},
+    Expand: {"serving"},
+    JudgeMigrations: {"no_window"},
+    Preflight: {"source"},
+    RunHook: {"each"},
+}
+
+
+def payload_of(step: Step) -> str:
+    """Return what is recorded of *step*: what Teal reads again under lasting keys, the rest for people."""
+    said: object = step
+    match step:
+        case Switch(to, release):
+            said = {"to": to, "release": release}
+        case Confirm(side, _, _) | RecordActive(side):
+            said = {"side": side}
+        case RestoreAfterWindow(side, release, services):
+            said = {"side": side, "release": release, "services": services}
+        case Hold(page, limit):
+            said = {"page": page, "limit": limit}
+        case RunOnce(service, release):
+            said = {"service": service, "release": release}
+        case _ if type(step) in _UNRECORDED:
+            left = _UNRECORDED[type(step)]
+            said = {name: value for name, value in msgspec.structs.asdict(step).items() if name not in left}
+        case _:
+            pass
+    return msgspec.json.encode(said).decode()
+
+
+def move_of(name: str, payload: str) -> Move:
+    """Return the step that was recorded; ValueError where it says too little."""
+    said = msgspec.json.decode(payload, type=_Recorded)
+    match name:
+        case StepName.RECORD_ACTIVE:
+            return RecordActive(said.side)
+        case StepName.HOLD:
+            return Hold(page=said.page)
+        case StepName.SWITCH if said.to is not None:
+            return Switch(said.to, said.release)
+        case StepName.CONFIRM if said.side is not None:
+            return Confirm(said.side)
+        case StepName.RESTORE_AFTER_WINDOW if said.side is not None:
+            return RestoreAfterWindow(said.side, said.release, ())
+        case _:
+            raise ValueError(f"{name} says too little: {payload}")

@@ -19,6 +19,7 @@ readonly RECIPES=base-images
 readonly IMAGES=( # in the order in which they build on each other
     python=python:3.13-slim
     caddy=caddy:2.11
+    caddy=caddy:2 # what Teal takes for a proxy of its own
     timescaledb-ha=timescale/timescaledb-ha:pg17
     redis=redis:8
     nginx=nginx:1.28

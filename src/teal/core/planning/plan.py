@@ -23,6 +23,7 @@ from msgspec import structs
 
 from teal.core.model.migrations import Migrations, Phase
 from teal.core.model.observed import Container, Observed
+from teal.core.model.own_proxy import OWN
 from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side, key_of, project_of
 from teal.core.model.stack import HookMoment, ImageSource, Role, Service, Stack
@@ -146,7 +147,7 @@ def plan_rollback(observed: Observed, stack: Stack, transition: Transition, rele
     """Return the plan that brings *release* back: by start and switch where its containers still stand."""
     stands = reusable(observed, transition.target, release)
     parts = _Parts(
-        made=(),
+        made=_proxied(stack),
         filled=() if stands else (*emptied(observed, transition.target), Create(transition.target, release.number)),
         emptied=(Retire(transition.target, tuple(service.name for service in release.rotating)),),
         prune=prune_step(observed, active=release.number, keep=stack.settings.keep_releases),
@@ -160,7 +161,7 @@ def plan_leave(stack: Stack, transition: Transition, images: tuple[Build | PutBa
     *images*: how those come about that the plain stack lacks, and those of the active release come back to their names.
     """
     parts = _Parts(
-        made=images,
+        made=(*_proxied(stack), *images),
         filled=(Create(Side.PLAIN, None), *(() if _stops(transition) else _giving_back(transition))),
         emptied=(
             *emptied_plainly(transition.target_services, transition.kept_plain_jobs),
@@ -171,6 +172,11 @@ def plan_leave(stack: Stack, transition: Transition, images: tuple[Build | PutBa
     return _plan(
         stack, replace(transition, kept_plain_jobs=(), stopped_plain=()), parts
     )  # they are of the side that comes
+
+
+def _proxied(stack: Stack) -> Steps:
+    """Return what sees to it that Teal's own proxy runs: nobody else starts it where it was ended by hand."""
+    return (StartShared((OWN,)),) if stack.proxy == OWN else ()
 
 
 def plan_forward(observed: Observed, stack: Stack, transition: Transition) -> Plan:

@@ -53,13 +53,17 @@ def render_own(stack: Stack, *, folder: str, state: str, image: str) -> dict[str
     return {**files, **doors}
 
 
+def kept_project(files: Mapping[str, str]) -> Tree:
+    """Return the Compose project of kept *files* of the own proxy, empty where there is none."""
+    try:
+        return dict(mapping(json.loads(files.get(PROJECT_FILE, ""))))
+    except ValueError:
+        return {}
+
+
 def pinned_image(files: Mapping[str, str]) -> str:
     """Return the image that kept *files* of the own proxy name, "" for none."""
-    try:
-        known = json.loads(files.get(PROJECT_FILE, ""))
-    except ValueError:
-        return ""
-    return text(mapping(mapping(mapping(known).get("services")).get(MAIN)).get("image"))
+    return text(mapping(mapping(kept_project(files).get("services")).get(MAIN)).get("image"))
 
 
 def _project(stack: Stack, found: Layout, folder: str, state: str, image: str) -> Tree:

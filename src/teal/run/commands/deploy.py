@@ -11,7 +11,9 @@ from msgspec import structs
 
 from teal.core.checks.admission import by_sight
 from teal.core.model.observed import Observed
+from teal.core.model.own_proxy import OWN
 from teal.core.model.problem import Problem, demand
+from teal.core.model.side import Side
 from teal.core.model.stack import Role, Stack
 from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.images import services_due
@@ -157,6 +159,11 @@ def _rollback_plan(
     """Return the plan, what it changes, and what is to be known of the release that it brings back."""
     kept = rollback_release(observed, to)
     transition = plan_transition(observed, stack, command=Command.ROLLBACK, release=kept.release, keep=keep)
+    if transition.source is Side.PLAIN and stack.proxy == OWN:
+        raise Refused(
+            "users are on the plain containers, which hold what Teal's own proxy would need",
+            hint="`teal deploy` lets it take that over; then `teal rollback` works",
+        )
     return plan_rollback(observed, stack, transition, kept.release), transition, kept.remark
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from teal.core.model.compose import mapping
+from teal.core.model.compose import mapping, text
 from teal.core.model.entrance import Published
 from teal.core.model.observed import Container
 from teal.core.model.own_proxy import OWN, own_project
@@ -18,7 +18,7 @@ from teal.core.model.side import Side, repository
 from teal.core.model.traffic import PLAIN
 from teal.core.model.units import Seconds
 from teal.core.rendering.networks import name_of
-from teal.core.rendering.own_proxy import FIRST, PROJECT_FILE, pinned_image, render_own
+from teal.core.rendering.own_proxy import FIRST, PROJECT_FILE, kept_project, pinned_image, render_own
 from teal.core.services.own_proxy import MAIN, layout, networks_of_own, published
 from teal.errors import Failed, Refused, TealError, Unavailable
 from teal.run.context import RunContext
@@ -40,6 +40,8 @@ _RELOADS = {
 
 async def start(context: RunContext) -> bool:
     """Start Teal's own proxy where it does not run; tell whether it did."""
+    if not context.stack.own:  # of a rollback, which reads no files of today
+        return await _start_kept(context)
     every = [each for each in await _own(context, doors=True) if each.running]
     running = {_form(each) for each in every if each.service == OWN}
     closed = {f"{OWN}-{name}" for name in _doors(context)} - {each.service for each in every}
@@ -53,6 +55,22 @@ async def start(context: RunContext) -> bool:
     await _up(context, (form, *_doors(context)), start=True)
     context.traffic.forget_proxy()
     await reload_fronts(context)
+    context.reporter.tell(None, OWN, "healthy")
+    return False
+
+
+async def _start_kept(context: RunContext) -> bool:
+    """Start it from its kept files, just as it was; tell whether it ran."""
+    project = kept_project(context.ports.proxy.own_files())
+    names = [name for name in mapping(project.get("services")) if name != FIRST]
+    called = {OWN if name == MAIN else f"{OWN}-{name}" for name in names}
+    found = await context.containers(Side.PLAIN, frozenset(called))
+    if called <= {each.service for each in found if each.running and _form(each) == MAIN}:
+        return True
+    context.reporter.tell(None, OWN, "starting")
+    await _up(context, names, start=True)
+    context.traffic.forget_proxy()
+    await _reload_on(context, [text(mapping(each).get("name")) for each in mapping(project.get("networks")).values()])
     context.reporter.tell(None, OWN, "healthy")
     return False
 
@@ -171,7 +189,15 @@ async def _start_main(context: RunContext) -> None:
         raise Failed("the container of Teal's own proxy was removed meanwhile", hint="deploy again")
     await context.ports.engine.start(main.id)
     context.traffic.forget_proxy()
-    await prove_state(context)
+    before = context.traffic.now()
+    keyed = before.key == context.traffic.key
+    if not keyed:  # an undo has taken it out already
+        context.ports.proxy.write(before.with_key(before.side or Side.PLAIN, context.traffic.key))
+    try:
+        await prove_state(context)
+    finally:
+        if not keyed:
+            context.ports.proxy.write(before)
 
 
 async def give_back(context: RunContext) -> bool:
@@ -243,7 +269,10 @@ async def reload_fronts(context: RunContext, *, sure: bool = False) -> None:
     if not any(not isinstance(each, Published) for each in context.stack.entrances):
         return
     model = context.stack.models[Side.PLAIN]
-    networks = [name_of(model, key) for key in networks_of_own(context.stack)]
+    await _reload_on(context, [name_of(model, key) for key in networks_of_own(context.stack)], sure=sure)
+
+
+async def _reload_on(context: RunContext, networks: Iterable[str], *, sure: bool = False) -> None:
     seen: dict[str, Container] = {}
     for name in networks:
         seen |= {each.id: each for each in await context.ports.engine.on_network(name)}

@@ -17,7 +17,7 @@ async def start_shared(context: RunContext, names: Iterable[str]) -> bool:
     """Create and start the shared services that don't run; wait for the health of those that have a check."""
     others = tuple(name for name in names if name != OWN)
     ran = await _start_owners(context, others) if others else True
-    return (await own_proxy.start(context) if context.stack.own and OWN in names else True) and ran
+    return (await own_proxy.start(context) if OWN in names else True) and ran
 
 
 async def _start_owners(context: RunContext, names: tuple[str, ...]) -> bool:

@@ -22,11 +22,13 @@ def test_a_mistake_is_said_in_the_words_that_were_agreed(name: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", cases())
-def test_a_mistake_is_said_in_two_lines_after_at_most_a_list(name: str) -> None:
+def test_a_mistake_is_said_in_two_lines_after_at_most_a_list_and_before_what_to_type(name: str) -> None:
     case = read(name)
-    *above, what, how = case.says.splitlines()
-    assert what.startswith("✗ ")
+    said = case.says.splitlines()
+    place = next(at for at, line in enumerate(said) if line.startswith("✗ "))
+    above, (how, *typed) = said[:place], said[place + 1 :]
     assert how.startswith("  ")
+    assert typed == [] or (how.endswith(":") and all(line.startswith("  ") for line in typed))
     assert case.status in {1, 2, 3, 5}
     assert above == [] or case.status == 1
     assert "Traceback" not in case.says

@@ -84,7 +84,7 @@ def test_no_is_said_in_time_and_nothing_is_started(teal: Teal) -> None:
     status, shown = typed(teal, "deploy", answers=("n",))
     assert status == 130, shown
     assert "What Teal has understood of attic" in shown
-    assert "nothing was changed" in shown
+    assert "nothing was deployed" in shown
     assert not (teal.home / "attic" / "journal.db").exists() or teal.run("history").result["runs"] == []
 
 

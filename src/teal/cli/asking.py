@@ -13,7 +13,7 @@ import click
 from teal.cli.output import interactive
 from teal.cli.redaction import escape_control
 from teal.cli.session import Session
-from teal.errors import Refused
+from teal.errors import Interrupted, Refused
 from teal.run.api import QuestionRow, Understood
 
 if TYPE_CHECKING:
@@ -43,8 +43,10 @@ def agree(session: Session, understood: Understood, *, yes: bool, asked: set[Pro
         return not settle(session, understood, yes=yes, command="teal deploy", asked=asked)
     if not session.quiet and not session.json:
         _say(session, summary(understood))
-    if not (yes or session.json) and interactive():
-        click.confirm("Deploy like this?", default=True, abort=True, err=True)
+    asks = not (yes or session.json) and interactive()
+    if asks and not click.confirm("Deploy like this?", default=True, err=True):
+        hint = "what is wrong there, teal.yml can say: docs/teal-yml.md"
+        raise Interrupted("stopped: nothing was deployed", hint=hint)
     return True
 
 

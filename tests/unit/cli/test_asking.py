@@ -83,7 +83,7 @@ def test_no_is_no(folder, terminal, capsys) -> None:
     library = Library(FIRST)
     assert run(["deploy"], session(library)) == 130
     assert library.words == []
-    assert "nothing was changed" in capsys.readouterr().err
+    assert "nothing was deployed" in capsys.readouterr().err
 
 
 def test_later_deploys_ask_nothing(folder, terminal) -> None:

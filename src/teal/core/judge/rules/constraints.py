@@ -165,7 +165,7 @@ def _is_filled(column: Node) -> bool:
     EXPAND,
     "IndexStmt",
     why="the index computes {it} for every row: a write for which that fails is rejected",
-    remedy="an expression that can't fail: lower, coalesce, a comparison, what is divided by a constant",
+    remedy="an expression that can't fail: lower, coalesce, a comparison, a division by a constant or by nullif(x, 0)",
 )
 def index_rejects(action: Action, known: Known) -> str:
     types = types_of(action, known)

@@ -223,7 +223,8 @@ def trigger_writes_elsewhere(action: Action, known: Known) -> bool | str:
     BESIDE_TRAFFIC,
     "CreateTrigStmt",
     why="it can't be told what {it} does to the writes of the release that serves",
-    remedy="write its function in plpgsql in the same series, without EXECUTE; or -- teal: phase=… reason=…",
+    remedy="write its function in plpgsql in the same series, without EXECUTE; or ask a database, where it is tried; or"
+    " -- teal: phase=… reason=…",
 )
 def unread_trigger(action: Action, known: Known) -> bool | str:
     unread = _unread(action, known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from teal.core.checks.beside import is_front
 from teal.core.model.compose import Node, is_fixed, mapping, networks_of, sequence, services_in, text
 from teal.core.model.entrance import Named, Published
 from teal.core.model.problem import Problem, error, warning
@@ -127,9 +128,14 @@ def _calls(name: str, stack: Stack) -> Iterator[Problem]:
             continue
         if calls(caller, names_of(each.name, model.get(each.name, {}))):
             remedy = f"let {name} call it through the proxy, or make {name} rotate too"
-            yield warning(
-                name, f"{name} is shared and calls {each.name} by this name, which no color answers to", remedy
-            )
+            message = f"{name} is shared and calls {each.name} by this name, which no color answers to"
+            if stack.own and is_front(stack, name):  # users would find nobody
+                remedy = (
+                    f"say where it listens, if it speaks HTTP: `routes: {{{each.name}: {{port: 3000}}}}` in teal.yml"
+                )
+                yield error(name, message, f"{remedy}; else make {each.name} shared")
+            else:
+                yield warning(name, message, remedy)
         elif each.name in mapping(caller.get("depends_on")):
             message = f"{name} is shared and waits for {each.name}, which rotates: Teal starts {name} without waiting"
             yield warning(name, message, f"drop {each.name} from the depends_on of {name}")

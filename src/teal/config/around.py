@@ -19,7 +19,7 @@ from teal.core.services.dockerfile import made
 
 _ENDS = """
     .html .htm .js .mjs .css .map .svg .png .jpg .jpeg .gif .webp .ico .woff2 .pem .key .crt .cer .csr .p12 .log .gz
-    .zip .tar .md .php .py .ts .sql
+    .zip .tar .md .php .py .ts .sql .sample .example .dist .bak .old .orig .disabled ~
 """
 _NO_CONFIGURATION = tuple(_ENDS.split())  # pages, keys and data that lie beside it
 _MOST_TEXT = 4 * 1024 * 1024  # bytes of one service's files that are read

@@ -118,6 +118,9 @@ _SET = re.compile(r"\bset\s+\$(\w+)\s+[\"']?([^;\"'\s]+)")
 _UPSTREAM = re.compile(r"\bupstream\s+([\w.-]+)\s*\{([^}]*)\}")
 _SERVER = re.compile(r"\bserver\s+([^;\s{]+)")
 _MAP = re.compile(r"\bmap\s+\S+\s+\$(\w+)\s*\{([^}]*)\}")
+_BLOCK = re.compile(r"\bserver\s*\{")
+_NAMED = re.compile(r"\$\{?(\w+)\}?")
+_VARIABLES, _VALUES = 4, 20  # of one target that are filled in, and values of one that are tried
 _PASSES: Mapping[str, How] = {"fastcgi": "fastcgi", "uwsgi": "uwsgi", "scgi": "uwsgi"}
 
 
@@ -127,7 +130,7 @@ def _nginx(lines: list[str], variables: Mapping[str, str]) -> Iterator[Address]:
     whole = "\n".join(filled)
     upstreams = {found[1]: found for found in _UPSTREAM.finditer(whole)}
     left = set(upstreams)
-    for host, how, line in _passed(whole, _values(whole)):
+    for host, how, line in _passed(whole):
         left.discard(host)
         for server in _SERVER.findall(upstreams[host][2]) if host in upstreams else [host]:
             yield Address(_with_port(server, how), how, line)
@@ -136,33 +139,42 @@ def _nginx(lines: list[str], variables: Mapping[str, str]) -> Iterator[Address]:
             yield Address(_with_port(server, "http"), "http", whole.count("\n", 0, upstreams[name].start()) + 1)
 
 
-def _passed(whole: str, values: Mapping[str, list[str]]) -> Iterator[tuple[str, How, int]]:
+def _passed(whole: str) -> Iterator[tuple[str, How, int]]:
     """Yield host with port, what is spoken, and line, of each directive that passes requests on."""
+    begins = [found.start() for found in _BLOCK.finditer(whole)]
+    shared = _mapped(whole)
     for found in _PASS.finditer(whole):
-        for target in _meanings(found[2], values):
+        begin = max((each for each in begins if each < found.start()), default=0)
+        for target in _meanings(found[2], {**shared, **_values(whole[begin : found.start()])}):
             scheme, _, rest = target.rpartition("://")
             how = _PASSES.get(found[1]) or _SPOKEN.get(scheme.lower(), "http")
             yield re.split(r"[/$]", rest)[0], how, whole.count("\n", 0, found.start()) + 1
 
 
-def _values(whole: str) -> dict[str, list[str]]:
-    """Return what nginx's variables are set to: by ``set``, or by a ``map``."""
+def _values(block: str) -> dict[str, list[str]]:
+    """Return what nginx's variables are set to in *block*, a server as far as it is read."""
     values: dict[str, list[str]] = {}
-    for found in _SET.finditer(whole):
+    for found in _SET.finditer(block):
         values.setdefault(found[1], []).append(found[2])
+    return values
+
+
+def _mapped(whole: str) -> dict[str, list[str]]:
+    """Return what nginx's variables are set to by each ``map``."""
+    values: dict[str, list[str]] = {}
     for found in _MAP.finditer(whole):
         values.setdefault(found[1], []).extend(re.findall(r"\s[\"']?([\w./:-]+)[\"']?;", found[2]))
     return values
 
 
-def _meanings(target: str, values: Mapping[str, list[str]]) -> Iterator[str]:
-    """Yield *target* with its first variable filled in, for each value that this is given somewhere."""
-    found = re.search(r"\$\{?(\w+)\}?", target)
-    if found is None or found[1] not in values:
+def _meanings(target: str, values: Mapping[str, list[str]], left: int = _VARIABLES) -> Iterator[str]:
+    """Yield *target* with its variables filled in, for each value that one is given somewhere."""
+    found = next((each for each in _NAMED.finditer(target) if each[1] in values), None)
+    if found is None or not left:
         yield target
         return
-    for value in values[found[1]]:
-        yield target[: found.start()] + value + target[found.end() :]
+    for value in values[found[1]][:_VALUES]:
+        yield from _meanings(target[: found.start()] + value + target[found.end() :], values, left - 1)
 
 
 def _with_port(server: str, how: How) -> str:

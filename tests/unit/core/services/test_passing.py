@@ -56,6 +56,13 @@ def test_nginx_is_read_with_upstreams_variables_and_other_protocols() -> None:
     ]
 
 
+def test_a_target_may_be_put_together_from_variables_of_its_own_server() -> None:
+    swag = "server {\n set $app shop;\n set $port 8080;\n set $proto http;\n proxy_pass $proto://$app:$port;\n}\n"
+    assert shown(swag, "proxy manager") == [("shop:8080", "http")]
+    both = swag + swag.replace("shop", "blog").replace("8080", "2368")
+    assert shown(both, "nginx") == [("shop:8080", "http"), ("blog:2368", "http")]
+
+
 def test_haproxy_is_read_with_its_modes_and_variables() -> None:
     wanted = [("web:3000", "http"), ("api:8000", "http"), ("pool:6432", "tcp")]
     assert shown(HAPROXY, "haproxy", {"API": "api"}) == wanted

@@ -36,6 +36,7 @@ def test_roles_and_findings_come_from_the_files(teal: Teal, engine: dict[str, st
         "store": "shared",
         "web": "route",
         "orders-export": "worker",
+        "teal-proxy": "shared",
     }
     assert any("orders-out" in each["message"] for each in seen["findings"])
     assert seen["engine"] is not engine.get("DOCKER_HOST", "").startswith("unix")

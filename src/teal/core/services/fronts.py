@@ -18,6 +18,7 @@ from teal.core.model.compose import Node, mapping, networks_of, sequence, servic
 from teal.core.model.proxy_config import Call
 from teal.core.model.stack import Evidence
 from teal.core.services import known_images
+from teal.core.services.jobs import runs_once
 from teal.core.services.labels import told
 from teal.core.services.ports import held
 from teal.core.services.stores import known_store
@@ -53,7 +54,7 @@ class Fronts:
         }
         self.serves: dict[str, Call] = {}  # what a front that stays passes requests to over HTTP: the first call
         for call in self.calls:
-            if call.by in self.stays and call.how == "http" and call.to not in self.software:
+            if call.by in self.stays and call.how == "http" and call.to not in self.stays:
                 self.serves.setdefault(call.to, call)
 
     def image_of(self, name: str) -> str:
@@ -84,6 +85,8 @@ class Fronts:
         return tuple(key for key in networks_of(self.services[one]) if key in theirs)
 
     def _software(self, name: str, service: Node) -> str:
+        if runs_once(name, service):  # a job that has a front's image for its tools
+            return ""
         built = bool(service.get("build"))
         return known_images.software(self.image_of(name)) if self.made.get(name) or not built else ""
 

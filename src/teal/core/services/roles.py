@@ -103,7 +103,9 @@ def _awaited(services: Mapping[str, Node]) -> dict[str, str]:
 
 
 def _is_proxy(name: str, _service: Node, files: Files) -> str:
-    return "the proxy" if name == files.evidence.proxy else ""
+    if name != files.evidence.proxy or (not files.evidence.routes and name in files.fronts.released):
+        return ""
+    return "the proxy"
 
 
 def _waited_for(name: str, _service: Node, files: Files) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from teal.core.model.built import Copied, Made
 from teal.core.model.compose import Node
 from teal.core.model.proxy_config import Call
 from teal.core.model.stack import Evidence, Role
-from teal.core.services.roles import propose
+from teal.core.services.roles import port_of, propose
 
 WEB: Node = {"image": "app"}
 HTTP: Node = {"target": 80, "published": "80"}
@@ -71,3 +73,27 @@ def test_a_front_that_calls_nobody_by_files_that_were_read_finds_nobody() -> Non
 def test_a_web_server_that_is_given_pages_and_stands_alone_is_the_application() -> None:
     pages: Node = {"type": "bind", "source": "/x", "target": "/usr/share/nginx/html", "read_only": True}
     assert roles({"image": "nginx", "ports": [HTTP], "volumes": [pages]}, Evidence())["front"] is Role.ROUTE
+
+
+def test_a_job_that_has_the_image_of_a_front_is_a_job() -> None:
+    job: Node = {"image": "kong:3", "command": ["kong", "migrations", "bootstrap"]}
+    found = propose({"services": {"kong-migrations": job, "kong": {"image": "kong:3", "ports": [HTTP]}}}, Evidence())
+    assert {name: each.role for name, each in found.items()} == {
+        "kong-migrations": Role.ONE_SHOT,
+        "kong": Role.SHARED,
+    }
+
+
+def test_a_front_of_the_release_is_called_by_the_one_before_it() -> None:
+    services: Node = {"edge": {"image": "nginx", "ports": [HTTP]}, "inner": {"build": {"context": "/x"}}}
+    evidence = Evidence(calls=(Call("edge", "inner", 8080, "inner"),), built={"inner": Made("nginx:1")})
+    assert propose({"services": services}, evidence)["inner"].role is Role.ROUTE
+    assert port_of("inner", {"services": services}, evidence) == 8080
+
+
+def test_a_caddy_that_speaks_fastcgi_rotates_with_it_until_it_imports_the_snippet() -> None:
+    services: Node = {"caddy": {"image": "caddy:2", "ports": [HTTP]}, "php": WEB}
+    evidence = Evidence(proxy="caddy", calls=(Call("caddy", "php", 9000, "php", "fastcgi"),))
+    assert propose({"services": services}, evidence)["caddy"].role is Role.ROUTE
+    prepared = replace(evidence, routes={"php": 9000})
+    assert propose({"services": services}, prepared)["caddy"].role is Role.SHARED

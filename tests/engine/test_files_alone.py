@@ -38,7 +38,9 @@ def test_roles_and_findings_come_from_the_files(teal: Teal, engine: dict[str, st
         "orders-export": "worker",
         "teal-proxy": "shared",
     }
-    assert any("orders-out" in each["message"] for each in seen["findings"])
+    (asked,) = (each for each in seen["findings"] if each["level"] == "error")
+    assert asked["message"].startswith("orders-export writes to /srv/out")
+    assert "`safe_volumes: [orders-out]`" in asked["remedy"]
     assert seen["engine"] is not engine.get("DOCKER_HOST", "").startswith("unix")
 
 

@@ -6,12 +6,11 @@ Turns what ``teal.yml`` says into the core's words.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from teal.config.caddyfile import NamedByProxy
 from teal.core.model.own_proxy import OwnProxy
 from teal.core.model.stack import (
     CommandCheck,
@@ -25,6 +24,10 @@ from teal.core.model.stack import (
     TcpProbe,
 )
 from teal.errors import ConfigError
+
+if TYPE_CHECKING:  # looking reads no Caddyfile
+    from teal.config.caddyfile import NamedByProxy
+
 
 Duration = Annotated[str | int | float, Meta(description="300, 300s, 5m or 1h30m", examples=["300s", "5m"])]
 PortNumber = Annotated[int, Meta(ge=1, le=65535)]

@@ -257,6 +257,11 @@ async def update(context: RunContext) -> bool:
         wanted = dict.fromkeys(_form(each) for each in running)
         await _up(context, (*wanted, *_doors(context)), start=True)
         await reload_fronts(context)
+    kept = {OWN, *(f"{OWN}-{name}" for name in _doors(context))}
+    for each in await _own(context, doors=True):
+        if each.service not in kept:
+            await context.ports.engine.stop(each.id, grace=GENTLE)
+            await context.ports.engine.remove(each.id)
     context.traffic.forget_proxy()
     return False
 

@@ -62,6 +62,7 @@ class Seen:
 
     statements: int = 0
     failed: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
     longest: float = 0.0
     slowest: str = ""
 

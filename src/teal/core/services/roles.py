@@ -103,9 +103,9 @@ def _awaited(services: Mapping[str, Node]) -> dict[str, str]:
 
 
 def _is_proxy(name: str, _service: Node, files: Files) -> str:
-    if name != files.evidence.proxy or (not files.evidence.routes and name in files.fronts.released):
-        return ""
-    return "the proxy"
+    evidence = files.evidence
+    prepared = bool(evidence.routes or evidence.strange or evidence.broken)
+    return "the proxy" if name == evidence.proxy and (prepared or name not in files.fronts.released) else ""
 
 
 def _waited_for(name: str, _service: Node, files: Files) -> str:

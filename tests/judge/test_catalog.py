@@ -8,10 +8,12 @@ import pytest
 from teal.adapters.postgres.catalog import read_catalog
 from teal.core.judge import Catalog, Lint, Phase, Script
 from teal.core.judge.evaluate import judge
+from teal.core.migrations.draft import read_sentence, series
 from tests.engine.server import Server
 from tests.judge.catalog import WORLD
 from tests.judge.corpus import load
 from tests.judge.real import world
+from tests.judge.test_order import PLANS, judged
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 RENAME = next(one for one in load() if one.name == "a rename, with its contract")
@@ -71,6 +73,12 @@ def test_each_change_is_judged_by_the_real_catalog_as_by_the_known_one(catalog: 
     for entry in load():
         if entry.asked and entry.table != "columnstore":
             assert judge(entry.scripts, seen, Lint()) == entry.findings, entry.name
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_what_teal_plans_passes_by_the_real_catalog(plan: str, catalog: Catalog) -> None:
+    drafts = series(read_sentence(plan), 3, hypertable="metrics" in plan)
+    assert judged({draft.name: draft.sql for draft in drafts}, catalog) == ()
 
 
 def test_a_trigger_of_an_earlier_deploy_is_known(catalog: Catalog) -> None:

@@ -209,7 +209,7 @@ NETWORKS = (
         "networks.*.Links",
         "what is shared is found by its name, on the networks that both are on",
         RELEASED,
-        "links\n links to a peer",
+        "links\n links to a peer\n links to a peer by another name",
         lambda plain, teal: set(teal or ()) < set(plain),
     ),
     *_bound("names.<project>-called-*", "it is called by its release", (ONCE,), "container_name", _only([])),

@@ -26,16 +26,17 @@ async def understand(ports: Ports, stack: Stack, *, alone: bool = False) -> Unde
     if alone:
         with ports.lock.hold("deploy"):
             pass
+    first = not ports.releases.all()
     costs: tuple[str, ...] = ()
     try:
         engine = engine_version((await ports.engine.info()).version)
-        costs = await _costs(ports, stack) if stack.own else ()
+        costs = await _costs(ports, stack) if first and stack.own else ()
     except Unavailable:
         engine = GATEWAYS
     errors = [each for each in by_files(stack, engine, ports.proxy.folder) if each.level == "error"]
     return Understood(
         stack.project,
-        first=not ports.releases.all(),
+        first=first,
         roles=tuple(map(role_row, stack.services)),
         ports={each.name: each.port for each in stack.having(Role.ROUTE) if each.port},
         front=who(stack.front, stack.entrances),

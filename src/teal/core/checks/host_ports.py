@@ -60,14 +60,15 @@ def changing_hands(observed: Observed, stack: Stack) -> Iterator[Problem]:
 
 def _taken_over(stack: Stack) -> Iterator[Problem]:
     """Say what Teal's own proxy takes over from plain containers, and what that costs, this once."""
-    ports = ", ".join(str(each.port) for each in stack.entrances if isinstance(each, Published))
-    names = ", ".join(dict.fromkeys(f"{e.name}:{e.listens}" for e in stack.entrances if isinstance(e, Named)))
-    labels = ", ".join(dict.fromkeys(each.route for each in stack.entrances if isinstance(each, Labelled)))
-    what = [f"port {ports}"] if ports else []
-    what += [f"the name {names}"] if names else []
-    what += [f"the labels of {labels}"] if labels else []
+    ports = list(dict.fromkeys(str(each.port) for each in stack.entrances if isinstance(each, Published)))
+    names = list(dict.fromkeys(f"{e.name}:{e.listens}" for e in stack.entrances if isinstance(e, Named)))
+    labels = list(dict.fromkeys(each.route for each in stack.entrances if isinstance(each, Labelled)))
+    what = [f"port{'s' * (len(ports) > 1)} {', '.join(ports)}"] if ports else []
+    what += [f"the name{'s' * (len(names) > 1)} {', '.join(names)}"] if names else []
+    what += [f"the labels of {', '.join(labels)}"] if labels else []
     if what:
-        cost = "the port is closed for about a second" if ports else "requests wait while the old containers stop"
+        closed = "the port is" if len(ports) == 1 else "they are"
+        cost = f"{closed} closed for about a second" if ports else "requests wait while the old containers stop"
         message = f"Teal's own proxy takes over {' and '.join(what)}: {cost}, this once"
         yield Problem("note", OWN, message, "later deploys cost nothing; `teal leave` gives all of it back")
 

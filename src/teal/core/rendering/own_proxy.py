@@ -159,5 +159,8 @@ def _options(*, believed: bool, clear_http2: bool) -> Iterator[str]:
     """Yield the options of a ``reverse_proxy``."""
     for key, header in _HEADERS.items() if believed else ():
         yield f"\t\theader_up {header} {{header.{header}}}\n\t\theader_up -{{teal.no_{key}}}\n"
+    # Else Caddy asks for compressed answers where the client does not, and unpacks them.
+    yield "\t\ttransport http {\n\t\t\tcompression off\n"
     if clear_http2:
-        yield "\t\ttransport http {\n\t\t\tversions h2c 2\n\t\t}\n"
+        yield "\t\t\tversions h2c 2\n"
+    yield "\t\t}\n"

@@ -72,10 +72,10 @@ async def _keep_logs(context: RunContext, containers: Iterable[Container]) -> No
         context.reporter.note(f"the logs of all that is removed are kept in {folder}")
 
 
-async def retire(context: RunContext, side: Side, names: Iterable[str]) -> bool:
-    """Stop *names* on *side*, dependants first, each with its own grace; keep them for a rollback."""
+async def retire(context: RunContext, side: Side, names: Iterable[str], *, at_once: bool = False) -> bool:
+    """Stop *names* on *side*, dependants first or all *at_once*, each with its own grace; keep them for a rollback."""
     found = await context.containers(side, frozenset(names))
-    await _stop_waves(context, side, found)
+    await _stop_waves(context, side, found, at_once=at_once)
     return not any(container.running for container in found)
 
 

@@ -157,7 +157,7 @@ async def take_over(context: RunContext, names: tuple[str, ...]) -> bool:
         await _require_doors(context)
         await traffic.hold(context)
         await reload_fronts(context, sure=True)
-        await containers.retire(context, Side.PLAIN, names)
+        await containers.retire(context, Side.PLAIN, names, at_once=True)  # users wait for the longest stop only
     began = context.ports.clock.monotonic()
     if ports:
         await _start_main(context)

@@ -161,7 +161,7 @@ def test_a_kill_while_nobody_writes_is_healed_by_the_next_command(diary: Diary, 
 def test_the_standby_color_cannot_be_started_beside_the_one_that_writes(diary: Diary) -> None:
     active = diary.teal.status()["active"]
     other = "green" if active == "blue" else "blue"
-    error = diary.teal.run("restart", "--color", other, "--yes", status=1).error
+    error = diary.teal.run("restart", "--color", other, "--yes", "web", status=1).error
     assert "two releases must not run at once" in error["message"]
     assert not diary.met
 

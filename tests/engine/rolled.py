@@ -129,7 +129,9 @@ def _own(environment: Iterable[str]) -> dict[str, str]:
 
 
 def prepare(rolled: Rolled) -> None:
-    """Do by hand what `teal check` tells the owner of an unprepared stack, and nothing else."""
+    """Do by hand what `teal check` tells an owner who wants the stack's own Caddy to switch, and nothing else."""
+    wanted = rolled.stack.folder / "teal.yml"
+    wanted.write_text("proxy: proxy\n", encoding="utf-8")  # else Teal would bring a proxy of its own
     told = {each["message"]: each["remedy"] for each in rolled.json("check", status=1)["findings"]}
     caddy = rolled.stack.folder / "caddy"
     snippet = _one(told, "does not import Teal's snippet")
@@ -144,6 +146,7 @@ def prepare(rolled: Rolled) -> None:
             text = text.replace(f"reverse_proxy {passed[1]}", line)
     caddyfile.write_text(text, encoding="utf-8")
     _mount(rolled.stack.folder / "compose.yml", _quoted(_one(told, "does not mount Teal's state directory")))
+    wanted.unlink()
 
 
 def _mount(file: Path, line: str) -> None:

@@ -33,6 +33,7 @@ ROWS = {
     "locks": "many commands at once; two checkouts; a lock holder that was killed or whose pid lives on",
     "journal": "journal truncated, corrupted, deleted, newer, read-only; .deployment-color missing, wrong, unwritable",
     "clock": "clock jumps by an hour, both ways, in each phase; a tenth of a CPU",
+    "own-proxy": "SIGKILL of Teal while its own proxy takes ports or gives them back; that one killed, its state lost",
     "drain": "DRAIN_TIMEOUT reached with streams, uploads and WebSockets open",
 }
 

@@ -155,9 +155,11 @@ async def take_over(context: RunContext, names: tuple[str, ...]) -> bool:
         await _up(context, (MAIN,), start=False)
     if plain:
         await _require_doors(context)
-        await traffic.hold(context)
         await reload_fronts(context, sure=True)
-        await containers.retire(context, Side.PLAIN, names, at_once=True)  # users wait for the longest stop only
+        # Not held before, and dependants first: what they still answer calls others by names that may lead through the
+        # proxy already. It tries again what it can't dial any more, so that users wait all the same.
+        await containers.retire(context, Side.PLAIN, names)
+        await traffic.hold(context)
     began = context.ports.clock.monotonic()
     if ports:
         await _start_main(context)

@@ -26,6 +26,7 @@ from teal.run.steps import containers, traffic
 from teal.run.steps.proxy import prove_state
 
 STOP = Seconds(2.0)  # that open requests have to end while a port changes hands: nobody else is let in meanwhile
+ANSWERS_WITHIN = Seconds(30.0)  # of its start: on a busy machine Caddy needs some seconds
 GENTLE = Seconds(35.0)  # that they have where somebody else lets people in already
 NETWORKS = "teal-networks"  # as a service of the stack, never started: Compose makes its networks for it
 
@@ -53,10 +54,26 @@ async def start(context: RunContext) -> bool:
         context.ports.proxy.write(PLAIN)
     form = MAIN if MAIN in running or not await _held(context) else FIRST
     await _up(context, (form, *_doors(context)), start=True)
-    context.traffic.forget_proxy()
+    await _await_answer(context)
     await reload_fronts(context)
     context.reporter.tell(None, OWN, "healthy")
     return False
+
+
+async def _await_answer(context: RunContext) -> None:
+    """Return once the proxy, just started, says what it has loaded; raise what comes instead at the end."""
+    context.traffic.forget_proxy()
+    end = context.ports.clock.monotonic() + ANSWERS_WITHIN
+    while True:
+        try:
+            await context.proxy_endpoints()
+        except Unavailable as error:
+            if context.ports.clock.monotonic() >= end:
+                error.detail = await context.ports.engine.logs((await context.proxy()).id, lines=20)
+                raise
+            await context.ports.clock.sleep(Seconds(0.2))
+        else:
+            return
 
 
 async def _start_kept(context: RunContext) -> bool:
@@ -69,7 +86,7 @@ async def _start_kept(context: RunContext) -> bool:
         return True
     context.reporter.tell(None, OWN, "starting")
     await _up(context, names, start=True)
-    context.traffic.forget_proxy()
+    await _await_answer(context)
     await _reload_on(context, [text(mapping(each).get("name")) for each in mapping(project.get("networks")).values()])
     context.reporter.tell(None, OWN, "healthy")
     return False

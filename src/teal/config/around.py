@@ -14,6 +14,7 @@ from teal.core.model.compose import Node, environment_of, mapping, sequence, ser
 from teal.core.model.proxy_config import Call
 from teal.core.model.side import Side
 from teal.core.services import known_images
+from teal.core.services.addresses import known_in
 from teal.core.services.calling import Text, called_by, is_configuration
 from teal.core.services.dockerfile import made
 
@@ -44,6 +45,7 @@ def _made(build: Node) -> Made:
 def calls(models: Mapping[Side, Node], images: Mapping[str, Made]) -> tuple[tuple[Call, ...], frozenset[str]]:
     """Return who calls whom, by configuration, environment and commands; and whose configuration was read."""
     model = models[Side.PLAIN]
+    known = known_in(models)
     found: list[Call] = []
     read: set[str] = set()
     for name, service in services_in(model).items():
@@ -51,7 +53,7 @@ def calls(models: Mapping[Side, Node], images: Mapping[str, Made]) -> tuple[tupl
         if known_images.known(image) not in known_images.STORES:
             variables = {**(images[name].environment if name in images else {}), **environment_of(service)}
             texts = tuple(_texts(model, service, images.get(name), known_images.software(image)))
-            found += called_by(name, models, texts, known_images.software(image), variables)
+            found += called_by(name, models, texts, known_images.software(image), variables, known)
             read |= {name} if texts else set()
     return tuple(dict.fromkeys(found)), frozenset(read)
 

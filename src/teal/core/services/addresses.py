@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from teal.core.model.compose import Node, mapping, number, replicas_of, sequence, services_in, text, unescaped
 from teal.core.model.side import Side, key_of, project_of
@@ -30,24 +31,41 @@ def host_and_port(address: str) -> tuple[str, int]:
     return found["host"].rstrip(".").lower(), port
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What can be dialled in a stack, whoever dials."""
+
+    of: Mapping[str, str]  # each name, in lower case -> the service
+    networks: tuple[str, ...]
+    published: Mapping[int, tuple[str, int]]  # port of the machine -> service, and its own port
+
+
+def known_in(models: Mapping[Side, Node]) -> Known:
+    """Return what can be dialled in the stack that *models* are."""
+    plain = models[Side.PLAIN]
+    services = services_in(plain)
+    sides = [(side, text(model.get("name")), services_in(model)) for side, model in models.items()]
+    found = {name.lower(): name for name in services}
+    for name in services:
+        for other in _names(name, sides):
+            found.setdefault(other.lower(), name)
+    networks = tuple(text(mapping(each).get("name")).lower() for each in mapping(plain.get("networks")).values())
+    return Known(found, networks, {port: (name, at) for name in services for port, at in _published(services[name])})
+
+
 class Names:
     """Every name and host port under which a service of the stack can be dialled, in the plain stack or in a color."""
 
-    def __init__(self, models: Mapping[Side, Node], proxy: str) -> None:
-        plain = models[Side.PLAIN]
-        services = services_in(plain)
-        self._of: dict[str, str] = {name.lower(): name for name in services}
-        for name in services:
-            for other in _names(name, models):
-                self._of.setdefault(other.lower(), name)
-        caller = services.get(proxy, {})
+    def __init__(self, models: Mapping[Side, Node], proxy: str, known: Known | None = None) -> None:
+        known = known or known_in(models)
+        caller = mapping(mapping(models[Side.PLAIN].get("services")).get(proxy))
+        self._of = dict(known.of)
         for alias, name in _links(caller):
             self._of.setdefault(alias.lower(), name)
-        self._networks = [text(mapping(each).get("name")).lower() for each in mapping(plain.get("networks")).values()]
+        self._networks, self._published = known.networks, known.published
         self._machine = (
             _MACHINE | set(_gateways(caller)) | (_LOOPBACK if caller.get("network_mode") == "host" else set())
         )
-        self._published = {port: (name, target) for name in services for port, target in _published(services[name])}
 
     def is_machine(self, host: str) -> bool:
         """Tell whether *host* is the machine itself: what answers there is known by its published port."""
@@ -63,11 +81,11 @@ class Names:
         return (self._of[host], port) if host in self._of else ("", 0)
 
 
-def _names(name: str, models: Mapping[Side, Node]) -> Iterator[str]:
+def _names(name: str, sides: Iterable[tuple[Side, str, Mapping[str, Node]]]) -> Iterator[str]:
     """Yield the names of one service and of its containers on every side."""
-    for side, model in models.items():
-        service = services_in(model).get(name, {})
-        project = project_of(text(model.get("name")), side)
+    for side, called, services in sides:
+        service = services.get(name, {})
+        project = project_of(called, side)
         yield key_of(name, side)
         for own in names_of(name, service):
             yield own

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from teal.core.model.compose import Node, mapping, number, sequence, services_in, unescaped, words_of
+from teal.core.model.compose import Node, mapping, number, sequence, unescaped, words_of
 from teal.core.model.proxy_config import Call
 from teal.core.model.side import Side
-from teal.core.services.addresses import Names, host_and_port
+from teal.core.services.addresses import Known, Names, host_and_port
 from teal.core.services.passing import Address, calls_in, calls_of
 
 _CONFIGURED = re.compile(
@@ -35,11 +35,16 @@ def is_configuration(source: str, target: str) -> bool:
 
 
 def called_by(
-    name: str, models: Mapping[Side, Node], texts: tuple[Text, ...], software: str, variables: Mapping[str, str]
+    name: str,
+    models: Mapping[Side, Node],
+    texts: tuple[Text, ...],
+    software: str,
+    variables: Mapping[str, str],
+    known: Known | None = None,
 ) -> Iterator[Call]:
     """Yield whom the service *name* calls; *texts* are its configuration, *variables* its whole environment."""
-    names = Names(models, name)
-    service = services_in(models[Side.PLAIN])[name]
+    names = Names(models, name, known)
+    service = mapping(mapping(models[Side.PLAIN].get("services")).get(name))
     for text in texts:
         for address in calls_in(text.said, software, variables):
             yield from _call(name, address, names, f"{text.name}:{address.line}")

@@ -14,7 +14,7 @@ from teal.core.model.units import Seconds
 from teal.core.services.dependencies import needed
 from teal.core.services.entrances import entrances_of, front_of
 from teal.core.services.health import facts_of, health_of, healthy_deadline, test_of
-from teal.core.services.roles import port_of, propose
+from teal.core.services.roles import ports_of, propose
 
 
 def services_of(models: Mapping[Side, Tree], evidence: Evidence) -> tuple[Service, ...]:
@@ -23,7 +23,7 @@ def services_of(models: Mapping[Side, Tree], evidence: Evidence) -> tuple[Servic
     roles = propose(model, evidence)
     before = needed(model, roles, evidence)
     services = services_in(model)
-    ports = {name: port_of(name, model, evidence) for name in services if roles[name].role is Role.ROUTE}
+    ports = ports_of((name for name in services if roles[name].role is Role.ROUTE), model, evidence)
     return tuple(
         _service(name, model, roles[name], evidence, ports.get(name, 0), before=name in before) for name in services
     )

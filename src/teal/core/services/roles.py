@@ -20,7 +20,7 @@ shared, a one-shot or a tool; one in either is a one-shot, a route, a singleton 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from teal.core.model.built import Made
 from teal.core.model.compose import Node, environment_of, mapping, networks_of, number, services_in, text
@@ -44,6 +44,7 @@ class Files:
         self.awaited = _awaited(self.services)
         self.stores = {name: why for name, each in self.services.items() if (why := self._store(name, each))}
         self.fronts = Fronts(model, evidence, frozenset(self.stores))
+        self._given = Counter(key for service in self.services.values() for key in environment_of(service))
         self.images = Counter(text(service.get("image")) for service in self.services.values())
         self.seen: dict[str, str] = {}  # by a front that no file tells about: service -> why
 
@@ -53,12 +54,7 @@ class Files:
 
     def own_variables(self, name: str) -> dict[str, str]:
         """Return the variables of *name* that no other service is given."""
-        others = [environment_of(each) for other, each in self.services.items() if other != name]
-        return {
-            key: value
-            for key, value in environment_of(self.services[name]).items()
-            if not any(key in each for each in others)
-        }
+        return {key: value for key, value in environment_of(self.services[name]).items() if self._given[key] == 1}
 
     def known_stores(self) -> list[str]:
         """Return what the stores of the stack are, by their images."""
@@ -278,9 +274,14 @@ def _said_port(service: Node) -> int:
     return next((port for name in _PORT_VARIABLES if (port := number(environment.get(name)))), 0)
 
 
-def port_of(name: str, model: Node, evidence: Evidence) -> int:
-    """Return where a route listens: as its owner says, as who calls it does, as file or image show; 0 for unknown."""
+def ports_of(names: Iterable[str], model: Node, evidence: Evidence) -> dict[str, int]:
+    """Return where the routes *names* listen: as owner, callers, file or image show; 0 where that is not known."""
     files = Files(model, evidence)
+    return {name: _port_of(name, files) for name in names}
+
+
+def _port_of(name: str, files: Files) -> int:
+    evidence = files.evidence
     service = files.services[name]
     call = files.fronts.serves.get(name)
     label = next((each for each in told(service) if each.how == "http"), None)

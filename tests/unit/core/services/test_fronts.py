@@ -10,7 +10,7 @@ from teal.core.model.built import Copied, Made
 from teal.core.model.compose import Node
 from teal.core.model.proxy_config import Call
 from teal.core.model.stack import Evidence, Role
-from teal.core.services.roles import port_of, propose
+from teal.core.services.roles import ports_of, propose
 
 WEB: Node = {"image": "app"}
 HTTP: Node = {"target": 80, "published": "80"}
@@ -88,7 +88,7 @@ def test_a_front_of_the_release_is_called_by_the_one_before_it() -> None:
     services: Node = {"edge": {"image": "nginx", "ports": [HTTP]}, "inner": {"build": {"context": "/x"}}}
     evidence = Evidence(calls=(Call("edge", "inner", 8080, "inner"),), built={"inner": Made("nginx:1")})
     assert propose({"services": services}, evidence)["inner"].role is Role.ROUTE
-    assert port_of("inner", {"services": services}, evidence) == 8080
+    assert ports_of(["inner"], {"services": services}, evidence) == {"inner": 8080}
 
 
 def test_a_caddy_that_speaks_fastcgi_rotates_with_it_until_it_imports_the_snippet() -> None:

@@ -20,6 +20,8 @@ PLANS = [
     "change reviews.price to real as cost",
     "change reviews.price to real as cost not null",
     "change reviews.price to numeric(4,1) as cost using price::numeric back round(cost, 2)",
+    "rename reviews.status to state text not null",  # whose default the trigger meets where the new release writes
+    "change reviews.status to varchar(20) as state not null",
     "rename metrics.note to remark text",
     "change metrics.note to varchar as remark not null",
 ]

@@ -395,7 +395,7 @@ def stage(table: str, known: Known, before: int | None = None) -> Stage:
     added = {one.name: _default(one) for one in known.of("AT_AddColumn", table=table) if one.name not in there}
     added |= dict.fromkeys(filled_columns(table, known) & sets, NULL)
     defaults = {
-        name: ("const", f"default of {name}") for name, one in there.items() if one.default and name not in added
+        name: ("token", f"default of {name}") for name, one in there.items() if one.default and name not in added
     }
     required = frozenset(name for name, one in there.items() if not one.nullable)
     columns = frozenset(there) | frozenset(added) | (frozenset() if there else frozenset(named))

@@ -31,7 +31,17 @@ def entrances_of(stack: Stack) -> tuple[Entrance, ...]:
     found += _called(stack, fronts)
     found += _called_blindly(stack, fronts)
     found += _called_from_elsewhere(stack, services, found)
-    return tuple(each for count, each in enumerate(found) if each not in found[:count])
+    first: dict[object, Entrance] = {}
+    for each in found:
+        first.setdefault(_identity(each), each)
+    return tuple(first.values())
+
+
+def _identity(each: Entrance) -> object:
+    """Return what tells an entrance from others, as a value that can be a key: a range may be thousands of ports."""
+    if not isinstance(each, Labelled):
+        return each
+    return each.route, each.target, tuple(sorted(each.labels.items())), tuple(sorted(each.environment.items())), each.by
 
 
 def front_of(stack: Stack) -> Front:

@@ -14,6 +14,7 @@ from teal.config.load import load
 from teal.config.options import Options
 from teal.core.checks.stack import problems
 from teal.core.model.compose import mapping, services_in
+from teal.core.model.own_proxy import OWN
 from teal.core.model.release import RenderInputs
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import HttpProbe, Role, Stack
@@ -66,7 +67,7 @@ def test_the_shop_is_read_without_overlays_and_its_roles_are_proposed():
         "worker": Role.WORKER,
         "scheduler": Role.SINGLETON,
         "migrate": Role.ONE_SHOT,
-        **dict.fromkeys(("db", "redis", "proxy"), Role.SHARED),
+        **dict.fromkeys(("db", "redis", "proxy", OWN), Role.SHARED),
     }
     assert {each.name for each in stack.services if each.before_switch} == {"web", "api"}
     assert stack.copies == {str(SHOP / "settings.toml")}

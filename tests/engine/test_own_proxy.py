@@ -69,7 +69,7 @@ def test_before_the_first_deploy_check_says_what_is_taken_over_and_what_it_costs
     found = inn.teal.run("check").result
     said = "\n".join(each["message"] for each in found["findings"])
     assert "Teal's own proxy takes over" in said
-    assert "the port is closed for about a second, this once" in said
+    assert "they are closed for about a second, this once" in said
     assert str(inn.port) in said
     assert str(api(inn)) in said
     assert "9000 on any free port" in said

@@ -154,11 +154,14 @@ services:
 def test_what_is_wrong_in_the_caddyfile_is_placed_there(reed: Reed) -> None:
     file = reed.stack.folder / "Caddyfile"
     text = file.read_text(encoding="utf-8")
+    said = (reed.stack.folder / "teal.yml").read_text(encoding="utf-8")
     try:
         reed.write("Caddyfile", text.replace("import teal web 8000", "reverse_proxy web:8000"))
+        reed.write("teal.yml", f"{said}proxy: proxy\n")  # else Teal would bring a proxy of its own
         findings = reed.teal.run("check", status=1).result["findings"]
     finally:
         reed.write("Caddyfile", text)
+        reed.write("teal.yml", said)
     places = {each["where"]: each["message"] for each in findings if each["level"] == "error"}
     assert "past Teal's snippet" in places["Caddyfile:8"]
 

@@ -44,10 +44,11 @@ async def _under_use(entry: Entry, place: tuple[Server, str]) -> Seen:
     seen = Seen()
     async with world(*place, f"w{next(_schemas)}") as made:
         watch = await _Watch.begin(made, entry)
-        later = False
+        later = alone = False
         for script in entry.scripts:
-            if script.phase in (Phase.CONTRACT, Phase.WINDOW) and not later:
+            if script.phase in (Phase.CONTRACT, Phase.WINDOW) and not (later or alone):
                 seen.lost += await watch.both()
+            alone = alone or script.phase is Phase.WINDOW  # from here on the old release is stopped
             later = later or script.phase is Phase.CONTRACT
             if script.phase is Phase.WINDOW:
                 await apply(await made.client(), script)
@@ -85,7 +86,10 @@ class _Watch:
 
     async def after(self, entry: Entry) -> list[str]:
         """Return what is lost when all of *entry* is applied."""
-        if not {Phase.CONTRACT, Phase.WINDOW} & {script.phase for script in entry.scripts}:
+        phases = {script.phase for script in entry.scripts}
+        if Phase.WINDOW in phases:  # one release alone meets it: what its triggers make of a value is as it wants it
+            return []
+        if Phase.CONTRACT not in phases:
             return await self.both()
         return [each for table in self._tables for each in await losing.not_kept(self._client, table)]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from teal.core.model.compose import mapping, text
+from teal.core.model.compose import mapping, sequence, text
 from teal.core.model.own_proxy import OWN, own_project
 from teal.core.model.release import to_json
 from teal.core.model.side import Side
@@ -71,7 +71,7 @@ def _project(stack: Stack, found: Layout, folder: str, state: str, image: str) -
     main = _service(found.doors[0], image, folder, stack)
     links = [f"{container}:{name}{PLAIN_END}" for container, name in plain_names(stack)]
     main["external_links"] = links
-    main["volumes"] = [*_sequence(main["volumes"]), _bind(state, MOUNT)]
+    main["volumes"] = [*sequence(main["volumes"]), _bind(state, MOUNT)]
     main["entrypoint"] = ["/bin/sh", "-c", _KEEP_UP]
     main["networks"] = {key: _place(stack, found.doors[0], key) for key in networks_of_own(stack)}
     ports = [
@@ -116,10 +116,6 @@ def _place(stack: Stack, door: Door, key: str) -> Tree:
 
 def _bind(source: str, target: str) -> Tree:
     return {"type": "bind", "source": source.replace("$", "$$"), "target": target, "read_only": True}
-
-
-def _sequence(value: object) -> list[object]:
-    return list(value) if isinstance(value, list) else []
 
 
 def _caddyfile(found: Layout) -> str:

@@ -33,6 +33,7 @@ _PARTS = {
     "key": r"\t\t@teal_key header.*?\n\t\t\}\n",
     "maintenance": r"\t\t@maintenance .*?503\n",
     "websocket": r"\t\t@websocket .*?@connect teal_dot \.\n",
+    "counters": r"\t\t@teal_for_blue .*?invoke @teal_for_green teal_green\n",
     "address": r"\t\tmap \{rp\.upstream.*?\n\t\t\}\n\t\tmap \{file.*?\n\t\t\}\n",
 }
 
@@ -57,11 +58,12 @@ def variants() -> Mapping[str, str]:
     return {
         BARE: bare,
         "reading the state": reading,
-        "and choosing the address": _without(whole, "key", "maintenance", "websocket"),
+        "and choosing the address": _without(whole, "key", "maintenance", "websocket", "counters"),
         WHOLE: whole,
         "whole, less the key": _without(whole, "key"),
         "whole, less maintenance": _without(whole, "maintenance"),
         "whole, less websockets": _without(whole, "websocket"),
+        "whole, less counters": _without(whole, "counters"),
     }
 
 
@@ -91,7 +93,7 @@ async def measure(rounds: int = ROUNDS, requests: int = REQUESTS) -> tuple[Cost,
 
 def _write(folder: Path, sites: str) -> Path:
     folder.mkdir()
-    own = "{\n\tadmin off\n\tauto_https off\n\tpersist_config off\n\tlog {\n\t\tlevel ERROR\n\t}\n}\n"
+    own = "{\n\tadmin off\n\tauto_https off\n\tpersist_config off\n\tmetrics\n\tlog {\n\t\tlevel ERROR\n\t}\n}\n"
     (folder / "Caddyfile").write_text(own + sites, encoding="utf-8")
     return folder / "Caddyfile"
 
@@ -99,7 +101,9 @@ def _write(folder: Path, sites: str) -> Path:
 def _sites(folder: Path, sites: Mapping[str, int], backend: int, dns: int) -> str:
     transport = f"(transport) {{\n\ttransport http {{\n\t\tresolvers 127.0.0.1:{dns}\n\t}}\n}}\n"
     bodies = {name: body.replace("/etc/teal", str(folder)) % {"port": backend} for name, body in variants().items()}
-    return transport + "".join(f"http://:{sites[name]} {{\n{body}}}\n" for name, body in bodies.items())
+    text = (files("teal.adapters.caddy") / "teal.caddy").read_text(encoding="utf-8")
+    named = text[text.index("&(") : text.index("(teal) {\n")]
+    return named + transport + "".join(f"http://:{sites[name]} {{\n{body}}}\n" for name, body in bodies.items())
 
 
 def _rounds(pid: int, sites: Mapping[str, int], rounds: int, requests: int) -> tuple[Cost, ...]:

@@ -25,7 +25,8 @@ class Backend:
         """Serve at *port*, 0 for any; return it."""
         app = web.Application(client_max_size=2**24, middlewares=[self._count])
         app.add_routes([web.get("/ws", self._ws), web.get("/events", self._events), web.get("/slow", self._slow)])
-        app.add_routes([web.route("*", "/reset", self._reset), web.route("*", "/{any:.*}", self._echo)])
+        app.add_routes([web.route("*", "/reset", self._reset), web.route("*", "/status/{code}", self._status)])
+        app.add_routes([web.route("*", "/{any:.*}", self._echo)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, keepalive_timeout=300)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, port, reuse_address=True)
@@ -58,6 +59,9 @@ class Backend:
 
     async def _echo(self, request: web.Request) -> web.Response:
         return web.Response(body=f"{self.name} {request.path} ".encode() + await request.read())
+
+    async def _status(self, request: web.Request) -> web.Response:
+        return web.Response(status=int(request.match_info["code"]), text=self.name)
 
     async def _slow(self, request: web.Request) -> web.Response:
         await self.go.wait()

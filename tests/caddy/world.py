@@ -10,6 +10,7 @@ from proof.local import caddy, free_port
 from proof.names import Names
 from teal.adapters.caddy.client import CaddyClient
 from teal.adapters.caddy.state_file import StateFile
+from teal.core.model.counts import Counts
 from teal.core.model.traffic import Traffic, parse_traffic
 from teal.ports import Endpoint
 from tests.caddy.backend import Backend
@@ -22,6 +23,7 @@ _HEAD = """
 	auto_https disable_redirects
 	skip_install_trust
 	persist_config off
+	metrics
 	log {
 		output file %(folder)s/caddy.log
 		level INFO
@@ -65,6 +67,7 @@ class World:
         self.teal.mkdir()
         self.state = StateFile(self.teal)
         self.probe = CaddyClient()
+        self._counted = Counts()
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> "World":
@@ -124,6 +127,13 @@ class World:
     async def counts(self) -> dict[str, int]:
         """Return what is in flight by upstream, as Teal asks for it."""
         return dict(await self.probe.in_flight(("127.0.0.1", self.http), self.entry, KEY))
+
+    async def counted(self) -> Counts:
+        """Return what Caddy has counted by color since the last call."""
+        now = await self.probe.counts(("127.0.0.1", self.http), self.entry, KEY)
+        assert now is not None
+        since, self._counted = now.since(self._counted), now
+        return since
 
     def log(self) -> str:
         """Return what Caddy has logged."""

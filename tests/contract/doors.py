@@ -20,7 +20,7 @@ from tests.engine.sandbox import docker
 from tests.simulated import SimulatedProxy, Users
 
 SNIPPET = Path(__file__).parents[2] / "src" / "teal" / "adapters" / "caddy" / "teal.caddy"
-SITES = "import teal.caddy\nhttp://:8080 {\n\timport teal web 8000\n}\n"
+SITES = "{\n\tmetrics\n}\nimport teal.caddy\nhttp://:8080 {\n\timport teal web 8000\n}\n"
 BACKEND = f"""
 import http.server, os, signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

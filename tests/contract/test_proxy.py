@@ -120,6 +120,28 @@ async def test_what_is_in_flight_is_counted_where_it_is_websockets_apart(door: D
     await until(door.ground, over, "nothing is in flight on blue")
 
 
+async def test_what_users_sent_is_counted_by_color_and_nothing_of_teal_s_own(door: Door) -> None:
+    container, place = await door.container(), await entry(door)
+    door.proxy.write(to(Side.BLUE).with_key(Side.GREEN, KEY))
+    assert await door.proxy.snippet(container, place, KEY) == 2
+    assert await door.proxy.snippet(container, place, "wr0ng") == 1
+    assert await door.proxy.counts(container, place, "wr0ng") is None
+    loaded = await door.proxy.loaded(container)
+    assert (loaded.snippet, loaded.metrics) == (2, True)
+    before = await door.proxy.counts(container, place, KEY)
+    assert before is not None
+    for _ in range(3):
+        assert await door.user() == "blue"
+        await door.proxy.ask(container, place, KEY)
+    door.proxy.write(to(Side.GREEN).with_key(Side.GREEN, KEY))
+    assert await door.user() == "green"
+    after = await door.proxy.counts(container, place, KEY)
+    assert after is not None
+    since = after.since(before)
+    assert (since.blue.requests, since.green.requests) == ({(200, "GET"): 3}, {(200, "GET"): 1})
+    assert (since.blue.answers, since.green.answers, since.anew) == (3, 1, False)
+
+
 async def test_held_requests_are_counted_nowhere_and_follow_the_file(door: Door) -> None:
     door.proxy.write(Traffic(Mode.HOLD).with_key(Side.BLUE, KEY))
     held = [asyncio.ensure_future(door.user()) for _ in range(5)]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from teal import ports
+from teal.core.model.counts import Counts
 from teal.core.model.observed import Container
 from teal.core.model.side import Side, key_of
 from teal.core.model.traffic import PLAIN, Mode, Traffic, format_traffic
@@ -28,6 +29,8 @@ class SimulatedProxy(ports.Proxy):
         self.world = world
         self.process = process
         self._users = users
+        self.snippet_there = 2  # 1 for a proxy that has the snippet of old
+        self.metrics = True  # stands in the global options
 
     @property
     def folder(self) -> str:
@@ -68,7 +71,7 @@ class SimulatedProxy(ports.Proxy):
     async def loaded(self, container: Container) -> Loaded:
         self._inside(container)
         entries = tuple(Endpoint(name, port, 80, tls=False, host="") for name, port in self._users.routes.items())
-        return Loaded(entries, tuple(self._users.routes.items()))
+        return Loaded(entries, tuple(self._users.routes.items()), snippet=self.snippet_there, metrics=self.metrics)
 
     @asks
     async def version(self, container: Container) -> str:
@@ -126,6 +129,17 @@ class SimulatedProxy(ports.Proxy):
         if traffic is None or self._opened(key) is None:
             return Heard(words="status 200", passed_on=True)
         return Heard(f"{traffic.users} {traffic.preview}")
+
+    @asks
+    async def snippet(self, container: Container, endpoint: Endpoint, key: str) -> int:
+        self._box(container)
+        return self.snippet_there if self._opened(key) is not None else 1
+
+    @asks
+    async def counts(self, container: Container, endpoint: Endpoint, key: str) -> Counts | None:
+        self._box(container)
+        counts = self.metrics and self.snippet_there > 1 and self._opened(key) is not None
+        return self._users.counted() if counts else None
 
     @asks
     async def in_flight(self, container: Container, endpoint: Endpoint, key: str) -> Mapping[str, int]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Literal
 
+from teal.core.model.counts import ColorCounts, Counts
 from teal.core.model.side import Side, key_of
 from teal.core.model.traffic import HELD, Mode, Traffic, parse_traffic
 from tests.simulated import life
@@ -33,6 +35,7 @@ class Request:
     outcome: Literal["", "answered", "lost", "cut", "mixed"] = ""
     why: str = ""
     row: str = ""  # the upstream address that it is in flight on
+    led: Side | None = None  # where the state led it when it came, None where it had to wait
     parts: list[Part] = field(default_factory=list)  # who took part in the answer
     box: Box | None = None
     dispatched: float = 0.0
@@ -54,6 +57,8 @@ class Users:
         self.routes = dict(routes)
         self.open: set[Request] = set()
         self.counts: Counter[str] = Counter()
+        self.ended_on: dict[Side, Counter[tuple[int, str]]] = {side: Counter() for side in Side}
+        self.answered_on: dict[Side, Counter[float]] = {side: Counter() for side in Side}  # seconds until it began
         self.failed: list[Request] = []
         self.ended: list[Callable[[Request], None]] = []
         self.dispatching: list[Callable[[Request, Box, Part], None]] = []
@@ -79,6 +84,17 @@ class Users:
             if request.row:
                 rows[request.row] += 1
         return rows
+
+    def counted(self) -> Counts:
+        """Return what the proxy has counted by color: what was held when it came is counted nowhere."""
+        return Counts(self._counted(Side.BLUE), self._counted(Side.GREEN))
+
+    def _counted(self, side: Side) -> ColorCounts:
+        requests, answers = self.ended_on[side], self.answered_on[side]
+        open_now = sum(request.led is side for request in self.open)
+        bounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, math.inf]
+        buckets = tuple((bound, sum(n for late, n in answers.items() if late <= bound)) for bound in bounds)
+        return ColorCounts(dict(requests), buckets if answers else (), open_now)
 
     def flow(self) -> None:
         """Begin to send requests, for ever."""
@@ -113,7 +129,10 @@ class Users:
         users = traffic.users if traffic else Mode.PLAIN
         if users is Mode.MAINTENANCE:
             self._end(request, "answered", "maintenance")
-        elif users is Mode.HOLD or not self._dial(request, proxy, SIDES[users]):
+            return
+        if users in SIDES and request.began == self.world.loop.time():
+            request.led = SIDES[users]
+        if users is Mode.HOLD or not self._dial(request, proxy, SIDES[users]):
             self._wait(request)
 
     def _wait(self, request: Request) -> None:
@@ -135,6 +154,8 @@ class Users:
         request.row = f"{name}{dot}:{self.routes[request.route]}"
         request.box, request.dispatched = box, self.world.loop.time()
         life.switched(self.world, box)
+        if request.led:
+            self.answered_on[request.led][round(request.dispatched - request.began + 0.003, 3)] += 1
         self._meet(request, box)
         if request.kind == "chain":
             self._call(request, 0)
@@ -169,6 +190,8 @@ class Users:
         request.outcome, request.why = outcome, why
         self.open.discard(request)
         self.counts[outcome] += 1
+        if request.led:
+            self.ended_on[request.led][(200 if outcome == "answered" else 502, "GET")] += 1
         if outcome != "answered":
             self.failed.append(request)
         for each in self.ended:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from teal.core.model.counts import Counts
 from teal.core.model.observed import Container
 from teal.core.model.proxy_config import Dial
 from teal.core.model.traffic import Traffic
@@ -41,6 +42,8 @@ class Loaded(Struct, frozen=True):
     unfit: tuple[str, ...] = ()  # routes whose health it judges itself: a sick color makes it refuse a sound one
     trusts: bool = False  # some server of it believes the headers of a proxy in front
     listens: frozenset[int] = frozenset()  # ports inside its container
+    snippet: int = 1  # the version of Teal's snippet in it
+    metrics: bool = False  # Caddy counts requests by handler, so that the snippet's counters count
 
 
 class Heard(Struct, frozen=True):
@@ -134,6 +137,20 @@ class Proxy(Protocol):
 
     async def state(self, container: Container, endpoint: Endpoint, key: str) -> Heard:
         """Ask the snippet at *endpoint* what it reads in the state file; the admin endpoint has no part in it."""
+        ...
+
+    async def snippet(self, container: Container, endpoint: Endpoint, key: str) -> int:
+        """Ask the snippet that runs at *endpoint* for its version: 1 where it does not know the question.
+
+        A snippet of version 1 passes the question on to the application, as a GET of its first page.
+        """
+        ...
+
+    async def counts(self, container: Container, endpoint: Endpoint, key: str) -> Counts | None:
+        """Return what the proxy has counted of users' requests by color; None where it does not count them.
+
+        That is a snippet of version 1, or Caddy without ``metrics`` in its global options.
+        """
         ...
 
     async def in_flight(self, container: Container, endpoint: Endpoint, key: str) -> Mapping[str, int]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from teal.core.model.counts import Counts
 from teal.core.model.observed import Container, running_plain
 from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side
@@ -25,6 +26,7 @@ from teal.run.api import Drained
 if TYPE_CHECKING:  # looking needs nothing of migrations
     from teal.core.migrations.contracts import PendingState
 
+COUNTING = 2  # the first version of the snippet that counts requests by color
 EventSink = Callable[[Event], None]  # is told what happens; must not raise or block
 
 
@@ -91,6 +93,19 @@ class TrafficControl:
     def now(self) -> Traffic:
         """Return what the proxy does now, or, where its state file is lost, what it did as far as this run knows."""
         return self.proxy.read() or Traffic(self.users)
+
+    async def counts(self) -> Counts | None:
+        """Return what the proxy has counted of users by color; None where it can't be asked or does not count.
+
+        It can be asked from the moment at which a place was found where the snippet hears Teal's key, and while the
+        state names that key. A proxy that does not answer raises ``Unavailable``.
+        """
+        if self.found is None or not self.entries or self.now().key != self.key:
+            return None
+        proxy, loaded = self.found
+        if not loaded.metrics or loaded.snippet < COUNTING:
+            return None
+        return await self.proxy.counts(proxy, next(iter(self.entries.values())), self.key)
 
     def restore(self) -> None:
         """Write the state file anew where it was lost while this run works: until then requests are held."""

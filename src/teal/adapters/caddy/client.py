@@ -14,6 +14,7 @@ import msgspec
 
 from teal.adapters import http
 from teal.adapters.caddy.config import ROUTED
+from teal.core.model.counts import Counts, parse_counts
 from teal.core.model.side import Side, key_of
 from teal.core.model.units import Seconds
 from teal.errors import Unavailable
@@ -24,6 +25,7 @@ _LARGEST = 1_000_000  # bytes of a body that a check may look at
 _PLAIN = "/:@?&=%+,;!$'()*~"  # what a path and query may have in them as it is
 
 
+_VERSION = re.compile(r"[1-9]\d{0,3}")
 _STATE = re.compile(r"(blue|green|plain|hold|maintenance) (blue|green|plain)")
 _MEANINGS = {
     401: "it asks for a login",
@@ -92,6 +94,17 @@ class CaddyClient:
         if answer.status == 200 and _STATE.fullmatch(answer.body):
             return Heard(answer.body)
         return Heard(words=_words(answer), passed_on="via" in answer.headers)
+
+    async def snippet(self, at: tuple[str, int], endpoint: Endpoint, key: str) -> int:
+        """Ask the snippet at *endpoint* for its version: the first one does not answer itself."""
+        answer = await self.ask(at, endpoint, key, ask="version")
+        own = answer.status == 200 and "via" not in answer.headers and _VERSION.fullmatch(answer.body)
+        return int(answer.body) if own else 1
+
+    async def counts(self, at: tuple[str, int], endpoint: Endpoint, key: str) -> Counts | None:
+        """Return what Caddy has counted by color, None where it does not count."""
+        answer = await self.ask(at, endpoint, key, ask="metrics")
+        return parse_counts(answer.body) if answer.status == 200 else None
 
     async def in_flight(self, at: tuple[str, int], endpoint: Endpoint, key: str) -> Mapping[str, int]:
         """Return how many requests are in flight per upstream address, with a zero for every idle one of a route."""

@@ -114,6 +114,32 @@ def admin(config: Node) -> str:
     return "" if settings.get("disabled") else text(settings.get("listen")) or "127.0.0.1:2019"
 
 
+def snippet_version(config: Node) -> int:
+    """Return the version of Teal's snippet in *config*, as it would say it; 1 where it says none."""
+    said = (int(text(found)) for found in _said_versions(config) if text(found).isdecimal())
+    return next(said, 1)
+
+
+def _said_versions(value: object) -> Iterator[object]:
+    """Yield what is answered to the question for the version, however deep."""
+    if isinstance(value, Mapping):
+        if _asks(value, "version"):
+            yield from (each.get("body") for each in map(mapping, sequence(value.get("handle"))))
+        for child in value.values():
+            yield from _said_versions(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _said_versions(child)
+
+
+def metrics(config: Node) -> bool:
+    """Tell whether Caddy counts requests by handler."""
+    http = mapping(mapping(config.get("apps")).get("http"))
+    return "metrics" in http or any(
+        "metrics" in server for server in map(mapping, mapping(http.get("servers")).values())
+    )
+
+
 def trusts(value: object) -> bool:
     """Tell whether anything in a configuration believes what a proxy in front says of its users."""
     if isinstance(value, Mapping):
@@ -183,7 +209,12 @@ def _is_guard(handler: Node) -> bool:
 
 def is_ask(route: Node) -> bool:
     """Tell whether this is the snippet's own way to the admin endpoint."""
-    return any("X-Teal-Ask" in mapping(mapping(one).get("header")) for one in sequence(route.get("match")))
+    return any(mapping(mapping(one).get("header")).get("X-Teal-Ask") for one in sequence(route.get("match")))
+
+
+def _asks(route: Node, question: str) -> bool:
+    headers = (mapping(mapping(one).get("header")) for one in sequence(route.get("match")))
+    return any(question in sequence(each.get("X-Teal-Ask")) for each in headers)
 
 
 def _matched(where: _Where, sets: Iterable[object]) -> Iterator[_Where]:

@@ -11,13 +11,14 @@ from pathlib import Path
 import msgspec
 
 from teal.adapters.caddy.client import CaddyClient, rows_in
-from teal.adapters.caddy.config import admin, entries, listeners, routes, trusts, unfit
+from teal.adapters.caddy.config import admin, entries, listeners, metrics, routes, snippet_version, trusts, unfit
 from teal.adapters.caddy.dials import dials
 from teal.adapters.caddy.drift import proxy_drift
 from teal.adapters.caddy.loaded import ADAPT, WITHIN, asking, loaded
 from teal.adapters.caddy.state_file import StateFile
 from teal.adapters.durable import sync_folder
 from teal.core.model.compose import Node
+from teal.core.model.counts import Counts
 from teal.core.model.observed import Container
 from teal.core.model.own_proxy import OWN
 from teal.core.model.traffic import Traffic
@@ -124,6 +125,8 @@ class CaddyProxy:
             unfit=unfit(config),
             trusts=trusts(config),
             listens=frozenset(listener.port for listener in listeners(config)),
+            snippet=snippet_version(config),
+            metrics=metrics(config),
         )
 
     async def version(self, container: Container) -> str:
@@ -151,6 +154,14 @@ class CaddyProxy:
     async def state(self, container: Container, endpoint: Endpoint, key: str) -> Heard:
         """Ask the snippet at *endpoint* what it reads in the state file."""
         return await self._probe.state(place(container, endpoint), endpoint, key)
+
+    async def snippet(self, container: Container, endpoint: Endpoint, key: str) -> int:
+        """Ask the snippet that runs at *endpoint* for its version, 1 where it does not know the question."""
+        return await self._probe.snippet(place(container, endpoint), endpoint, key)
+
+    async def counts(self, container: Container, endpoint: Endpoint, key: str) -> Counts | None:
+        """Return what Caddy has counted by color, None where it does not count."""
+        return await self._probe.counts(place(container, endpoint), endpoint, key)
 
     async def in_flight(self, container: Container, endpoint: Endpoint, key: str) -> Mapping[str, int]:
         """Return Caddy's count of requests in flight per upstream address; raise where it can't be had."""

@@ -35,6 +35,7 @@ _OPTIONS = """{
 	auto_https off
 	persist_config off
 	grace_period 30s
+	metrics
 	log {
 		level WARN
 	}

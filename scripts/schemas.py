@@ -10,7 +10,18 @@ import msgspec
 
 from teal.config import teal_yml
 from teal.core.migrations.draft import Series
-from teal.run.api import CheckResult, CleanupResult, DeployResult, History, InitResult, ServiceResult, Status, UpResult
+from teal.core.planning.event_lines import NAMES
+from teal.run.api import (
+    CheckResult,
+    CleanupResult,
+    DeployResult,
+    History,
+    InitResult,
+    RunLog,
+    ServiceResult,
+    Status,
+    UpResult,
+)
 from teal.run.migrations.results import ContractResult, MigrateCheckResult, MigrateResult, MigrateStatus
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -23,6 +34,7 @@ _RESULTS: dict[str, tuple[Any, str]] = {
     "up": (UpResult, "the last line of teal up --json"),
     "init": (InitResult, "teal init --json"),
     "history": (History, "teal history --json"),
+    "run-log": (RunLog, "teal history RUN --json"),
     "check": (CheckResult, "teal check --json"),
     "migrate-status": (MigrateStatus, "teal migrate status --json"),
     "migrate-check": (MigrateCheckResult, "teal migrate check --json"),
@@ -67,8 +79,15 @@ def _event() -> dict[str, Any]:
     text, number = {"type": "string"}, {"type": "number"}
     side = {"enum": ["blue", "green", "plain"]}
     properties = {
-        "event": {"enum": ["step-began", "step-ended", "service", "in-flight", "said"]},
+        "event": {"enum": list(NAMES.values())},
         "elapsed": {**number, "description": "seconds since the command's start"},
+        "run": {"type": "integer", "description": "the run's number, as `teal history` has it"},
+        "command": text,
+        "source": {"enum": [*side["enum"], None]},
+        "target": {"enum": [*side["enum"], None]},
+        "release": {"type": ["integer", "null"]},
+        "outcome": text,
+        "message": text,
         "step": text,
         "text": text,
         "seconds": number,

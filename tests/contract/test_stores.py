@@ -15,10 +15,22 @@ from hypothesis import strategies as st
 from teal.adapters.state.journal import SqliteJournal
 from teal.adapters.state.lock import FileLock
 from teal.adapters.state.releases import ReleaseFolders
+from teal.adapters.state.run_logs import RunLogFiles
 from teal.core.model.release import Release, Rendered
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Assigned, Role, Service
-from teal.core.model.units import Moment, ReleaseId
+from teal.core.model.units import Moment, ReleaseId, Seconds
+from teal.core.planning.event_lines import as_json, event_name
+from teal.core.planning.events import (
+    Event,
+    InFlight,
+    Message,
+    RunBegan,
+    RunEnded,
+    ServiceChanged,
+    StepFinished,
+    StepStarted,
+)
 from teal.core.planning.steps import (
     Backfill,
     CheckActive,
@@ -35,8 +47,8 @@ from teal.core.planning.steps import (
     Switch,
 )
 from teal.errors import Locked
-from teal.ports import Journal, Lock, Releases
-from tests.simulated import MemoryJournal, MemoryLock, MemoryReleases, Process, World, virtual_loop
+from teal.ports import Journal, Lock, Releases, RunLogs
+from tests.simulated import MemoryJournal, MemoryLock, MemoryReleases, MemoryRunLogs, Process, World, virtual_loop
 
 
 @pytest.fixture
@@ -159,6 +171,53 @@ def test_a_lock_has_one_holder_whom_everybody_sees(locks: tuple[Lock, Lock]) -> 
     assert other.holder() is None
     with other.hold("rollback"):
         pass
+
+
+# --- the logs of runs
+
+_TOLD: tuple[Event, ...] = (
+    RunBegan(3, "deploy", Side.BLUE, Side.GREEN, None),
+    StepStarted(Switch(Side.GREEN, ReleaseId(7))),
+    ServiceChanged(Side.GREEN, "web", "healthy"),
+    ServiceChanged(None, "db", "starting"),
+    InFlight(Side.BLUE, 3, 1),
+    Message("tool", "a line\nof two, with \x1b[31mcolor\x1b[0m and \u00fc"),
+    StepFinished(Switch(Side.GREEN, ReleaseId(7)), Seconds(0.1239), passed=True),
+    RunEnded(3, "aborted", "web exited"),
+)
+
+
+@pytest.fixture(params=["disk", "memory"])
+def logs(request: pytest.FixtureRequest, world: World, tmp_path: Path) -> RunLogs:
+    now = lambda: world.now  # noqa: E731
+    on_disk = RunLogFiles(tmp_path / "runs", now=now, monotonic=now)
+    return on_disk if request.param == "disk" else MemoryRunLogs(world, process(world))
+
+
+def test_a_run_s_log_has_what_the_run_told_with_its_moment(logs: RunLogs, world: World) -> None:
+    assert (logs.runs(), logs.read(3)) == ((), ())
+    logs.append(3, _TOLD[0])  # before it begins there is nowhere to write
+    logs.begin(3)
+    for event in _TOLD:
+        world.loop.run_until_complete(asyncio.sleep(1.5))
+        logs.append(3, event)
+    lines = logs.read(3)
+    assert [line.event for line in lines] == [event_name(event) for event in _TOLD]
+    for at, (line, event) in enumerate(zip(lines, _TOLD, strict=True), start=1):
+        assert line.elapsed == pytest.approx(1.5 * at)
+        assert line.time == pytest.approx(world.now - 1.5 * (len(_TOLD) - at), abs=0.002)
+        assert {key: getattr(line, key) for key in as_json(event)} == as_json(event)
+    assert (logs.runs(), logs.read(4)) == ((3,), ())
+
+
+def test_a_run_that_begins_again_under_a_number_has_a_new_log_and_old_ones_are_forgotten(logs: RunLogs) -> None:
+    for run in (1, 2, 150, 201, 202):
+        logs.begin(run)
+        logs.append(run, Message("note", f"run {run}"))
+    assert logs.runs() == (150, 201, 202)
+    logs.begin(202)
+    assert logs.read(202) == ()
+    assert [line.text for line in logs.read(150)] == ["run 150"]
 
 
 # --- the releases

@@ -11,12 +11,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from teal import ports
+from teal.adapters.state.journal_db import WHOLE
 from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Unfinished
 from teal.core.model.release import Release, Rendered
 from teal.core.model.side import Side
 from teal.core.model.units import Moment, ReleaseId, Seconds
+from teal.core.planning.event_lines import LogLine, as_json, event_name, read_line
+from teal.core.planning.events import Event
 from teal.core.planning.past import Turn, turn_of
 from teal.core.planning.steps import Backfill, CheckActive, Expand, Hold, RunOnce, SaveRelease, Start, Step
 from teal.errors import Locked, Unavailable
@@ -105,6 +110,39 @@ class MemoryReleases(ports.Releases):
     def _room(self) -> None:
         if self.world.disk.full:
             raise Unavailable("the release can't be kept: No space left on device", hint="make room on the disk")
+
+
+class MemoryRunLogs(ports.RunLogs):
+    """Logs as lines on the world's disk; no crash points of their own: nothing depends on them."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        self.world = world
+        self.process = process
+        self._began: dict[int, float] = {}
+
+    @reads
+    def begin(self, run: int) -> None:
+        logs = self.world.disk.logs
+        for old in [each for each in logs if each <= run - WHOLE]:
+            del logs[old]
+        if not self.world.disk.full:
+            logs[run], self._began[run] = [], self.world.now
+
+    @reads
+    def append(self, run: int, event: Event) -> None:
+        if run in self._began and not self.world.disk.full:
+            now = self.world.now
+            head = {"event": event_name(event), "elapsed": round(now - self._began[run], 3), "time": round(now, 3)}
+            self.world.disk.logs[run].append(msgspec.json.encode({**head, **as_json(event)}))
+
+    @reads
+    def read(self, run: int) -> tuple[LogLine, ...]:
+        lines = map(read_line, self.world.disk.logs.get(run, ()))
+        return tuple(line for line in lines if line is not None)
+
+    @reads
+    def runs(self) -> tuple[int, ...]:
+        return tuple(sorted(self.world.disk.logs))
 
 
 class MemoryJournal(ports.Journal):

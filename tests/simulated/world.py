@@ -107,6 +107,7 @@ class Disk:
     texts: dict[str, str] = field(default_factory=dict)  # path -> content
     runs: list[dict[str, Any]] = field(default_factory=list)  # the journal
     steps: list[dict[str, Any]] = field(default_factory=list)
+    logs: dict[int, list[bytes]] = field(default_factory=dict)  # what each run has told
     contracts: dict[str, OpenChange] = field(default_factory=dict)
     asides: list[str] = field(default_factory=list)  # journals that were set aside
 

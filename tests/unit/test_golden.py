@@ -12,6 +12,7 @@ from teal.adapters.caddy.state_file import StateFile
 from teal.adapters.state import journal_db
 from teal.adapters.state.journal import SqliteJournal
 from teal.adapters.state.releases import ReleaseFolders
+from teal.adapters.state.run_logs import RunLogFiles
 from teal.core.model.observed import Observed
 from teal.core.model.side import Side
 from teal.core.model.stack import CommandCheck, HttpCheck, HttpProbe, TcpProbe
@@ -166,6 +167,25 @@ def test_each_word_of_the_first_state_file_is_read_and_written_back_as_it_was(tm
         assert StateFile(tmp_path).read() == wanted
         assert format_traffic(wanted) == file.read_text()
     assert len(list(folder.iterdir())) == 5 * 4
+
+
+def test_the_first_logs_of_runs_are_read_whole() -> None:
+    logs = RunLogFiles(GOLDEN / "2-runs" / "pair" / "runs")
+    assert logs.runs() == (2, 3, 4, 5)
+    for run, command, last in ((2, "deploy", "done"), (3, "rollback", "done"), (4, "deploy", ""), (5, "heal", "done")):
+        lines = logs.read(run)
+        raw = (GOLDEN / "2-runs" / "pair" / "runs" / f"{run}.jsonl").read_text().splitlines()
+        assert len(lines) == len(raw)
+        assert (lines[0].event, lines[0].run, lines[0].command, lines[-1].outcome) == ("run-began", run, command, last)
+        assert [line.elapsed for line in lines] == sorted(line.elapsed for line in lines)
+        steps = [line.step for line in lines if line.event == "step-began"]
+        ended = [line.step for line in lines if line.event == "step-ended"]
+        assert ended == (steps if last else steps[:-1])
+        assert set(steps) <= set(StepName)
+    (released,) = (line.seconds for line in logs.read(3) if line.event == "step-ended" and line.step == "start")
+    assert released is not None
+    assert 0.1 < released < 10
+    assert logs.notes == ()
 
 
 def test_a_newer_journal_is_refused_by_its_number_and_left_as_it_is(shop: Path) -> None:

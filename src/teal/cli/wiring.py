@@ -201,6 +201,8 @@ def _built(
     from teal.adapters.state.journal import SqliteJournal
     from teal.adapters.state.lock import FileLock
     from teal.adapters.state.releases import ReleaseFolders
+    from teal.adapters.state.run_logs import RunLogFiles
+    from teal.cli.redaction import escape_control
     from teal.run.context import Ports
 
     where = os.getcwd()  # noqa: PTH109 (no disk asked)
@@ -209,6 +211,8 @@ def _built(
     proxy = CaddyProxy(home.proxy, engine, adapt=adapt, environment=environment, own=home.own_proxy)
     journal = SqliteJournal(home.journal, redact=redact)
     closing.callback(journal.close)
+    logs = RunLogFiles(home.runs, mask=lambda said: escape_control(redact(said)))
+    closing.callback(logs.close)
     releases = ReleaseFolders(home.releases)
     redact.learn(stack, *_kept_models(releases))
     ports = Ports(
@@ -217,9 +221,10 @@ def _built(
         proxy=proxy,
         releases=releases,
         journal=journal,
+        logs=logs,
         lock=FileLock(home.lock),
         clock=SystemClock(),
         machine=Host(stack.directory, home, os.environ),
         databases=PostgresDatabases(),
     )
-    return OpenStack(ports, stack, lambda: (*journal.notes, *releases.notes))
+    return OpenStack(ports, stack, lambda: (*journal.notes, *logs.notes, *releases.notes))

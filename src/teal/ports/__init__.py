@@ -10,7 +10,7 @@ from teal.ports.database import Database, Databases
 from teal.ports.engine import Engine, EngineInfo, ImageInfo, Network, Ran
 from teal.ports.machine import Clock, LineSink, Machine
 from teal.ports.proxy import Answer, Endpoint, Heard, Loaded, Proxy, ProxyDrift
-from teal.ports.stores import Journal, Lock, Releases, RunRecord
+from teal.ports.stores import Journal, Lock, Releases, RunLogs, RunRecord
 
 __all__ = [
     "Answer",
@@ -38,5 +38,6 @@ __all__ = [
     "Ran",
     "Releases",
     "Resolved",
+    "RunLogs",
     "RunRecord",
 ]

@@ -12,6 +12,8 @@ from teal.core.model.observed import Holder, Unfinished
 from teal.core.model.release import Release, Rendered
 from teal.core.model.side import Side
 from teal.core.model.units import Moment, ReleaseId, Seconds
+from teal.core.planning.event_lines import LogLine
+from teal.core.planning.events import Event
 from teal.core.planning.past import Turn
 from teal.core.planning.steps import Step
 
@@ -113,6 +115,26 @@ class Journal(Protocol):
 
     def contracts(self) -> tuple[OpenChange, ...]:
         """Return every contract that a release ever brought, by release and name, closed ones too."""
+        ...
+
+
+class RunLogs(Protocol):
+    """What each run of the journal has told, line by line; no part of a run's success depends on it."""
+
+    def begin(self, run: int) -> None:
+        """Begin the log of *run*, and forget those that are too old; never raises."""
+        ...
+
+    def append(self, run: int, event: Event) -> None:
+        """Add a line, secrets masked, readable at once; a line that can't be written is lost, and nothing is raised."""
+        ...
+
+    def read(self, run: int) -> tuple[LogLine, ...]:
+        """Return the lines of *run* that are understood; none where there is no log."""
+        ...
+
+    def runs(self) -> tuple[int, ...]:
+        """Return the runs whose log is kept, the oldest first."""
         ...
 
 

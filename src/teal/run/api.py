@@ -12,6 +12,7 @@ from teal.core.model.proposal import Proposal
 from teal.core.model.side import Side
 from teal.core.model.stack import ImageSource, Strategy
 from teal.core.model.units import Moment, ReleaseId, Seconds
+from teal.core.planning.event_lines import LogLine
 from teal.core.planning.rollback import ReleaseState
 from teal.core.planning.rollback_floor import Floor
 from teal.core.status import ReturnWay
@@ -251,6 +252,13 @@ class History(Struct, frozen=True):
     """Past runs, the latest first."""
 
     runs: tuple[HistoryRow, ...]
+
+
+class RunLog(Struct, frozen=True):
+    """What a run has told, line by line."""
+
+    run: int
+    lines: tuple[LogLine, ...]
 
 
 class DeployOptions(Struct, frozen=True):

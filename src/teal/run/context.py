@@ -17,10 +17,24 @@ from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Service, Stack
 from teal.core.model.traffic import HELD, Mode, Traffic, to
 from teal.core.model.units import ReleaseId, Seconds
-from teal.core.planning.events import Event, Message, ServiceChanged
+from teal.core.planning.events import Event, Message, RunBegan, RunEnded, ServiceChanged
+from teal.core.planning.step_names import Command
 from teal.core.planning.wording import held
 from teal.errors import Refused
-from teal.ports import Clock, Compose, Databases, Endpoint, Engine, Journal, Loaded, Lock, Machine, Proxy, Releases
+from teal.ports import (
+    Clock,
+    Compose,
+    Databases,
+    Endpoint,
+    Engine,
+    Journal,
+    Loaded,
+    Lock,
+    Machine,
+    Proxy,
+    Releases,
+    RunLogs,
+)
 from teal.run.api import Drained
 
 if TYPE_CHECKING:  # looking needs nothing of migrations
@@ -39,6 +53,7 @@ class Ports:
     proxy: Proxy
     releases: Releases
     journal: Journal
+    logs: RunLogs
     lock: Lock
     clock: Clock
     machine: Machine
@@ -53,6 +68,17 @@ class Reporter:
     notes: list[str] = field(default_factory=list)
     problems_after_switch: list[str] = field(default_factory=list)  # what went wrong after the switch
     phases: dict[str, Seconds] = field(default_factory=dict)  # by the name of the step, in order
+
+    def keep(self, logs: RunLogs, run: int) -> None:
+        """Write all that is told from now on to the log of *run*, too."""
+        tell = self.watch
+
+        def both(event: Event) -> None:
+            logs.append(run, event)
+            tell(event)
+
+        logs.begin(run)
+        self.watch = both
 
     def tell(self, side: Side | None, service: str, state: str) -> None:
         """Report a service's new state."""
@@ -216,6 +242,18 @@ class RunContext:
     schema: SchemaRun = field(default_factory=SchemaRun)
     facts: dict[str, str] = field(default_factory=dict)  # what a hook finds in its environment
     interrupted: bool = False  # a signal came that what must be finished waits out
+
+    def begin(self, command: Command, source: Side | None, target: Side | None, release: ReleaseId | None) -> int:
+        """Begin a run in the journal, and its log; return its number."""
+        run = self.ports.journal.begin(command, source, target, release)
+        self.reporter.keep(self.ports.logs, run)
+        self.reporter.watch(RunBegan(run, command, source, target, release))
+        return run
+
+    def end(self, run: int, outcome: str, message: str = "") -> None:
+        """End the run in the journal, and say so."""
+        self.ports.journal.end(run, outcome, message)
+        self.reporter.watch(RunEnded(run, outcome, message))
 
     def release(self, number: ReleaseId) -> Release:
         """Return the kept release *number*; raise ``Refused`` where it isn't kept."""

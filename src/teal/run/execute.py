@@ -57,7 +57,7 @@ async def execute(plan: Plan, context: RunContext, run: int) -> float:
     resume = await uninterruptible(_rest(plan, context, run), context)
     if context.reporter.problems_after_switch:
         raise _needs_person(plan, context, run, resume=resume)
-    context.ports.journal.end(run, "done")
+    context.end(run, "done")
     return context.ports.clock.monotonic()
 
 
@@ -95,7 +95,7 @@ def _needs_person(plan: Plan, context: RunContext, run: int, *, resume: bool) ->
         error.hint = "users are served; the next command takes up what could not be done: see `teal status`"
         error.again = True
     if not error.again or plan.command == Command.HEAL:
-        context.ports.journal.end(run, "needs-person", message)
+        context.end(run, "needs-person", message)
     return error
 
 
@@ -126,11 +126,11 @@ async def prepare(steps: Sequence[Step], plan: Plan, context: RunContext, run: i
         for each in planned(OnFailure.ABORT, *steps):
             await _one(each, context, run, context.reporter.phases)
     except asyncio.CancelledError:
-        context.ports.journal.end(run, "interrupted")
+        context.end(run, "interrupted")
         hint = await _cost(plan, context, ())
         raise Interrupted("interrupted before anything was started", hint=hint) from None
     except TealError as error:
-        context.ports.journal.end(run, "aborted", error.message)
+        context.end(run, "aborted", error.message)
         error.hint = "; ".join(filter(None, (error.hint, await _cost(plan, context, ()))))
         raise
 
@@ -242,7 +242,7 @@ async def _undo(
     text = f"not undone: {said} (the next command tries again)" if left else ""
     if not any(isinstance(error, Unavailable) for error in left):
         stays = context.schema.back and context.traffic.users in AWAY  # nothing serves: the maintenance page is up
-        context.ports.journal.end(run, "needs-person" if stays else outcome, message or text)
+        context.end(run, "needs-person" if stays else outcome, message or text)
     return text
 
 

@@ -69,7 +69,7 @@ async def _carry_out(ports: Ports, stack: Stack, watch: EventSink, observed: Obs
     plan = repair.plan
     context = run_context(ports, stack, watch, key=ports.machine.secret())
     if plan.steps:
-        run = ports.journal.begin(Command.HEAL, plan.source, plan.target, plan.release)
+        run = context.begin(Command.HEAL, plan.source, plan.target, plan.release)
         await execute(plan, context, run)
     if repair.kind == "restore":
         await _prove(context)
@@ -83,8 +83,8 @@ async def _end_plainly(ports: Ports, stack: Stack, watch: EventSink, observed: O
     """End the plain containers of an adoption that has switched and can't be finished, where there are any."""
     plan = adopted_from(observed, stack)
     if plan is not None:
-        run = ports.journal.begin(Command.HEAL, plan.source, plan.target, plan.release)
-        await execute(plan, run_context(ports, stack, watch, key=ports.machine.secret()), run)
+        context = run_context(ports, stack, watch, key=ports.machine.secret())
+        await execute(plan, context, context.begin(Command.HEAL, plan.source, plan.target, plan.release))
 
 
 def _close_heals(ports: Ports) -> None:

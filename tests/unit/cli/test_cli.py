@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -19,7 +20,16 @@ from teal import errors
 from teal.cli.group import ENTRIES, EXITS
 from teal.cli.main import plugin_arguments, run
 from teal.core.model.side import Side
-from teal.core.planning.events import InFlight, Message, ServiceChanged, StepFinished, StepStarted
+from teal.core.planning.event_lines import as_json, event_name, read_line
+from teal.core.planning.events import (
+    InFlight,
+    Message,
+    RunBegan,
+    RunEnded,
+    ServiceChanged,
+    StepFinished,
+    StepStarted,
+)
 from teal.core.planning.steps import Drain, Start, Switch
 from teal.errors import Interrupted, Locked, NeedsPerson, Unavailable, Unhealthy
 from teal.ports import Holder
@@ -35,6 +45,7 @@ from teal.run.api import (
     HistoryRow,
     RoleRow,
     RollbackStatus,
+    RunLog,
     ServiceStatus,
     Status,
     UpPlan,
@@ -365,6 +376,39 @@ def test_history_lists_past_runs(capsys):
     jsonschema.validate(json.loads(capsys.readouterr().out), schemas()["history"])
     assert run(["history"], session(FakeLibrary(history=()))) == 0
     assert "no command has changed this stack yet" in capsys.readouterr().out
+
+
+def test_history_of_one_run_says_what_it_told(capsys):
+    step = Start(Side.GREEN, 8, ("web",))
+    told = (
+        RunBegan(3, "deploy", Side.BLUE, Side.GREEN, None),
+        StepStarted(step),
+        ServiceChanged(Side.GREEN, "web", "healthy"),
+        Message("tool", "#5 DONE"),
+        InFlight(Side.BLUE, 1, 2),
+        StepFinished(step, 9.8),
+        Message("warning", "memory is short"),
+        RunEnded(3, "done"),
+    )
+    head = {"elapsed": 1.25, "time": 1_764_000_000.0}
+    lines = (msgspec.json.encode({"event": event_name(each), **head, **as_json(each)}) for each in told)
+    log = RunLog(3, tuple(filter(None, map(read_line, lines))))
+    assert run(["history", "3"], session(FakeLibrary(log_of=log))) == 0
+    shown = [line.split("1.2s  ")[1] for line in capsys.readouterr().out.splitlines()]
+    assert [shown[0], *shown[2:]] == [
+        "run 3: deploy",
+        "  green/web healthy",
+        "  | #5 DONE",
+        "  1 request and 2 WebSockets in flight on blue",
+        "  start took 9.8 s",
+        "warning: memory is short",
+        "run 3: done",
+    ]
+    assert "web" in shown[1]
+    assert run(["history", "3", "--json"], session(FakeLibrary(log_of=log))) == 0
+    found = json.loads(capsys.readouterr().out)
+    jsonschema.validate(found, schemas()["run-log"])
+    assert len(found["lines"]) == len(told)
 
 
 def test_cleanup_says_what_and_then_does_it(capsys):

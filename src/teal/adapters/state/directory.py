@@ -73,6 +73,11 @@ class Home:
         return self.folder / "releases"
 
     @property
+    def runs(self) -> Path:
+        """Return the directory of the logs of runs."""
+        return self.folder / "runs"
+
+    @property
     def proxy(self) -> Path:
         """Return the directory that the proxy mounts; one that exists is never replaced, the mount would go blind."""
         return self.folder / "proxy"

@@ -16,7 +16,7 @@ from teal.core.model.units import Moment
 
 if TYPE_CHECKING:
     from teal.core.model.stack import Stack
-    from teal.run.api import CheckResult, History, Status
+    from teal.run.api import CheckResult, History, RunLog, Status
     from teal.run.context import EventSink, Ports
 
 
@@ -36,20 +36,36 @@ def status(session: Session, /) -> None:
     answer(session, result, lambda found: show(found, now=Moment(time.time())))
 
 
-@click.command(cls=TealCommand, example="teal history --limit 5")
+@click.command(cls=TealCommand, example="teal history --limit 5\nteal history 57")
+@click.argument("run", type=click.IntRange(min=1), required=False)
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many at most.")
 @click.pass_obj
-def history(session: Session, /, *, limit: int) -> None:
-    """List what has changed this stack: outcome and duration, the latest first."""
+def history(session: Session, /, *, limit: int, run: int | None) -> None:
+    """List what has changed this stack: outcome and duration, the latest first; of one RUN all that it said."""
+    if run is not None:
+        _log(session, run)
+        return
     from teal.cli.show.status import history as show
 
-    async def run(ports: Ports, _: Stack, __: EventSink) -> History:
+    async def past(ports: Ports, _: Stack, __: EventSink) -> History:
         from teal.run.api import History
         from teal.run.commands.status import history
 
         return History(history(ports, limit))
 
-    answer(session, look(session, Purpose.LOOK, run), show)
+    answer(session, look(session, Purpose.LOOK, past), show)
+
+
+def _log(session: Session, number: int) -> None:
+    """Say what run *number* has told."""
+    from teal.cli.show.status import run_log as show
+
+    async def read(ports: Ports, _: Stack, __: EventSink) -> RunLog:
+        from teal.run.commands.status import log_of
+
+        return log_of(ports, number)
+
+    answer(session, look(session, Purpose.LOOK, read), show)
 
 
 @click.command(cls=TealCommand, example="teal check")

@@ -10,7 +10,17 @@ import msgspec
 from teal.cli.output import Outlet
 from teal.cli.show.text import seconds
 from teal.core.model.units import Seconds
-from teal.core.planning.events import Event, InFlight, Message, ServiceChanged, StepFinished, StepStarted
+from teal.core.planning.event_lines import as_json, event_name
+from teal.core.planning.events import (
+    Event,
+    InFlight,
+    Message,
+    RunBegan,
+    RunEnded,
+    ServiceChanged,
+    StepFinished,
+    StepStarted,
+)
 from teal.core.planning.wording import say
 
 _WORTH_SAYING = 1.0  # seconds: the end of a shorter step is seen by the next one's beginning
@@ -69,6 +79,8 @@ class JsonLines:
 def plain(event: Event) -> str:
     """Return the line of *event*, "" where it needs none."""
     match event:
+        case RunBegan() | RunEnded():
+            return ""
         case StepStarted(step):
             return say(step)
         case StepFinished(step, took, passed):
@@ -97,33 +109,3 @@ def in_flight(requests: int, websockets: int) -> str:
         return "nothing in flight"
     sockets = f" and {websockets} WebSocket{'s' * (websockets != 1)}" if websockets else ""
     return f"{requests} request{'s' * (requests != 1)}{sockets} in flight"
-
-
-def event_name(event: Event) -> str:
-    """Return the event's name in JSON."""
-    match event:
-        case StepStarted():
-            return "step-began"
-        case StepFinished():
-            return "step-ended"
-        case ServiceChanged():
-            return "service"
-        case InFlight():
-            return "in-flight"
-        case Message():
-            return "said"
-        case _:
-            assert_never(event)
-
-
-def as_json(event: Event) -> dict[str, object]:
-    """Return the event's own fields as JSON has them."""
-    match event:
-        case StepStarted(step):
-            return {"step": step.name, "text": say(step)}
-        case StepFinished(step, took, passed):
-            return {"step": step.name, "seconds": round(took, 3), "passed": passed}
-        case _:
-            fields = msgspec.to_builtins(event)
-            assert isinstance(fields, dict)
-            return fields

@@ -19,7 +19,16 @@ from teal.cli.show.lines import Now, in_flight
 from teal.cli.show.text import seconds
 from teal.core.model.side import Side
 from teal.core.model.units import Seconds
-from teal.core.planning.events import Event, InFlight, Message, ServiceChanged, StepFinished, StepStarted
+from teal.core.planning.events import (
+    Event,
+    InFlight,
+    Message,
+    RunBegan,
+    RunEnded,
+    ServiceChanged,
+    StepFinished,
+    StepStarted,
+)
 from teal.core.planning.steps import Step, Switch
 from teal.core.planning.wording import say
 
@@ -55,6 +64,8 @@ class Picture:
         """Change by *event*."""
         now = self.clock()
         match event:
+            case RunBegan() | RunEnded():
+                pass
             case StepStarted(step):
                 self.leave_off()
                 self.step, self.began = step, now

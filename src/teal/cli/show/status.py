@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from teal.cli.show.lines import in_flight
 from teal.cli.show.migrate import opened
 from teal.cli.show.text import age, paint, seconds, stamp, table
 from teal.core.model.side import Side
 from teal.core.model.units import Moment
+from teal.core.planning.event_lines import LogLine
 from teal.core.planning.rollback import SAID
 from teal.core.planning.rollback_floor import Floor, called
 from teal.run.api import (
@@ -18,6 +20,7 @@ from teal.run.api import (
     HistoryRow,
     KeptRow,
     RollbackStatus,
+    RunLog,
     ServiceStatus,
     Status,
 )
@@ -169,6 +172,31 @@ def _past(row: HistoryRow) -> tuple[str, ...]:
     outcome = paint(row.outcome or "unfinished", ink)
     message = row.message.splitlines()[0] if row.message else ""
     return (str(row.id), stamp(row.started), row.command, release, way, outcome, seconds(row.seconds), message)
+
+
+def run_log(log: RunLog) -> str:
+    """Return what a run has told, each line with its moment and the seconds since the run began."""
+    return "\n".join(f"{stamp(line.time)} {line.elapsed:7.1f}s  {said}" for line in log.lines if (said := _said(line)))
+
+
+def _said(line: LogLine) -> str:
+    """Return a line of a run's log in words, as the terminal had it; "" for what needs none."""
+    match line.event:
+        case "run-began":
+            release = "" if line.release is None else f" of release {line.release}"
+            return paint(f"run {line.run}: {line.command}{release}", bold=True)
+        case "run-ended":
+            return paint(f"run {line.run}: {line.outcome}" + (f": {line.message}" if line.message else ""), bold=True)
+        case "step-began" | "said" if line.kind != "tool":
+            return f"{line.kind}: {line.text}" if line.kind else line.text
+        case "step-ended":
+            return f"  {line.step}: already done" if line.passed else f"  {line.step} took {seconds(line.seconds)}"
+        case "service":
+            return f"  {line.side or 'shared'}/{line.service} {line.state}"
+        case "in-flight":
+            return f"  {in_flight(line.requests or 0, line.websockets or 0)} on {line.side}"
+        case _:
+            return f"  | {line.text}" if line.text else ""
 
 
 def check(result: CheckResult) -> str:

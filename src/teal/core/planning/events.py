@@ -7,8 +7,26 @@ from typing import Literal
 from msgspec import Struct
 
 from teal.core.model.side import Side
-from teal.core.model.units import Seconds
+from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.steps import Step
+
+
+class RunBegan(Struct, frozen=True):
+    """The journal has begun run *run*; what follows belongs to it."""
+
+    run: int
+    command: str
+    source: Side | None
+    target: Side | None
+    release: ReleaseId | None  # None where it has none yet
+
+
+class RunEnded(Struct, frozen=True):
+    """The journal has closed the run."""
+
+    run: int
+    outcome: str
+    message: str = ""
 
 
 class StepStarted(Struct, frozen=True):
@@ -48,4 +66,4 @@ class Message(Struct, frozen=True):
     text: str
 
 
-Event = StepStarted | StepFinished | ServiceChanged | InFlight | Message
+Event = RunBegan | RunEnded | StepStarted | StepFinished | ServiceChanged | InFlight | Message

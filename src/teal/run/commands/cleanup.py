@@ -28,8 +28,8 @@ async def cleanup(ports: Ports, stack: Stack, watch: EventSink, *, dry_run: bool
         refuse_unknown(observed)
         plan = plan_cleanup(observed, stack)
         if plan.steps:
-            run = ports.journal.begin(Command.CLEANUP, observed.active, None, None)
-            await execute(plan, run_context(ports, stack, watch, key=ports.machine.secret()), run)
+            context = run_context(ports, stack, watch, key=ports.machine.secret())
+            await execute(plan, context, context.begin(Command.CLEANUP, observed.active, None, None))
         return _cleaned(plan, observed, stack, "done", healed=healed)
 
 

@@ -62,7 +62,7 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Even
         first = _first(stack, transition, options, absent, forced=forced)
         await prepare(first, _bare(transition), run.context, run.id)
         if not options.force and await _unchanged(observed, stack, run.context):
-            ports.journal.end(run.id, "unchanged")
+            run.context.end(run.id, "unchanged")
             return await run.outcome("unchanged", observed.release_on(transition.source) if transition.source else None)
         plan = plan_deploy(observed, stack, transition)
         run.say_what_ends(observed, plan)
@@ -245,7 +245,7 @@ class _Run:
         close_open_runs(ports, "could not be finished; a later command took its place")
         # A deploy's number is taken once its release is kept: one that brings nothing, or can't be built, takes none.
         number = None if transition.command == Command.DEPLOY else transition.release
-        self.id = ports.journal.begin(transition.command, transition.source, transition.target, number)
+        self.id = self.context.begin(transition.command, transition.source, transition.target, number)
         self._change, self._began, self._healed = transition, began, healed
         self._done = 0.0  # monotonic seconds
 

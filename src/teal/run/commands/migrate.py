@@ -212,7 +212,7 @@ class _Alone:
                 Command(f"migrate-{self._phase}"), source, None, None, planned(OnFailure.ABORT, *steps(observed))
             )
             context = run_context(self._ports, self._stack, self._told, key=self._ports.machine.secret())
-            run = self._ports.journal.begin(plan.command, source, None, None)
+            run = context.begin(plan.command, source, None, None)
             await prepare(await self._build(), plan, context, run)
             await self._keep(context, run)
             await execute(plan, context, run)
@@ -240,7 +240,7 @@ class _Alone:
         try:
             await _keep_jobs(context)
         except TealError as error:
-            self._ports.journal.end(run, "aborted", error.message)
+            context.end(run, "aborted", error.message)
             raise
 
     def _told(self, event: Event) -> None:
@@ -270,7 +270,7 @@ async def migrate_contract(
         passing = once_given_up(seen) if options.give_up else seen
         _refuse_shut(passing)
         plan = plan_contract(observed, seen, stack.project, soft=options.soft, give_up=options.give_up)
-        await execute(plan, context, ports.journal.begin(Command.MIGRATE_CONTRACT, observed.active, None, None))
+        await execute(plan, context, context.begin(Command.MIGRATE_CONTRACT, observed.active, None, None))
         outcome: Literal["soft", "done"] = "soft" if options.soft else "done"
         gone = rollbacks_lost(seen) if options.give_up else ()
         notes = tuple(context.reporter.notes)
@@ -304,7 +304,7 @@ async def migrate_undo(ports: Ports, stack: Stack, name: str, watch: EventSink) 
         context = _context(ports, stack, watch)
         change = known(name, observed.contracts)
         plan = plan_undo(observed, change.name)
-        await execute(plan, context, ports.journal.begin(Command.MIGRATE_UNDO, observed.active, None, None))
+        await execute(plan, context, context.begin(Command.MIGRATE_UNDO, observed.active, None, None))
         notes = tuple(context.reporter.notes)
         return ContractResult(stack.project, change.name, "undone", change.release, healed=healed, notes=notes)
 

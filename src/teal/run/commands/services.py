@@ -86,8 +86,8 @@ async def down(ports: Ports, stack: Stack, watch: EventSink) -> ServiceResult:
         while (unfinished := ports.journal.unfinished()) is not None:
             ports.journal.end(unfinished.run, "aborted", "the stack was taken down")
         observed = await observe(ports, stack)
-        run = ports.journal.begin(Command.DOWN, observed.active, None, None)
-        await execute(plan_down(observed), _context(ports, stack, watch), run)
+        context = _context(ports, stack, watch)
+        await execute(plan_down(observed), context, context.begin(Command.DOWN, observed.active, None, None))
         services = {c.service: None for color in COLORS for c in observed.on(color)}
         return ServiceResult(stack.project, "down", observed.active, tuple(services))
 

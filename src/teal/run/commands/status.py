@@ -12,12 +12,13 @@ from teal.core.planning.recovery import diagnose
 from teal.core.planning.rollback import Kept, kept_releases, way_back
 from teal.core.planning.rollback_floor import floor_of
 from teal.core.status import coming_back, misread, standing_of, troubles, worst
-from teal.errors import TealError
+from teal.errors import Refused, TealError
 from teal.run.api import (
     ColorStatus,
     HistoryRow,
     KeptRow,
     RollbackStatus,
+    RunLog,
     ServiceStatus,
     Status,
 )
@@ -104,6 +105,16 @@ def _problems(ports: Ports, stack: Stack, observed: Observed) -> Iterator[str]:
         yield error.message
         return
     yield from misread(observed, stack, published)
+
+
+def log_of(ports: Ports, run: int) -> RunLog:
+    """Return what *run* has told; raise ``Refused`` where no log of it is kept."""
+    lines = ports.logs.read(run)
+    if not lines:
+        kept = ports.logs.runs()
+        hint = f"there are logs of the runs {kept[0]} to {kept[-1]}" if kept else "none is kept yet: deploy"
+        raise Refused(f"no log of run {run} is kept", hint=f"{hint}; `teal history` lists the runs")
+    return RunLog(run, lines)
 
 
 def history(ports: Ports, limit: int) -> tuple[HistoryRow, ...]:

@@ -64,6 +64,31 @@ async def test_nothing_of_teal_s_own_is_counted_nor_what_waits_or_is_turned_away
     assert (await world.counted()).total == 0
 
 
+async def test_a_prober_goes_where_users_go_and_is_not_counted_as_one(world: World) -> None:
+    world.write(f"blue green {KEY}")
+    await world.counted()
+    probe = {"Proxy-Authorization": "Teal probe"}
+
+    async def seen() -> str:
+        got = await world.client.get("/x", headers=probe)
+        assert "x-teal-upstream" not in got.headers
+        return f"{got.status_code} {got.text.strip()}"
+
+    keyed = (f"blue green {KEY}", f"green blue {KEY}", f"plain blue {KEY}")
+    for line in (*keyed, "blue", "green", "plain", "maintenance"):
+        world.write(line)
+        assert await seen() == await world.text("/x"), line
+    world.write(f"hold green {KEY}")
+    held = asyncio.create_task(seen())
+    await asyncio.sleep(0.4)
+    assert not held.done()
+    world.write(f"green blue {KEY}")
+    assert await held == await world.text("/x")
+    counted = await world.counted()
+    assert (counted.blue.total, counted.green.total) == (2, 3)  # what ``text`` sent
+    assert all("authorization" not in name.lower() for name in {**world.blue.headers, **world.green.headers})
+
+
 async def test_open_requests_are_in_flight_and_a_late_end_is_no_slow_answer(world: World) -> None:
     world.write(f"blue green {KEY}")
     await world.counted()

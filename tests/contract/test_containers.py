@@ -140,7 +140,11 @@ async def test_a_healthcheck_tells_of_health_in_its_time(ground: Ground) -> None
     async def well() -> bool:
         return (await ground.engine.container(one)).health == "healthy"  # type: ignore[union-attr]
 
+    assert await ground.engine.health_log(one) == ()
     await until(ground, well, "it is healthy")
+    last, *_ = await ground.engine.health_log(one)
+    assert (last.exit_code, bool(last.at)) == (0, True)
+    assert await ground.engine.health_log(GONE) == ()
 
 
 async def test_logs_are_the_last_lines_and_of_nothing_they_are_empty(ground: Ground) -> None:

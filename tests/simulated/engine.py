@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from teal import ports
 from teal.core.model.observed import Container
 from teal.core.model.stack import HttpProbe, TcpProbe
+from teal.core.model.units import Moment
 from teal.core.services.health import Probed
 from teal.errors import Failed, Unavailable
-from teal.ports import EngineInfo, ImageInfo, Network, Ran
+from teal.ports import EngineInfo, HealthRun, ImageInfo, Network, Ran
 from tests.simulated import life
 from tests.simulated.labels import NETWORK, PROJECT, refused, side_in
 from tests.simulated.process import Process, acts, asks, passes
@@ -86,6 +87,14 @@ class SimulatedEngine(ports.Engine):
         self._up()
         box = self.world.called(id)
         return "".join(f"{line}\n" for line in box.log[-lines:]) if box else ""
+
+    @asks
+    async def health_log(self, id: str) -> tuple[HealthRun, ...]:
+        self._up()
+        box = self.world.called(id)
+        if box is None or not box.checked or box.health == "starting":
+            return ()
+        return (HealthRun(Moment(self.world.now), int(box.health == "unhealthy"), ""),)
 
     @acts
     async def execute(

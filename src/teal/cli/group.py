@@ -35,6 +35,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "history": Entry("teal.cli.commands.status", "List past commands with outcome and durations."),
         "check": Entry("teal.cli.commands.status", "Judge configuration and machine; change nothing."),
         "logs": Entry("teal.cli.commands.compose", "Show the logs of a color."),
+        "dashboard": Entry("teal.cli.commands.dashboard", "Show the stacks of this machine in a browser."),
         "ps": Entry("teal.cli.commands.compose", "List the containers of the active color and the shared services."),
     },
     "Schema": {

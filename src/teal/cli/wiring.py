@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import stat
-from collections.abc import AsyncIterator, Iterator
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,9 +34,11 @@ if TYPE_CHECKING:
     from teal.config.load import ImageLook
     from teal.config.prepare_caddy import Prepared
     from teal.ports import ImageInfo
+    from teal.web.desk import Desk
 
 
 _MODELS = DockerModels()
+_INK = re.compile(r"\x1b\[[0-9;]*m")  # the colors of a log's line
 
 
 @asynccontextmanager
@@ -228,3 +233,108 @@ def _built(
         databases=PostgresDatabases(),
     )
     return OpenStack(ports, stack, lambda: (*journal.notes, *logs.notes, *releases.notes))
+
+
+def desks(options: Options, overrides: Overrides, *, alone: bool) -> dict[str, Desk]:
+    """Return what the page shows: the stack that is meant, then the others that have a release kept on this machine."""
+    found: dict[str, Desk] = {}
+    try:
+        here = project_name(options, os.environ, _MODELS)
+        root = home_of(options, here).root
+        found[here] = _desk_here(options, overrides, here)
+    except ConfigError:
+        if alone or options != Options():
+            raise
+        root = Path(os.environ.get("TEAL_HOME") or DEFAULT).absolute()
+    if not alone:
+        found |= {name: desk for name, desk in _kept_desks(root) if name not in found}
+    if not found:
+        raise Refused(
+            f"there is no stack here, and none is kept in {root}", hint="run it in the folder of a Compose file"
+        )
+    return found
+
+
+def _desk_here(options: Options, overrides: Overrides, project: str) -> Desk:
+    from teal.cli.redaction import Redactor
+    from teal.web.desk import Desk, Opened
+
+    redact, home = Redactor(os.environ), home_of(options, project)
+
+    @asynccontextmanager
+    async def open_() -> AsyncIterator[Opened]:
+        async with opened(options, overrides, Purpose.LOOK, redact) as found:
+            yield Opened(found.ports, found.stack, found.notes)
+
+    argv = (sys.executable, "-P", "-m", "teal", *options.words())
+    return Desk(project, _clean(redact), open_, partial(_stamp, home), partial(_numbers, home), argv, str(options.cwd))
+
+
+def _kept_desks(root: Path) -> Iterator[tuple[str, Desk]]:
+    from teal.adapters.state.releases import ReleaseFolders
+
+    folders = sorted(root.iterdir()) if root.is_dir() and os.access(root, os.R_OK | os.X_OK) else ()
+    for folder in folders:
+        home = Home(root, folder.name)
+        with suppress(TealError, OSError):
+            releases = ReleaseFolders(home.releases).all() if home.releases.is_dir() else ()
+            if releases and releases[-1].stack:
+                yield folder.name, _desk_kept(home, releases[-1].stack.directory)
+
+
+def _desk_kept(home: Home, directory: str) -> Desk:
+    """Return the desk of a stack as its latest kept release remembers it."""
+    from teal.adapters.state.releases import ReleaseFolders
+    from teal.cli.redaction import Redactor
+    from teal.web.desk import Desk, Opened
+
+    redact, options = Redactor(os.environ), Options(project=home.project, where=directory)
+
+    @asynccontextmanager
+    async def open_() -> AsyncIterator[Opened]:
+        async with AsyncExitStack() as closing:
+            engine = DockerEngine.here(os.environ)
+            closing.push_async_callback(engine.close)
+            releases = ReleaseFolders(home.releases).all()
+            if not releases or releases[-1].stack is None:
+                raise Refused(f"no release of {home.project} is kept any more", hint="deploy it: teal deploy")
+            stack = releases[-1].stack.as_stack
+            found = _built(options, stack, home, engine, redact, closing)
+            yield Opened(found.ports, found.stack, found.notes)
+
+    argv = (sys.executable, "-P", "-m", "teal", *options.words())
+    return Desk(home.project, _clean(redact), open_, partial(_stamp, home), partial(_numbers, home), argv, directory)
+
+
+def _clean(redact: Redactor) -> Callable[[str], str]:
+    """Return what makes a text fit for the page: no known secret, no color of a terminal or what else it obeys."""
+    from teal.cli.redaction import escape_control
+
+    return lambda said: escape_control(_INK.sub("", redact(said)))
+
+
+def _stamp(home: Home) -> object:
+    """Return what differs as soon as a command has written anything down."""
+    journal = home.journal
+    files = (
+        journal,
+        journal.with_name(f"{journal.name}-wal"),
+        home.lock,
+        home.proxy / "state",
+        home.releases,
+        home.runs,
+    )
+    newest = max((int(each.stem) for each in home.runs.glob("*.jsonl") if each.stem.isdecimal()), default=0)
+    return tuple(map(_touched, (*files, home.runs / f"{newest}.jsonl")))
+
+
+def _numbers(home: Home) -> object:
+    return _touched(home.releases)
+
+
+def _touched(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size

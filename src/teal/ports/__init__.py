@@ -7,7 +7,7 @@ since the epoch; names are the real Docker names.
 from teal.core.model.observed import Holder
 from teal.ports.compose import Compose, Due, ModelReader, Question, Resolved
 from teal.ports.database import Database, Databases
-from teal.ports.engine import Engine, EngineInfo, ImageInfo, Network, Ran
+from teal.ports.engine import Engine, EngineInfo, HealthRun, ImageInfo, Network, Ran
 from teal.ports.machine import Clock, LineSink, Machine
 from teal.ports.proxy import Answer, Endpoint, Heard, Loaded, Proxy, ProxyDrift
 from teal.ports.stores import Journal, Lock, Releases, RunLogs, RunRecord
@@ -22,6 +22,7 @@ __all__ = [
     "Endpoint",
     "Engine",
     "EngineInfo",
+    "HealthRun",
     "Heard",
     "Holder",
     "ImageInfo",

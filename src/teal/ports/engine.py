@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from teal.core.model.observed import Container
 from teal.core.model.stack import HttpProbe, ImageFacts, TcpProbe
-from teal.core.model.units import Seconds
+from teal.core.model.units import Moment, Seconds
 from teal.core.services.health import Probed
 
 
@@ -57,6 +57,14 @@ class Ran(Struct, frozen=True):
     output: str
 
 
+class HealthRun(Struct, frozen=True):
+    """One run of a healthcheck by the engine: when it ended, with what status, and what it wrote."""
+
+    at: Moment | None
+    exit_code: int
+    output: str
+
+
 class Network(Struct, frozen=True):
     """A network as it is now."""
 
@@ -86,6 +94,10 @@ class Engine(Protocol):
     async def stop(self, id: str, *, grace: Seconds) -> None: ...
     async def remove(self, id: str) -> None: ...
     async def logs(self, id: str, *, lines: int) -> str: ...
+    async def health_log(self, id: str) -> tuple[HealthRun, ...]:
+        """Return the last few runs of its healthcheck, the latest first; none where it has none, or is gone."""
+        ...
+
     async def execute(
         self,
         id: str,

@@ -21,6 +21,7 @@ from teal.adapters.engine.decode import (
     Listed,
     Stats,
     container_in,
+    epoch,
     side_in,
     side_of,
     used,
@@ -29,7 +30,7 @@ from teal.adapters.http import Response
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
 from teal.core.model.units import Seconds
-from teal.ports import EngineInfo, Ran
+from teal.ports import EngineInfo, HealthRun, Ran
 
 HEADER = 8  # bytes: stream number, three zeros, length (big endian)
 MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
@@ -93,6 +94,12 @@ class Commands(EngineResource):
                 return f"({said.message})\n"
             raise
         return text(output)
+
+    async def health_log(self, id: str) -> tuple[HealthRun, ...]:
+        """Return the last few runs of its healthcheck, the latest first."""
+        seen = await self._api.find(f"/containers/{id}/json", Inspected)
+        runs = (seen.state.health.log if seen and seen.state.health else None) or ()
+        return tuple(HealthRun(epoch(each.end) or None, each.exit_code, each.output) for each in reversed(runs))
 
     async def execute(
         self,

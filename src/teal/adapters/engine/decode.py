@@ -33,6 +33,7 @@ class HealthRun(Struct, rename="pascal"):
 
     exit_code: int = 0
     output: str = ""
+    end: str = ""
 
 
 class HealthState(Struct, rename="pascal"):

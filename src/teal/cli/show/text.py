@@ -8,25 +8,13 @@ from collections.abc import Iterable, Sequence
 import click
 
 from teal.cli.output import colored
+from teal.core.model.duration import said
 from teal.core.model.units import Moment, Seconds
-
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 def seconds(value: Seconds | None) -> str:
-    """Return a duration as people say it: ``0.4 s``, ``12 s``, ``2 min 5 s``, ``3 h 10 min``, ``4 days``."""
-    if value is None:
-        return "-"
-    if value < 10:
-        return f"{value:.1f} s"
-    whole = round(value)
-    if whole < 2 * _MINUTE:
-        return f"{whole} s"
-    if whole < 2 * _HOUR:
-        return f"{whole // _MINUTE} min" + (f" {whole % _MINUTE} s" if whole % _MINUTE and whole < 10 * _MINUTE else "")
-    if whole < 2 * _DAY:
-        return f"{whole // _HOUR} h" + (f" {whole % _HOUR // _MINUTE} min" if whole < 10 * _HOUR else "")
-    return f"{whole // _DAY} days"
+    """Return a duration as people say it, a dash for none."""
+    return "-" if value is None else said(value)
 
 
 def age(since: Moment | None, now: Moment) -> str:

@@ -38,3 +38,20 @@ def compose_seconds(value: object, default: Seconds) -> Seconds:
     if value is None or value == "":
         return default
     return seconds(str(value))
+
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def said(value: Seconds) -> str:
+    """Return a duration as people say it: ``0.4 s``, ``12 s``, ``2 min 5 s``, ``3 h 10 min``, ``4 days``."""
+    if value < 10:
+        return f"{value:.1f} s"
+    whole = round(value)
+    if whole < 2 * _MINUTE:
+        return f"{whole} s"
+    if whole < 2 * _HOUR:
+        return f"{whole // _MINUTE} min" + (f" {whole % _MINUTE} s" if whole % _MINUTE and whole < 10 * _MINUTE else "")
+    if whole < 2 * _DAY:
+        return f"{whole // _HOUR} h" + (f" {whole % _HOUR // _MINUTE} min" if whole < 10 * _HOUR else "")
+    return f"{whole // _DAY} days"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from teal.core.model.observed import Container, Observed
+from teal.core.model.observed import Container, Holder, Observed
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Stack
 from teal.core.model.units import Moment, ReleaseId, Seconds
@@ -31,7 +31,11 @@ RUNS = 50  # how many past runs are asked for times
 
 async def status(ports: Ports, stack: Stack) -> Status:
     """Return what engine and proxy say now; a file that says otherwise is a problem, not an answer."""
-    observed, holder = await observe_beside(ports, stack)
+    return await status_of(ports, stack, *await observe_beside(ports, stack))
+
+
+async def status_of(ports: Ports, stack: Stack, observed: Observed, holder: Holder | None) -> Status:
+    """Return what *observed* comes to, while *holder* worked on the stack."""
     release = observed.active_release
     back = way_back(observed)
     rows = history(ports, RUNS)

@@ -1,0 +1,96 @@
+"""What the page shows of one stack at one moment, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from teal.core.model.observed import Container
+from teal.core.model.units import Moment
+from teal.run.api import ColorStatus, HistoryRow, ServiceStatus, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why something can't be shown, and what to do."""
+
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A command that this page has started, as far as it is known."""
+
+    command: str
+    by: str
+    at: Moment
+    state: Literal["running", "done", "failed"]
+    message: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One look at one stack: whatever could not be seen is said, the rest is shown all the same."""
+
+    name: str
+    at: Moment
+    proxy: str = ""  # the service that is the proxy
+    status: Status | None = None
+    rows: tuple[HistoryRow, ...] = ()
+    containers: tuple[Container, ...] = ()
+    trouble: Trouble | None = None  # why engine and proxy can't be asked
+    journal: Trouble | None = None  # what is wrong with what is kept
+    notes: tuple[str, ...] = ()
+    begun: Begun | None = None
+
+    @property
+    def run(self) -> HistoryRow | None:
+        """Return the run that somebody works on now."""
+        return next((row for row in self.rows if row.outcome == "running"), None)
+
+    @property
+    def last(self) -> HistoryRow | None:
+        """Return the latest run that has ended."""
+        return next((row for row in self.rows if row.outcome != "running"), None)
+
+    @property
+    def sides(self) -> tuple[Group, ...]:
+        """Return the two colors."""
+        colors = self.status.colors.items() if self.status else ()
+        return tuple(_color(name, color) for name, color in colors)
+
+    @property
+    def beside(self) -> tuple[Group, ...]:
+        """Return what stands beside the colors, where anything does."""
+        if self.status is None:
+            return ()
+        groups = (Group("plain", "", None, self.status.plain), Group("shared", "", None, self.status.shared))
+        return tuple(each for each in groups if each.services)
+
+    @property
+    def proxy_away(self) -> bool:
+        """Tell whether the proxy was looked for and does not run."""
+        return self.status is not None and not any(
+            each.running for each in self.containers if each.service == self.proxy
+        )
+
+    def container(self, name: str) -> Container | None:
+        """Return the container of that *name*."""
+        return next((each for each in self.containers if each.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A color, the plain side or the shared services, with what runs there."""
+
+    name: str
+    role: str
+    release: int | None
+    services: Mapping[str, ServiceStatus]
+
+
+def _color(name: str, color: ColorStatus) -> Group:
+    return Group(name, color.role, color.release, color.services)

@@ -1,0 +1,161 @@
+"""One observer of a stack for all who look at it: none of them, and it does not look either."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+
+from teal.core.model.units import Moment
+from teal.errors import TealError
+from teal.run.api import HistoryRow
+from teal.run.commands.status import history, status_of
+from teal.run.observe import observe_beside
+from teal.web.calls import Call
+from teal.web.desk import Desk, Opened
+from teal.web.seen import Seen, Trouble
+
+RUNS = 50  # past runs that are shown
+TICK = 0.2  # seconds between two looks at whether anything on disk has changed
+CALM = 5.0  # seconds after which it looks again, though nothing was heard
+FRESH = 1.0  # seconds for which a look is good enough for one more page
+_RETRY = 2.0  # seconds between two attempts to hear of an engine that is away
+
+
+@dataclass(slots=True)
+class Watch:
+    """Looks at one stack when something happens there, and tells all viewers."""
+
+    desk: Desk
+    call: Call | None = None  # the latest command that was started here
+    seen: Seen | None = None
+    _opened: Opened | None = None
+    _closing: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _known: object = None  # the releases with which the stack was read
+    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _viewers: int = 0
+    _task: asyncio.Task[None] | None = None
+    _heard: bool = False  # the engine told of something since the last look
+
+    async def look(self) -> Seen:
+        """Return the stack as it is, or was a moment ago."""
+        if self.seen is not None and time.time() - self.seen.at < FRESH:
+            return self.seen
+        return await self._look()
+
+    async def opened(self) -> Opened:
+        """Return the stack, read anew where a release came or went: its secrets are others, too."""
+        known = self.desk.releases()
+        if self._opened is None or known != self._known:
+            await self.close()
+            self._opened = await self._closing.enter_async_context(self.desk.open())
+            self._known = known
+        return self._opened
+
+    async def close(self) -> None:
+        """Let go of the stack."""
+        self._opened = None
+        closing, self._closing = self._closing, AsyncExitStack()
+        await closing.aclose()
+
+    def nudge(self) -> None:
+        """Look now."""
+        self._news.set()
+
+    @asynccontextmanager
+    async def viewing(self) -> AsyncIterator[AsyncGenerator[Seen, None]]:
+        """Yield what is seen, each time that it changes; while anybody views, the stack is watched."""
+        self._viewers += 1
+        if self._task is None:
+            self._task = asyncio.create_task(self._on())
+        try:
+            async with aclosing(self._each()) as each:
+                yield each
+        finally:
+            self._viewers -= 1
+            if not self._viewers and self._task:
+                task, self._task = self._task, None
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    async def _each(self) -> AsyncGenerator[Seen, None]:
+        shown = await self.look()
+        yield shown
+        while True:
+            async with self._changed:
+                while self.seen is None or self.seen is shown:
+                    await self._changed.wait()
+                shown = self.seen
+            yield shown
+
+    async def _on(self) -> None:
+        listening = asyncio.create_task(self._listen())
+        stamp, looked = self.desk.stamp(), time.monotonic()
+        try:
+            while True:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), TICK)
+                self._news.clear()
+                now = self.desk.stamp()
+                if now == stamp and time.monotonic() - looked < CALM and not self._is_news():
+                    continue
+                stamp = now
+                await self._look()
+                looked = time.monotonic()
+        finally:
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening
+
+    def _is_news(self) -> bool:
+        """Tell whether something happened that leaves no trace on disk."""
+        heard, self._heard = self._heard, False
+        return heard or bool(self.call and self.call.ended_since_asked())
+
+    async def _listen(self) -> None:
+        """Hear of containers; an engine that is away is asked again."""
+        while True:
+            with suppress(TealError):
+                opened = await self.opened()
+                async with aclosing(opened.ports.engine.events(opened.stack.project)) as events:  # type: ignore[type-var]
+                    async for _ in events:
+                        self._heard = True
+                        self._news.set()
+            await asyncio.sleep(_RETRY)
+
+    async def _look(self) -> Seen:
+        async with self._looking:
+            seen = await self._looked()
+        async with self._changed:
+            self.seen = seen
+            self._changed.notify_all()
+        return seen
+
+    async def _looked(self) -> Seen:
+        at = Moment(time.time())
+        begun = self.call.begun() if self.call else None
+        try:
+            opened = await self.opened()
+        except TealError as error:
+            return Seen(self.desk.name, at, trouble=Trouble(error.message, error.hint), begun=begun)
+        seen = Seen(self.desk.name, at, proxy=opened.stack.proxy, begun=begun)
+        seen = _with_past(seen, opened)
+        try:
+            observed, holder = await observe_beside(opened.ports, opened.stack)
+            status = await status_of(opened.ports, opened.stack, observed, holder)
+        except TealError as error:
+            return replace(seen, trouble=Trouble(error.message, error.hint))
+        return replace(seen, status=status, containers=observed.containers, notes=opened.notes())
+
+
+def _with_past(seen: Seen, opened: Opened) -> Seen:
+    try:
+        rows: Iterable[HistoryRow] = history(opened.ports, RUNS)
+    except TealError as error:
+        return replace(seen, journal=Trouble(error.message, error.hint))
+    return replace(seen, rows=tuple(rows), notes=opened.notes())

@@ -56,12 +56,12 @@ class Call:
         told = told_by(last_of(self.output))
         if status == 0:
             return Begun(self.command, self.by, self.at, "done", _outcome(told))
-        message = told.message or f"`teal {self.command}` ended with exit status {status} and said nothing"
+        message = told.message or f"{self.command} ended with exit status {status} and said nothing"
         return Begun(self.command, self.by, self.at, "failed", message, told.hint)
 
 
 def start(desk: Desk, words: Sequence[str], by: str) -> Call:
-    """Start ``teal WORDS`` in a session of its own: no signal that ends the page reaches it."""
+    """Start a command in a session of its own: no signal that ends the page reaches it."""
     output = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the call is shown)
     process = subprocess.Popen(
         [*desk.argv, *words, "--json"],
@@ -76,7 +76,7 @@ def start(desk: Desk, words: Sequence[str], by: str) -> Call:
 
 
 async def ask(desk: Desk, words: Sequence[str]) -> Told:
-    """Return what ``teal WORDS`` answers; for commands that change nothing."""
+    """Return what a command answers; for those that change nothing."""
     process = await asyncio.create_subprocess_exec(
         *desk.argv,
         *words,
@@ -93,11 +93,11 @@ async def ask(desk: Desk, words: Sequence[str]) -> Told:
     except TimeoutError:
         process.kill()
         await process.wait()
-        return Told(message=f"`teal {' '.join(words)}` did not answer within {_LONGEST:.0f} s")
+        return Told(message=f"{' '.join(words)} did not answer within {_LONGEST:.0f} s")
     told = told_by(output)
     if told.result or told.message:
         return told
-    return Told(message=f"`teal {' '.join(words)}` said nothing that this page understands")
+    return Told(message=f"{' '.join(words)} said nothing that this page understands")
 
 
 def environment() -> dict[str, str]:

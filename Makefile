@@ -71,8 +71,9 @@ bench: venv ## How fast a deploy, a switch, a rollback and the commands are
 soak: venv ## 500 deploys and rollbacks under light load: nothing grows, slows down or is lost (N=… for another number)
 	@$(WITH_ENGINE) $(BIN)/python -m proof.soak $(N)
 
-simulate: venv ## Every crash point, healing's too, and 100,000 random schedules (SCHEDULES=, SEED=, MINUTES=)
+simulate: venv ## Every crash point, healing's too, and 100,000 random schedules (SCHEDULES=, SEED=, MINUTES=); of a Swarm 20,000 (SWARM=)
 	@nice -n 19 $(BIN)/python -m tests.simulation
+	@nice -n 19 $(BIN)/python -m tests.simulation.swarm $(or $(SWARM),20000)
 
 clean: ## Remove .venv and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

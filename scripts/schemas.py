@@ -15,6 +15,7 @@ from teal.run.api import (
     CheckResult,
     CleanupResult,
     DeployResult,
+    DiffResult,
     History,
     InitResult,
     RunLog,
@@ -28,6 +29,7 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _RESULTS: dict[str, tuple[Any, str]] = {
     "status": (Status, "teal status --json"),
     "deploy": (DeployResult, "the last line of teal deploy --json; plan, rollback and leave print the same"),
+    "diff": (DiffResult, "teal diff --json"),
     "cleanup": (CleanupResult, "the last line of teal cleanup --json"),
     "by-hand": (ServiceResult, "the last line of teal restart, stop or down --json"),
     "contracted": (ContractResult, "the last line of teal migrate contract or undo --json"),

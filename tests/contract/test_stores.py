@@ -46,7 +46,7 @@ from teal.core.planning.steps import (
     Step,
     Switch,
 )
-from teal.errors import Locked
+from teal.errors import Locked, Refused
 from teal.ports import Journal, Lock, Releases, RunLogs
 from tests.simulated import MemoryJournal, MemoryLock, MemoryReleases, MemoryRunLogs, Process, World, virtual_loop
 
@@ -261,6 +261,15 @@ def test_what_belongs_to_a_release_lies_in_its_folder(releases: Releases) -> Non
     assert releases.rendering(ReleaseId(2), Side.GREEN) == f"{folder}/green.json"
     assert releases.once(ReleaseId(2)) == f"{folder}/once.json"
     assert releases.keep_log(ReleaseId(2), "web", "last words") == f"{folder}/logs/web.log"
+
+
+def test_the_renderings_of_a_release_come_back_as_values(releases: Releases) -> None:
+    _keep(releases, _release(2))
+    found = releases.renderings(ReleaseId(2))
+    assert sorted(found) == ["blue", "green", "once"]
+    assert all(isinstance(tree, dict) for tree in found.values())
+    with pytest.raises(Refused, match="release 3 can't be read"):
+        releases.renderings(ReleaseId(3))
 
 
 def test_a_log_alone_is_no_release(releases: Releases) -> None:

@@ -18,13 +18,14 @@ from teal.adapters.state.journal_db import WHOLE
 from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Unfinished
 from teal.core.model.release import Release, Rendered
-from teal.core.model.side import Side
+from teal.core.model.side import COLORS, Side
+from teal.core.model.stack import Tree
 from teal.core.model.units import Moment, ReleaseId, Seconds
 from teal.core.planning.event_lines import LogLine, as_json, event_name, read_line
 from teal.core.planning.events import Event
 from teal.core.planning.past import Turn, turn_of
 from teal.core.planning.steps import Backfill, CheckActive, Expand, Hold, RunOnce, SaveRelease, Start, Step
-from teal.errors import Locked, Unavailable
+from teal.errors import Locked, Refused, Unavailable
 from teal.ports import Holder, RunRecord
 from tests.simulated.process import Process, reads, writes
 from tests.simulated.world import World
@@ -89,6 +90,15 @@ class MemoryReleases(ports.Releases):
     @reads
     def once(self, number: int) -> str:
         return f"{ROOT}/{number}/once.json"
+
+    @reads
+    def renderings(self, number: int) -> Mapping[str, Tree]:
+        texts = self.world.disk.texts
+        names = [*map(str, COLORS), "once"]
+        try:
+            return {name: json.loads(texts[f"{ROOT}/{number}/{name}.json"]) for name in names}
+        except KeyError as error:
+            raise Refused(f"release {number} can't be read") from error
 
     @reads
     def folder(self, number: int) -> str:
@@ -195,7 +205,10 @@ class MemoryJournal(ports.Journal):
             if row["ended"] is not None:
                 done.setdefault(row["run"], []).append(row["step"])
         return tuple(
-            turn_of(run["command"], run["release"], run["outcome"], run["message"], done.get(run["id"], ()))
+            replace(
+                turn_of(run["command"], run["release"], run["outcome"], run["message"], done.get(run["id"], ())),
+                ended=run["ended"],
+            )
             for run in self.world.disk.runs
         )
 

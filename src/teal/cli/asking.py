@@ -14,7 +14,7 @@ from teal.cli.output import interactive
 from teal.cli.redaction import escape_control
 from teal.cli.session import Session
 from teal.errors import Interrupted, Refused
-from teal.run.api import QuestionRow, Understood
+from teal.run.api import Doubtful, QuestionRow, Understood
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +48,16 @@ def agree(session: Session, understood: Understood, *, yes: bool, asked: set[Pro
         hint = "what is wrong there, teal.yml can say: docs/teal-yml.md"
         raise Interrupted("stopped: nothing was deployed", hint=hint)
     return True
+
+
+def agree_to(session: Session, doubtful: Doubtful) -> None:
+    """Ask a person whether to deploy in spite of what differs. Return alone says no: at night that costs nobody."""
+    from teal.cli.show.diff import shortly
+
+    _say(session, shortly(doubtful.found))
+    if not click.confirm("Deploy it anyway?", default=False, err=True):
+        hint = "`teal diff` says what differs; what it warns of may be meant: then answer y, or add --yes"
+        raise Interrupted("stopped: nothing was deployed", hint=hint)
 
 
 def settle(

@@ -36,6 +36,9 @@ class ImageInfo(Struct, frozen=True):
     health_interval: Seconds = Seconds(30.0)  # as the engine reads them
     health_start_period: Seconds = Seconds(0.0)
     health_retries: int = 3
+    created: Moment = Moment(0.0)  # 0 where it says nothing
+    user: str = ""  # that it names; empty: root
+    revision: str = ""  # of its source, where a label says it
 
     @property
     def facts(self) -> ImageFacts:

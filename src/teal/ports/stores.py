@@ -11,6 +11,7 @@ from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Holder, Unfinished
 from teal.core.model.release import Release, Rendered
 from teal.core.model.side import Side
+from teal.core.model.stack import Tree
 from teal.core.model.units import Moment, ReleaseId, Seconds
 from teal.core.planning.event_lines import LogLine
 from teal.core.planning.events import Event
@@ -36,6 +37,10 @@ class Releases(Protocol):
 
     def once(self, number: ReleaseId) -> str:
         """Return the path of the Compose file that holds the release's one-shots."""
+        ...
+
+    def renderings(self, number: ReleaseId) -> Mapping[str, Tree]:
+        """Return the kept renderings, by color and ``once``; raise ``Refused`` where one can't be read."""
         ...
 
     def folder(self, number: ReleaseId) -> str:

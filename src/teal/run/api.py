@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from teal.core.model.observed import Holder
 from teal.core.model.proposal import Proposal
@@ -15,7 +15,9 @@ from teal.core.model.units import Moment, ReleaseId, Seconds
 from teal.core.planning.event_lines import LogLine
 from teal.core.planning.rollback import ReleaseState
 from teal.core.planning.rollback_floor import Floor
+from teal.core.rendering.diff import Difference
 from teal.core.status import ReturnWay
+from teal.errors import Refused
 
 
 class OpenRow(Struct, frozen=True):
@@ -114,6 +116,24 @@ class DeployResult(Struct, frozen=True):
     healed: str = ""  # what of an earlier, interrupted command was put right first
     notes: tuple[str, ...] = ()
     open: tuple[OpenRow, ...] = ()  # changes of the schema whose contract has not been run
+    changes: Difference | None = None  # what differs from the release that served before; None where that isn't known
+
+
+class Doubtful(Refused):
+    """Something differs that has taken users down elsewhere, and a person has not agreed to it yet."""
+
+    def __init__(self, found: Difference, *, built: bool) -> None:
+        doubts = "; ".join(each.said for each in found.warnings)
+        super().__init__(f"nobody has agreed to this yet: {doubts}", hint="`teal deploy --yes` goes on anyway")
+        self.found = found
+        self.built = built  # the images are made already
+
+
+class DiffResult(Struct, frozen=True):
+    """What differs between two releases, or a release and today's files."""
+
+    project: str
+    diff: Difference
 
 
 class CleanupResult(Struct, frozen=True):
@@ -272,6 +292,16 @@ class DeployOptions(Struct, frozen=True):
     build: ImageSource = "build"
     window: bool = False  # the database changes while users are kept away: `teal migrate window`
     page: bool = False  # users see the maintenance page meanwhile, from the first moment on
+    asks: bool = False  # a person can be asked: a warning that is not among *agreed* raises ``Doubtful``
+    agreed: frozenset[str] = frozenset()  # warnings that a person has agreed to
+    built: bool = False  # images were made by the try that asked: `pre-build` hooks have been run
+
+    def with_agreed(self, to: Doubtful) -> DeployOptions:
+        """Return the options of the next try, once a person has agreed; images that were made are not made again."""
+        agreed = self.agreed | {each.said for each in to.found.warnings}
+        return structs.replace(
+            self, agreed=agreed, built=to.built or self.built, build="none" if to.built else self.build
+        )
 
 
 class ContractOptions(Struct, frozen=True):

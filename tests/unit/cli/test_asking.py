@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from teal.cli.main import run
 from teal.core.model.proposal import Choice, Proposal
-from teal.run.api import DeployResult, RoleRow, Understood
+from teal.core.rendering.diff import Change, Difference, DiffWarning
+from teal.run.api import DeployResult, Doubtful, RoleRow, Understood
 from tests.unit.cli.library import FakeLibrary, session
 
 FIRST = Understood(
@@ -48,6 +49,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A person at a terminal, who types these lines."""
     typed: list[str] = []
     monkeypatch.setattr("teal.cli.asking.interactive", lambda: True)
+    monkeypatch.setattr("teal.cli.commands.deploy.interactive", lambda: True)
     monkeypatch.setattr("click.termui.visible_prompt_func", lambda asked="": print(asked) or typed.pop(0))
     return typed
 
@@ -177,3 +179,50 @@ def test_a_question_that_stays_open_is_not_asked_again(folder) -> None:
     assert run(["deploy", "--yes"], session(library)) == 0
     assert library.words == ["deploy"]  # whose own refusal says what stands in the way
     assert run(["init", "--yes"], session(Library(ASKED))) == 0
+
+
+ODD = Difference(
+    "release 1",
+    "today's files",
+    (Change("web", "variable", "SMTP_HOST", "removed"),),
+    (DiffWarning("web", "variable", "the variable SMTP_HOST is gone"),),
+)
+
+
+class Doubting(Library):
+    """Asks about what differs, before or after images are *built*, until that was agreed to."""
+
+    def __init__(self, *, built: bool) -> None:
+        super().__init__(replace(FIRST, first=False))
+        self.built = built
+
+    async def _give(self, name, args, kwargs):
+        if name == "deploy" and args[0].asks and not args[0].agreed:
+            self.calls.append((name, args, kwargs))
+            raise Doubtful(ODD, built=self.built)
+        return await super()._give(name, args, kwargs)
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_what_has_taken_users_down_elsewhere_is_asked_once(folder, terminal, capsys, built) -> None:
+    terminal.append("y")
+    library = Doubting(built=built)
+    assert run(["deploy"], session(library)) == 0
+    said = capsys.readouterr().err
+    assert "since release 1: web: variables -SMTP_HOST\n  ! web: the variable SMTP_HOST is gone" in said
+    assert "Deploy it anyway? [y/N]:" in said
+    first, second = [args[0] for _, args, _ in library.calls]
+    assert (first.built, second.built) == (False, built)
+    assert second.build == ("none" if built else "build")
+    assert second.agreed == {"web: the variable SMTP_HOST is gone"}
+
+
+def test_return_alone_deploys_nothing_where_it_is_asked(folder, terminal, capsys) -> None:
+    terminal.append("")
+    assert run(["deploy"], session(Doubting(built=False))) == 130
+    assert "nothing was deployed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--yes", "--json"])
+def test_yes_and_programs_are_not_asked(folder, terminal, option) -> None:
+    assert run(["deploy", option], session(Doubting(built=False))) == 0

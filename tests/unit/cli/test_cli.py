@@ -472,7 +472,15 @@ def test_rollback_takes_a_release(capsys):
     library = FakeLibrary(rollback=DONE)
     assert run(["rollback", "5", "--keep"], session(library)) == 0
     assert library.calls[0][1][0] == 5
-    assert library.calls[0][2] == {"dry_run": False, "keep": True}
+    assert library.calls[0][2] == {"at": None, "dry_run": False, "keep": True}
+
+
+def test_rollback_takes_a_moment_or_a_release_not_both(capsys):
+    library = FakeLibrary(rollback=DONE)
+    assert run(["rollback", "--to", "2026-01-02 03:04:05+00:00"], session(library)) == 0
+    assert library.calls[0][2] == {"at": 1767323045.0, "dry_run": False, "keep": False}
+    assert run(["rollback", "5", "--to", "2h ago"], session(library)) == 2
+    assert "not both" in capsys.readouterr().err
 
 
 def test_unchanged_is_done(capsys):

@@ -133,12 +133,15 @@ class ImageConfig(Struct, rename="pascal"):
     exposed_ports: dict[str, object] | None = None
     healthcheck: HealthcheckConfig | None = None
     volumes: dict[str, object] | None = None
+    user: str = ""
+    labels: Labels | None = None
 
 
 class InspectedImage(Struct, rename="pascal"):
     """``/images/NAME/json``."""
 
     id: str
+    created: str = ""
     repo_tags: list[str] | None = None
     size: int = 0
     config: ImageConfig | None = None

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 
 from teal.adapters.engine.api import EngineResource
-from teal.adapters.engine.decode import HealthcheckConfig, ImageConfig, InspectedImage, port_in
+from teal.adapters.engine.decode import HealthcheckConfig, ImageConfig, InspectedImage, epoch, port_in
 from teal.core.model.units import Seconds
 from teal.ports import ImageInfo
 
@@ -49,6 +49,9 @@ class Images(EngineResource):
             health_interval=Seconds(check.interval / 1e9 or 30.0),
             health_start_period=Seconds(check.start_period / 1e9),
             health_retries=check.retries or 3,
+            created=epoch(seen.created),
+            user=config.user,
+            revision=(config.labels or {}).get("org.opencontainers.image.revision", ""),
         )
 
     async def tag(self, image: str, repository: str, tag: str) -> None:

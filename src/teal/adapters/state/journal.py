@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -174,7 +175,8 @@ class SqliteJournal:
             if move is not None:
                 moves.setdefault(run, []).append(move)
         runs = self._runs(self._read(f"SELECT {_RUN} FROM run ORDER BY id"))  # noqa: S608
-        return tuple(turn_of(r.command, r.release, r.outcome, r.message, moves.get(r.id, ())) for r in runs)
+        made = ((r, turn_of(r.command, r.release, r.outcome, r.message, moves.get(r.id, ()))) for r in runs)
+        return tuple(replace(turn, ended=run.ended) for run, turn in made)
 
     def ran_once(self, service: str, release: ReleaseId) -> bool:
         """Tell whether that one-shot of that release is known to have ended well."""

@@ -9,10 +9,13 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
+import msgspec
+
 from teal.adapters.durable import sync_folder, write_synced
 from teal.adapters.state.release_format import decode, encode
 from teal.core.model.release import Release, ReleaseFile, Rendered
-from teal.core.model.side import Side
+from teal.core.model.side import COLORS, Side
+from teal.core.model.stack import Tree
 from teal.core.model.units import ReleaseId
 from teal.errors import Refused, Unavailable
 
@@ -76,6 +79,16 @@ class ReleaseFolders:
     def once(self, number: ReleaseId) -> str:
         """Return the path of the Compose file that holds the release's one-shots."""
         return str(self._folder(number) / "once.json")
+
+    def renderings(self, number: ReleaseId) -> Mapping[str, Tree]:
+        """Return the kept renderings, by color and ``once``; raise ``Refused`` where one can't be read."""
+        paths = {str(side): self.rendering(number, side) for side in COLORS} | {"once": self.once(number)}
+        try:
+            return {name: msgspec.json.decode(Path(path).read_bytes(), type=Tree) for name, path in paths.items()}
+        except (OSError, ValueError) as error:
+            raise Refused(
+                f"release {number} can't be read ({_short(error)})", hint="`teal status` lists the kept releases"
+            ) from error
 
     def folder(self, number: ReleaseId) -> str:
         """Return the release's own folder."""

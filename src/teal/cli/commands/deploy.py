@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from teal.cli.asking import Unanswered, agree
+from teal.cli.asking import Unanswered, agree, agree_to
 from teal.cli.group import TealCommand
 from teal.cli.options import Purpose
+from teal.cli.output import interactive
 from teal.cli.results import answer, confirm, consent
 from teal.cli.runner import look, perform
 from teal.cli.session import Session
 from teal.cli.timeouts import TIMES, with_options
 from teal.core.model.stack import Strategy
-from teal.core.model.units import ReleaseId
+from teal.core.model.units import Moment, ReleaseId
 from teal.errors import Refused
-from teal.run.api import DeployOptions
+from teal.run.api import DeployOptions, Doubtful
 
 if TYPE_CHECKING:
     from teal.core.model.proposal import Proposal
@@ -39,7 +40,7 @@ _BUILDS = (
         help="recreate: one color at a time, for small machines; requests wait meanwhile.",
     ),
 )
-_YES = click.option("-y", "--yes", is_flag=True, help="Don't ask: take what is proposed, and write it to teal.yml.")
+_YES = click.option("-y", "--yes", is_flag=True, help="Don't ask: take what is proposed, and go on.")
 _KEEP = click.option("--keep", is_flag=True, help="Leave the old color running, for an instant rollback.")
 _DRY = click.option("--dry-run", is_flag=True, help="Print the steps and change nothing.")
 
@@ -48,6 +49,25 @@ class _ReleaseNumber(click.IntRange):
     """The number of a release, called so in errors."""
 
     name = "release number"
+
+
+class _PastMoment(click.ParamType):  # type: ignore[type-arg]
+    """A moment in the past, as people type it."""
+
+    name = "moment"
+
+    def convert(self, value: str | Moment, param: click.Parameter | None, ctx: click.Context | None) -> Moment:
+        """Return it in seconds since the epoch."""
+        if not isinstance(value, str):
+            return value
+        from datetime import datetime
+
+        from teal.core.model.when import past_moment
+
+        try:
+            return Moment(past_moment(value, datetime.now()).timestamp())  # noqa: DTZ005 (people type local time)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command(cls=TealCommand, example="teal deploy --health-timeout 5m")
@@ -81,10 +101,13 @@ def plan(session: Session, /, *, build: str | None, **choices: Any) -> None:
 
 
 def _deploy(session: Session, options: DeployOptions, *, yes: bool = False) -> None:
+    from msgspec.structs import replace
+
     from teal.cli.show.deploy import outcome
 
     agreed = False
     asked: set[Proposal] = set()
+    options = replace(options, asks=interactive() and not (yes or session.json or options.dry_run))
 
     async def run(ports: Ports, stack: Stack, watch: EventSink) -> DeployResult:
         from teal.run.commands.deploy import deploy
@@ -101,23 +124,30 @@ def _deploy(session: Session, options: DeployOptions, *, yes: bool = False) -> N
             result = look(session, Purpose.JUDGE, run) if options.dry_run else perform(session, run)
         except Unanswered as waiting:
             agreed = agree(session, waiting.understood, yes=yes, asked=asked)
+        except Doubtful as doubtful:
+            agree_to(session, doubtful)
+            options = options.with_agreed(doubtful)
         else:
             answer(session, result, outcome)
             return
 
 
-@click.command(cls=TealCommand, example="teal rollback\nteal rollback 12")
+@click.command(cls=TealCommand, example='teal rollback\nteal rollback 12\nteal rollback --to "yesterday 14:00"')
 @click.argument("release", type=_ReleaseNumber(min=1), required=False)
+@click.option("--to", "at", type=_PastMoment(), help="The release that served then: 14:00, yesterday 14:00, 2h ago.")
 @with_options(_KEEP, _DRY, *TIMES)
 @click.pass_obj
-def rollback(session: Session, /, *, release: ReleaseId | None, dry_run: bool, keep: bool) -> None:
+def rollback(session: Session, /, *, release: ReleaseId | None, at: Moment | None, dry_run: bool, keep: bool) -> None:
     """Bring the previous release, or an older kept RELEASE, back with its own images and configuration."""
     from teal.cli.show.deploy import outcome
+
+    if release is not None and at is not None:
+        raise click.UsageError("name a release, or with --to a moment at which it served, not both")
 
     async def run(ports: Ports, stack: Stack, watch: EventSink) -> DeployResult:
         from teal.run.commands.deploy import rollback
 
-        return await rollback(ports, stack, release, watch, dry_run=dry_run, keep=keep)
+        return await rollback(ports, stack, release, watch, at=at, dry_run=dry_run, keep=keep)
 
     result = look(session, Purpose.LOOK, run) if dry_run else perform(session, run, Purpose.RETURN)
     answer(session, result, outcome)

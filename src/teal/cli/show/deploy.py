@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from teal.cli.show.diff import shortly
 from teal.cli.show.text import goes, paint, seconds
 from teal.core.model.units import Seconds
 from teal.run.api import CleanupResult, DeployResult, Drained, Gap, OpenRow, UpResult
@@ -13,7 +14,8 @@ def outcome(result: DeployResult) -> str:
     """Return the closing lines of *result*."""
     if result.outcome == "planned":
         plan = planned(_title(result), result.steps, result.notes)
-        return _lines(plan, *([differing(result.differs)] if result.differs else []))
+        changes = [shortly(result.changes)] if result.changes else []
+        return _lines(plan, *changes, *([differing(result.differs)] if result.differs else []))
     if result.outcome == "unchanged":
         return _lines(
             *_healed(result.healed),

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from teal.core.model.observed import Past
-from teal.core.model.side import Side
+from teal.core.model.side import COLORS, Side
 from teal.core.model.traffic import AWAY, Mode
-from teal.core.model.units import ReleaseId
+from teal.core.model.units import Moment, ReleaseId
 from teal.core.planning.steps import Confirm, Hold, RecordActive, RestoreAfterWindow, Step, Switch
 
 Move = Switch | Confirm | RecordActive | Hold | RestoreAfterWindow  # the steps that users notice
@@ -26,6 +26,7 @@ class Turn:
     switched: tuple[Side, ReleaseId | None] | None = None  # side and release of its last finished switch
     confirmed: bool = False  # the proxy has confirmed that switch
     users: Mode | None = None  # where its last finished step left users; None where it moved nobody
+    ended: Moment | None = None
 
     @property
     def serving(self) -> bool:
@@ -54,6 +55,17 @@ def turn_of(command: str, release: ReleaseId | None, outcome: str, message: str,
             case _:
                 pass
     return Turn(command, release, outcome, message, switched, confirmed, users)
+
+
+def release_at(turns: Iterable[Turn], when: Moment) -> ReleaseId | None:
+    """Return the release that served users at *when*; None for the plain stack, and where *turns* don't reach back."""
+    found: ReleaseId | None = None
+    for turn in turns:
+        if turn.ended is not None and turn.ended > when:
+            break
+        if turn.serving:
+            found = turn.release if turn.switched and turn.switched[0] in COLORS else None
+    return found
 
 
 def past_of(turns: Iterable[Turn]) -> Past:

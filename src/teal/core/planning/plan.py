@@ -82,6 +82,7 @@ def plan_prepare(
     force_memory: bool = False,
     source: Side | None = None,
     target: Side = Side.PLAIN,
+    hooks: bool = True,
 ) -> Steps:
     """Return the steps that come before it is known whether anything changed: shared services, images.
 
@@ -92,7 +93,7 @@ def plan_prepare(
     return (
         *([StartShared(shared)] if shared else ()),
         Preflight(force_memory, source),
-        *([RunHook("pre-build", Side.PLAIN, None)] if _has(stack, "pre-build") else ()),
+        *([RunHook("pre-build", Side.PLAIN, None)] if hooks and _has(stack, "pre-build") else ()),
         *([structs.replace(images, side=target)] if images else ()),
     )
 

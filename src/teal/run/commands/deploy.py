@@ -15,10 +15,12 @@ from teal.core.model.own_proxy import OWN
 from teal.core.model.problem import Problem, demand
 from teal.core.model.side import Side
 from teal.core.model.stack import Role, Stack
-from teal.core.model.units import ReleaseId, Seconds
+from teal.core.model.units import Moment, ReleaseId, Seconds
+from teal.core.planning.events import Message
 from teal.core.planning.images import services_due
 from teal.core.planning.leave import changed_by_leaving, named, own_names
 from teal.core.planning.order import Plan
+from teal.core.planning.past import release_at
 from teal.core.planning.plan import Steps, plan_deploy, plan_leave, plan_prepare, plan_rollback
 from teal.core.planning.rollback import rollback_release, way_back
 from teal.core.planning.rollback_floor import is_below
@@ -26,11 +28,14 @@ from teal.core.planning.step_names import Command
 from teal.core.planning.steps import Build, EmptySide, PutBack, Step
 from teal.core.planning.transition import Transition, jobs_going_on, leave_transition, plan_transition
 from teal.core.planning.wording import say
+from teal.core.rendering.diff import Difference
+from teal.core.rendering.diff_wording import in_short
 from teal.core.services.unhealthy import ailing
 from teal.core.status import same_release
 from teal.errors import Failed, NeedsPerson, Refused, TealError
-from teal.run.api import DeployOptions, DeployResult
+from teal.run.api import DeployOptions, DeployResult, Doubtful
 from teal.run.commands.check import refuse
+from teal.run.commands.diff import present, since_active
 from teal.run.context import EventSink, Ports, RunContext, run_context
 from teal.run.execute import execute, prepare
 from teal.run.migrations import window
@@ -51,6 +56,7 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Even
         if options.window:
             await window.refuse_idle(run_context(ports, stack, watch, key=""))
         told = demand(by_sight(observed, stack))
+        _ask(await since_active(ports, stack, observed, {}), options, built=False)
         transition = _deploy_change(observed, stack, options)
         run = _Run(ports, stack, watch, transition, began, healed)
         if options.window and not options.page:
@@ -64,11 +70,21 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Even
         if not options.force and await _unchanged(observed, stack, run.context):
             run.context.end(run.id, "unchanged")
             return await run.outcome("unchanged", observed.release_on(transition.source) if transition.source else None)
+        await run.compare(observed, options)
         plan = plan_deploy(observed, stack, transition)
         run.say_what_ends(observed, plan)
         await run.through(plan)
         await _tell_of_shared(run.context, told)
         return await run.outcome("done", transition.release)
+
+
+def _ask(found: Difference | None, options: DeployOptions, *, built: bool) -> None:
+    """Raise ``Doubtful`` where a person is to be asked about what differs, and has not agreed to it before."""
+    if not options.asks or found is None:
+        return
+    open_ = [each for each in found.warnings if each.said not in options.agreed]
+    if open_:
+        raise Doubtful(structs.replace(found, warnings=tuple(open_)), built=built)
 
 
 async def _tell_of_shared(context: RunContext, told: Iterable[Problem]) -> None:
@@ -108,7 +124,10 @@ async def _planned_deploy(ports: Ports, stack: Stack, options: DeployOptions) ->
     transition = _deploy_change(observed, stack, options)
     absent = await release_steps.absent(ports, stack)
     first = _first(stack, transition, options, absent, forced=options.force_memory)
-    return _planned(stack, transition, (*first, *plan_deploy(observed, stack, transition).steps))
+    plan = _planned(stack, transition, (*first, *plan_deploy(observed, stack, transition).steps))
+    there = {each.name: each for each in stack.pinned if not each.builds}
+    images = await present(ports, there if options.build == "build" else {})
+    return structs.replace(plan, changes=await since_active(ports, stack, observed, images))
 
 
 def _first(
@@ -122,6 +141,7 @@ def _first(
         force_memory=forced,
         source=transition.source,
         target=transition.target,
+        hooks=not options.built,
     )
 
 
@@ -134,9 +154,18 @@ async def _unchanged(observed: Observed, stack: Stack, context: RunContext) -> b
 
 
 async def rollback(
-    ports: Ports, stack: Stack, to: ReleaseId | None, watch: EventSink, *, dry_run: bool = False, keep: bool = False
+    ports: Ports,
+    stack: Stack,
+    to: ReleaseId | None,
+    watch: EventSink,
+    *,
+    at: Moment | None = None,
+    dry_run: bool = False,
+    keep: bool = False,
 ) -> DeployResult:
-    """Bring the previous release, or release *to*, back exactly as it was."""
+    """Bring the previous release, or release *to*, or the one that served *at* a moment, back exactly as it was."""
+    if at is not None:
+        to = _served_at(ports, at)
     if dry_run:
         observed = await observe(ports, stack)
         plan, transition, remark = _rollback_plan(observed, stack, to, keep=keep)
@@ -151,6 +180,17 @@ async def rollback(
         run.say_what_ends(observed, plan)
         await run.through(plan)
         return await run.outcome("done", transition.release)
+
+
+def _served_at(ports: Ports, at: Moment) -> ReleaseId:
+    """Return the release that served at that moment, by the journal; raise ``Refused`` where it knows of none."""
+    found = release_at(ports.journal.turns(), at)
+    if found is None:
+        raise Refused(
+            "no release served then, as far as the journal knows",
+            hint="`teal history` lists what served when; `teal rollback N` brings release N back",
+        )
+    return found
 
 
 def _rollback_plan(
@@ -248,6 +288,23 @@ class _Run:
         self.id = self.context.begin(transition.command, transition.source, transition.target, number)
         self._change, self._began, self._healed = transition, began, healed
         self._done = 0.0  # monotonic seconds
+        self._changes: Difference | None = None
+
+    async def compare(self, observed: Observed, options: DeployOptions) -> None:
+        """Say what differs from the release that serves; raise ``Doubtful`` where a person is to be asked first."""
+        context = self.context
+        images = await release_steps.images(context, context.stack.pinned)
+        self._changes = found = await since_active(context.ports, context.stack, observed, images)
+        if found is None:
+            return
+        try:
+            _ask(found, options, built=True)
+        except Doubtful:
+            context.ports.journal.end(self.id, "aborted", "a person is asked about what differs")
+            raise
+        context.reporter.watch(Message("note", f"since {found.before}: {in_short(found)}"))
+        for each in found.warnings:
+            context.reporter.note(each.said, warning=True)
 
     def say_what_ends(self, observed: Observed, plan: Plan) -> None:
         """Say which jobs (kept running since the active color's own failed) end when *plan* refills their color."""
@@ -287,6 +344,7 @@ class _Run:
             healed=self._healed,
             notes=tuple(context.reporter.notes),
             open=open_rows(context.ports, context.stack),
+            changes=self._changes,
         )
 
     async def _way_back(self) -> ReleaseId | None:

@@ -5,7 +5,7 @@ BIN := .venv/bin
 WITH_ENGINE := scripts/with-engine.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove bench-own prove-migrations exam exam-verify bench conformance reach clean
+.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove bench-own prove-migrations exam exam-verify words bench-snippet bench conformance reach clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -64,6 +64,12 @@ reach: venv ## What Teal makes of ordinary stacks with nothing edited: the figur
 conformance: venv ## Every key of the Compose specification on each kind of service, plain and by Teal: the table
 	@$(WITH_ENGINE) scripts/sweep-tests.sh
 	@$(WITH_ENGINE) $(BIN)/python -m tests.conformance; status=$$?; $(WITH_ENGINE) scripts/sweep-tests.sh; exit $$status
+
+words: venv ## The snippet in a real Caddy and Teal's reader of the state file agree on 10,000 random lines (N=…)
+	@$(BIN)/python -m tests.caddy.words $(or $(N),10000)
+
+bench-snippet: venv ## What each part of the snippet costs a request in CPU time, side by side with none
+	@$(BIN)/python -m proof.proxy_cost
 
 bench: venv ## How fast a deploy, a switch, a rollback and the commands are
 	@$(WITH_ENGINE) $(BIN)/python -m proof.bench

@@ -58,7 +58,8 @@ class Backend:
             self.now[request.path] -= 1
 
     async def _echo(self, request: web.Request) -> web.Response:
-        return web.Response(body=f"{self.name} {request.path} ".encode() + await request.read())
+        body = f"{self.name} {request.path} ".encode() + await request.read()
+        return web.Response(body=body, headers={"X-Side": self.name})
 
     async def _status(self, request: web.Request) -> web.Response:
         return web.Response(status=int(request.match_info["code"]), text=self.name)

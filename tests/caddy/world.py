@@ -55,8 +55,8 @@ https://localhost:%(https)d {
 class World:
     """Runs until the with-block ends; *site* may use %(http)d, %(https)d, %(admin)d and %(port)d."""
 
-    def __init__(self, folder: Path, site: str = SITE) -> None:
-        self.folder, self._site = folder, site
+    def __init__(self, folder: Path, site: str = SITE, snippet: Path = SNIPPET) -> None:
+        self.folder, self._site, self._snippet = folder, site, snippet
         self.blue = Backend("blue", "127.0.0.2")
         self.green = Backend("green", "127.0.0.3")
         self.plain = Backend("plain", "127.0.0.4")
@@ -140,7 +140,7 @@ class World:
         return (self.folder / "caddy.log").read_text(encoding="utf-8")
 
     def _configure(self) -> None:
-        snippet = SNIPPET.read_text(encoding="utf-8").replace("/etc/teal", str(self.teal))
+        snippet = self._snippet.read_text(encoding="utf-8").replace("/etc/teal", str(self.teal))
         (self.folder / "teal.caddy").write_text(snippet, encoding="utf-8")
         values = {"http": self.http, "https": self.https, "admin": self.admin, "port": self.port}
         values |= {"dns": self.names.address[1], "folder": str(self.folder)}  # type: ignore[dict-item]

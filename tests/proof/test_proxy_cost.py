@@ -13,9 +13,10 @@ def test_every_variant_answers_and_costs_something() -> None:
 
 
 def test_the_variants_are_parts_of_the_snippet() -> None:
-    bodies = proxy_cost.variants()
+    bodies = {name: each.body for name, each in proxy_cost.variants().items()}
     whole = bodies[proxy_cost.WHOLE]
-    assert all(word in whole for word in ("@valid", "@maintenance", "@websocket", "{teal.again}"))
-    assert "@valid" not in bodies["whole, less the key"]
+    assert all(word in whole for word in ("@teal_key", "@teal_closed", "@teal_websocket", "{teal.again}", "invoke"))
+    assert "@teal_else" not in bodies["and choosing the address"]
     assert "{teal.suffix}" in bodies["and choosing the address"]
     assert "{teal.suffix}" not in bodies["reading the state"]
+    assert "{file." in bodies["reading the state"]

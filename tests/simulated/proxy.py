@@ -29,8 +29,6 @@ class SimulatedProxy(ports.Proxy):
         self.world = world
         self.process = process
         self._users = users
-        self.snippet_there = 2  # 1 for a proxy that has the snippet of old
-        self.metrics = True  # stands in the global options
 
     @property
     def folder(self) -> str:
@@ -71,7 +69,9 @@ class SimulatedProxy(ports.Proxy):
     async def loaded(self, container: Container) -> Loaded:
         self._inside(container)
         entries = tuple(Endpoint(name, port, 80, tls=False, host="") for name, port in self._users.routes.items())
-        return Loaded(entries, tuple(self._users.routes.items()), snippet=self.snippet_there, metrics=self.metrics)
+        return Loaded(
+            entries, tuple(self._users.routes.items()), snippet=self.world.snippet, metrics=self.world.metrics
+        )
 
     @asks
     async def version(self, container: Container) -> str:
@@ -133,12 +133,12 @@ class SimulatedProxy(ports.Proxy):
     @asks
     async def snippet(self, container: Container, endpoint: Endpoint, key: str) -> int:
         self._box(container)
-        return self.snippet_there if self._opened(key) is not None else 1
+        return self.world.snippet if self._opened(key) is not None else 1
 
     @asks
     async def counts(self, container: Container, endpoint: Endpoint, key: str) -> Counts | None:
         self._box(container)
-        counts = self.metrics and self.snippet_there > 1 and self._opened(key) is not None
+        counts = self.world.metrics and self.world.snippet > 1 and self._opened(key) is not None
         return self._users.counted() if counts else None
 
     @asks

@@ -12,7 +12,7 @@ from typing import Literal
 
 from teal.core.model.counts import ColorCounts, Counts
 from teal.core.model.side import Side, key_of
-from teal.core.model.traffic import HELD, Mode, Traffic, parse_traffic
+from teal.core.model.traffic import ALL, HELD, PLAIN, Mode, Traffic, parse_traffic
 from tests.simulated import life
 from tests.simulated.world import Box, Happening, World
 
@@ -70,7 +70,8 @@ class Users:
 
     def traffic(self) -> Traffic | None:
         """Return what the proxy reads: None for no file, or nothing that it knows."""
-        return traffic_in(self.world.disk.state if self.world.mounted else None)
+        found = traffic_in(self.world.disk.state if self.world.mounted else None)
+        return None if found and found.needs > self.world.snippet else found
 
     def rows(self) -> dict[str, int]:
         """Return the proxy's count of requests in flight per upstream address."""
@@ -126,13 +127,15 @@ class Users:
             self._end(request, "lost", "the proxy does not run")
             return
         traffic = self.traffic()
-        users = traffic.users if traffic else Mode.PLAIN
+        traffic = traffic or PLAIN
+        users = traffic.users
         if users is Mode.MAINTENANCE:
             self._end(request, "answered", "maintenance")
             return
-        if users in SIDES and request.began == self.world.loop.time():
-            request.led = SIDES[users]
-        if users is Mode.HOLD or not self._dial(request, proxy, SIDES[users]):
+        side = request.led if request.led in traffic.sides else traffic.leads(bucket=request.number * 97 % ALL)
+        if side and request.began == self.world.loop.time():
+            request.led = side
+        if side is None or not self._dial(request, proxy, side):
             self._wait(request)
 
     def _wait(self, request: Request) -> None:

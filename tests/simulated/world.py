@@ -118,6 +118,8 @@ class World:
     def __init__(self, loop: VirtualLoop, project: str) -> None:
         self.loop = loop
         self.project = project
+        self.snippet = 2  # the version of Teal's snippet in the proxy
+        self.metrics = True  # the proxy counts
         self.boxes: dict[str, Box] = {}
         self.nets: dict[str, Net] = {}
         self.images: dict[str, Picture] = {}

@@ -16,7 +16,8 @@ from teal.adapters.state.run_logs import RunLogFiles
 from teal.core.model.observed import Observed
 from teal.core.model.side import Side
 from teal.core.model.stack import CommandCheck, HttpCheck, HttpProbe, TcpProbe
-from teal.core.model.traffic import Mode, Traffic, format_traffic
+from teal.core.model.traffic import Mode, Pages, Traffic, canary, format_traffic
+from teal.core.model.units import ReleaseId
 from teal.core.planning.past import past_of
 from teal.core.planning.plan import plan_rollback
 from teal.core.planning.rollback import rollback_release
@@ -167,6 +168,23 @@ def test_each_word_of_the_first_state_file_is_read_and_written_back_as_it_was(tm
         assert StateFile(tmp_path).read() == wanted
         assert format_traffic(wanted) == file.read_text()
     assert len(list(folder.iterdir())) == 5 * 4
+
+
+def test_each_word_for_two_sides_is_read_and_written_back_as_it_was(tmp_path: Path) -> None:
+    older = (Side.BLUE, ReleaseId(41))
+    meant = {
+        "canary": canary(Side.BLUE, Side.GREEN, 26),
+        "canary-none": canary(Side.GREEN, Side.BLUE, 0),
+        "canary-all": canary(Side.PLAIN, Side.BLUE, 256),
+        "pages": Traffic(Mode.GREEN, pages=Pages(ReleaseId(42))),
+        "pages-older": Traffic(Mode.GREEN, pages=Pages(ReleaseId(42), older)),
+    }
+    for file in (GOLDEN / "3-two-sides" / "state").iterdir():
+        name, _, asked = file.name.partition("-asks-")
+        wanted = meant[name].with_key(Side(asked), KEY) if asked else meant[name]
+        shutil.copy(file, tmp_path / "state")
+        assert StateFile(tmp_path).read() == wanted
+        assert format_traffic(wanted) == file.read_text()
 
 
 def test_the_first_logs_of_runs_are_read_whole() -> None:

@@ -15,7 +15,7 @@ from teal.core.model.observed import Container, running_plain
 from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Service, Stack
-from teal.core.model.traffic import HELD, Mode, Traffic, to
+from teal.core.model.traffic import HELD, WITH_TWO_SIDES, Mode, Traffic, to
 from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.events import Event, Message, RunBegan, RunEnded, ServiceChanged
 from teal.core.planning.step_names import Command
@@ -40,7 +40,6 @@ from teal.run.api import Drained
 if TYPE_CHECKING:  # looking needs nothing of migrations
     from teal.core.migrations.contracts import PendingState
 
-COUNTING = 2  # the first version of the snippet that counts requests by color
 EventSink = Callable[[Event], None]  # is told what happens; must not raise or block
 
 
@@ -113,6 +112,7 @@ class TrafficControl:
     paged_at: float | None = None  # since when the proxy shows the maintenance page
     turning: asyncio.Task[None] | None = None  # turns users away when they have waited long enough
     drained: Drained | None = None
+    snippet: int = 1  # the version that the running snippet has said, once it was asked
     entries: dict[str, Endpoint] = field(default_factory=dict)  # route -> where the snippet hears Teal's key
     found: tuple[Container, Loaded] | None = None  # the proxy and what it has loaded, looked up once a run
 
@@ -129,7 +129,7 @@ class TrafficControl:
         if self.found is None or not self.entries or self.now().key != self.key:
             return None
         proxy, loaded = self.found
-        if not loaded.metrics or loaded.snippet < COUNTING:
+        if not loaded.metrics or loaded.snippet < WITH_TWO_SIDES:
             return None
         return await self.proxy.counts(proxy, next(iter(self.entries.values())), self.key)
 
@@ -174,6 +174,16 @@ class TrafficControl:
         self.users, self.live_at = Mode(side), self.clock.monotonic()
         self._let_in(self.live_at)
         return passed
+
+    def lead(self, traffic: Traffic, asked: Side) -> None:
+        """Lead users as *traffic* says, to two sides maybe; Teal's key opens *asked*.
+
+        Raises ``Refused`` where the snippet is not known to understand it: ``require_snippet`` asks.
+        """
+        if traffic.needs > self.snippet:
+            raise Refused("the proxy was not asked yet whether its snippet knows that", hint="`teal check`")
+        self.proxy.write(traffic.with_key(asked, self.key))
+        self.users = traffic.users
 
     def record_active(self, side: Side | None) -> bool:
         """Write *side*, None for the plain stack, without any key; tell whether the state file said so already."""

@@ -26,7 +26,7 @@ _PLAIN = "/:@?&=%+,;!$'()*~"  # what a path and query may have in them as it is
 
 
 _VERSION = re.compile(r"[1-9]\d{0,3}")
-_STATE = re.compile(r"(blue|green|plain|hold|maintenance) (blue|green|plain)")
+_STATE = re.compile(r"(blue|green|plain|hold|maintenance)[a-z0-9.^+=]* (blue|green|plain)")
 _MEANINGS = {
     401: "it asks for a login",
     403: "it refuses them",

@@ -14,7 +14,7 @@ from teal.core.model.problem import Problem, error, warning
 from teal.core.model.proxy_config import Dial
 from teal.core.model.side import Side
 from teal.core.model.stack import Role, Service, Stack
-from teal.core.model.traffic import MOUNT
+from teal.core.model.traffic import MOUNT, WITH_TWO_SIDES
 from teal.core.services.addresses import Names, host_and_port
 from teal.core.services.own_proxy import ways_of
 
@@ -76,6 +76,29 @@ def _own_lacks(stack: Stack, routes: Iterable[tuple[str, int]]) -> Iterator[Prob
     for name, port in ways_of(stack):
         if (name, port) not in known:
             yield error(name, f"Teal's own proxy does not lead to {name}, port {port}, yet", f"`teal up {stack.proxy}`")
+
+
+def uncounted(stack: Stack, reload: str, *, snippet: int, metrics: bool) -> Iterator[Problem]:
+    """Say what the running proxy's *snippet* does not know, or that Caddy does not count: all else goes on as it is."""
+    if snippet < WITH_TWO_SIDES:
+        message = "its snippet is an older one: it counts nothing of what users meet, and knows no canary and no pages"
+        yield Problem("note", stack.proxy, message, newer_snippet(stack, reload))
+    elif not metrics:
+        message = "Caddy counts no requests, so nobody sees what users met in a deploy"
+        remedy = f"write `metrics` in the global options, at the top of the Caddyfile, then {_reloaded(stack, reload)}"
+        yield Problem("note", stack.proxy, message, remedy)
+
+
+def newer_snippet(stack: Stack, reload: str) -> str:
+    """Return how the proxy gets the snippet of this version, and what that costs."""
+    if stack.own:
+        return f"`teal up {stack.proxy}` brings today's"
+    first = "`teal snippet > teal.caddy` and, for the counts, `metrics` in the global options of the Caddyfile"
+    return f"{first}, then {_reloaded(stack, reload)}"
+
+
+def _reloaded(stack: Stack, reload: str) -> str:
+    return f"`teal exec {stack.proxy} {reload}`: once, and a request that arrives in that instant may be lost"
 
 
 def is_refused(stack: Stack) -> bool:

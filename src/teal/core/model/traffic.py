@@ -2,6 +2,9 @@
 
 - The file is one line: where users go (``blue``, ``green``, ``plain``, ``hold``, ``maintenance``), and where a command
   checks a side first, that side and the key that leads to it. ``teal.caddy`` reads the same words.
+- Users may go to two sides: ``blue+green=40`` is a canary, in which those with a bucket below 40 go to green, of 256;
+  ``blue.8^green.7`` lets pages of release 7 stay on green, where they came from, and ``blue.8`` gives pages of
+  release 8 the cookie for that. A snippet of version 1 knows neither: it is asked for its version first.
 - A line that is not known sends users to the plain side, as the snippet does.
 - A drain is over when three polls in a row saw no request, and no WebSocket where those are waited for.
 - A route of which the proxy shows no count is an error, never a zero.
@@ -15,11 +18,19 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from teal.core.model.side import Side, key_of
-from teal.core.model.units import Seconds
+from teal.core.model.units import ReleaseId, Seconds
 
 MOUNT = "/etc/teal"  # where the snippet finds the state file, inside the proxy's container
 HELD = Seconds(30.0)  # for which the snippet keeps a request that it can't pass on
-_KEYED = re.compile(r"(\w+) (blue|green|plain) ([A-Za-z0-9]+)")
+ALL = 256  # buckets of a canary: a share of this many is everybody
+WITH_TWO_SIDES = 2  # the first version of the snippet that knows a canary and pages
+_SIDES = "blue|green|plain"
+_LINE = re.compile(
+    rf"(?P<users>{_SIDES}|hold|maintenance)"
+    rf"(?:\+(?P<second>{_SIDES})=(?P<share>[0-9a-f]{{2}}|g0)"
+    rf"|\.(?P<release>[1-9][0-9]*)(?:\^(?P<older_side>{_SIDES})\.(?P<older>[1-9][0-9]*))?)?"
+    rf"(?: (?P<preview>{_SIDES}) (?P<key>[A-Za-z0-9]+))?"
+)
 
 
 class Mode(StrEnum):
@@ -36,12 +47,39 @@ AWAY = frozenset({Mode.HOLD, Mode.MAINTENANCE})  # nobody serves users; Caddy is
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """*share* of 256 buckets of users go to a second *side*; whose bucket is below it, as long as it rises."""
+
+    side: Side
+    share: int  # 0 for none, 256 for everybody
+
+    @property
+    def percent(self) -> float:
+        """Return the share in per cent."""
+        return self.share * 100 / ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Pages bear the number of the *release* that serves; those of an *older* one stay on the side that has it."""
+
+    release: ReleaseId
+    older: tuple[Side, ReleaseId] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Traffic:
-    """One state of the proxy: users go to *users*; who shows *key* goes to *preview*."""
+    """One state of the proxy: users go to *users*; who shows *key* goes to *preview*.
+
+    With a *canary* some of them go to its side, with *pages* what older pages ask for goes where these came from; never
+    both. To all that asks for one side *users* is the side: with a canary the old one, with pages the new one.
+    """
 
     users: Mode
     preview: Side | None = None
     key: str = ""
+    canary: Canary | None = None
+    pages: Pages | None = None
 
     @property
     def side(self) -> Side | None:
@@ -53,10 +91,35 @@ class Traffic:
         """Tell whether users are kept away from every side."""
         return self.users in AWAY
 
+    def leads(self, *, bucket: int | None = None, page: int | None = None, navigates: bool = False) -> Side | None:
+        """Return the side to which a user's request is led, None while nobody serves users.
+
+        *bucket* and *page* are what its cookies say; *navigates* tells a GET for a page.
+        """
+        if self.canary and (self.canary.share >= ALL or (bucket is not None and bucket < self.canary.share)):
+            return self.canary.side
+        if self.pages and self.pages.older and page == self.pages.older[1] and not navigates:
+            return self.pages.older[0]
+        return self.side
+
     @property
     def without_key(self) -> Traffic:
         """Return the same traffic without any key."""
-        return Traffic(self.users)
+        return replace(self, preview=None, key="")
+
+    @property
+    def needs(self) -> int:
+        """Return the version of the snippet that knows this."""
+        return WITH_TWO_SIDES if self.canary or self.pages else 1
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """Return every side that users may come to."""
+        others = (
+            self.canary.side if self.canary else None,
+            self.pages.older[0] if self.pages and self.pages.older else None,
+        )
+        return tuple(dict.fromkeys(each for each in (self.side, *others) if each))
 
     def with_key(self, preview: Side, key: str) -> Traffic:
         """Return the same traffic for users, with *preview* open to whoever shows *key*."""
@@ -71,19 +134,44 @@ def to(side: Side) -> Traffic:
     return Traffic(Mode(side))
 
 
+def canary(old: Side, new: Side, share: int) -> Traffic:
+    """Return the traffic that sends *share* of 256 buckets of users to *new*, and all others to *old*."""
+    return Traffic(Mode(old), canary=Canary(new, max(0, min(share, ALL))))
+
+
+def buckets(percent: float) -> int:
+    """Return how many of the 256 buckets are *percent* of users: none and all are so only if said."""
+    if percent <= 0 or percent >= 100:
+        return ALL if percent > 0 else 0
+    return min(ALL - 1, max(1, round(percent * ALL / 100)))
+
+
 def format_traffic(traffic: Traffic) -> str:
     """Return the content of the state file: one line, no newline at its end."""
-    return f"{traffic.users} {traffic.preview} {traffic.key}" if traffic.key else str(traffic.users)
+    line = str(traffic.users)
+    if traffic.canary:
+        share = "g0" if traffic.canary.share >= ALL else f"{traffic.canary.share:02x}"
+        line += f"+{traffic.canary.side}={share}"
+    elif traffic.pages:
+        line += f".{traffic.pages.release}"
+        line += "^{}.{}".format(*traffic.pages.older) if traffic.pages.older else ""
+    return f"{line} {traffic.preview} {traffic.key}" if traffic.key else line
 
 
 def parse_traffic(text: str) -> Traffic | None:
     """Return what the state file's *text* means, or None where the proxy would not know it (and go plain)."""
-    if text in set(Mode):
-        return Traffic(Mode(text))
-    match = _KEYED.fullmatch(text)
-    if match is None or match[1] not in set(Mode):
+    found = _LINE.fullmatch(text)
+    if found is None or (found["users"] in AWAY and (found["second"] or found["release"])):
         return None
-    return Traffic(Mode(match[1]), Side(match[2]), match[3])
+    preview = Side(found["preview"]) if found["preview"] else None
+    traffic = Traffic(Mode(found["users"]), preview, found["key"] or "")
+    if found["second"]:
+        share = ALL if found["share"] == "g0" else int(found["share"], 16)
+        return replace(traffic, canary=Canary(Side(found["second"]), share))
+    if found["release"]:
+        older = (Side(found["older_side"]), ReleaseId(int(found["older"]))) if found["older"] else None
+        return replace(traffic, pages=Pages(ReleaseId(int(found["release"])), older))
+    return traffic
 
 
 QUIET = 3  # polls in a row that must see nothing

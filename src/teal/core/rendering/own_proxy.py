@@ -125,14 +125,17 @@ def _caddyfile(found: Layout) -> str:
 
 
 def _site(each: Listener) -> Iterator[str]:
-    """Yield the lines of one listener; what is believed passes on byte for byte, also that it is not there."""
+    """Yield the lines of one listener; what is believed passes on byte for byte, also that it is not there.
+
+    All of it stands in one route: Caddy counts, and takes time for, each of those at the top of a site.
+    """
     name, port = each.way
-    yield f":{each.port} {{\n"
+    yield f":{each.port} {{\n\troute {{\n"
     if each.believed:
         yield from _absent()
     yield f"\timport teal {name} {port} {{\n"
     yield from _options(believed=each.believed, clear_http2=each.clear_http2)
-    yield "\t}\n}\n"
+    yield "\t}\n\t}\n}\n"
 
 
 def _door(door: Door, found: Layout, main: str) -> str:

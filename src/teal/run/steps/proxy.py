@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from teal.core.checks.proxy import running, site
+from teal.core.checks.proxy import newer_snippet, running, site
 from teal.core.model.problem import Problem
 from teal.core.model.side import Side
 from teal.core.model.stack import Role
-from teal.core.model.traffic import Traffic
+from teal.core.model.traffic import WITH_TWO_SIDES, Traffic
 from teal.core.model.units import Seconds
 from teal.errors import CheckFailed, Failed, Refused, Unavailable
 from teal.ports import Endpoint, Loaded
@@ -136,6 +136,28 @@ async def _heard(context: RunContext, place: Endpoint) -> _Refusal | None:
         return _Refusal(place.url, error.message, "silent")
     behind = heard.passed_on and not place.guarded
     return None if heard.said else _Refusal(place.url, heard.words, "upstream" if behind else "proxy")
+
+
+async def require_snippet(context: RunContext, what: str, needed: int = WITH_TWO_SIDES) -> None:
+    """Raise ``Refused`` where the snippet that runs does not know *what*: it would take the new words for none at all.
+
+    It is asked itself, before any such word is written; where the configuration says already that it is an older one,
+    it isn't, since that one would pass the question on to the application.
+    """
+    proxy, loaded = await context.proxy_endpoints()
+    version = loaded.snippet
+    if version >= needed:
+        before = await _before(context)
+        try:
+            version = await context.ports.proxy.snippet(proxy, await any_entry(context), context.traffic.key)
+        finally:
+            context.ports.proxy.write(before)
+    context.traffic.snippet = version
+    if version < needed:
+        raise Refused(
+            f"the proxy runs an older snippet of Teal's, which does not know {what}",
+            hint=newer_snippet(context.stack, context.ports.proxy.reload),
+        )
 
 
 async def entry_of(context: RunContext, route: str) -> Endpoint:

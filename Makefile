@@ -23,7 +23,8 @@ check: venv ## Style, types, architecture, unit tests: under a minute
 engine: venv ## Install or start a Docker Engine, pull or build the base images
 	@$(WITH_ENGINE) true
 
-test: check ## Everything: check, then contract, end-to-end and load on the real engine
+test: check ## Everything: check, then contract, end-to-end and load on the real engine, and the page in a browser
+	@scripts/browser.sh >/dev/null
 	$(WITH_ENGINE) scripts/sweep-tests.sh
 	$(WITH_ENGINE) scripts/all-tests.sh; status=$$?; $(WITH_ENGINE) scripts/sweep-tests.sh; exit $$status
 

@@ -261,6 +261,8 @@ def test_what_belongs_to_a_release_lies_in_its_folder(releases: Releases) -> Non
     assert releases.rendering(ReleaseId(2), Side.GREEN) == f"{folder}/green.json"
     assert releases.once(ReleaseId(2)) == f"{folder}/once.json"
     assert releases.keep_log(ReleaseId(2), "web", "last words") == f"{folder}/logs/web.log"
+    assert releases.kept_logs(ReleaseId(2)) == {"web": "last words"}
+    assert releases.kept_logs(ReleaseId(3)) == {}
 
 
 def test_the_renderings_of_a_release_come_back_as_values(releases: Releases) -> None:

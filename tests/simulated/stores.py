@@ -117,6 +117,11 @@ class MemoryReleases(ports.Releases):
         self.world.disk.texts[path] = text
         return path
 
+    def kept_logs(self, number: int) -> Mapping[str, str]:
+        begins = f"{ROOT}/{number}/logs/"
+        texts = self.world.disk.texts.items()
+        return {path.removeprefix(begins)[: -len(".log")]: text for path, text in texts if path.startswith(begins)}
+
     def _room(self) -> None:
         if self.world.disk.full:
             raise Unavailable("the release can't be kept: No space left on device", hint="make room on the disk")

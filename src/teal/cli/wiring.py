@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from teal.config.load import ImageLook
     from teal.config.prepare_caddy import Prepared
     from teal.ports import ImageInfo
-    from teal.web.desk import Desk
+    from teal.web.desk import Clean, Desk, Opening
 
 
 _MODELS = DockerModels()
@@ -257,7 +257,7 @@ def desks(options: Options, overrides: Overrides, *, alone: bool) -> dict[str, D
 
 def _desk_here(options: Options, overrides: Overrides, project: str) -> Desk:
     from teal.cli.redaction import Redactor
-    from teal.web.desk import Desk, Opened
+    from teal.web.desk import Opened
 
     redact, home = Redactor(os.environ), home_of(options, project)
 
@@ -267,7 +267,7 @@ def _desk_here(options: Options, overrides: Overrides, project: str) -> Desk:
             yield Opened(found.ports, found.stack, found.notes)
 
     argv = (sys.executable, "-P", "-m", "teal", *options.words())
-    return Desk(project, _clean(redact), open_, partial(_stamp, home), partial(_numbers, home), argv, str(options.cwd))
+    return _desk(home, _clean(redact), open_, argv, str(options.cwd))
 
 
 def _kept_desks(root: Path) -> Iterator[tuple[str, Desk]]:
@@ -286,7 +286,7 @@ def _desk_kept(home: Home, directory: str) -> Desk:
     """Return the desk of a stack as its latest kept release remembers it."""
     from teal.adapters.state.releases import ReleaseFolders
     from teal.cli.redaction import Redactor
-    from teal.web.desk import Desk, Opened
+    from teal.web.desk import Opened
 
     redact, options = Redactor(os.environ), Options(project=home.project, where=directory)
 
@@ -303,7 +303,14 @@ def _desk_kept(home: Home, directory: str) -> Desk:
             yield Opened(found.ports, found.stack, found.notes)
 
     argv = (sys.executable, "-P", "-m", "teal", *options.words())
-    return Desk(home.project, _clean(redact), open_, partial(_stamp, home), partial(_numbers, home), argv, directory)
+    return _desk(home, _clean(redact), open_, argv, directory)
+
+
+def _desk(home: Home, clean: Clean, open_: Opening, argv: tuple[str, ...], cwd: str) -> Desk:
+    from teal.web.desk import Desk
+
+    stamp, told, numbers = (partial(each, home) for each in (_stamp, _told, _numbers))
+    return Desk(home.project, clean, open_, stamp, told, numbers, argv, cwd)
 
 
 def _clean(redact: Redactor) -> Callable[[str], str]:
@@ -314,18 +321,15 @@ def _clean(redact: Redactor) -> Callable[[str], str]:
 
 
 def _stamp(home: Home) -> object:
-    """Return what differs as soon as a command has written anything down."""
-    journal = home.journal
-    files = (
-        journal,
-        journal.with_name(f"{journal.name}-wal"),
-        home.lock,
-        home.proxy / "state",
-        home.releases,
-        home.runs,
-    )
+    """Return what differs as soon as a command has written anything down, but for what its run tells."""
+    beside = home.journal.with_name(f"{home.journal.name}-wal")
+    return tuple(map(_touched, (home.journal, beside, home.lock, home.proxy / "state", home.releases, home.runs)))
+
+
+def _told(home: Home) -> object:
+    """Return what differs as soon as the latest run has told something more."""
     newest = max((int(each.stem) for each in home.runs.glob("*.jsonl") if each.stem.isdecimal()), default=0)
-    return tuple(map(_touched, (*files, home.runs / f"{newest}.jsonl")))
+    return newest, _touched(home.runs / f"{newest}.jsonl")
 
 
 def _numbers(home: Home) -> object:

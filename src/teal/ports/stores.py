@@ -52,6 +52,10 @@ class Releases(Protocol):
         """Keep the last log of a service that is removed; return the path."""
         ...
 
+    def kept_logs(self, number: ReleaseId) -> Mapping[str, str]:
+        """Return the last lines of those logs by service; none where nothing was kept."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:

@@ -23,10 +23,11 @@ from teal.errors import TealError
 from teal.web.calls import Call, Told, ask, start
 from teal.web.desk import Desk
 from teal.web.guard import Doors, Guard, visitor_of
+from teal.web.progress import Progress, progress
 from teal.web.seen import Seen
 from teal.web.show import FOLDER, Look, Pages, same
 from teal.web.visitors import Visitor
-from teal.web.watch import Watch
+from teal.web.watch import LINES, Watch, kept_logs
 
 ACTIONS: Mapping[str, tuple[str, ...]] = {  # what a button calls, and with which words it only looks ahead
     "deploy": ("--dry-run",),
@@ -35,7 +36,6 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {  # what a button calls, and with whic
     "promote": (),
     "abort": (),
 }
-LINES = 50  # of a container's log
 _BEAT = 15.0  # seconds after which a stream says something, though nothing happened: proxies cut what is silent
 _LARGEST = 4096  # bytes of a form
 _BEATEN = ": still here\n\n"
@@ -107,6 +107,7 @@ def _routes(house: House) -> list[BaseRoute]:
         Route("/stack/{stack}", pages.stack, methods=["GET"]),
         Route("/stack/{stack}/events", pages.events, methods=["GET"]),
         Route("/stack/{stack}/check", pages.check, methods=["GET"]),
+        Route("/stack/{stack}/run/{run:int}", pages.run, methods=["GET"]),
         Route("/stack/{stack}/container/{name}", pages.container, methods=["GET"]),
         Mount("/static", StaticFiles(directory=FOLDER / "static")),
     ]
@@ -159,6 +160,15 @@ class _Looking:
         watch = self.house.watch(request)
         told = await ask(watch.desk, ["check"])
         return self.house.page(request, "check.html", watch, stack=watch.desk.name, told=told, title="check")
+
+    async def run(self, request: Request) -> Response:
+        watch, number = self.house.watch(request), request.path_params["run"]
+        seen, opened = await watch.look(), await watch.opened()
+        row = next((each for each in seen.rows if each.id == number), None)
+        found = progress(opened.ports.logs.read(number)) if row else Progress()
+        logs = kept_logs(opened, row, found) if row else {}
+        facts = {"seen": seen, "now": seen.at, "number": number, "row": row, "progress": found, "kept_logs": logs}
+        return self.house.page(request, "run.html", watch, **facts, title=f"run {number}")
 
     async def container(self, request: Request) -> Response:
         watch = self.house.watch(request)

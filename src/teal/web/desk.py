@@ -21,14 +21,18 @@ class Opened:
     notes: Callable[[], tuple[str, ...]] = tuple  # what a person should know of the state directory
 
 
+Opening = Callable[[], AbstractAsyncContextManager[Opened]]
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """One stack of this machine."""
 
     name: str
     clean: Clean  # knows the stack's secrets once it was opened
-    open: Callable[[], AbstractAsyncContextManager[Opened]]
+    open: Opening
     stamp: Callable[[], object]  # differs as soon as anything that is kept on disk does
+    told: Callable[[], object]  # differs as soon as a run has told something more
     releases: Callable[[], object]  # differs when a release came or went: the stack is to be read anew
     argv: tuple[str, ...]  # `teal` with the options that mean this stack
     cwd: str  # where it is to be called

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from teal.core.model.observed import Container
 from teal.core.model.units import Moment
 from teal.run.api import ColorStatus, HistoryRow, ServiceStatus, Status
+from teal.web.progress import Progress
+
+BAD = frozenset({"failed", "aborted", "interrupted", "needs-person"})  # outcomes that a person should see first
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Seen:
     journal: Trouble | None = None  # what is wrong with what is kept
     notes: tuple[str, ...] = ()
     begun: Begun | None = None
+    progress: Progress | None = None  # of the run that somebody works on, else of the last one that failed
+    kept_logs: Mapping[str, str] = field(default_factory=dict)  # what was kept of the services of that one
 
     @property
     def run(self) -> HistoryRow | None:
@@ -55,6 +60,11 @@ class Seen:
     def last(self) -> HistoryRow | None:
         """Return the latest run that has ended."""
         return next((row for row in self.rows if row.outcome != "running"), None)
+
+    @property
+    def failed(self) -> HistoryRow | None:
+        """Return the latest run, where it has ended badly and nobody works on the stack."""
+        return self.last if self.run is None and self.last and self.last.outcome in BAD else None
 
     @property
     def sides(self) -> tuple[Group, ...]:

@@ -65,6 +65,7 @@ class Pages:
             "state_said": SAID,
         }
         self._made: dict[int, Environment] = {}
+        self._parts: dict[tuple[str, bool], tuple[Seen, dict[str, str]]] = {}
 
     def render(self, template: str, look: Look, clean: Clean, **facts: Any) -> str:
         """Return *template* with *facts*, each text of them through *clean*."""
@@ -72,7 +73,12 @@ class Pages:
 
     def parts(self, seen: Seen, look: Look, clean: Clean) -> dict[str, str]:
         """Return the parts of a stack's page."""
-        return {name: self.render(f"parts/{name}.html", look, clean, seen=seen, now=seen.at) for name in PARTS}
+        key = (seen.name, look.acting)
+        made = self._parts.get(key)
+        if made is None or made[0] is not seen:  # all who look at the same are shown the same
+            parts = {name: self.render(f"parts/{name}.html", look, clean, seen=seen, now=seen.at) for name in PARTS}
+            made = self._parts[key] = (seen, parts)
+        return made[1]
 
     def card(self, seen: Seen, look: Look, clean: Clean) -> Markup:
         """Return a stack as it stands on the page of all of them."""

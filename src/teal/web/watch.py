@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -15,8 +15,10 @@ from teal.run.commands.status import history, status_of
 from teal.run.observe import observe_beside
 from teal.web.calls import Call
 from teal.web.desk import Desk, Opened
-from teal.web.seen import Seen, Trouble
+from teal.web.progress import Progress, progress
+from teal.web.seen import BAD, Seen, Trouble
 
+LINES = 50  # of a log
 RUNS = 50  # past runs that are shown
 TICK = 0.2  # seconds between two looks at whether anything on disk has changed
 CALM = 5.0  # seconds after which it looks again, though nothing was heard
@@ -95,18 +97,18 @@ class Watch:
 
     async def _on(self) -> None:
         listening = asyncio.create_task(self._listen())
-        stamp, looked = self.desk.stamp(), time.monotonic()
+        stamp, told, looked = self.desk.stamp(), self.desk.told(), 0.0
         try:
             while True:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), TICK)
                 self._news.clear()
-                now = self.desk.stamp()
-                if now == stamp and time.monotonic() - looked < CALM and not self._is_news():
-                    continue
-                stamp = now
-                await self._look()
-                looked = time.monotonic()
+                was, (stamp, told) = (stamp, told), (self.desk.stamp(), self.desk.told())
+                if stamp != was[0] or time.monotonic() - looked > CALM or self._is_news():
+                    await self._look()
+                    looked = time.monotonic()
+                elif told != was[1]:
+                    await self._read_on()
         finally:
             listening.cancel()
             with suppress(asyncio.CancelledError):
@@ -128,13 +130,24 @@ class Watch:
                         self._news.set()
             await asyncio.sleep(_RETRY)
 
+    async def _read_on(self) -> None:
+        """Show what the run has told since: it asks neither engine nor proxy."""
+        async with self._looking:
+            if self.seen is None or self._opened is None:
+                return
+            seen = _with_progress(replace(self.seen, at=Moment(time.time())), self._opened)
+        await self._show(seen)
+
     async def _look(self) -> Seen:
         async with self._looking:
             seen = await self._looked()
+        await self._show(seen)
+        return seen
+
+    async def _show(self, seen: Seen) -> None:
         async with self._changed:
             self.seen = seen
             self._changed.notify_all()
-        return seen
 
     async def _looked(self) -> Seen:
         at = Moment(time.time())
@@ -158,4 +171,23 @@ def _with_past(seen: Seen, opened: Opened) -> Seen:
         rows: Iterable[HistoryRow] = history(opened.ports, RUNS)
     except TealError as error:
         return replace(seen, journal=Trouble(error.message, error.hint))
-    return replace(seen, rows=tuple(rows), notes=opened.notes())
+    return _with_progress(replace(seen, rows=tuple(rows), notes=opened.notes()), opened)
+
+
+def _with_progress(seen: Seen, opened: Opened) -> Seen:
+    """Return *seen* with what is told of the run that goes on, or of the one that failed last."""
+    row = seen.run or seen.failed
+    if row is None:
+        return replace(seen, progress=None, kept_logs={})
+    lines = opened.ports.logs.read(row.id)
+    found = progress(lines) if lines else None
+    return replace(seen, progress=found, kept_logs=kept_logs(opened, row, found) if seen.failed else {})
+
+
+def kept_logs(opened: Opened, row: HistoryRow, found: Progress | None) -> Mapping[str, str]:
+    """Return the last lines of what *row* has removed: of the services that failed, where it is known which."""
+    if row.outcome not in BAD or row.release is None:
+        return {}
+    logs = opened.ports.releases.kept_logs(row.release)
+    named = {service: text for service, text in logs.items() if found and service in found.failed}
+    return {service: "\n".join(text.splitlines()[-LINES:]) for service, text in (named or logs).items() if text.strip()}

@@ -33,6 +33,7 @@ class Known:
     runs: tuple[RunRecord, ...] = ()
     lines: dict[int, tuple[LogLine, ...]] = field(default_factory=dict)
     holder: Holder | None = None
+    kept: dict[int, dict[str, str]] = field(default_factory=dict)  # release -> logs that were kept
     log: str = ""
     checks: tuple[HealthRun, ...] = ()
     away: TealError | None = None  # what asking the engine raises
@@ -94,6 +95,9 @@ class Port:
     def _releases_all(self) -> Any:
         return self.known.observed.releases
 
+    def _releases_kept_logs(self, number: int) -> Any:
+        return self.known.kept.get(number, {})
+
     def _journal_history(self, limit: int) -> Any:
         if self.known.broken:
             raise self.known.broken
@@ -133,7 +137,8 @@ def desk(known: Known, *, name: str = "shop", clean: Callable[[str], str] = str,
         yield Opened(known, replace(STACK, project=name))  # type: ignore[arg-type]
 
     argv = (sys.executable, "-c", program)
-    return Desk(name, clean, opened, lambda: repr(known), lambda: len(known.observed.releases), argv, str(Path.cwd()))
+    told = (lambda: repr(known), lambda: repr(known.lines), lambda: len(known.observed.releases))
+    return Desk(name, clean, opened, *told, argv, str(Path.cwd()))
 
 
 @dataclass

@@ -10,6 +10,7 @@ import pytest
 from markupsafe import escape as escaped
 
 from teal.core.model.side import Side
+from teal.core.planning.event_lines import LogLine
 from teal.errors import Unavailable
 from teal.ports import HealthRun, Holder, RunRecord
 from tests.unit.web.house import Known, Page
@@ -56,10 +57,53 @@ def test_a_failed_run_says_first_what_serves_now() -> None:
     assert "api exited with status 1" in band
 
 
-def test_while_somebody_works_there_are_no_buttons() -> None:
-    at_work = replace(DONE, id=9, ended=None, outcome="")
+def line(event: str, at: float, **facts: object) -> LogLine:
+    return LogLine(event, at, 6000 + at, **facts)  # type: ignore[arg-type]
+
+
+AT_WORK = replace(DONE, id=9, ended=None, outcome="")
+LINES = (
+    line("run-began", 0, run=9, command="deploy"),
+    line("step-began", 0.1, step="build", text="build web"),
+    line("said", 0.2, kind="tool", text="#5 DONE"),
+    line("step-ended", 2.0, step="build", seconds=1.9),
+    line("step-began", 2.1, step="start", text="start api on green"),
+    line("service", 2.2, side="green", service="api", state="starting: migrating"),
+)
+
+
+def test_a_run_is_told_step_by_step_whoever_has_started_it() -> None:
     holder = Holder("deploy", "ci", "runner", 4711, 6000.0)
-    page = shown(Known(runs=(at_work, DONE), holder=holder))
+    page = shown(Known(runs=(AT_WORK, DONE), holder=holder, lines={9: LINES}))
+    run = page[page.index('class="run now"') :]
+    assert re.search(r'class="good">.{0,80}build web.{0,60}1\.9 s', run)
+    assert re.search(r'class="now">.{0,80}start api on green', run)
+    assert "starting: migrating" in run
+    assert "#5 DONE" not in run  # the step whose words they were is over
+
+
+def test_a_failed_step_is_marked_and_the_log_comes_first() -> None:
+    failed = (
+        *LINES,
+        line("service", 3, side="green", service="api", state="exited 1"),
+        line("run-ended", 4, outcome="aborted"),
+    )
+    logs = {"api": "Traceback: no such table", "web": "all well"}
+    page = shown(Known(runs=(FAILED, DONE), lines={8: failed}, kept={8: logs}))
+    assert page.index("no such table") < page.index("build web")
+    assert "all well" not in page
+    assert re.search(r'class="bad">.{0,80}start api on green.{0,60}not finished', page)
+
+
+def test_each_run_has_a_page_with_its_steps() -> None:
+    known = Known(runs=(DONE,), lines={7: LINES})
+    assert "start api on green" in shown(known, "/stack/shop/run/7")
+    assert "is not known" in shown(known, "/stack/shop/run/99")
+
+
+def test_while_somebody_works_there_are_no_buttons() -> None:
+    holder = Holder("deploy", "ci", "runner", 4711, 6000.0)
+    page = shown(Known(runs=(AT_WORK, DONE), holder=holder))
     assert "/do/" not in page
     assert "ci@runner" in page
 

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -19,6 +20,7 @@ from teal.core.model.stack import Tree
 from teal.core.model.units import ReleaseId
 from teal.errors import Refused, Unavailable
 
+_LOG = 64 * 1024  # bytes of a kept log that are read again
 _HALF = ".half-"  # begins the name of a folder that is being written or removed
 
 
@@ -111,6 +113,15 @@ class ReleaseFolders:
         path = logs / f"{PurePosixPath(service).name}.log"
         write_synced(path, text.encode("utf-8", "replace"), 0o600)
         return str(path)
+
+    def kept_logs(self, number: ReleaseId) -> Mapping[str, str]:
+        """Return the end of each log that was kept of a release, by service; one that can't be read is left out."""
+        found: dict[str, str] = {}
+        for path in sorted((self._folder(number) / "logs").glob("*.log")):
+            with suppress(OSError), path.open("rb") as file:
+                file.seek(max(0, path.stat().st_size - _LOG))
+                found[path.stem] = file.read(_LOG).decode("utf-8", "replace")
+        return found
 
     def _folder(self, number: ReleaseId) -> Path:
         return self._root / str(number)

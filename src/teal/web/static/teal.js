@@ -45,6 +45,12 @@
     had.slice(has.length).forEach((each) => each.remove());
   };
 
+  // What a screen reader is told when it changes: what serves, and the step at hand without its seconds.
+  const spoken = (place) => {
+    const found = place.querySelector("h1, .run.now .steps .now .said");
+    return found ? found.textContent.replace(/\s+/g, " ").trim() : "";
+  };
+
   const lost = (is) => {
     if (!live) return;
     live.hidden = false;
@@ -64,11 +70,11 @@
       if (!place) return;
       const fresh = document.createElement("div");
       fresh.innerHTML = html; // the server has escaped every text in it; the policy runs no script that is not its own
-      const heading = place.querySelector("h1, .steps .now")?.textContent;
+      const before = spoken(place);
       children(place, fresh);
       tick();
-      const now = place.querySelector("h1, .steps .now")?.textContent;
-      if (now && now !== heading) document.getElementById("say").textContent = now.replace(/\s+/g, " ").trim();
+      const now = spoken(place);
+      if (now && now !== before) document.getElementById("say").textContent = now;
     });
   };
   const close = () => { source?.close(); source = null; };

@@ -1,0 +1,125 @@
+"""What a run's log comes to: its steps, its services, what was said last. Pure: lines in, a value out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from teal.core.model.side import Side
+from teal.core.model.units import Moment, Seconds
+from teal.core.planning.event_lines import LogLine
+
+_TAIL = 12  # lines of a tool's output that stay in sight
+_ALARM = frozenset({"failed", "unhealthy", "exited", "restarting", "dead"})
+_CALM = frozenset({"built", "pulled", "healthy", "running"})
+
+
+@dataclass(frozen=True, slots=True)
+class StepSeen:
+    """A step that was begun."""
+
+    name: str
+    text: str
+    began: Moment
+    state: Literal["now", "done", "passed", "failed"] = "now"
+    seconds: Seconds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSeen:
+    """A service as the run spoke of it last."""
+
+    side: Side | None
+    name: str
+    state: str
+    since: Moment
+
+    @property
+    def word(self) -> str:
+        """Return the first word of its state, which says what kind it is."""
+        return self.state.split(maxsplit=1)[0].rstrip(",:") if self.state.strip() else ""
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether it fares badly."""
+        return self.word in _ALARM
+
+    @property
+    def tone(self) -> str:
+        """Return whether that is good, bad, or one to wait in."""
+        return "bad" if self.failed else "good" if self.word in _CALM else "calm" if self.word == "stopped" else "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run has come."""
+
+    steps: tuple[StepSeen, ...] = ()
+    services: tuple[ServiceSeen, ...] = ()
+    flying: tuple[Side | None, int, int] | None = None  # what the proxy still counts on the side that drains
+    notes: tuple[tuple[str, str], ...] = ()  # kind and text
+    tail: tuple[str, ...] = ()  # what a tool said last
+    outcome: str = ""
+    message: str = ""
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Return the services that fare badly."""
+        return tuple(each.name for each in self.services if each.failed)
+
+    @property
+    def now(self) -> StepSeen | None:
+        """Return the step at hand."""
+        return next((each for each in reversed(self.steps) if each.state == "now"), None)
+
+
+def progress(lines: Iterable[LogLine]) -> Progress:
+    """Return what *lines*, a run's log, come to."""
+    found = Progress()
+    for line in lines:
+        found = _after(found, line)
+    return found
+
+
+def _after(found: Progress, line: LogLine) -> Progress:
+    match line.event:
+        case "step-began":
+            begun = StepSeen(line.step, line.text, line.time)
+            return replace(found, steps=(*_given_up(found.steps), begun), flying=None, tail=())
+        case "step-ended":
+            return replace(found, steps=_ended(found.steps, line), flying=None)
+        case "service":
+            changed = ServiceSeen(line.side, line.service, line.state, line.time)
+            return replace(found, services=_changed(found.services, changed))
+        case "in-flight":
+            return replace(found, flying=(line.side, line.requests or 0, line.websockets or 0))
+        case "said" if line.kind == "tool":
+            return replace(found, tail=(*found.tail, line.text)[-_TAIL:])
+        case "said":
+            return replace(found, notes=(*found.notes, (line.kind, line.text)))
+        case "run-ended":
+            steps = _given_up(found.steps)
+            return replace(found, steps=steps, flying=None, outcome=line.outcome, message=line.message)
+        case _:
+            return found
+
+
+def _given_up(steps: tuple[StepSeen, ...]) -> tuple[StepSeen, ...]:
+    """Return *steps* with the one at hand as failed: it was begun, and nobody said that it ended."""
+    return tuple(replace(each, state="failed") if each.state == "now" else each for each in steps)
+
+
+def _ended(steps: tuple[StepSeen, ...], line: LogLine) -> tuple[StepSeen, ...]:
+    for at in reversed(range(len(steps))):
+        if steps[at].name == line.step and steps[at].state == "now":
+            done = replace(steps[at], state="passed" if line.passed else "done", seconds=line.seconds)
+            return (*steps[:at], done, *steps[at + 1 :])
+    return steps
+
+
+def _changed(services: tuple[ServiceSeen, ...], now: ServiceSeen) -> tuple[ServiceSeen, ...]:
+    for at, each in enumerate(services):
+        if (each.side, each.name) == (now.side, now.name):
+            return (*services[:at], now, *services[at + 1 :])
+    return (*services, now)

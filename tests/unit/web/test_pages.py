@@ -53,7 +53,7 @@ def test_it_says_what_serves_and_what_runs_where() -> None:
 def test_a_failed_run_says_first_what_serves_now() -> None:
     page = shown(Known(runs=(FAILED, DONE)))
     band = page[page.index('id="the-run"') :]
-    assert re.match(r".{0,200}Release 7 serves\. deploy of release 8 failed and was taken back", band, re.DOTALL)
+    assert re.match(r".{0,200}Release 7 serves\. The deploy of release 8 failed and was taken back", band, re.DOTALL)
     assert "api exited with status 1" in band
 
 

@@ -82,6 +82,7 @@
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
   window.addEventListener("pagehide", close);
   window.addEventListener("pageshow", open);
+  for (const each of document.querySelectorAll("pre.log")) each.scrollTop = each.scrollHeight; // the newest is last
   setInterval(tick, 1000);
   tick();
   open();

@@ -245,7 +245,7 @@ def desks(options: Options, overrides: Overrides, *, alone: bool) -> dict[str, D
     except ConfigError:
         if alone or options != Options():
             raise
-        root = Path(os.environ.get("TEAL_HOME") or DEFAULT).absolute()
+        root = state_root(options)
     if not alone:
         found |= {name: desk for name, desk in _kept_desks(root) if name not in found}
     if not found:
@@ -253,6 +253,14 @@ def desks(options: Options, overrides: Overrides, *, alone: bool) -> dict[str, D
             f"there is no stack here, and none is kept in {root}", hint="run it in the folder of a Compose file"
         )
     return found
+
+
+def state_root(options: Options) -> Path:
+    """Return where the state of all stacks lies, as the stack that is meant says it, where there is one."""
+    try:
+        return home_of(options, "").root
+    except ConfigError:
+        return Path(os.environ.get("TEAL_HOME") or DEFAULT).absolute()
 
 
 def _desk_here(options: Options, overrides: Overrides, project: str) -> Desk:

@@ -107,6 +107,7 @@ def _routes(house: House) -> list[BaseRoute]:
         Route("/stack/{stack}", pages.stack, methods=["GET"]),
         Route("/stack/{stack}/events", pages.events, methods=["GET"]),
         Route("/stack/{stack}/check", pages.check, methods=["GET"]),
+        Route("/stack/{stack}/diff/{before:int}/{after:int}", pages.diff, methods=["GET"]),
         Route("/stack/{stack}/run/{run:int}", pages.run, methods=["GET"]),
         Route("/stack/{stack}/container/{name}", pages.container, methods=["GET"]),
         Mount("/static", StaticFiles(directory=FOLDER / "static")),
@@ -161,13 +162,22 @@ class _Looking:
         told = await ask(watch.desk, ["check"])
         return self.house.page(request, "check.html", watch, stack=watch.desk.name, told=told, title="check")
 
+    async def diff(self, request: Request) -> Response:
+        watch = self.house.watch(request)
+        before, after = (str(request.path_params[each]) for each in ("before", "after"))
+        told = await ask(watch.desk, ["diff", before, after])
+        facts = {"stack": watch.desk.name, "told": told, "before": before, "after": after}
+        return self.house.page(request, "diff.html", watch, **facts, title=f"{before} to {after}")
+
     async def run(self, request: Request) -> Response:
         watch, number = self.house.watch(request), request.path_params["run"]
         seen, opened = await watch.look(), await watch.opened()
         row = next((each for each in seen.rows if each.id == number), None)
         found = progress(opened.ports.logs.read(number)) if row else Progress()
         logs = kept_logs(opened, row, found) if row else {}
+        before = next((each.release for each in seen.rows if row and each.id < row.id and each.outcome == "done"), None)
         facts = {"seen": seen, "now": seen.at, "number": number, "row": row, "progress": found, "kept_logs": logs}
+        facts["before"] = before if row and row.release and before != row.release else None
         return self.house.page(request, "run.html", watch, **facts, title=f"run {number}")
 
     async def container(self, request: Request) -> Response:

@@ -5,7 +5,7 @@ BIN := .venv/bin
 WITH_ENGINE := scripts/with-engine.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove bench-own prove-migrations exam exam-verify words bench-snippet bench conformance reach clean
+.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove bench-own prove-migrations exam exam-verify words bench-snippet bench conformance reach bake clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -74,6 +74,9 @@ bench-snippet: venv ## What each part of the snippet costs a request in CPU time
 
 bench: venv ## How fast a deploy, a switch, a rollback and the commands are
 	@$(WITH_ENGINE) $(BIN)/python -m proof.bench
+
+bake: venv ## How often a good release is taken back, and how soon a bad one: bakes that are played (N=… for another number)
+	@$(BIN)/python -m proof.bake $(N)
 
 soak: venv ## 500 deploys and rollbacks under light load: nothing grows, slows down or is lost (N=… for another number)
 	@$(WITH_ENGINE) $(BIN)/python -m proof.soak $(N)

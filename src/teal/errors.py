@@ -5,6 +5,7 @@ TealError (1)
 │   ├── BuildFailed       a build or pull failed
 │   ├── Unhealthy         a service failed the gate
 │   ├── CheckFailed       a check or hook stopped the deploy
+│   ├── RolledBack (6)    the new release served users, was worse, and was taken back
 │   └── Refused           preflight or the plan says no (memory, ports, volumes, gone images …)
 │       ├── NewerFormat   a file in the state directory was written by a newer Teal
 │       └── SchemaBroken  the database is not as its migrations have left it
@@ -12,6 +13,7 @@ TealError (1)
 │   └── ConfigError (2)   teal.yml, a Compose file or the environment is wrong
 ├── Locked (3)            another command holds the lock
 ├── NeedsPerson (4)       traffic is safe, but something must be looked at
+│   └── Held              a release is neither proved nor to blame: the old one fails as well
 ├── Unavailable (5)       the engine, Compose or the proxy does not answer
 └── Interrupted (130)     stopped by a signal; what happened is said
 """
@@ -63,6 +65,12 @@ class NewerFormat(Refused):
         )
 
 
+class RolledBack(Failed):
+    """The new release served users for a while, was worse than the one before, and was taken back."""
+
+    status = 6
+
+
 class SchemaBroken(Refused):
     """Whoever was asked how the schema stands has said that something is wrong."""
 
@@ -89,6 +97,12 @@ class NeedsPerson(TealError):
     status = 4
     report: object = None  # the command's result, where there is one: traffic has changed hands all the same
     again = False  # the run stays open, and the next command takes up what could not be done
+
+
+class Held(NeedsPerson):
+    """A release that is watched fails, and so does the old one: users stay, and the run stays open."""
+
+    again = True
 
 
 class Unavailable(TealError):

@@ -22,6 +22,7 @@ from teal.core.model.stack import Assigned, Role, Service
 from teal.core.model.units import Moment, ReleaseId, Seconds
 from teal.core.planning.event_lines import as_json, event_name
 from teal.core.planning.events import (
+    Baking,
     Event,
     InFlight,
     Message,
@@ -181,6 +182,7 @@ _TOLD: tuple[Event, ...] = (
     ServiceChanged(Side.GREEN, "web", "healthy"),
     ServiceChanged(None, "db", "starting"),
     InFlight(Side.BLUE, 3, 1),
+    Baking(Seconds(12.5), 120, 3),
     Message("tool", "a line\nof two, with \x1b[31mcolor\x1b[0m and \u00fc"),
     StepFinished(Switch(Side.GREEN, ReleaseId(7)), Seconds(0.1239), passed=True),
     RunEnded(3, "aborted", "web exited"),

@@ -24,7 +24,7 @@ from teal.core.model.units import Moment, ReleaseId, Seconds
 from teal.core.planning.event_lines import LogLine, as_json, event_name, read_line
 from teal.core.planning.events import Event
 from teal.core.planning.past import Turn, turn_of
-from teal.core.planning.steps import Backfill, CheckActive, Expand, Hold, RunOnce, SaveRelease, Start, Step
+from teal.core.planning.steps import Backfill, Bake, CheckActive, Expand, Hold, RunOnce, SaveRelease, Start, Step
 from teal.errors import Locked, Refused, Unavailable
 from teal.ports import Holder, RunRecord
 from tests.simulated.process import Process, reads, writes
@@ -43,11 +43,21 @@ class MemoryLock(ports.Lock):
         held, since = self.world.holder, self.world.held_since
         return None if held is None else Holder(self.world.held_for, "somebody", "here", held.pid, Moment(since))
 
+    @writes
+    def ask(self, word: str) -> None:
+        self.world.disk.asked = word
+
+    @reads
+    def asked(self) -> str:
+        word, self.world.disk.asked = self.world.disk.asked, ""
+        return word
+
     @contextmanager
     def hold(self, command: str) -> Iterator[None]:
         self.process.check()
         if self.world.holder is not None:
             raise Locked(f"{self.world.held_for} works on this stack", hint="wait until it has ended")
+        self.world.disk.asked = ""
         self.world.holder, self.world.held_for, self.world.held_since = self.process, command, self.world.now
         try:
             yield
@@ -190,6 +200,13 @@ class MemoryJournal(ports.Journal):
         self._row(self.world.disk.steps, entry).update(ended=self.world.now, passed=passed)
 
     @writes
+    def progress(self, run: int, step: Step) -> None:
+        self._room()
+        for row in self.world.disk.steps:
+            if row["run"] == run and row["ended"] is None and type(row["step"]) is type(step):
+                row["step"] = step
+
+    @writes
     def end(self, run: int, outcome: str, message: str = "") -> None:
         self._room()
         self._row(self.world.disk.runs, run).update(ended=self.world.now, outcome=outcome, message=message)
@@ -201,7 +218,24 @@ class MemoryJournal(ports.Journal):
             return None
         run = next((run for run in reversed(open_) if run["command"] != "heal"), open_[-1])
         held = any(row["run"] == run["id"] and isinstance(row["step"], Hold) for row in self.world.disk.steps)
-        return Unfinished(run["id"], run["command"], run["source"], run["target"], run["release"], held, run["started"])
+        healing = {each["id"] for each in self.world.disk.runs if each["command"] == "heal" and each["id"] > run["id"]}
+        bakes = [
+            row
+            for row in self.world.disk.steps
+            if isinstance(row["step"], Bake) and row["run"] in {run["id"], *healing}
+        ]
+        left = bakes[-1] if bakes else None
+        baking = None if left is None else Seconds(0.0) if left["ended"] is not None else left["step"].seconds
+        return Unfinished(
+            run["id"],
+            run["command"],
+            run["source"],
+            run["target"],
+            run["release"],
+            held,
+            run["started"],
+            baking=baking,
+        )
 
     @reads
     def turns(self) -> tuple[Turn, ...]:

@@ -109,6 +109,7 @@ class Disk:
     steps: list[dict[str, Any]] = field(default_factory=list)
     logs: dict[int, list[bytes]] = field(default_factory=dict)  # what each run has told
     contracts: dict[str, OpenChange] = field(default_factory=dict)
+    asked: str = ""  # what another command wants of the one that holds the lock
     asides: list[str] = field(default_factory=list)  # journals that were set aside
 
 

@@ -27,6 +27,8 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "plan": Entry("teal.cli.commands.deploy", "Print what deploy would do; change nothing."),
         "init": Entry("teal.cli.commands.init", "Write teal.yml: what a first deploy would ask, and why."),
         "rollback": Entry("teal.cli.commands.deploy", "Bring the previous release back, exactly."),
+        "promote": Entry("teal.cli.commands.deploy", "Keep the release that is being watched; watch no longer."),
+        "abort": Entry("teal.cli.commands.deploy", "Take the release that is being watched back."),
         "cleanup": Entry("teal.cli.commands.deploy", "Remove what serves nobody and is no longer kept."),
         "leave": Entry("teal.cli.commands.deploy", "Go back to the plain stack, without colors."),
     },
@@ -69,6 +71,7 @@ EXITS: tuple[tuple[int, str], ...] = (
     (3, "another command works on this stack"),
     (4, "a person must look; users are served, or see the maintenance page"),
     (5, "the Docker Engine, Compose or the proxy does not answer"),
+    (6, "the new release was worse, and was taken back: the old one serves"),
     (130, "interrupted by a signal; the last lines say what was left"),
 )
 

@@ -27,6 +27,7 @@ HEALTH = (
     _time("--health-interval", "Longest time between two looks at a service (3s)."),
 )
 DRAIN = (_time("--drain-timeout", "How long open requests may take to end (30s)."),)
+BAKE = (_time("--bake", "For how long the new release is watched while the old one waits (0)."),)
 TIMES = (*HEALTH, *DRAIN)
 
 

@@ -43,3 +43,4 @@ class Overrides:
     health_timeout: str = ""
     health_interval: str = ""
     drain_timeout: str = ""
+    bake: str = ""

@@ -45,6 +45,7 @@ def settings_of(overrides: Overrides, environment: Mapping[str, str], said: Teal
         websocket_drain=_first(
             ("timeouts.websocket_drain in teal.yml", times.websocket_drain), default=_DEFAULTS.websocket_drain
         ),
+        bake=_first(("--bake", overrides.bake), ("bake in teal.yml", said.bake), default=_DEFAULTS.bake),
         keep_releases=said.retention.releases,
         retire=said.retire,
     )
@@ -60,7 +61,9 @@ def again(settings: Settings, overrides: Overrides, environment: Mapping[str, st
         drain=settings.drain_timeout,
         websocket_drain=settings.websocket_drain,
     )
-    said = TealYml(timeouts=times, retention=Retention(settings.keep_releases), retire=settings.retire)
+    said = TealYml(
+        timeouts=times, retention=Retention(settings.keep_releases), retire=settings.retire, bake=settings.bake
+    )
     return settings_of(overrides, environment, said)
 
 

@@ -164,6 +164,10 @@ class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
     retire: Annotated[
         Literal["stop", "keep"], Meta(description="what becomes of the old color: stopped, or kept running")
     ] = "stop"
+    bake: Annotated[
+        Duration | None,
+        Meta(description="for how long a new release is watched, before the old one steps back; 0: not at all"),
+    ] = None
     safe_volumes: Annotated[
         list[str], Meta(description="volumes, or host paths, that both colors may write at the same time")
     ] = []

@@ -68,7 +68,7 @@ class RunRecord:
     release: ReleaseId | None
     started: Moment
     ended: Moment | None
-    outcome: str  # done, failed, aborted, interrupted, needs-person, healed; "" while it runs
+    outcome: str  # done, failed, aborted, rolled-back, interrupted, needs-person, healed; "" while it runs
     message: str
     phases: Mapping[str, Seconds] = field(default_factory=dict)  # by the name of the step
 
@@ -79,6 +79,10 @@ class Journal(Protocol):
     def begin(self, command: str, source: Side | None, target: Side | None, release: ReleaseId | None) -> int: ...
     def started(self, run: int, step: Step) -> int: ...
     def finished(self, entry: int, *, passed: bool = False) -> None: ...
+    def progress(self, run: int, step: Step) -> None:
+        """Record anew what is left of the step of this name that *run* performs now."""
+        ...
+
     def end(self, run: int, outcome: str, message: str = "") -> None: ...
     def unfinished(self) -> Unfinished | None:
         """Return the latest run that did not end; one that only healed counts where no other is open."""
@@ -151,6 +155,14 @@ class Lock(Protocol):
     """One mutating command at a time; the kernel frees it when its holder dies."""
 
     def holder(self) -> Holder | None: ...
+    def ask(self, word: str) -> None:
+        """Leave *word* for the command that holds it; what was left before is forgotten when it is taken."""
+        ...
+
+    def asked(self) -> str:
+        """Return the word that was left for whoever holds it, once; "" for none."""
+        ...
+
     def hold(self, command: str) -> AbstractContextManager[None]:
         """Take it or raise ``Locked`` at once, naming the holder."""
         ...

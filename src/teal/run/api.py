@@ -97,6 +97,19 @@ class Drained(Struct, frozen=True):
     counted: bool = True  # False where the proxy could not count and the time was waited out
 
 
+class Baked(Struct, frozen=True):
+    """How the watch over a new release ended, and what its users met meanwhile."""
+
+    outcome: Literal["passed", "passed-unseen", "promoted", "rolled-back", "held"]
+    seconds: Seconds  # for which it was watched
+    requests: int  # of users, by the proxy's count
+    failed: int  # of these, answered with 5xx
+    before_requests: int = 0  # the same of the release before, as long as the proxy has counted
+    before_failed: int = 0
+    counted: bool = True  # False where the proxy counts nothing: only the containers were watched
+    why: str = ""
+
+
 class DeployResult(Struct, frozen=True):
     """How deploy, rollback or leave ended."""
 
@@ -111,6 +124,7 @@ class DeployResult(Struct, frozen=True):
     done: Seconds | None = None  # from the command's start to its end
     phases: Mapping[str, Seconds] = {}  # by the name of the step
     drained: Drained | None = None
+    baked: Baked | None = None  # None where no bake was asked for
     steps: tuple[str, ...] = ()  # in words; what a dry run prints
     differs: tuple[str, ...] = ()  # what users would get otherwise than now from a leave; a dry run's
     healed: str = ""  # what of an earlier, interrupted command was put right first
@@ -134,6 +148,17 @@ class DiffResult(Struct, frozen=True):
 
     project: str
     diff: Difference
+
+
+class DecideResult(Struct, frozen=True):
+    """What became of a release that was watched, after somebody has decided."""
+
+    project: str
+    decided: str  # promote, abort
+    release: ReleaseId | None  # that was watched
+    serves: ReleaseId | None
+    active: Side | None
+    healed: str = ""  # where the command that watched was killed: what was put right
 
 
 class CleanupResult(Struct, frozen=True):

@@ -35,7 +35,7 @@ from teal.ports import (
     Releases,
     RunLogs,
 )
-from teal.run.api import Drained
+from teal.run.api import Baked, Drained
 
 if TYPE_CHECKING:  # looking needs nothing of migrations
     from teal.core.migrations.contracts import PendingState
@@ -67,6 +67,8 @@ class Reporter:
     notes: list[str] = field(default_factory=list)
     problems_after_switch: list[str] = field(default_factory=list)  # what went wrong after the switch
     phases: dict[str, Seconds] = field(default_factory=dict)  # by the name of the step, in order
+    baked: Baked | None = None  # how the watch over the new release ended
+    run: int = 0  # in the journal
 
     def keep(self, logs: RunLogs, run: int) -> None:
         """Write all that is told from now on to the log of *run*, too."""
@@ -77,7 +79,7 @@ class Reporter:
             tell(event)
 
         logs.begin(run)
-        self.watch = both
+        self.watch, self.run = both, run
 
     def tell(self, side: Side | None, service: str, state: str) -> None:
         """Report a service's new state."""
@@ -194,6 +196,10 @@ class TrafficControl:
         if not passed:
             self.proxy.write(wanted)
         return passed
+
+    def open_standby(self, side: Side) -> None:
+        """Let Teal's key lead to *side*; users go where they went."""
+        self.proxy.write(self.now().with_key(side, self.key))
 
     def _put_away(self, mode: Mode) -> None:
         """Write *mode*, and remember since when users are kept away so."""

@@ -20,8 +20,8 @@ from teal.core.model.units import Seconds
 from teal.core.planning.events import StepFinished, StepStarted
 from teal.core.planning.order import OnFailure, Plan, Planned, planned, sparing
 from teal.core.planning.step_names import Command
-from teal.core.planning.steps import Hold, RestoreAfterWindow, Retire, Start, Step, Switch, TakeOver
-from teal.errors import Interrupted, NeedsPerson, TealError, Unavailable
+from teal.core.planning.steps import Bake, Hold, RestoreAfterWindow, Retire, Start, Step, Switch, TakeOver
+from teal.errors import Held, Interrupted, NeedsPerson, RolledBack, TealError, Unavailable
 from teal.run.context import RunContext
 from teal.run.steps.handover import KeptPrevious
 from teal.run.steps.start import failed_since_gate
@@ -43,10 +43,14 @@ async def execute(plan: Plan, context: RunContext, run: int) -> float:
     except asyncio.CancelledError:
         left = await uninterruptible(_undo(plan, context, run, begun, "interrupted"), context)
         hint = left or context.schema.back or await _cost(plan, context, begun)
-        raise Interrupted("interrupted before the switch", hint=hint) from None
+        when = "while the release was watched" if context.traffic.live_at is not None else "before the switch"
+        raise Interrupted(f"interrupted {when}", hint=hint) from None
+    except Held:  # the run stays open: whoever comes next goes on watching
+        raise
     except Exception as error:  # a bug of Teal's undoes, too: whatever it is, the active release goes on
         message = error.message if isinstance(error, TealError) else f"a bug in Teal: {type(error).__name__}"
-        left = await uninterruptible(_undo(plan, context, run, begun, "aborted", message), context)
+        outcome = "rolled-back" if isinstance(error, RolledBack) else "aborted"
+        left = await uninterruptible(_undo(plan, context, run, begun, outcome, message), context)
         if isinstance(error, TealError):
             error.hint = "; ".join(filter(None, (await _cost(plan, context, begun), error.hint)))
         if context.schema.back:
@@ -108,14 +112,18 @@ def _end_window(context: RunContext, error: Exception, message: str) -> None:
 
 
 async def _until_confirmed(plan: Plan, context: RunContext, run: int, begun: list[Step]) -> None:
-    """Perform what may still be undone; from the switch on a signal waits: users are on the new release already."""
+    """Perform what may still be undone.
+
+    From the switch on a signal waits, since users are on the new release already; while it is watched, one takes it
+    back, as before the switch: nobody else would see how it does.
+    """
     switched = False
     for each in plan.order:
         if each.on_failure is not OnFailure.ABORT:
             break
         begun.append(each.step)
         work = _one(each, context, run, context.reporter.phases)
-        await (uninterruptible(work, context) if switched else work)
+        await (uninterruptible(work, context) if switched and not isinstance(each.step, Bake) else work)
         switched = switched or isinstance(each.step, Switch)
 
 

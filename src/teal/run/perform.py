@@ -10,6 +10,7 @@ from typing import assert_never
 from teal.core.model.side import Side
 from teal.core.planning.steps import (
     Backfill,
+    Bake,
     Build,
     CheckActive,
     CheckStandby,
@@ -51,7 +52,19 @@ from teal.core.planning.steps import (
 )
 from teal.run.context import RunContext
 from teal.run.migrations import backfill, contracts, expand, gate, judge, window
-from teal.run.steps import adoption, checks, containers, handover, one_shots, own_proxy, prepare, shared, start, traffic
+from teal.run.steps import (
+    adoption,
+    bake,
+    checks,
+    containers,
+    handover,
+    one_shots,
+    own_proxy,
+    prepare,
+    shared,
+    start,
+    traffic,
+)
 from teal.run.steps import release as release_steps
 
 
@@ -110,6 +123,8 @@ async def perform(step: Step, context: RunContext) -> bool:  # noqa: C901 - one 
             return await _switch(context, step)
         case Confirm(side, release, source):
             await traffic.confirm(context, side, release, source)
+        case Bake():
+            await bake.bake(context, step)
         case HandOver():
             return await handover.hand_over(context, step)
         case Drain(side):

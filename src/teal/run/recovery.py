@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Literal
 
 from teal.core.model.observed import Observed
 from teal.core.model.stack import Stack
 from teal.core.planning.events import Message
 from teal.core.planning.recovery import Repair, adopted_from, diagnose
 from teal.core.planning.step_names import Command
-from teal.errors import Failed, NeedsPerson, Refused
+from teal.errors import Failed, NeedsPerson, Refused, RolledBack
 from teal.run.context import EventSink, Ports, RunContext, run_context
 from teal.run.execute import execute
 from teal.run.observe import observe
@@ -18,12 +19,19 @@ from teal.run.steps.proxy import verify_proxy_reads_state
 ROUNDS = 3  # a restored state file may show that a command was interrupted, too
 
 
-async def heal(ports: Ports, stack: Stack, watch: EventSink, *, go_on: bool = False) -> tuple[str, Observed]:
+async def heal(  # noqa: C901 - each way in which a repair can fail leads elsewhere
+    ports: Ports,
+    stack: Stack,
+    watch: EventSink,
+    *,
+    go_on: bool = False,
+    decided: Literal["", "promote", "abort"] = "",
+) -> tuple[str, Observed]:
     """Repair until nothing is due; return in words what was put right, "" for nothing, and how all stands then.
 
     The lock is held. Raises what the repair raises. *go_on*: where it fails for good, say so and leave the rest to
     the command, which brings the stack into a known state by itself: or else a release that is broken could never be
-    replaced.
+    replaced. *decided*: what somebody says of a release that was being watched.
     """
     texts: list[str] = []
     failed: set[str] = set()
@@ -34,7 +42,11 @@ async def heal(ports: Ports, stack: Stack, watch: EventSink, *, go_on: bool = Fa
             return "; ".join(texts), observed
         watch(Message("note", repair.text))
         try:
-            await _carry_out(ports, stack, watch, observed, repair)
+            await _carry_out(ports, stack, watch, observed, repair, decided)
+        except RolledBack as error:  # all is as it was before that deploy
+            watch(Message("warning", error.message))
+            texts.append(error.message)
+            continue
         except (Failed, NeedsPerson) as error:
             again = isinstance(error, NeedsPerson) and error.again
             if go_on and isinstance(error, Failed):
@@ -64,13 +76,28 @@ def close_open_runs(ports: Ports, why: str) -> None:
         ports.journal.end(unfinished.run, "needs-person", why)
 
 
-async def _carry_out(ports: Ports, stack: Stack, watch: EventSink, observed: Observed, repair: Repair) -> None:
+async def _carry_out(
+    ports: Ports,
+    stack: Stack,
+    watch: EventSink,
+    observed: Observed,
+    repair: Repair,
+    decided: Literal["", "promote", "abort"],
+) -> None:
     """Execute the repair as a run of its own, and close the run that it was due to."""
     plan = repair.plan
     context = run_context(ports, stack, watch, key=ports.machine.secret())
     if plan.steps:
         run = context.begin(Command.HEAL, plan.source, plan.target, plan.release)
-        await execute(plan, context, run)
+        if decided:
+            ports.lock.ask(decided)  # as another command would, while this one watches
+        try:
+            await execute(plan, context, run)
+        except RolledBack as error:
+            if observed.unfinished is not None:
+                ports.journal.end(observed.unfinished.run, "rolled-back", error.message)
+                _close_heals(ports)
+            raise
     if repair.kind == "restore":
         await _prove(context)
     elif observed.unfinished is not None:

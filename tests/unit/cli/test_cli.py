@@ -20,8 +20,10 @@ from teal import errors
 from teal.cli.group import ENTRIES, EXITS
 from teal.cli.main import plugin_arguments, run
 from teal.core.model.side import Side
+from teal.core.model.units import Seconds
 from teal.core.planning.event_lines import as_json, event_name, read_line
 from teal.core.planning.events import (
+    Baking,
     InFlight,
     Message,
     RunBegan,
@@ -104,6 +106,7 @@ async def lively(watch):
     watch(StepFinished(Switch(Side.GREEN, 8), 0.001))
     watch(StepFinished(Drain(Side.BLUE), 0.0, passed=True))
     watch(InFlight(Side.BLUE, 1, 2))
+    watch(Baking(Seconds(20), 1200, 3))
     watch(Message("tool", "#5 DONE"))
     watch(Message("warning", "memory is short"))
     return DONE
@@ -267,7 +270,7 @@ def test_in_a_pipe_a_deploy_is_lines_with_times_and_ends_in_a_summary(capsys):
     shown = capsys.readouterr()
     assert shown.err.endswith("s    | #5 DONE\n")  # what tools say does not hide the steps
     lines = shown.out.splitlines()
-    texts = [line.partition("s  ")[2] for line in lines[:7]]
+    texts = [line.partition("s  ")[2] for line in lines[:8]]
     assert texts == [
         "start web on green and wait until healthy",
         "  green/web healthy",
@@ -275,9 +278,10 @@ def test_in_a_pipe_a_deploy_is_lines_with_times_and_ends_in_a_summary(capsys):
         "switch all routes to green, release 8",
         "  drain: already done",
         "  1 request and 2 WebSockets in flight on blue",
+        "  1,200 requests, 3 failed; 20 s left",
         "warning: memory is short",
     ]
-    assert lines[7:] == [
+    assert lines[8:] == [
         "✓ deploy tale: release 8 blue → green, live after 14 s, done after 18 s",
         "  build 3.2 s  start 9.8 s  drain 1.3 s",
         "  drained in 1.3 s: 1 request and 2 WebSockets cut",
@@ -298,7 +302,7 @@ def test_json_lines_are_events_and_the_result_is_last(capsys):
         jsonschema.validate(event, schemas()["event"])
     assert [each["event"] for each in events] == [
         *("step-began", "service", "step-ended", "step-began", "step-ended", "step-ended"),
-        *("in-flight", "said", "said"),
+        *("in-flight", "baking", "said", "said"),
     ]
     assert events[0]["step"] == "start"
     jsonschema.validate(result, schemas()["deploy"])
@@ -386,6 +390,7 @@ def test_history_of_one_run_says_what_it_told(capsys):
         ServiceChanged(Side.GREEN, "web", "healthy"),
         Message("tool", "#5 DONE"),
         InFlight(Side.BLUE, 1, 2),
+        Baking(Seconds(20), 1200, 3),
         StepFinished(step, 9.8),
         Message("warning", "memory is short"),
         RunEnded(3, "done"),

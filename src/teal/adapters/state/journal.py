@@ -30,7 +30,7 @@ from teal.adapters.state.journal_db import (
 )
 from teal.adapters.state.journal_db import text as read_text
 from teal.adapters.state.journal_db import version as version_of
-from teal.adapters.state.journal_steps import move_of, payload_of
+from teal.adapters.state.journal_steps import move_of, payload_of, seconds_left
 from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Unfinished
 from teal.core.model.side import Side
@@ -145,6 +145,13 @@ class SqliteJournal:
         """Record that a step is done, or was true already."""
         self._write("UPDATE step SET ended = ?, passed = ? WHERE id = ?", (self._now(), passed, entry))
 
+    def progress(self, run: int, step: Step) -> None:
+        """Record anew what is left of the step of this name that *run* performs now."""
+        self._write(
+            "UPDATE step SET payload = ? WHERE run = ? AND name = ? AND ended IS NULL",
+            (payload_of(step), run, step.name),
+        )
+
     def end(self, run: int, outcome: str, message: str = "") -> None:
         """Record how a run ended."""
         self._write(
@@ -163,8 +170,30 @@ class SqliteJournal:
             held = self._read(asked, (run.id, StepName.HOLD, StepName.TAKE_OVER))
             window = self._read(asked, (run.id, StepName.RUN_WINDOW, StepName.RUN_WINDOW))
             return Unfinished(
-                run.id, run.command, run.source, run.target, run.release, bool(held), run.started, bool(window)
+                run.id,
+                run.command,
+                run.source,
+                run.target,
+                run.release,
+                held=bool(held),
+                started=run.started,
+                window=bool(window),
+                baking=self._baking(run.id),
             )
+        return None
+
+    def _baking(self, run: int) -> Seconds | None:
+        """Return for how long the release of *run* was still to be watched, None where it was not watched.
+
+        A repair of that run, which was killed as well, may have watched it further.
+        """
+        rows = self._read(
+            "SELECT payload, ended FROM step WHERE name = ? AND run >= ? AND "
+            "run IN (SELECT id FROM run WHERE id = ? OR command = 'heal') ORDER BY id DESC LIMIT 1",
+            (StepName.BAKE, run, run),
+        )
+        for payload, ended in rows:
+            return Seconds(0.0) if ended is not None else self._understood(partial(seconds_left, payload))
         return None
 
     def turns(self) -> tuple[Turn, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from teal.core.model.side import Side
-from teal.core.model.units import ReleaseId
+from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.past import Move
 from teal.core.planning.step_names import StepName
 from teal.core.planning.steps import (
@@ -24,6 +24,12 @@ from teal.core.planning.steps import (
     Step,
     Switch,
 )
+
+
+class _Left(msgspec.Struct):
+    """What a recorded bake says of the time that is left."""
+
+    seconds: Seconds = Seconds(0.0)
 
 
 class _Recorded(msgspec.Struct):
@@ -67,6 +73,11 @@ def payload_of(step: Step) -> str:
         case _:
             pass
     return msgspec.json.encode(said).decode()
+
+
+def seconds_left(payload: str) -> Seconds:
+    """Return for how long a recorded bake was still to go on."""
+    return msgspec.json.decode(payload, type=_Left).seconds
 
 
 def move_of(name: str, payload: str) -> Move:

@@ -28,6 +28,7 @@ class FileLock:
 
     def __init__(self, path: Path, *, now: Callable[[], float] = time.time) -> None:
         self._path = path
+        self._word = path.with_name(f"{path.name}.asked")  # what another command wants of the one that holds it
         self._now = now
 
     def holder(self) -> Holder | None:
@@ -41,6 +42,23 @@ class FileLock:
         finally:
             os.close(fd)
 
+    def ask(self, word: str) -> None:
+        """Leave *word* for the command that holds the lock."""
+        try:
+            new = self._word.with_suffix(".new")
+            new.write_text(word)
+            new.replace(self._word)
+        except OSError as error:
+            raise Refused(f"{self._word} can't be written: {error.strerror}", hint="`teal check` says more") from error
+
+    def asked(self) -> str:
+        """Return the word that was left, once; "" for none."""
+        with suppress(OSError):
+            word = self._word.read_text()
+            self._word.unlink()
+            return word
+        return ""
+
     @contextmanager
     def hold(self, command: str) -> Iterator[None]:
         """Take the lock or raise ``Locked`` at once; the file's own folder must exist."""
@@ -48,6 +66,7 @@ class FileLock:
         try:
             if not any(_try(fd, fcntl.LOCK_EX, pause=Seconds(_PAUSE * bool(attempt))) for attempt in range(_TRIES)):
                 raise _locked(_read(fd, Moment(os.fstat(fd).st_mtime)))
+            self.asked()  # it was left for another command
             _write(fd, Holder(command, user_name(), socket.gethostname(), os.getpid(), Moment(self._now())))
             try:
                 yield

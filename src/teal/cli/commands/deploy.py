@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
@@ -13,7 +13,7 @@ from teal.cli.output import interactive
 from teal.cli.results import answer, confirm, consent
 from teal.cli.runner import look, perform
 from teal.cli.session import Session
-from teal.cli.timeouts import TIMES, with_options
+from teal.cli.timeouts import BAKE, TIMES, with_options
 from teal.core.model.stack import Strategy
 from teal.core.model.units import Moment, ReleaseId
 from teal.errors import Refused
@@ -22,7 +22,7 @@ from teal.run.api import DeployOptions, Doubtful
 if TYPE_CHECKING:
     from teal.core.model.proposal import Proposal
     from teal.core.model.stack import Stack
-    from teal.run.api import CleanupResult, DeployResult
+    from teal.run.api import CleanupResult, DecideResult, DeployResult
     from teal.run.context import EventSink, Ports
 
 _BUILDS = (
@@ -71,7 +71,7 @@ class _PastMoment(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.command(cls=TealCommand, example="teal deploy --health-timeout 5m")
-@with_options(*_BUILDS, _KEEP, _DRY, _YES, *TIMES)
+@with_options(*_BUILDS, _KEEP, _DRY, _YES, *BAKE, *TIMES)
 @click.pass_obj
 def deploy(
     session: Session,
@@ -93,7 +93,7 @@ def deploy(
 
 
 @click.command(cls=TealCommand, example="teal plan")
-@with_options(*_BUILDS, _KEEP, *TIMES)
+@with_options(*_BUILDS, _KEEP, *BAKE, *TIMES)
 @click.pass_obj
 def plan(session: Session, /, *, build: str | None, **choices: Any) -> None:
     """Print the steps that `teal deploy` would take, and change nothing."""
@@ -151,6 +151,31 @@ def rollback(session: Session, /, *, release: ReleaseId | None, at: Moment | Non
 
     result = look(session, Purpose.LOOK, run) if dry_run else perform(session, run, Purpose.RETURN)
     answer(session, result, outcome)
+
+
+@click.command(cls=TealCommand, example="teal promote")
+@click.pass_obj
+def promote(session: Session, /) -> None:
+    """Keep the release that is being watched: the old one steps back now."""
+    _decide(session, "promote")
+
+
+@click.command(cls=TealCommand, example="teal abort")
+@click.pass_obj
+def abort(session: Session, /) -> None:
+    """Take the release that is being watched back: users return to the one before, which is still warm."""
+    _decide(session, "abort")
+
+
+def _decide(session: Session, word: Literal["promote", "abort"]) -> None:
+    from teal.cli.show.deploy import decided
+
+    async def run(ports: Ports, stack: Stack, watch: EventSink) -> DecideResult:
+        from teal.run.commands.decide import decide
+
+        return await decide(ports, stack, word, watch)
+
+    answer(session, perform(session, run, Purpose.RETURN), decided)
 
 
 @click.command(cls=TealCommand, example="teal leave --dry-run\nteal leave")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from teal.cli.show.diff import shortly
 from teal.cli.show.text import goes, paint, seconds
 from teal.core.model.units import Seconds
-from teal.run.api import CleanupResult, DeployResult, Drained, Gap, OpenRow, UpResult
+from teal.run.api import Baked, CleanupResult, DecideResult, DeployResult, Drained, Gap, OpenRow, UpResult
 
 
 def outcome(result: DeployResult) -> str:
@@ -26,6 +26,7 @@ def outcome(result: DeployResult) -> str:
         *_healed(result.healed),
         _headline(result) + _times(result),
         *([f"  {_phases(result.phases)}"] if result.phases else []),
+        *([f"  {baked(result.baked)}"] if result.baked else []),
         *([f"  {_drained(result.drained)}"] if result.drained else []),
         *_open(result.open),
         *([f"  to go back: {_way_back(result)}"] if _way_back(result) else []),
@@ -114,6 +115,33 @@ def _drained(drained: Drained) -> str:
         if number
     ]
     return f"drained in {seconds(drained.seconds)}: " + (f"{' and '.join(cut)} cut" if cut else "nothing was cut")
+
+
+def decided(result: DecideResult) -> str:
+    """Return what became of a release that was watched."""
+    where = f"release {result.serves} serves" if result.serves is not None else "see `teal status` for what serves"
+    what = "is kept" if result.decided == "promote" else "was taken back"
+    return _lines(*_healed(result.healed), f"{result.project}: {where}; release {result.release} {what}")
+
+
+def baked(found: Baked) -> str:
+    """Return how the watch over a new release ended, and by what."""
+    head = f"watched for {seconds(found.seconds)}: {_BAKED[found.outcome]}"
+    if not found.counted:
+        return f"{head} (the proxy does not count requests: only the containers were watched)"
+    share = f"{found.failed / found.requests:.2%} failed" if found.requests else "none failed"
+    before = f"; before {found.before_failed / found.before_requests:.2%}" if found.before_requests else ""
+    few = ": that says little" if found.outcome == "passed-unseen" else ""
+    return f"{head} ({found.requests:,} requests, {share}{before}){few}"
+
+
+_BAKED = {
+    "passed": "passed",
+    "passed-unseen": "passed, hardly seen",
+    "promoted": "promoted by hand",
+    "rolled-back": "taken back",
+    "held": "held",
+}
 
 
 def _way_back(result: DeployResult) -> str:

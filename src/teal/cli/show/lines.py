@@ -12,6 +12,7 @@ from teal.cli.show.text import seconds
 from teal.core.model.units import Seconds
 from teal.core.planning.event_lines import as_json, event_name
 from teal.core.planning.events import (
+    Baking,
     Event,
     InFlight,
     Message,
@@ -25,6 +26,7 @@ from teal.core.planning.wording import say
 
 _WORTH_SAYING = 1.0  # seconds: the end of a shorter step is seen by the next one's beginning
 _COUNT_EVERY = 1.0  # seconds between two counts of what is in flight
+_BAKED_EVERY = 10.0  # seconds
 Now = Callable[[], float]
 
 
@@ -37,7 +39,7 @@ class PlainLines:
         self._clock = clock
         self._start = clock()
         self._last = ""
-        self._counted = float("-inf")
+        self._counted = self._baked = float("-inf")
 
     def tell(self, event: Event) -> None:
         """Write the line of *event*, unless it says what the last one said, or counts again within a second."""
@@ -45,6 +47,10 @@ class PlainLines:
             if self._clock() - self._counted < _COUNT_EVERY and event.requests + event.websockets:
                 return
             self._counted = self._clock()
+        if isinstance(event, Baking):
+            if self._clock() - self._baked < _BAKED_EVERY:
+                return
+            self._baked = self._clock()
         text = plain(event)
         if isinstance(event, Message) and event.kind == "tool":
             self._aside.line(f"{self._clock() - self._start:6.1f}s  {text}")
@@ -76,7 +82,7 @@ class JsonLines:
         self._outlet.close()
 
 
-def plain(event: Event) -> str:
+def plain(event: Event) -> str:  # noqa: C901 - one case an event
     """Return the line of *event*, "" where it needs none."""
     match event:
         case RunBegan() | RunEnded():
@@ -89,12 +95,20 @@ def plain(event: Event) -> str:
             return f"  {side or 'shared'}/{service} {state}"
         case InFlight(side, requests, websockets):
             return f"  {in_flight(requests, websockets)} on {side}"
+        case Baking():
+            return f"  {baking(event)}"
         case Message("tool", text):
             return f"  | {text}"
         case Message(kind, text):
             return f"{kind}: {text}"
         case _:
             assert_never(event)
+
+
+def baking(event: Baking) -> str:
+    """Return how a release does that is watched, in words."""
+    met = f"{event.requests:,} requests, {event.failed:,} failed"
+    return f"{met}; {event.left:.0f} s left"
 
 
 def _ended(name: str, took: Seconds, *, passed: bool) -> str:

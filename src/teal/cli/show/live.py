@@ -15,11 +15,12 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from teal.cli.show.lines import Now, in_flight
+from teal.cli.show.lines import Now, baking, in_flight
 from teal.cli.show.text import seconds
 from teal.core.model.side import Side
 from teal.core.model.units import Seconds
 from teal.core.planning.events import (
+    Baking,
     Event,
     InFlight,
     Message,
@@ -57,10 +58,11 @@ class Picture:
     began: float = 0.0
     services: dict[tuple[Side | None, str], _Row] = field(default_factory=dict)
     flying: InFlight | None = None
+    baking: Baking | None = None
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL))
     ended: list[Text] = field(default_factory=list)  # lines that move up, out of the picture
 
-    def take(self, event: Event) -> None:
+    def take(self, event: Event) -> None:  # noqa: C901 - one case an event
         """Change by *event*."""
         now = self.clock()
         match event:
@@ -75,6 +77,8 @@ class Picture:
                 self._service(side, service, state, now)
             case InFlight():
                 self.flying = event
+            case Baking():
+                self.baking = event
             case Message("tool", text):
                 self.tail.append(text)
             case Message(kind, text):
@@ -87,11 +91,11 @@ class Picture:
         if self.step is not None:
             at = f"{self.clock() - self.start:6.1f}s "
             self.ended.append(Text.assemble((at, "bright_black"), ("✗ ", "red"), say(self.step)))
-        self.step, self.flying = None, None
+        self.step, self.flying, self.baking = None, None, None
         self.tail.clear()
 
     def _end(self, step: Step, took: Seconds, *, passed: bool) -> None:
-        self.step, self.flying = None, None
+        self.step, self.flying, self.baking = None, None, None
         self.tail.clear()
         at = f"{self.clock() - self.start:6.1f}s "
         mark = Text("✓ ", style="bright_black" if passed else "green")
@@ -115,6 +119,8 @@ class Picture:
             text = Text.assemble(say(self.step), (f"  {seconds(Seconds(now - self.began))}", "bright_black"))
             if self.flying:
                 text.append(f"  {in_flight(self.flying.requests, self.flying.websockets)}", style="cyan")
+            if self.baking:
+                text.append(f"  {baking(self.baking)}", style="red" if self.baking.failed else "cyan")
             parts.append(Spinner("dots", text=text))
         parts.append(Text(f"{now - self.start:6.1f}s elapsed", style="bright_black"))
         return Group(*parts)

@@ -21,6 +21,7 @@ class Past:
     served_releases: tuple[ReleaseId, ...] = ()  # releases that served users once, each once, the latest last
     failed: Mapping[ReleaseId, str] = field(default_factory=dict)  # why it last failed to come, since it served
     known: frozenset[ReleaseId] = frozenset()  # releases that any run was about
+    taken_back: Mapping[ReleaseId, str] = field(default_factory=dict)  # those that served and were worse: why
 
 
 State = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"]
@@ -77,6 +78,7 @@ class Unfinished:
     held: bool  # it began to keep users away from its source: what stands there may be stopped
     started: Moment
     window: bool = False  # it began to change the database while nothing of the application ran
+    baking: Seconds | None = None  # for how long its release was still to be watched; None where it wasn't
 
 
 @dataclass(frozen=True, slots=True)

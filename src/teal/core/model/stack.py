@@ -207,6 +207,7 @@ class Settings:
     websocket_drain: Seconds = Seconds(10.0)
     keep_releases: int = 2  # previous releases kept beside the active one
     retire: Literal["stop", "keep"] = "stop"
+    bake: Seconds = Seconds(0.0)  # for which a new release is watched before the old one steps back; 0: not at all
 
 
 @dataclass(frozen=True, slots=True)

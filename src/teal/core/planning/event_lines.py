@@ -10,6 +10,7 @@ from msgspec import Struct
 from teal.core.model.side import Side
 from teal.core.model.units import Moment, ReleaseId, Seconds
 from teal.core.planning.events import (
+    Baking,
     Event,
     InFlight,
     Message,
@@ -28,6 +29,7 @@ NAMES: dict[type[Event], str] = {
     StepFinished: "step-ended",
     ServiceChanged: "service",
     InFlight: "in-flight",
+    Baking: "baking",
     Message: "said",
 }
 _KNOWN = frozenset(NAMES.values())
@@ -55,6 +57,8 @@ class LogLine(Struct, frozen=True, omit_defaults=True):
     state: str = ""
     requests: int | None = None
     websockets: int | None = None
+    failed: int | None = None
+    left: Seconds | None = None
     kind: Literal["tool", "note", "warning", ""] = ""
 
 

@@ -59,6 +59,14 @@ class InFlight(Struct, frozen=True):
     websockets: int
 
 
+class Baking(Struct, frozen=True):
+    """How a release does that is watched: what its users met so far, and for how long it is watched still."""
+
+    left: Seconds
+    requests: int
+    failed: int
+
+
 class Message(Struct, frozen=True):
     """A line worth showing: of a tool (build output), a note, or a warning."""
 
@@ -66,4 +74,4 @@ class Message(Struct, frozen=True):
     text: str
 
 
-Event = RunBegan | RunEnded | StepStarted | StepFinished | ServiceChanged | InFlight | Message
+Event = RunBegan | RunEnded | StepStarted | StepFinished | ServiceChanged | InFlight | Baking | Message

@@ -12,7 +12,7 @@ from teal.core.model.units import Moment, ReleaseId
 from teal.core.planning.steps import Confirm, Hold, RecordActive, RestoreAfterWindow, Step, Switch
 
 Move = Switch | Confirm | RecordActive | Hold | RestoreAfterWindow  # the steps that users notice
-_UNDONE = frozenset({"aborted", "interrupted"})
+_UNDONE = frozenset({"aborted", "interrupted", "rolled-back"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,15 @@ def past_of(turns: Iterable[Turn]) -> Past:
     last: Side | None = None
     served: dict[ReleaseId, None] = {}
     failed: dict[ReleaseId, str] = {}
+    taken_back: dict[ReleaseId, str] = {}
     known: set[ReleaseId] = set()
     for turn in turns:
         if turn.release is not None:
             known.add(turn.release)
-            if turn.outcome == "aborted":
+            if turn.outcome in {"aborted", "rolled-back"}:
                 failed[turn.release] = turn.message
+            if turn.outcome == "rolled-back":
+                taken_back[turn.release] = turn.message
         if turn.switched is not None:
             side, release = turn.switched
             stands[side] = release
@@ -87,9 +90,12 @@ def past_of(turns: Iterable[Turn]) -> Past:
                 served.pop(release, None)
                 served[release] = None
                 failed.pop(release, None)
+                taken_back.pop(release, None)
         if turn.users is not None and turn.users not in AWAY and not _taken_back(turn):
             last = Side(turn.users)
-    return Past((last, stands.get(last)) if last is not None else None, tuple(served), failed, frozenset(known))
+    return Past(
+        (last, stands.get(last)) if last is not None else None, tuple(served), failed, frozenset(known), taken_back
+    )
 
 
 def _taken_back(turn: Turn) -> bool:

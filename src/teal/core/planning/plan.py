@@ -5,8 +5,8 @@
 3. After it (``_after_switch``): workers and singletons change hands; drain, retire and remove what served; prune.
 
 - A deploy has all of this order; of a rollback and a leave some parts are empty (``_Parts``).
-- What fails up to the confirmed switch aborts, and ``_back`` is the way back. After it nothing goes back: the plan says
-  beside each step what its failure leads to.
+- What fails up to the confirmed switch aborts, and ``_back`` is the way back; so it is up to the end of a bake, where
+  one was asked for. After it nothing goes back: the plan says beside each step what its failure leads to.
 - A side is drained before it is emptied, also one that should serve nobody: a kill may have left users there.
 - Strategy ``recreate`` holds users and retires the source before the target starts; one-shots that write what has one
   writer run between.
@@ -35,6 +35,7 @@ from teal.core.planning.retention import prune_step
 from teal.core.planning.step_names import Command
 from teal.core.planning.steps import (
     Backfill,
+    Bake,
     Build,
     CheckActive,
     CheckStandby,
@@ -185,9 +186,17 @@ def plan_forward(observed: Observed, stack: Stack, transition: Transition) -> Pl
     release = transition.release
     prune = prune_step(observed, active=release, keep=stack.settings.keep_releases) if release is not None else None
     last = _left(transition.taken) if transition.target is Side.PLAIN else ()
-    again = (Switch(transition.target, release, again=True), _confirm(transition))  # so that the journal knows it, too
+    again = (
+        Switch(transition.target, release, again=True),  # so that the journal knows it, too
+        _confirm(transition),
+        *_bake(transition),
+    )
     order = (*planned(OnFailure.ABORT, *again), *_after_switch(transition, _Parts((), (), (), prune, last=last)))
-    return Plan(Command.HEAL, transition.source, transition.target, release, order, _told(stack, transition))
+    undo = _told(stack, transition)
+    if transition.bake:  # until it was watched to the end, the way back is open
+        emptied_again = (EmptySide(transition.target, logs=True),)
+        undo = (*planned(OnFailure.RESUME, *_back(transition, emptied_again)), *undo)
+    return Plan(Command.HEAL, transition.source, transition.target, release, order, undo)
 
 
 def _left(taken: tuple[str, ...]) -> Steps:
@@ -222,6 +231,28 @@ def _until_switch(transition: Transition, parts: _Parts) -> tuple[Planned, ...]:
         *(_taking_over(transition) if not stops else ()),
         Switch(target, release),
         _confirm(transition),
+        *_bake(transition),
+    )
+
+
+def _bake(transition: Transition) -> Steps:
+    """Return how the release is watched while the source is still there, its workers beside the old ones.
+
+    Where the source has stopped, what has one writer is the target's already, and nobody can be asked what fails there.
+    """
+    source, target, release = transition.source, transition.target, transition.release
+    if not transition.bake or source is None:
+        return ()
+    stopped = transition.strategy == "recreate"
+    jobs = tuple(
+        each.name
+        for each in transition.target_services
+        if not each.before_switch and (stopped or each.role is Role.WORKER)
+    )
+    warm = None if stopped or (transition.taken and source is Side.PLAIN) else source
+    return (
+        *([Start(target, release, (), jobs)] if jobs else ()),  # nobody waits: the watch sees them, too
+        Bake(target, release, warm, transition.bake, back=not transition.window),
     )
 
 

@@ -23,7 +23,7 @@ from teal.core.model.observed import Observed, Unfinished
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Service, Stack
 from teal.core.model.traffic import Mode
-from teal.core.model.units import ReleaseId
+from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.order import OnFailure, Plan, planned
 from teal.core.planning.plan import emptied_plainly, plan_forward, started_again
 from teal.core.planning.rollback_floor import floor_of, violates_floor
@@ -136,9 +136,11 @@ def _finish_or_undo(observed: Observed, stack: Stack, unfinished: Unfinished) ->
     switched_over = target is not None and users is target and target is not source
     if target is not None and switched_over and _stands_on(observed, stack, target):
         transition = _change_again(observed, stack, unfinished, target)
-        return Repair(
-            "forward", f"{what} was interrupted after its switch: finished", plan_forward(observed, stack, transition)
-        )
+        said = f"{what} was interrupted after its switch: finished"
+        if transition.bake:
+            left = f"{transition.bake:.0f} s were left"
+            said = f"{what} was interrupted while its release was watched: {left}"
+        return Repair("forward", said, plan_forward(observed, stack, transition))
     steps = _undo_steps(observed, stack, unfinished, stopped=switched_over)
     kind: Literal["undo", "note"] = "undo" if steps else "note"
     if unfinished.command.startswith("migrate-"):
@@ -167,6 +169,8 @@ def _change_again(observed: Observed, stack: Stack, unfinished: Unfinished, targ
         and unfinished.held
         and (unfinished.window or stack.strategy != "recreate")
         and unfinished.command in {Command.DEPLOY, Command.MIGRATE_WINDOW},
+        strategy=stack.strategy,
+        bake=unfinished.baking or Seconds(0.0),
         taken=taken_over(stack) if Side.PLAIN in {unfinished.source, target} else (),
         guests=unfinished.source is not None and bool(observed.guests_of(unfinished.source, stack.project)),
         kept_plain_jobs=_plain_jobs(observed, stack) if unfinished.source in COLORS and target in COLORS else (),

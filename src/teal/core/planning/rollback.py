@@ -15,11 +15,12 @@ from teal.core.planning.retention import missing_images, previous, served
 from teal.core.planning.rollback_floor import floor_of
 from teal.errors import Refused
 
-ReleaseState = Literal["active", "served", "failed", "never-served", "gone", "below-floor"]
+ReleaseState = Literal["active", "served", "failed", "taken-back", "never-served", "gone", "below-floor"]
 SAID: dict[ReleaseState, str] = {  # each state in words
     "active": "active",
     "served": "served",
     "failed": "its last rollback failed",
+    "taken-back": "was taken back",
     "never-served": "never served",
     "gone": "can't come back",
     "below-floor": "below the rollback floor",
@@ -45,6 +46,8 @@ class Kept:
         why = f": {self.why}" if self.why else ""
         if self.state == "failed":
             return (f"the last rollback to release {self.release.number} failed{why}",)
+        if self.state == "taken-back":
+            return (self.why or f"release {self.release.number} was taken back",)
         return (f"release {self.release.number} never served{why}",) if self.state == "never-served" else ()
 
 
@@ -62,6 +65,8 @@ def _kept(observed: Observed, release: Release) -> Kept:
     gone = missing_images(observed, release)
     if gone and not _stands(observed, release):
         return Kept(release, "gone", f"the image of {', '.join(gone)} was removed from the engine")
+    if number in past.taken_back:
+        return Kept(release, "taken-back", past.taken_back[number])
     if number not in served(observed):
         return Kept(release, "never-served", past.failed.get(number, ""))
     return Kept(release, "failed", past.failed[number]) if number in past.failed else Kept(release, "served")

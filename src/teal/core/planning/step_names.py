@@ -52,6 +52,7 @@ class StepName(StrEnum):
     RESTORE_AFTER_WINDOW = "bring-back"
     SWITCH = "switch"
     CONFIRM = "confirm"
+    BAKE = "bake"
     HAND_OVER = "hand-over"
     DRAIN = "drain"
     RETIRE = "retire"

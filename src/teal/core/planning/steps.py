@@ -296,6 +296,20 @@ class Singleton(Struct, frozen=True):
     source: Side | None
 
 
+class Bake(Struct, frozen=True):
+    """*release* on *side* has served users for *seconds*, and is no worse than what served before it.
+
+    *warm*: the side that served before, and still runs: it is asked before anything goes back; None where none does.
+    """
+
+    name: ClassVar[StepName] = StepName.BAKE
+    side: Side
+    release: ReleaseId | None
+    warm: Side | None
+    seconds: Seconds
+    back: bool = True  # False: it is only watched, since nothing may go back
+
+
 class HandOver(Struct, frozen=True):
     """The jobs run on *to*: *workers* beside the old ones, *singletons* there and nowhere else.
 
@@ -378,6 +392,7 @@ Step = (
     | RestoreAfterWindow
     | Switch
     | Confirm
+    | Bake
     | HandOver
     | Drain
     | Retire

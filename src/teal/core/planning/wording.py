@@ -49,6 +49,8 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
             return f"create {_what(side, release)}" + (", apart from the plain containers" if apart else "")
         case s.Start(side, _, services, beside):
             more = f"; start {_listed(beside)}, too" if beside else ""
+            if not services:
+                return f"start {_listed(beside)} on {side}"
             return f"start {_listed(services)} on {side} and wait until healthy{more}"
         case s.CheckStandby(side):
             return f"check {side} through the proxy"
@@ -66,6 +68,9 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
             return f"switch all routes to {_what(to, release)}"
         case s.Confirm(side):
             return f"ask through the proxy whether {side} answers"
+        case s.Bake(_, release, _, seconds, back):
+            what = f"release {release}" if release is not None else "what serves"
+            return f"watch {what} for {seconds:.0f} s" + (", and go back where it is worse" if back else "")
         case s.HandOver(to, _, workers, singletons):
             return _hand_over(to, workers, tuple(each.service for each in singletons))
         case s.Drain(side):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Literal
 
 from msgspec import structs
 
 from teal.core.checks.admission import by_sight
-from teal.core.model.observed import Observed
+from teal.core.model.observed import Observed, Unfinished
 from teal.core.model.own_proxy import OWN
 from teal.core.model.problem import Problem, demand
 from teal.core.model.side import Side
@@ -32,7 +32,7 @@ from teal.core.rendering.diff import Difference
 from teal.core.rendering.diff_wording import in_short
 from teal.core.services.unhealthy import ailing
 from teal.core.status import same_release
-from teal.errors import Failed, NeedsPerson, Refused, TealError
+from teal.errors import Failed, Locked, NeedsPerson, Refused, TealError
 from teal.run.api import DeployOptions, DeployResult, Doubtful
 from teal.run.commands.check import refuse
 from teal.run.commands.diff import present, since_active
@@ -70,6 +70,8 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Even
         if not options.force and await _unchanged(observed, stack, run.context):
             run.context.end(run.id, "unchanged")
             return await run.outcome("unchanged", observed.release_on(transition.source) if transition.source else None)
+        if not options.force:
+            await _refuse_taken_back(observed, stack, run)
         await run.compare(observed, options)
         plan = plan_deploy(observed, stack, transition)
         run.say_what_ends(observed, plan)
@@ -153,6 +155,21 @@ async def _unchanged(observed: Observed, stack: Stack, context: RunContext) -> b
     return kept.mounted_images == await release_steps.mounted(context)
 
 
+async def _refuse_taken_back(observed: Observed, stack: Stack, run: _Run) -> None:
+    """Raise ``Refused`` where this deploy would bring just what was taken back after it had served users."""
+    for number, why in observed.past.taken_back.items():
+        kept = observed.kept(number)
+        if kept is None or kept.fingerprint != stack.fingerprint:
+            continue
+        images = await release_steps.image_ids(run.context, stack.pinned)
+        if kept.images == images and kept.mounted_images == await release_steps.mounted(run.context):
+            run.context.end(run.id, "aborted", "the same was taken back before")
+            raise Refused(
+                f"this is just what was taken back before: {why}",
+                hint="change what was wrong; `teal deploy --force` tries the same once more",
+            )
+
+
 async def rollback(
     ports: Ports,
     stack: Stack,
@@ -170,9 +187,13 @@ async def rollback(
         observed = await observe(ports, stack)
         plan, transition, remark = _rollback_plan(observed, stack, to, keep=keep)
         return structs.replace(_planned(stack, transition, plan.steps), notes=remark)
-    with ports.lock.hold("rollback"):
+    with _held_for_rollback(ports):
         began = ports.clock.monotonic()
-        healed, observed = await heal(ports, stack, watch, go_on=True)
+        left = ports.journal.unfinished()
+        watched = left if left and left.baking else None  # to go back means: to take back what is watched
+        healed, observed = await heal(ports, stack, watch, go_on=True, decided="abort" if watched else "")
+        if watched and observed.active is watched.source and to in {None, observed.active_release}:
+            return _went_back(stack, watched, observed, Seconds(ports.clock.monotonic() - began), healed)
         plan, transition, remark = _rollback_plan(observed, stack, to, keep=keep)
         run = _Run(ports, stack, watch, transition, began, healed)
         for each in remark:
@@ -191,6 +212,34 @@ def _served_at(ports: Ports, at: Moment) -> ReleaseId:
             hint="`teal history` lists what served when; `teal rollback N` brings release N back",
         )
     return found
+
+
+@contextmanager
+def _held_for_rollback(ports: Ports) -> Iterator[None]:
+    """Hold the lock; where a release is just being watched, say what takes it back at once."""
+    try:
+        with ports.lock.hold("rollback"):
+            yield
+    except Locked as error:
+        unfinished = ports.journal.unfinished()
+        if unfinished is not None and unfinished.baking:
+            error.hint = f"release {unfinished.release} is being watched: `teal abort` takes it back at once"
+        raise
+
+
+def _went_back(stack: Stack, watched: Unfinished, observed: Observed, took: Seconds, healed: str) -> DeployResult:
+    """Return how a rollback ended that took back what was still being watched."""
+    return DeployResult(
+        command=Command.ROLLBACK,
+        project=stack.project,
+        outcome="done",
+        release=observed.active_release,
+        previous=None,
+        source=watched.target,
+        target=watched.source,
+        done=took,
+        healed=healed,
+    )
 
 
 def _rollback_plan(
@@ -341,6 +390,7 @@ class _Run:
             done=Seconds((self._done or context.ports.clock.monotonic()) - self._began),
             phases=context.reporter.phases,
             drained=context.traffic.drained,
+            baked=context.reporter.baked,
             healed=self._healed,
             notes=tuple(context.reporter.notes),
             open=open_rows(context.ports, context.stack),

@@ -55,7 +55,7 @@ async def _ask_until(context: RunContext, side: Side, route: Service, end: float
         began, asked = clock.monotonic(), asked + 1
         try:
             async with asyncio.timeout(min(limit, max(LEAST, end - began))):
-                answer = await context.ports.proxy.ask(proxy, place, context.traffic.key, _probe_path(route))
+                answer = await context.ports.proxy.ask(proxy, place, context.traffic.key, probe_path(route))
             if answer.upstream == f"{key_of(route.name, side)}:{route.port}" and answer.status not in GATEWAY_ERRORS:
                 return "", asked
             seen = f"status {answer.status}, from {answer.upstream or 'the proxy itself'}"
@@ -82,7 +82,7 @@ async def _took(context: RunContext, side: Side, route: Service, limit: Seconds)
         began = clock.monotonic()
         with suppress(Unavailable, TimeoutError):
             async with asyncio.timeout(limit):
-                answer = await context.ports.proxy.ask(proxy, place, context.traffic.key, _probe_path(route))
+                answer = await context.ports.proxy.ask(proxy, place, context.traffic.key, probe_path(route))
             if answer.status not in GATEWAY_ERRORS and answer.upstream.startswith(f"{key_of(route.name, side)}:"):
                 return Seconds(clock.monotonic() - began)
         return None
@@ -90,7 +90,7 @@ async def _took(context: RunContext, side: Side, route: Service, limit: Seconds)
         context.ports.proxy.write(before)
 
 
-def _probe_path(route: Service) -> str:
+def probe_path(route: Service) -> str:
     """Return the path that is cheapest to ask *route* for: its health, where that is known."""
     probe = route.health.probe
     return probe.path if isinstance(probe, HttpProbe) and probe.port == route.port else "/"

@@ -29,9 +29,8 @@ CONNECTIONS = 8
 BARE, AGAIN, WHOLE = "bare reverse_proxy", "the same again", "the whole snippet, a color serves"
 LIMIT = 1.3
 _PARTS = {
-    "else": r"\t\t# The word for a side alone.*?(?=\t\t# A map is)",
-    "address": r"\t\t# A map is.*?(?=\t\t# A dot)",
-    "websocket": r"\t\t# A dot .*?@teal_connect teal_dot \.\n",
+    "address": r"\t\t# A map is.*?(?=\t\t# Most requests)",
+    "else": r"\t\t# Most requests.*?(?=\t\t@teal_for_blue)",
     "counters": r"\t\t@teal_for_blue .*?invoke @teal_for_green teal_green\n",
 }
 _ADDRESS = "platform{teal.suffix}{vars.teal_dot}:"
@@ -76,8 +75,8 @@ def variants() -> Mapping[str, Variant]:
         BARE: bare,
         AGAIN: bare,
         "reading the state": Variant(reading),
-        "and choosing the address": Variant(_without(whole, "else", "websocket", "counters")),
-        "and WebSockets apart": Variant(_without(whole, "else", "counters")),
+        "and choosing the address": Variant(_without(whole, "else", "counters")),
+        "and all that is rare, passed by": Variant(_without(whole, "counters")),
         WHOLE: Variant(whole),
         "… a key in the state (a deploy runs)": Variant(whole, f"blue {key}"),
         "… a canary": Variant(whole, canary),

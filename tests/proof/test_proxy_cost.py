@@ -15,7 +15,7 @@ def test_every_variant_answers_and_costs_something() -> None:
 def test_the_variants_are_parts_of_the_snippet() -> None:
     bodies = {name: each.body for name, each in proxy_cost.variants().items()}
     whole = bodies[proxy_cost.WHOLE]
-    assert all(word in whole for word in ("@teal_key", "@teal_closed", "@teal_websocket", "{teal.again}", "invoke"))
+    assert all(word in whole for word in ("@teal_key", "@teal_closed", "@teal_socket", "{teal.again}", "invoke"))
     assert "@teal_else" not in bodies["and choosing the address"]
     assert "{teal.suffix}" in bodies["and choosing the address"]
     assert "{teal.suffix}" not in bodies["reading the state"]

@@ -168,6 +168,16 @@ async def test_commands_run_in_what_runs_only(ground: Ground) -> None:
         await ground.engine.execute(GONE, ["true"], within=Seconds(10))
 
 
+async def test_what_a_command_writes_is_followed_line_by_line(ground: Ground) -> None:
+    one = ground.container()
+    await ground.engine.start(one)
+    await ground.clock.sleep(Seconds(1.5))
+    said = ["sh", "-c", "echo one; sleep 0.1; echo two"]
+    assert [line async for line in ground.engine.follow(one, said)] == ["one", "two"]
+    with pytest.raises(Failed, match="is not running"):
+        await anext(ground.engine.follow(ground.container(), said))
+
+
 async def test_memory_is_that_of_what_runs(ground: Ground) -> None:
     one, other = ground.container(), ground.container()
     assert await ground.engine.memory([one, other, GONE]) == 0

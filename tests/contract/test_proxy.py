@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import aclosing
 
 import pytest
 
@@ -140,6 +141,13 @@ async def test_what_users_sent_is_counted_by_color_and_nothing_of_teal_s_own(doo
     since = after.since(before)
     assert (since.blue.requests, since.green.requests) == ({(200, "GET"): 3}, {(200, "GET"): 1})
     assert (since.blue.answers, since.green.answers, since.anew) == (3, 1, False)
+    door.proxy.write(to(Side.GREEN))  # no key is left, and none is needed to look from inside
+    async with aclosing(door.proxy.counting(container, Seconds(0.2))) as readings:
+        first, second = await anext(readings), await anext(readings)
+    assert first is not None
+    assert (first.blue.requests, first.green.requests) == (after.blue.requests, after.green.requests)
+    assert first.blue.buckets == after.blue.buckets
+    assert first == second
 
 
 async def test_held_requests_are_counted_nowhere_and_follow_the_file(door: Door) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 
 from teal import ports
 from teal.core.model.observed import Container
@@ -112,6 +112,12 @@ class SimulatedEngine(ports.Engine):
         if not box.up:
             raise refused(f"container {box.id} is not running")
         return Ran(0 if box.ready else 1, "")
+
+    async def follow(self, id: str, command: Sequence[str]) -> AsyncGenerator[str, None]:
+        if not self._box(id).up:
+            raise refused(f"container {id} is not running")
+        for line in ("one", "two"):
+            yield line
 
     def events(self, stack: str) -> AsyncIterator[str]:
         queue: asyncio.Queue[str] = asyncio.Queue()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 
 from teal import ports
@@ -140,6 +140,12 @@ class SimulatedProxy(ports.Proxy):
         self._box(container)
         counts = self.world.metrics and self.world.snippet > 1 and self._opened(key) is not None
         return self._users.counted() if counts else None
+
+    async def counting(self, container: Container, every: float) -> AsyncGenerator[Counts | None, None]:
+        for _ in range(60):
+            self._box(container)
+            yield self._users.counted() if self.world.metrics and self.world.snippet > 1 else None
+            await asyncio.sleep(every)
 
     @asks
     async def in_flight(self, container: Container, endpoint: Endpoint, key: str) -> Mapping[str, int]:

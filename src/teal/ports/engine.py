@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -115,6 +115,13 @@ class Engine(Protocol):
         """Run *command* in the container; after *within* seconds it is killed and its status is 124.
 
         User and directory are the container's own where nothing is said, and *environment* comes on top of its own.
+        """
+        ...
+
+    def follow(self, id: str, command: Sequence[str]) -> AsyncGenerator[str, None]:
+        """Yield the lines that *command* writes in the container, as it writes them; close it when done: ``aclosing``.
+
+        What is closed early is killed where this user may; so let it end by itself before long.
         """
         ...
 

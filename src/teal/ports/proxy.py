@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from teal.core.model.counts import Counts
 from teal.core.model.observed import Container
 from teal.core.model.proxy_config import Dial
 from teal.core.model.traffic import Traffic
+from teal.core.model.units import Seconds
 
 
 class Endpoint(Struct, frozen=True):
@@ -150,6 +151,13 @@ class Proxy(Protocol):
         """Return what the proxy has counted of users' requests by color; None where it does not count them.
 
         That is a snippet of version 1, or Caddy without ``metrics`` in its global options.
+        """
+        ...
+
+    def counting(self, container: Container, every: Seconds) -> AsyncGenerator[Counts | None, None]:
+        """Yield what it has counted, all *every* seconds for some minutes; None where it does not count them.
+
+        It needs no key: one command inside the container asks. Close it when done: ``aclosing``.
         """
         ...
 

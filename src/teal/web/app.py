@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from teal.core.plots import STYLE
 from teal.errors import TealError
 from teal.web.calls import Call, Told, ask, start
 from teal.web.desk import Desk
@@ -110,6 +111,7 @@ def _routes(house: House) -> list[BaseRoute]:
         Route("/stack/{stack}/diff/{before:int}/{after:int}", pages.diff, methods=["GET"]),
         Route("/stack/{stack}/run/{run:int}", pages.run, methods=["GET"]),
         Route("/stack/{stack}/container/{name}", pages.container, methods=["GET"]),
+        Route("/static/plots.css", pages.plots, methods=["GET"]),
         Mount("/static", StaticFiles(directory=FOLDER / "static")),
     ]
     if not house.read_only:
@@ -134,6 +136,9 @@ class _Looking:
         secure = request.url.scheme == "https"
         answer.set_cookie(doors.cookie, cookie, httponly=True, samesite="strict", secure=secure, path=doors.root or "/")
         return answer
+
+    async def plots(self, _: Request) -> Response:
+        return Response(STYLE, media_type="text/css")
 
     async def home(self, request: Request) -> Response:
         if len(self.house.watches) == 1:

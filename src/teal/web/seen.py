@@ -9,6 +9,7 @@ from typing import Literal
 from teal.core.model.observed import Container
 from teal.core.model.units import Moment
 from teal.run.api import ColorStatus, HistoryRow, ServiceStatus, Status
+from teal.web.flow import Flow
 from teal.web.progress import Progress
 
 BAD = frozenset({"failed", "aborted", "interrupted", "needs-person"})  # outcomes that a person should see first
@@ -49,6 +50,7 @@ class Seen:
     notes: tuple[str, ...] = ()
     begun: Begun | None = None
     progress: Progress | None = None  # of the run that somebody works on, else of the last one that failed
+    flow: Flow | None = None  # None: nobody has looked at the proxy's counters yet
     kept_logs: Mapping[str, str] = field(default_factory=dict)  # what was kept of the services of that one
 
     @property
@@ -83,9 +85,19 @@ class Seen:
     @property
     def proxy_away(self) -> bool:
         """Tell whether the proxy was looked for and does not run."""
-        return self.status is not None and not any(
-            each.running for each in self.containers if each.service == self.proxy
-        )
+        return self.status is not None and self.proxy_container is None
+
+    @property
+    def proxy_container(self) -> Container | None:
+        """Return the proxy that runs."""
+        return next((each for each in self.containers if each.service == self.proxy and each.running), None)
+
+    @property
+    def switched(self) -> Moment | None:
+        """Return when users were switched last, as far as it is known: by the run at hand, else by the journal."""
+        steps = self.progress.steps if self.progress and self.run else ()
+        found = next((each.began for each in reversed(steps) if each.name == "switch"), None)
+        return found or (self.status.since if self.status else None)
 
     def container(self, name: str) -> Container | None:
         """Return the container of that *name*."""

@@ -18,7 +18,7 @@ from teal.web.seen import Seen
 from teal.web.visitors import Visitor
 
 FOLDER = Path(__file__).parent
-PARTS = ("notices", "serving", "run", "sides", "schema", "past")  # of a stack's page, each swapped by itself
+PARTS = ("notices", "serving", "run", "traffic", "sides", "schema", "past")  # of a stack's page, each swapped by itself
 _TICKING = re.compile(r"(<time data-since[^>]*>)[^<]*")
 
 Clean = Callable[[str], str]
@@ -59,6 +59,7 @@ class Pages:
             "since": words.since,
             "when": words.when,
             "took": words.took,
+            "quick": words.quick,
             "size": words.size,
             "image": words.image,
             "called": called,

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
+from teal.core.model.counts import Counts
 from teal.core.model.units import Moment
 from teal.errors import TealError
 from teal.run.api import HistoryRow
@@ -15,6 +16,7 @@ from teal.run.commands.status import history, status_of
 from teal.run.observe import observe_beside
 from teal.web.calls import Call
 from teal.web.desk import Desk, Opened
+from teal.web.flow import EVERY, Flow
 from teal.web.progress import Progress, progress
 from teal.web.seen import BAD, Seen, Trouble
 
@@ -41,6 +43,7 @@ class Watch:
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     _viewers: int = 0
     _task: asyncio.Task[None] | None = None
+    _flow: Flow | None = None
     _heard: bool = False  # the engine told of something since the last look
 
     async def look(self) -> Seen:
@@ -96,7 +99,7 @@ class Watch:
             yield shown
 
     async def _on(self) -> None:
-        listening = asyncio.create_task(self._listen())
+        beside = [asyncio.create_task(each) for each in (self._listen(), self._count())]
         stamp, told, looked = self.desk.stamp(), self.desk.told(), 0.0
         try:
             while True:
@@ -110,9 +113,9 @@ class Watch:
                 elif told != was[1]:
                     await self._read_on()
         finally:
-            listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await listening
+            for each in beside:
+                each.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
     def _is_news(self) -> bool:
         """Tell whether something happened that leaves no trace on disk."""
@@ -130,6 +133,26 @@ class Watch:
                         self._news.set()
             await asyncio.sleep(_RETRY)
 
+    async def _count(self) -> None:
+        """Follow the proxy's counters, by one command inside of it that is begun anew when it has ended."""
+        while True:
+            with suppress(TealError):
+                opened, proxy = await self.opened(), self.seen and self.seen.proxy_container
+                if proxy:
+                    async with aclosing(opened.ports.proxy.counting(proxy, EVERY)) as readings:
+                        async for counts in readings:
+                            await self._counted(counts)
+            await asyncio.sleep(_RETRY)
+
+    async def _counted(self, counts: Counts | None) -> None:
+        at = Moment(time.time())
+        self._flow = (self._flow or Flow()).and_then(at, counts)
+        async with self._looking:
+            if self.seen is None:
+                return
+            seen = replace(self.seen, at=at, flow=self._flow)
+        await self._show(seen)
+
     async def _read_on(self) -> None:
         """Show what the run has told since: it asks neither engine nor proxy."""
         async with self._looking:
@@ -140,7 +163,7 @@ class Watch:
 
     async def _look(self) -> Seen:
         async with self._looking:
-            seen = await self._looked()
+            seen = replace(await self._looked(), flow=self._flow)
         await self._show(seen)
         return seen
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from markupsafe import Markup, escape
@@ -81,6 +82,13 @@ def stamp(moment: Moment) -> str:
 def took(seconds: Seconds | None) -> str:
     """Return a duration, a dash for none."""
     return "-" if seconds is None else said(seconds)
+
+
+def quick(seconds: float) -> str:
+    """Return the bound of a bucket of short times."""
+    if math.isinf(seconds):
+        return "more than the longest that is counted"
+    return f"{seconds * 1000:g} ms" if seconds < 1 else f"{seconds:g} s"
 
 
 def size(number: int) -> str:

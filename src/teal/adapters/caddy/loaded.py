@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from teal.core.model.compose import Node, text
+from teal.core.model.counts import MARKERS
 from teal.core.model.observed import Container
 from teal.core.model.units import Seconds
 from teal.errors import Unavailable
 from teal.ports import Engine
 
 WITHIN = Seconds(10.0)  # for a command inside the container
+READINGS = 60  # until one command that reads the counters ends by itself
+COUNTED = "# all of it"  # the line after each reading
 ADAPT = ("caddy", "adapt", "--config", "/etc/caddy/Caddyfile")
 
 
@@ -20,6 +24,18 @@ def asking(path: str) -> tuple[tuple[str, ...], ...]:
     """Return the commands that ask Caddy's admin endpoint for *path*, inside its container."""
     url = f"http://127.0.0.1:2019{path}"
     return ("wget", "-q", "-O", "-", url), ("curl", "-sf", url)
+
+
+def counting_script(every: Seconds) -> str:
+    """Return a script that writes Caddy's counters of both colors all *every* seconds, and ends by itself.
+
+    Who started it may be gone, and nobody would kill it.
+    """
+    ways = " || ".join(shlex.join(each) for each in asking("/metrics"))
+    series = f'^caddy_http_re(quest|sponse)_duration_seconds_(count|bucket).*handler="({"|".join(MARKERS)})"'
+    kept = f"^caddy_http_requests_in_flight|{series}"
+    read = f"{{ {ways}; }} 2>/dev/null | grep -E {shlex.quote(kept)}"
+    return f"n=0; while [ $n -lt {READINGS} ]; do {read}; echo '{COUNTED}'; n=$((n + 1)); sleep {every:g}; done"
 
 
 async def loaded(engine: Engine, container: Container, adapt: Sequence[str] = ADAPT) -> Node:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AbstractContextManager, aclosing
 from importlib import resources
 from pathlib import Path
 
@@ -14,14 +14,15 @@ from teal.adapters.caddy.client import CaddyClient, rows_in
 from teal.adapters.caddy.config import admin, entries, listeners, metrics, routes, snippet_version, trusts, unfit
 from teal.adapters.caddy.dials import dials
 from teal.adapters.caddy.drift import proxy_drift
-from teal.adapters.caddy.loaded import ADAPT, WITHIN, asking, loaded
+from teal.adapters.caddy.loaded import ADAPT, COUNTED, WITHIN, asking, counting_script, loaded
 from teal.adapters.caddy.state_file import StateFile
 from teal.adapters.durable import sync_folder
 from teal.core.model.compose import Node
-from teal.core.model.counts import Counts
+from teal.core.model.counts import Counts, parse_counts
 from teal.core.model.observed import Container
 from teal.core.model.own_proxy import OWN
 from teal.core.model.traffic import Traffic
+from teal.core.model.units import Seconds
 from teal.core.rendering.own_proxy import PLAIN_END
 from teal.errors import Unavailable
 from teal.ports import Answer, Endpoint, Engine, Heard, Loaded, ProxyDrift
@@ -162,6 +163,17 @@ class CaddyProxy:
     async def counts(self, container: Container, endpoint: Endpoint, key: str) -> Counts | None:
         """Return what Caddy has counted by color, None where it does not count."""
         return await self._probe.counts(place(container, endpoint), endpoint, key)
+
+    async def counting(self, container: Container, every: Seconds) -> AsyncGenerator[Counts | None, None]:
+        """Yield what Caddy has counted by color, read by one command inside its container."""
+        block: list[str] = []
+        async with aclosing(self._engine.follow(container.id, ("sh", "-c", counting_script(every)))) as lines:
+            async for line in lines:
+                if line != COUNTED:
+                    block.append(line)
+                    continue
+                yield parse_counts("\n".join(block))
+                block.clear()
 
     async def in_flight(self, container: Container, endpoint: Endpoint, key: str) -> Mapping[str, int]:
         """Return Caddy's count of requests in flight per upstream address; raise where it can't be had."""

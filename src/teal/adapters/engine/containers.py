@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 
 from teal.adapters.engine import cgroups
 from teal.adapters.engine.api import ANSWER_TIMEOUT, EngineResource, EngineSaid, decoded, filters
@@ -136,6 +136,22 @@ class Commands(EngineResource):
             raise
         ended = await self._api.get(f"/exec/{made.id}/json", InspectedExec)
         return Ran(TIMED_OUT if ended.exit_code is None else ended.exit_code, text(output))
+
+    async def follow(self, id: str, command: Sequence[str]) -> AsyncGenerator[str, None]:
+        """Yield the lines that *command* writes in the container, as it writes them."""
+        path = f"/containers/{id}/exec"
+        body = {"Cmd": list(command), "AttachStdout": True}
+        made = decoded(await self._api.post(path, body), CreatedContainer, path)
+        reader, held = Frames(), b""
+        start = {"Detach": False, "Tty": False}
+        try:
+            async with self._api.stream("POST", f"/exec/{made.id}/start", start, within=None) as answer:
+                async for piece in answer.pieces():
+                    *lines, held = (held + reader.feed(piece)).split(b"\n")
+                    for line in lines:
+                        yield text(line)
+        finally:
+            await asyncio.shield(self._kill(made.id, id))
 
     async def _run(self, exec_id: str, output: bytearray) -> None:
         """Start an exec and collect what it writes until it ends."""

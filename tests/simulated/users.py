@@ -132,7 +132,10 @@ class Users:
         if users is Mode.MAINTENANCE:
             self._end(request, "answered", "maintenance")
             return
-        side = request.led if request.led in traffic.sides else traffic.leads(bucket=request.number * 97 % ALL)
+        older = traffic.pages.older if traffic.pages else None
+        page = older[1] if older and request.number % 5 == 0 else None  # one in five comes from a page of that release
+        first = traffic.leads(bucket=request.number * 97 % ALL, page=page)
+        side = request.led if request.led in traffic.sides else first
         if side and request.began == self.world.loop.time():
             request.led = side
         if side is None or not self._dial(request, proxy, side):

@@ -123,7 +123,9 @@ class Promises:
     def _dispatched(self, request: Request, box: Box, part: Part) -> None:
         self.checked["early"] += 1
         side = self._users()
-        if part[0] is not side and len(request.parts) == 1 and not self.stray and self.world.mounted:
+        traffic = self.users.traffic()
+        sides = traffic.sides if traffic else (side,)  # of two, each user has one
+        if part[0] not in sides and len(request.parts) == 1 and not self.stray and self.world.mounted:
             self.broken("early", f"request {request.number} went to {box.name} while users belong to {side}")
 
     def _users(self) -> Side | None:

@@ -48,6 +48,7 @@ def settings_of(overrides: Overrides, environment: Mapping[str, str], said: Teal
         bake=_first(("--bake", overrides.bake), ("bake in teal.yml", said.bake), default=_DEFAULTS.bake),
         keep_releases=said.retention.releases,
         retire=said.retire,
+        pages=_first(("pages in teal.yml", said.pages), default=_DEFAULTS.pages),
     )
 
 
@@ -62,7 +63,11 @@ def again(settings: Settings, overrides: Overrides, environment: Mapping[str, st
         websocket_drain=settings.websocket_drain,
     )
     said = TealYml(
-        timeouts=times, retention=Retention(settings.keep_releases), retire=settings.retire, bake=settings.bake
+        timeouts=times,
+        retention=Retention(settings.keep_releases),
+        retire=settings.retire,
+        bake=settings.bake,
+        pages=settings.pages,
     )
     return settings_of(overrides, environment, said)
 

@@ -168,6 +168,10 @@ class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
         Duration | None,
         Meta(description="for how long a new release is watched, before the old one steps back; 0: not at all"),
     ] = None
+    pages: Annotated[
+        Duration | None,
+        Meta(description="how long after the switch what pages of the old release ask for goes where they came from"),
+    ] = None
     safe_volumes: Annotated[
         list[str], Meta(description="volumes, or host paths, that both colors may write at the same time")
     ] = []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from teal.core.model.counts import Counts
@@ -15,7 +15,7 @@ from teal.core.model.observed import Container, running_plain
 from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side
 from teal.core.model.stack import Role, Service, Stack
-from teal.core.model.traffic import HELD, WITH_TWO_SIDES, Mode, Traffic, to
+from teal.core.model.traffic import HELD, WITH_TWO_SIDES, Mode, Pages, Traffic, to
 from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.events import Event, Message, RunBegan, RunEnded, ServiceChanged
 from teal.core.planning.step_names import Command
@@ -114,6 +114,7 @@ class TrafficControl:
     paged_at: float | None = None  # since when the proxy shows the maintenance page
     turning: asyncio.Task[None] | None = None  # turns users away when they have waited long enough
     drained: Drained | None = None
+    pages: bool = False  # pages bear the number of their release, and stay on it for a while
     snippet: int = 1  # the version that the running snippet has said, once it was asked
     entries: dict[str, Endpoint] = field(default_factory=dict)  # route -> where the snippet hears Teal's key
     found: tuple[Container, Loaded] | None = None  # the proxy and what it has loaded, looked up once a run
@@ -166,13 +167,13 @@ class TrafficControl:
             self._stop_turning()
         self._put_away(Mode.MAINTENANCE)
 
-    def switch(self, side: Side) -> bool:
-        """Send all users to *side* in one rename, and tell whether they were there.
+    def switch(self, side: Side, pages: Pages | None = None) -> bool:
+        """Send all users to *side* in one rename, and tell whether they were there; *pages* says which stay behind.
 
         Teal's key stays for the confirmation and the drain.
         """
         passed = self.now().users == to(side).users
-        self.proxy.write(to(side).with_key(side, self.key))
+        self.proxy.write(replace(to(side).with_key(side, self.key), pages=pages))
         self.users, self.live_at = Mode(side), self.clock.monotonic()
         self._let_in(self.live_at)
         return passed
@@ -189,7 +190,7 @@ class TrafficControl:
 
     def record_active(self, side: Side | None) -> bool:
         """Write *side*, None for the plain stack, without any key; tell whether the state file said so already."""
-        wanted = to(side or Side.PLAIN)
+        wanted = self._remembered(side or Side.PLAIN)
         self.users = wanted.users
         self._let_in(self.clock.monotonic())
         passed = self.proxy.read() == wanted and not self.proxy.state_file_unreadable()
@@ -200,6 +201,23 @@ class TrafficControl:
     def open_standby(self, side: Side) -> None:
         """Let Teal's key lead to *side*; users go where they went."""
         self.proxy.write(self.now().with_key(side, self.key))
+
+    def close_pages(self) -> bool:
+        """Lead what pages of an older release ask for to the new one from now on; tell whether it was so already."""
+        now = self.now()
+        if now.pages is None or now.pages.older is None:
+            return True
+        self.proxy.write(replace(now, pages=Pages(now.pages.release)))
+        return False
+
+    def _remembered(self, side: Side) -> Traffic:
+        """Return the traffic that sends all users to *side*, with the number that its pages bear, where it is known."""
+        now = self.proxy.read()
+        if not self.pages or now is None or now.pages is None:
+            return to(side)
+        older = now.pages.older
+        known = now.pages.release if now.side is side else older[1] if older and older[0] is side else None
+        return replace(to(side), pages=Pages(known) if known else None)
 
     def _put_away(self, mode: Mode) -> None:
         """Write *mode*, and remember since when users are kept away so."""
@@ -323,4 +341,5 @@ class RunContext:
 def run_context(ports: Ports, stack: Stack, watch: EventSink, *, key: str) -> RunContext:
     """Return the context of a run that begins; *key* as the proxy will know Teal by it."""
     reporter = Reporter(watch)
-    return RunContext(ports, stack, reporter, TrafficControl(ports.proxy, ports.clock, reporter, key))
+    control = TrafficControl(ports.proxy, ports.clock, reporter, key, pages=stack.settings.pages > 0)
+    return RunContext(ports, stack, reporter, control)

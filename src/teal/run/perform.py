@@ -24,6 +24,7 @@ from teal.core.planning.steps import (
     HandOver,
     Hold,
     JudgeMigrations,
+    KeepPages,
     LeaveNetworks,
     OpenGate,
     Preflight,
@@ -127,6 +128,8 @@ async def perform(step: Step, context: RunContext) -> bool:  # noqa: C901 - one 
             await bake.bake(context, step)
         case HandOver():
             return await handover.hand_over(context, step)
+        case KeepPages(side, seconds):
+            return await traffic.keep_pages(context, side, seconds)
         case Drain(side):
             await _drain(context, side)
         case Retire(side, services):
@@ -171,7 +174,8 @@ async def _switch(context: RunContext, step: Switch) -> bool:
         if error is not None:
             raise error
         await start.start(context, step.to, step.release, opening)  # all of them pass at one and the same time
-    return context.traffic.switch(step.to)
+    pages = await traffic.pages_after(context, step)
+    return context.traffic.switch(step.to, pages)
 
 
 async def _drain(context: RunContext, side: Side) -> None:

@@ -90,6 +90,7 @@ ORDINARY = (
     StepName.RUN_HOOK,
     StepName.HAND_OVER,
     StepName.DRAIN,
+    StepName.KEEP_PAGES,
     StepName.RETIRE,
     StepName.REMOVE_PLAIN,
     StepName.LEAVE_NETWORKS,

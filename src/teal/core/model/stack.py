@@ -208,6 +208,7 @@ class Settings:
     keep_releases: int = 2  # previous releases kept beside the active one
     retire: Literal["stop", "keep"] = "stop"
     bake: Seconds = Seconds(0.0)  # for which a new release is watched before the old one steps back; 0: not at all
+    pages: Seconds = Seconds(0.0)  # for which pages stay on the release they came from; 0: they don't
 
 
 @dataclass(frozen=True, slots=True)

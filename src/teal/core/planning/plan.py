@@ -48,6 +48,7 @@ from teal.core.planning.steps import (
     HandOver,
     Hold,
     JudgeMigrations,
+    KeepPages,
     LeaveNetworks,
     Preflight,
     PutBack,
@@ -186,8 +187,9 @@ def plan_forward(observed: Observed, stack: Stack, transition: Transition) -> Pl
     release = transition.release
     prune = prune_step(observed, active=release, keep=stack.settings.keep_releases) if release is not None else None
     last = _left(transition.taken) if transition.target is Side.PLAIN else ()
+    # So that the journal knows it, too; the window in which pages stay ends with the run that was killed.
     again = (
-        Switch(transition.target, release, again=True),  # so that the journal knows it, too
+        structs.replace(_switch(transition), again=True, older=None),
         _confirm(transition),
         *_bake(transition),
     )
@@ -229,7 +231,7 @@ def _until_switch(transition: Transition, parts: _Parts) -> tuple[Planned, ...]:
         *_hook(transition, "pre-switch"),
         *(() if stops else schema.noted),
         *(_taking_over(transition) if not stops else ()),
-        Switch(target, release),
+        _switch(transition),
         _confirm(transition),
         *_bake(transition),
     )
@@ -271,6 +273,7 @@ def _after_switch(transition: Transition, parts: _Parts) -> tuple[Planned, ...]:
         *planned(OnFailure.RESUME, *([Drain(idle), EmptySide(idle)] if idle else ())),
         *planned(OnFailure.KEEP_PREVIOUS, *_handing_over(transition)),
         *planned(OnFailure.RESUME, *_leftovers(transition)),
+        *planned(OnFailure.REPORT, *_window_of_pages(transition)),
         *planned(OnFailure.RESUME, *_farewell(transition)),
         *planned(OnFailure.RESUME, RecordActive(target)),
         *planned(OnFailure.RESUME, *([TidyProxy(target)] if transition.taken and target.is_color else ())),
@@ -293,6 +296,21 @@ def _told(stack: Stack, transition: Transition) -> tuple[Planned, ...]:
     """Return how the owner is told of a change of hands that was undone."""
     hook = RunHook("on-failure", transition.target, transition.release, each=True)
     return planned(OnFailure.REPORT, hook) if _has(stack, "on-failure") else ()
+
+
+def _switch(transition: Transition) -> Switch:
+    """Return the switch; where pages stay on their release it leads those of the source to it for a while."""
+    release = transition.release if transition.target.is_color and transition.pages else None
+    source, older = transition.source, transition.source_release
+    stays = release is not None and source in COLORS and older is not None and not _stops(transition)
+    old = (source, older) if stays and source is not None and older is not None else None
+    return Switch(transition.target, transition.release, pages=release is not None, older=old)
+
+
+def _window_of_pages(transition: Transition) -> Steps:
+    older = _switch(transition).older
+    again = transition.command == Command.HEAL
+    return (KeepPages(older[0], transition.pages),) if older and not again else ()
 
 
 def _confirm(transition: Transition) -> Confirm:

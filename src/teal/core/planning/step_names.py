@@ -54,6 +54,7 @@ class StepName(StrEnum):
     CONFIRM = "confirm"
     BAKE = "bake"
     HAND_OVER = "hand-over"
+    KEEP_PAGES = "keep-pages"
     DRAIN = "drain"
     RETIRE = "retire"
     REMOVE_PLAIN = "remove"

@@ -271,13 +271,16 @@ class RestoreAfterWindow(Struct, frozen=True):
 class Switch(Struct, frozen=True):
     """All routes go to *to* from here on: the point of no return.
 
-    What has passed the gate is looked at right before it, but *again*: users are there already.
+    What has passed the gate is looked at right before it, but *again*: users are there already. With *pages* those of
+    *release* bear its number, and what those of the *older* one ask for goes on to its side.
     """
 
     name: ClassVar[StepName] = StepName.SWITCH
     to: Side
     release: ReleaseId | None
     again: bool = False
+    pages: bool = False
+    older: tuple[Side, ReleaseId] | None = None
 
 
 class Confirm(Struct, frozen=True):
@@ -321,6 +324,14 @@ class HandOver(Struct, frozen=True):
     release: ReleaseId | None
     workers: tuple[str, ...]
     singletons: tuple[Singleton, ...]
+
+
+class KeepPages(Struct, frozen=True):
+    """*window* seconds since the switch are over, and pages of an older release don't lead to *side* any more."""
+
+    name: ClassVar[StepName] = StepName.KEEP_PAGES
+    side: Side
+    window: Seconds
 
 
 class Drain(Struct, frozen=True):
@@ -394,6 +405,7 @@ Step = (
     | Confirm
     | Bake
     | HandOver
+    | KeepPages
     | Drain
     | Retire
     | RemovePlain

@@ -48,6 +48,7 @@ class Transition:
     target_services: tuple[Service, ...]  # what will stand on the target
     source_release: ReleaseId | None = None
     keep: bool = False  # the source's routes stay up after the drain
+    pages: Seconds = Seconds(0.0)  # for which the source's pages stay on it; 0: they don't
     strategy: Strategy = "blue-green"
     window: bool = False  # the database changes while nothing of the application runs (strategy recreate)
     page: bool = False  # users see the maintenance page meanwhile, from the first moment on
@@ -131,6 +132,7 @@ def plan_transition(
         target_services=release.rotating if release else stack.rotating,
         source_release=observed.release_on(source) if source in COLORS else None,
         keep=keep or stack.settings.retire == "keep",
+        pages=stack.settings.pages,
         strategy="recreate" if "recreate" in {strategy, stack.strategy} else strategy,
         window=strategy == "recreate" and stack.migrations is not None,
         checks=bool(stack.proxy),

@@ -73,6 +73,8 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
             return f"watch {what} for {seconds:.0f} s" + (", and go back where it is worse" if back else "")
         case s.HandOver(to, _, workers, singletons):
             return _hand_over(to, workers, tuple(each.service for each in singletons))
+        case s.KeepPages(side, window):
+            return f"let pages of the older release stay on {side} until {window:.0f} s after the switch"
         case s.Drain(side):
             return f"drain {side}"
         case s.Retire(side, services):

@@ -11,7 +11,7 @@ from teal.core.model.side import Side
 from teal.errors import Refused
 from teal.run.context import Ports, RunContext
 from teal.run.observe import observe, outdated
-from teal.run.steps.proxy import prove_entries, refuse_unswitchable
+from teal.run.steps.proxy import prove_entries, refuse_unswitchable, require_snippet
 
 
 async def preflight(context: RunContext, source: Side | None, *, force_memory: bool) -> bool:
@@ -25,6 +25,8 @@ async def preflight(context: RunContext, source: Side | None, *, force_memory: b
         )
     await refuse_unswitchable(context)
     await prove_entries(context)
+    if context.stack.settings.pages:
+        await require_snippet(context, "pages that stay on their release (`pages` in teal.yml)")
     return False
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 
 from teal.core.model.observed import Container
 from teal.core.model.side import Side
 from teal.core.model.stack import Role
-from teal.core.model.traffic import MOUNT, Draining, OpenRequests, open_on, to
+from teal.core.model.traffic import MOUNT, Draining, OpenRequests, Pages, open_on, to
 from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.events import InFlight
+from teal.core.planning.steps import Switch
 from teal.errors import Failed, Refused, TealError, Unavailable
 from teal.ports import Endpoint
 from teal.run.api import Drained
 from teal.run.context import RunContext
 from teal.run.steps import evidence
 from teal.run.steps.checks import answers_from
-from teal.run.steps.proxy import any_entry, entry_of
+from teal.run.steps.proxy import any_entry, entry_of, require_snippet
 
 TURNED_AWAY = 503
 
@@ -47,6 +49,7 @@ async def _prove_turned_away(context: RunContext) -> None:
 
 SETTLED_IN = 0.5  # seconds after the rename before counts mean anything
 POLL = Seconds(0.1)
+GLANCE = Seconds(1.0)  # between two looks at the side on which pages stay
 
 
 async def confirm(context: RunContext, side: Side, release: ReleaseId | None, source: Side | None) -> None:
@@ -54,7 +57,8 @@ async def confirm(context: RunContext, side: Side, release: ReleaseId | None, so
 
     Users were on *source* before: what is slow there, too, is not the release's fault.
     """
-    if context.traffic.now() != to(side).with_key(side, context.traffic.key):  # a run that heals begins here
+    now = context.traffic.now()
+    if replace(now, pages=None) != to(side).with_key(side, context.traffic.key):  # a run that heals begins here
         context.ports.proxy.write(to(side).with_key(side, context.traffic.key))
     for route in context.services(release):
         asked = route.role is Role.ROUTE
@@ -63,6 +67,40 @@ async def confirm(context: RunContext, side: Side, release: ReleaseId | None, so
             detail = await evidence.last_words(context, await context.containers(side, frozenset({route.name})))
             message = f"after the switch {side}/{route.name} did not answer: {seen}"
             raise Failed(message, hint="its last log lines are above", detail=detail)
+
+
+async def pages_after(context: RunContext, switch: Switch) -> Pages | None:
+    """Return what the state says of pages after *switch*; None where the snippet that runs knows no such word.
+
+    A deploy was refused then; a rollback or a repair must go on.
+    """
+    if not switch.pages or switch.release is None:
+        return None
+    try:
+        await require_snippet(context, "pages that stay on their release")
+    except TealError as error:
+        context.reporter.note(f"pages don't stay on their release: {error.message}", warning=True)
+        return None
+    return Pages(switch.release, switch.older)
+
+
+async def keep_pages(context: RunContext, side: Side, window: Seconds) -> bool:
+    """Wait until *window* seconds since the switch are over, or a signal comes; then lead all to the new release.
+
+    Where nothing runs on *side* any more it is over at once.
+    """
+    clock = context.ports.clock
+    pages = context.traffic.now().pages
+    if pages is None or pages.older is None:
+        return True
+    end = (context.traffic.live_at or clock.monotonic()) + window
+    context.reporter.note(f"pages of release {pages.older[1]} stay on {side} for {window:.0f} s after the switch")
+    while clock.monotonic() < end and not context.interrupted:
+        if not any(container.running for container in await context.containers(side)):
+            context.reporter.note(f"nothing runs on {side} any more: its pages go to the new release", warning=True)
+            break
+        await clock.sleep(Seconds(min(GLANCE, max(0.0, end - clock.monotonic()))))
+    return context.traffic.close_pages()
 
 
 async def drain(context: RunContext, side: Side, names: frozenset[str]) -> None:

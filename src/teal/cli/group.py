@@ -53,6 +53,9 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "down": Entry("teal.cli.commands.services", "Take both colors and the shared services down."),
         "compose": Entry("teal.cli.commands.compose", "Run any docker compose command on a color."),
     },
+    "Several machines": {
+        "swarm": Entry("teal.cli.commands.swarm", "Run the stack on a Docker Swarm; judge whether it can."),
+    },
     "Teal": {
         "schema": Entry("teal.cli.commands.meta", "Print the JSON Schema of an output or of teal.yml."),
         "snippet": Entry("teal.cli.commands.meta", "Print the snippet that the stack's Caddyfile imports."),

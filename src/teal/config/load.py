@@ -19,7 +19,7 @@ from teal.config.options import Options, Overrides
 from teal.config.own_sources import own_sources
 from teal.config.questions import resolve, values
 from teal.config.settings import settings_of
-from teal.config.teal_yml import TealYml, caddy_of, checks_of, evidence_of, hooks_of, own_proxy_of
+from teal.config.teal_yml import TealYml, caddy_of, checks_of, evidence_of, hooks_of, own_proxy_of, swarm_of
 from teal.core.model.compose import escaped, mapping, sequence, services_in, text, unescaped
 from teal.core.model.own_proxy import OWN, OwnProxy
 from teal.core.model.proxy_config import Adapted
@@ -90,6 +90,7 @@ async def load(
         settings=settings_of(overrides, environment, said),
         checks=checks_of(said),
         hooks=hooks_of(said),
+        swarm=swarm_of(said),
         safe_volumes=frozenset(said.safe_volumes),
         mounts=found_mounts.mounts,
         strategy=found_mounts.strategy,

@@ -23,6 +23,7 @@ from teal.core.model.stack import (
     Strategy,
     TcpProbe,
 )
+from teal.core.model.swarm import SwarmWish
 from teal.errors import ConfigError
 
 if TYPE_CHECKING:  # looking reads no Caddyfile
@@ -145,6 +146,15 @@ class OwnProxySettings(Struct, forbid_unknown_fields=True, frozen=True):
     trust: Annotated[bool, Meta(description="pass X-Forwarded-* on, also at ports that everybody reaches")] = False
 
 
+class SwarmSettings(Struct, forbid_unknown_fields=True, frozen=True):
+    """How the stack runs on a Docker Swarm: where images go, how many of each service a color has."""
+
+    registry: Annotated[str, Meta(description="HOST[:PORT][/PATH] of a registry that all nodes reach")] = ""
+    replicas: Annotated[
+        dict[str, Annotated[int, Meta(ge=1)]], Meta(description="of a rotating service in a color; routes have 2")
+    ] = {}
+
+
 class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
     """What the owner of a stack tells Teal beyond the Compose files."""
 
@@ -190,6 +200,7 @@ class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
     migrations: Annotated[
         Migrations | None, Meta(description="how the schema of the database changes with a deploy")
     ] = None
+    swarm: Annotated[SwarmSettings | None, Meta(description="how the stack runs on a Docker Swarm")] = None
 
 
 def schema() -> dict[str, object]:
@@ -262,6 +273,11 @@ def _check(number: int, check: Check) -> HttpCheck | CommandCheck:
         f"teal.yml: check {number} is neither a request nor a command",
         hint="give it a route (and a path), or a service and a command",
     )
+
+
+def swarm_of(said: TealYml) -> SwarmWish | None:
+    """Return how the stack runs on a Swarm, None where the owner says nothing of one."""
+    return SwarmWish(said.swarm.registry, said.swarm.replicas) if said.swarm else None
 
 
 def hooks_of(said: TealYml) -> tuple[Hook, ...]:

@@ -112,7 +112,7 @@ async def lively(watch):
     return DONE
 
 
-GROUPS = {"plugin", "migrate"}  # their commands have them
+GROUPS = {"plugin", "migrate", "swarm"}  # their commands have them
 
 
 def test_every_command_exists_has_help_and_an_example(capsys):

@@ -19,6 +19,7 @@ from teal.core.model.mounts import Mount
 from teal.core.model.own_proxy import OwnProxy
 from teal.core.model.proxy_config import Call, Dial
 from teal.core.model.side import Side
+from teal.core.model.swarm import SwarmWish
 from teal.core.model.units import Seconds
 
 
@@ -245,6 +246,7 @@ class Stack:
     variables: frozenset[str] = frozenset()  # that the files name
     unset: frozenset[str] = frozenset()  # of these, or of files that they include: without default, and nobody set them
     notes: tuple[str, ...] = ()  # what Compose and Teal remarked while reading
+    swarm: SwarmWish | None = None  # how it is to run on a Swarm, where teal.yml says so
 
     def service(self, name: str) -> Service:
         """Return the service called *name* (KeyError where there is none)."""

@@ -5,19 +5,21 @@ One stack behind Teal's own proxy, in the order of the file; users ask 20 times 
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.error import HTTPError
 
 import pytest
 
 from tests.engine.lone import Lone, lone
 from tests.engine.sandbox import docker
+from tests.engine.stack import wait_until
 from tests.engine.teal import Ended
 
 pytestmark = [pytest.mark.engine, pytest.mark.load, pytest.mark.timeout(180)]
@@ -238,3 +240,85 @@ def test_a_good_release_passes_and_says_what_its_users_met(oven: Lone) -> None:
     assert baked["failed"] == 0
     assert release(oven) > before
     assert set(users.answers) == {200}
+
+
+class Guests:
+    """People with a bucket each (a cookie that names nobody), who ask one after the other; who answered whom."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}/"
+        self.buckets = [f"{number:02x}" for number in range(0, 256, 4)]
+
+    def ask(self) -> dict[str, str]:
+        """Return bucket -> color for one round."""
+        found = {}
+        for bucket in self.buckets:
+            request = urllib.request.Request(self.url, headers={"Cookie": f"teal_bucket={bucket}"})
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                found[bucket] = json.load(answer)["color"]
+        return found
+
+    def post(self) -> None:
+        """Let each of them send something, whatever comes of it."""
+        for bucket in self.buckets:
+            cookie = {"Cookie": f"teal_bucket={bucket}"}
+            with suppress(OSError):
+                urllib.request.urlopen(urllib.request.Request(self.url, data=b"x", headers=cookie), timeout=10).close()
+            time.sleep(1 / RATE)
+
+
+def test_a_canary_leads_each_user_once_and_back_at_once(oven: Lone) -> None:
+    old, guests = oven.active, Guests(oven.port)
+    new = "green" if old == "blue" else "blue"
+    assert set(guests.ask().values()) == {old}
+    with crowd(oven) as users, oven.teal.running("deploy", "--force", "--canary", "10%") as deploy:
+        deploy.until_step("canary")
+        wait_until(lambda: new in guests.ask().values(), "some are led to the new release")
+        tenth = guests.ask()
+        assert sum(color == new for color in tenth.values()) == 7  # of 64: buckets below 26 of 256
+        assert "10% of users are led to release" in oven.teal.status()["watched"]
+        assert oven.teal.run("canary", "50%").result["decided"] == "canary"
+        wait_until(lambda: sum(color == new for color in guests.ask().values()) == 32, "half of them")
+        half = guests.ask()
+        assert all(half[bucket] == new for bucket, color in tenth.items() if color == new), "nobody goes back and forth"
+        oven.teal.run("abort")
+        assert set(guests.ask().values()) == {old}
+        ended = deploy.end()
+    assert ended.status == 6, ended.told
+    assert "some users were on release" in ended.error["hint"]
+    assert set(users.answers) == {200}, "who has no bucket stays on the old release"
+
+
+def test_a_canary_in_stages_ends_in_the_switch_and_a_bad_one_goes_back(oven: Lone) -> None:
+    old = oven.active
+    with crowd(oven) as users:
+        ended = oven.teal.run("deploy", "--force", "--canary", "40% for 4s")
+    assert oven.active != old
+    assert ended.result["baked"]["outcome"] == "passed-unseen"
+    assert set(users.answers) == {200}
+    now, guests = oven.active, Guests(oven.port)
+    with oven.teal.running("deploy", "--force", "--canary", "40%", ILL="posts", MILL_ILL="loops") as deploy:
+        deploy.until_step("canary")
+        stop = threading.Event()
+        asking = threading.Thread(target=lambda: [guests.post() for _ in iter(stop.is_set, True)])
+        asking.start()
+        try:
+            ended = deploy.end()
+        finally:
+            stop.set()
+            asking.join()
+    assert ended.status == 6, ended.told
+    assert "requests failed" in ended.error["message"]
+    assert oven.active == now
+
+
+def test_a_canary_that_is_killed_is_undone_by_the_next_command(oven: Lone) -> None:
+    old, guests = oven.active, Guests(oven.port)
+    with oven.teal.running("deploy", "--force", "--canary", "30%") as deploy:
+        deploy.until_step("canary")
+        wait_until(lambda: len(set(guests.ask().values())) == 2, "some are led to the new release")
+        deploy.send(signal.SIGKILL)
+        deploy.process.wait()
+    assert oven.teal.run("promote", status=1).error["message"].endswith("and all are back")
+    assert set(guests.ask().values()) == {old}
+    assert oven.teal.status()["interrupted"] == ""

@@ -24,7 +24,18 @@ from teal.core.model.units import Moment, ReleaseId, Seconds
 from teal.core.planning.event_lines import LogLine, as_json, event_name, read_line
 from teal.core.planning.events import Event
 from teal.core.planning.past import Turn, turn_of
-from teal.core.planning.steps import Backfill, Bake, CheckActive, Expand, Hold, RunOnce, SaveRelease, Start, Step
+from teal.core.planning.steps import (
+    Backfill,
+    Bake,
+    CheckActive,
+    Expand,
+    Hold,
+    RunCanary,
+    RunOnce,
+    SaveRelease,
+    Start,
+    Step,
+)
 from teal.errors import Locked, Refused, Unavailable
 from teal.ports import Holder, RunRecord
 from tests.simulated.process import Process, reads, writes
@@ -46,6 +57,10 @@ class MemoryLock(ports.Lock):
     @writes
     def ask(self, word: str) -> None:
         self.world.disk.asked = word
+
+    @reads
+    def waits(self) -> bool:
+        return bool(self.world.disk.asked)
 
     @reads
     def asked(self) -> str:
@@ -235,6 +250,7 @@ class MemoryJournal(ports.Journal):
             held,
             run["started"],
             baking=baking,
+            canary=any(isinstance(row["step"], RunCanary) for row in self.world.disk.steps if row["run"] == run["id"]),
         )
 
     @reads

@@ -27,6 +27,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "plan": Entry("teal.cli.commands.deploy", "Print what deploy would do; change nothing."),
         "init": Entry("teal.cli.commands.init", "Write teal.yml: what a first deploy would ask, and why."),
         "rollback": Entry("teal.cli.commands.deploy", "Bring the previous release back, exactly."),
+        "canary": Entry("teal.cli.commands.deploy", "Lead another share of users to the release that is tried out."),
         "promote": Entry("teal.cli.commands.deploy", "Keep the release that is being watched; watch no longer."),
         "abort": Entry("teal.cli.commands.deploy", "Take the release that is being watched back."),
         "cleanup": Entry("teal.cli.commands.deploy", "Remove what serves nobody and is no longer kept."),

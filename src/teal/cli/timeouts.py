@@ -27,6 +27,16 @@ HEALTH = (
     _time("--health-interval", "Longest time between two looks at a service (3s)."),
 )
 DRAIN = (_time("--drain-timeout", "How long open requests may take to end (30s)."),)
+CANARY = (
+    click.option(
+        "--canary",
+        metavar="SHARE",
+        default="",
+        expose_value=False,
+        callback=_kept,
+        help="Lead that share of users to the new release first: 10%, or 10% for 5m.",
+    ),
+)
 BAKE = (_time("--bake", "For how long the new release is watched while the old one waits (0)."),)
 TIMES = (*HEALTH, *DRAIN)
 

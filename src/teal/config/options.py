@@ -44,3 +44,4 @@ class Overrides:
     health_interval: str = ""
     drain_timeout: str = ""
     bake: str = ""
+    canary: str = ""

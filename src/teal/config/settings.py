@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from teal.config.options import Overrides
 from teal.config.teal_yml import Retention, TealYml, Timeouts
 from teal.core.model.duration import seconds
-from teal.core.model.stack import Settings
+from teal.core.model.stack import Settings, Stage
 from teal.core.model.units import Seconds
+from teal.core.planning.wording import staged
 from teal.errors import ConfigError
 
 _DEFAULTS = Settings()
+_CANARY = "`canary: [5% for 2m, 25% for 5m]`"
 
 
 def settings_of(overrides: Overrides, environment: Mapping[str, str], said: TealYml) -> Settings:
@@ -45,6 +49,7 @@ def settings_of(overrides: Overrides, environment: Mapping[str, str], said: Teal
         websocket_drain=_first(
             ("timeouts.websocket_drain in teal.yml", times.websocket_drain), default=_DEFAULTS.websocket_drain
         ),
+        canary=_stages(overrides.canary, said.canary),
         bake=_first(("--bake", overrides.bake), ("bake in teal.yml", said.bake), default=_DEFAULTS.bake),
         keep_releases=said.retention.releases,
         retire=said.retire,
@@ -68,8 +73,34 @@ def again(settings: Settings, overrides: Overrides, environment: Mapping[str, st
         retire=settings.retire,
         bake=settings.bake,
         pages=settings.pages,
+        canary=[staged(each) for each in settings.canary],
     )
     return settings_of(overrides, environment, said)
+
+
+_STAGE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%(?:\s+for\s+(\S+))?\s*")
+
+
+def _stages(option: str, said: Sequence[str]) -> tuple[Stage, ...]:
+    """Return the stages of a canary; only the last one may go on until somebody decides."""
+    name, written = ("--canary", [option]) if option else ("canary in teal.yml", list(said))
+    stages = tuple(_stage(name, each) for each in written)
+    if any(each.seconds is None for each in stages[:-1]):
+        raise ConfigError(
+            f"{name}: only the last stage may go on until somebody decides",
+            hint=f"for example {_CANARY}",
+        )
+    if any(later.percent <= earlier.percent for earlier, later in pairwise(stages)):
+        raise ConfigError(f"{name}: each stage must lead more users than the one before", hint=f"for example {_CANARY}")
+    return stages
+
+
+def _stage(name: str, written: str) -> Stage:
+    found = _STAGE.fullmatch(written)
+    if found is None or not 0 < float(found[1]) < 100:
+        example = "--canary 10%" if name.startswith("--") else _CANARY
+        raise ConfigError(f"{name}: {written!r} is no share of users", hint=f"for example `{example}`")
+    return Stage(float(found[1]), _seconds(name, found[2]) if found[2] else None)
 
 
 def _first(*spoken: tuple[str, str | int | float | None], default: Seconds) -> Seconds:

@@ -174,6 +174,13 @@ class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
     retire: Annotated[
         Literal["stop", "keep"], Meta(description="what becomes of the old color: stopped, or kept running")
     ] = "stop"
+    canary: Annotated[
+        list[str],
+        Meta(
+            description="the share of users that comes to a new release first, and for how long",
+            examples=[["5% for 2m"]],
+        ),
+    ] = []
     bake: Annotated[
         Duration | None,
         Meta(description="for how long a new release is watched, before the old one steps back; 0: not at all"),

@@ -159,6 +159,10 @@ class Lock(Protocol):
         """Leave *word* for the command that holds it; what was left before is forgotten when it is taken."""
         ...
 
+    def waits(self) -> bool:
+        """Tell whether a word that was left has not been read yet."""
+        ...
+
     def asked(self) -> str:
         """Return the word that was left for whoever holds it, once; "" for none."""
         ...

@@ -81,6 +81,7 @@ class Status(Struct, frozen=True):
     plain: Mapping[str, ServiceStatus]  # rotating services that run plainly, beside or instead of the colors
     lock: Holder | None
     rollback: RollbackStatus | None
+    watched: str = ""  # a release that is tried out or watched just now
     interrupted: str = ""  # what an interrupted command left, and what the next one does about it
     problems: tuple[str, ...] = ()  # what a person should know: published color disagrees, proxy blind, …
     floor: Floor | None = None

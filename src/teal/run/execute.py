@@ -20,7 +20,7 @@ from teal.core.model.units import Seconds
 from teal.core.planning.events import StepFinished, StepStarted
 from teal.core.planning.order import OnFailure, Plan, Planned, planned, sparing
 from teal.core.planning.step_names import Command
-from teal.core.planning.steps import Bake, Hold, RestoreAfterWindow, Retire, Start, Step, Switch, TakeOver
+from teal.core.planning.steps import Bake, Hold, RestoreAfterWindow, Retire, RunCanary, Start, Step, Switch, TakeOver
 from teal.errors import Held, Interrupted, NeedsPerson, RolledBack, TealError, Unavailable
 from teal.run.context import RunContext
 from teal.run.steps.handover import KeptPrevious
@@ -284,6 +284,8 @@ async def _cost(plan: Plan, context: RunContext, begun: Sequence[Step]) -> str:
         seconds = context.traffic.left_at - (context.traffic.live_at or context.traffic.left_at)
         where = f"on {plan.source} again" if now.side is plan.source else f"on {now.side}"
         return f"users were on {what} for {seconds:.0f} s, and are {where}"
+    if any(isinstance(step, RunCanary) for step in begun) and now.side is plan.source:
+        return f"some users were on release {plan.release}; all are on {plan.source} again, which was not stopped"
     if any(isinstance(step, TakeOver) or (isinstance(step, Retire) and step.side is plan.source) for step in begun):
         return f"{plan.source} was stopped, and serves again: users waited meanwhile, or were turned away"
     if any(isinstance(step, Hold) for step in begun):

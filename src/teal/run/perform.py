@@ -37,6 +37,7 @@ from teal.core.planning.steps import (
     RemovePlain,
     RestoreAfterWindow,
     Retire,
+    RunCanary,
     RunContract,
     RunHook,
     RunOnce,
@@ -120,6 +121,8 @@ async def perform(step: Step, context: RunContext) -> bool:  # noqa: C901 - one 
             return await window.record(context, release, unseen=unseen)
         case RestoreAfterWindow(side, release, services):
             await window.restore(context, side, release, services)
+        case RunCanary():
+            await bake.canary(context, step)
         case Switch():
             return await _switch(context, step)
         case Confirm(side, release, source):

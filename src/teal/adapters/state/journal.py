@@ -178,6 +178,7 @@ class SqliteJournal:
                 held=bool(held),
                 started=run.started,
                 window=bool(window),
+                canary=bool(self._read(asked, (run.id, StepName.CANARY, StepName.CANARY))),
                 baking=self._baking(run.id),
             )
         return None

@@ -51,6 +51,10 @@ class FileLock:
         except OSError as error:
             raise Refused(f"{self._word} can't be written: {error.strerror}", hint="`teal check` says more") from error
 
+    def waits(self) -> bool:
+        """Tell whether a word that was left has not been read yet."""
+        return self._word.exists()
+
     def asked(self) -> str:
         """Return the word that was left, once; "" for none."""
         with suppress(OSError):

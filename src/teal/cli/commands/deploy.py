@@ -13,7 +13,7 @@ from teal.cli.output import interactive
 from teal.cli.results import answer, confirm, consent
 from teal.cli.runner import look, perform
 from teal.cli.session import Session
-from teal.cli.timeouts import BAKE, TIMES, with_options
+from teal.cli.timeouts import BAKE, CANARY, TIMES, with_options
 from teal.core.model.stack import Strategy
 from teal.core.model.units import Moment, ReleaseId
 from teal.errors import Refused
@@ -70,8 +70,24 @@ class _PastMoment(click.ParamType):  # type: ignore[type-arg]
             self.fail(str(error), param, ctx)
 
 
+class _Share(click.ParamType[float]):
+    """A share of users, as 50%."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return it in per cent."""
+        try:
+            percent = float(str(value).removesuffix("%"))
+        except ValueError:
+            percent = 0.0
+        if not 0 < percent < 100:
+            self.fail(f"{value!r} is no share of users: write 50%, or `teal promote` for all of them", param, ctx)
+        return percent
+
+
 @click.command(cls=TealCommand, example="teal deploy --health-timeout 5m")
-@with_options(*_BUILDS, _KEEP, _DRY, _YES, *BAKE, *TIMES)
+@with_options(*_BUILDS, _KEEP, _DRY, _YES, *CANARY, *BAKE, *TIMES)
 @click.pass_obj
 def deploy(
     session: Session,
@@ -93,7 +109,7 @@ def deploy(
 
 
 @click.command(cls=TealCommand, example="teal plan")
-@with_options(*_BUILDS, _KEEP, *BAKE, *TIMES)
+@with_options(*_BUILDS, _KEEP, *CANARY, *BAKE, *TIMES)
 @click.pass_obj
 def plan(session: Session, /, *, build: str | None, **choices: Any) -> None:
     """Print the steps that `teal deploy` would take, and change nothing."""
@@ -167,13 +183,21 @@ def abort(session: Session, /) -> None:
     _decide(session, "abort")
 
 
-def _decide(session: Session, word: Literal["promote", "abort"]) -> None:
+@click.command(cls=TealCommand, example="teal canary 50%")
+@click.argument("share", type=_Share())
+@click.pass_obj
+def canary(session: Session, /, *, share: float) -> None:
+    """Lead SHARE of users to the release that a deploy with `--canary` is trying out."""
+    _decide(session, "canary", share)
+
+
+def _decide(session: Session, word: Literal["promote", "abort", "canary"], percent: float = 0.0) -> None:
     from teal.cli.show.deploy import decided
 
     async def run(ports: Ports, stack: Stack, watch: EventSink) -> DecideResult:
         from teal.run.commands.decide import decide
 
-        return await decide(ports, stack, word, watch)
+        return await decide(ports, stack, word, watch, percent=percent)
 
     answer(session, perform(session, run, Purpose.RETURN), decided)
 

@@ -82,6 +82,8 @@ def _below(result: Status, now: Moment) -> Iterator[str]:
             f"  {lock.command} by {lock.user}@{lock.host} (pid {lock.pid}) has been running for {age(lock.since, now)}",
             "yellow",
         )
+    if result.watched:
+        yield paint(f"  {result.watched}", "yellow")
     if result.interrupted:
         yield paint(f"  {result.interrupted}", "yellow")
 

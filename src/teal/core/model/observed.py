@@ -78,6 +78,7 @@ class Unfinished:
     held: bool  # it began to keep users away from its source: what stands there may be stopped
     started: Moment
     window: bool = False  # it began to change the database while nothing of the application ran
+    canary: bool = False  # it has begun to lead some users to its release
     baking: Seconds | None = None  # for how long its release was still to be watched; None where it wasn't
 
 

@@ -196,6 +196,13 @@ class Hook:
     command: tuple[str, ...]
 
 
+class Stage(Struct, frozen=True):
+    """A part of a canary: *percent* of users are on the new release for *seconds*; None until somebody decides."""
+
+    percent: float
+    seconds: Seconds | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the owner may set, with its defaults: times in seconds, numbers of releases."""
@@ -208,6 +215,7 @@ class Settings:
     websocket_drain: Seconds = Seconds(10.0)
     keep_releases: int = 2  # previous releases kept beside the active one
     retire: Literal["stop", "keep"] = "stop"
+    canary: tuple[Stage, ...] = ()  # how users come to a new release by and by; nothing: all at once
     bake: Seconds = Seconds(0.0)  # for which a new release is watched before the old one steps back; 0: not at all
     pages: Seconds = Seconds(0.0)  # for which pages stay on the release they came from; 0: they don't
 

@@ -58,6 +58,7 @@ from teal.core.planning.steps import (
     RemovePlain,
     RestoreAfterWindow,
     Retire,
+    RunCanary,
     RunHook,
     RunOnce,
     RunWindow,
@@ -231,10 +232,20 @@ def _until_switch(transition: Transition, parts: _Parts) -> tuple[Planned, ...]:
         *_hook(transition, "pre-switch"),
         *(() if stops else schema.noted),
         *(_taking_over(transition) if not stops else ()),
+        *_canary(transition),
         _switch(transition),
         _confirm(transition),
         *_bake(transition),
     )
+
+
+def _canary(transition: Transition) -> Steps:
+    """Return how some users come to the target before all do: only where both sides run."""
+    source, release = transition.source, transition.release
+    beside = transition.strategy != "recreate" and not transition.taken
+    if not transition.canary or source is None or release is None or not beside:
+        return ()
+    return (RunCanary(transition.target, release, source, transition.canary),)
 
 
 def _bake(transition: Transition) -> Steps:

@@ -50,6 +50,7 @@ class StepName(StrEnum):
     RUN_WINDOW = "run-window"
     RECORD_WINDOW = "close-window"
     RESTORE_AFTER_WINDOW = "bring-back"
+    CANARY = "canary"
     SWITCH = "switch"
     CONFIRM = "confirm"
     BAKE = "bake"

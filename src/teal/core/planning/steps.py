@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from teal.core.model.migrations import Phase
 from teal.core.model.side import Side
-from teal.core.model.stack import HookMoment
+from teal.core.model.stack import HookMoment, Stage
 from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.step_names import StepName
 
@@ -299,6 +299,16 @@ class Singleton(Struct, frozen=True):
     source: Side | None
 
 
+class RunCanary(Struct, frozen=True):
+    """Some users have gone to *release* on *side*, more in each stage, and it was no worse than *warm* meanwhile."""
+
+    name: ClassVar[StepName] = StepName.CANARY
+    side: Side
+    release: ReleaseId
+    warm: Side
+    stages: tuple[Stage, ...]
+
+
 class Bake(Struct, frozen=True):
     """*release* on *side* has served users for *seconds*, and is no worse than what served before it.
 
@@ -401,6 +411,7 @@ Step = (
     | RunWindow
     | RecordWindow
     | RestoreAfterWindow
+    | RunCanary
     | Switch
     | Confirm
     | Bake

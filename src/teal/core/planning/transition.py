@@ -28,7 +28,7 @@ from teal.core.model.observed import Observed
 from teal.core.model.problem import Problem, demand, error
 from teal.core.model.release import Release
 from teal.core.model.side import COLORS, Side
-from teal.core.model.stack import Role, Service, Stack, Strategy
+from teal.core.model.stack import Role, Service, Stack, Stage, Strategy
 from teal.core.model.traffic import Mode
 from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.step_names import Command
@@ -60,6 +60,7 @@ class Transition:
     beside: tuple[str, ...] = ()  # jobs that start with the routes, since nothing serves that they could disturb
     stopped_plain: tuple[str, ...] = ()  # stopped plain containers, which nothing may revive
     taken: tuple[str, ...] = ()  # services whose ports and names Teal's own proxy takes over, or, leaving, gives back
+    canary: tuple[Stage, ...] = ()  # how users come to it by and by; nothing: all at once
     bake: Seconds = Seconds(0.0)  # for how long the release is watched before the source steps back; 0: not at all
     guests: bool = False  # shared services are on networks of the source's own: an older Teal has put them there
 
@@ -136,6 +137,7 @@ def plan_transition(
         strategy="recreate" if "recreate" in {strategy, stack.strategy} else strategy,
         window=strategy == "recreate" and stack.migrations is not None,
         checks=bool(stack.proxy),
+        canary=stack.settings.canary if command == Command.DEPLOY else (),
         bake=stack.settings.bake if command == Command.DEPLOY and source is not None else Seconds(0.0),
         hooks=frozenset(hook.when for hook in stack.hooks),
         kept_plain_jobs=spared,

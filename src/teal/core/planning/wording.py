@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from teal.core.model.side import COLORS, Side
-from teal.core.model.stack import HttpProbe, Role, Service
+from teal.core.model.stack import HttpProbe, Role, Service, Stage
 from teal.core.model.traffic import HELD
 from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning import steps as s
@@ -64,6 +64,8 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
             return f"raise the rollback floor to release {release}, where a window has changed the database"
         case s.RestoreAfterWindow(side, release):
             return f"bring {_what(side, release)} back, as far as the database allows"
+        case s.RunCanary(_, release, _, stages):
+            return f"lead {', then '.join(staged(each) for each in stages)} of users to release {release}, and watch it"
         case s.Switch(to, release):
             return f"switch all routes to {_what(to, release)}"
         case s.Confirm(side):
@@ -91,6 +93,11 @@ def say(step: s.Step) -> str:  # noqa: C901 (one case for each step is the point
             return _of_contract(step)
         case _:
             assert_never(step)
+
+
+def staged(stage: Stage) -> str:
+    """Return a stage of a canary as its owner writes it."""
+    return f"{stage.percent:g}%" + (f" for {stage.seconds:g}s" if stage.seconds is not None else "")
 
 
 def _of_contract(step: s.ContractStep) -> str:

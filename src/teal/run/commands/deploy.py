@@ -116,6 +116,11 @@ def _needs_no_room(transition: Transition) -> bool:
 def _deploy_change(observed: Observed, stack: Stack, options: DeployOptions) -> Transition:
     command = Command.MIGRATE_WINDOW if options.window else Command.DEPLOY
     transition = plan_transition(observed, stack, command=command, keep=options.keep, strategy=options.strategy)
+    if transition.canary and transition.strategy == "recreate" and transition.source is not None:
+        raise Refused(
+            "a canary needs two releases side by side, and here one stops before the other starts (recreate)",
+            hint="leave `--canary`, or `canary` in teal.yml, out: `bake` watches the release all the same",
+        )
     return replace(transition, page=options.page)
 
 

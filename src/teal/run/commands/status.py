@@ -52,6 +52,7 @@ async def status_of(ports: Ports, stack: Stack, observed: Observed, holder: Hold
         plain=_services(observed.on(Side.PLAIN, stack.rotating_names)),
         lock=holder,
         rollback=_rollback(observed, back, rows) if back else None,
+        watched=_watched(observed) if holder else "",
         interrupted="" if holder else _interrupted(observed, stack),
         problems=(
             *_problems(ports, stack, observed),
@@ -93,6 +94,17 @@ def _service(containers: list[Container]) -> ServiceStatus:
 def _rollback(observed: Observed, back: Kept, rows: Iterable[HistoryRow]) -> RollbackStatus:
     found = coming_back(observed, back, [row.phases for row in rows if row.outcome == "done"])
     return RollbackStatus(back.release.number, found.way, found.seconds, found.reason)
+
+
+def _watched(observed: Observed) -> str:
+    """Return in words how far a release is that is tried out or watched just now, "" for none."""
+    now, traffic = observed.unfinished, observed.traffic
+    if now is None or traffic is None:
+        return ""
+    ways = "`teal promote` keeps it, `teal abort` takes it back"
+    if traffic.canary:
+        return f"{traffic.canary.percent:.0f}% of users are led to release {now.release}: {ways}"
+    return f"release {now.release} is being watched: {ways}" if now.baking else ""
 
 
 def _interrupted(observed: Observed, stack: Stack) -> str:

@@ -15,22 +15,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from teal.core.model.counts import ColorCounts, Counts
 from teal.core.model.observed import Container
 from teal.core.model.side import Side, key_of
-from teal.core.model.stack import HttpCheck, Role, Service
+from teal.core.model.stack import HttpCheck, Role, Service, Stage
+from teal.core.model.traffic import buckets
+from teal.core.model.traffic import canary as lead_some
 from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.bake import FEW, HELD_AFTER, WINDOW, Evidence, Seen, allowed_rate
 from teal.core.planning.events import Baking
-from teal.core.planning.steps import Bake
-from teal.errors import Held, RolledBack, TealError, Unavailable
+from teal.core.planning.steps import Bake, RunCanary
+from teal.errors import Failed, Held, RolledBack, TealError, Unavailable
 from teal.run.api import Baked
 from teal.run.context import RunContext
 from teal.run.steps.checks import probe_path
 from teal.run.steps.evidence import last_words
-from teal.run.steps.proxy import entry_of
+from teal.run.steps.proxy import entry_of, require_snippet
 from teal.run.steps.start import failed_since_gate
 
 GLANCE = Seconds(0.5)  # between two looks at the containers
@@ -66,6 +68,58 @@ async def bake(context: RunContext, step: Bake) -> None:
         await context.ports.clock.sleep(GLANCE)
 
 
+async def canary(context: RunContext, step: RunCanary) -> None:
+    """Lead some users to the release of *step*, more with each stage, and watch it beside the old one.
+
+    Raises ``RolledBack`` where it is worse than that one at the same time, ``Refused`` where the proxy's snippet is too
+    old to know of a canary.
+    """
+    await require_snippet(context, "a canary")
+    watch = _Watch(context, Bake(step.side, step.release, step.warm, Seconds(0.0)), beside=True)
+    course = _Course(list(step.stages))
+    while True:
+        word, _, said = context.ports.lock.asked().partition(" ")
+        if word == "abort":
+            raise watch.rolled_back("somebody took it back (`teal abort`)")
+        if word == "promote":
+            watch.end("promoted")
+            return
+        if not course.goes_on(context.ports.clock.monotonic(), float(said) if word == "canary" else None):
+            watch.end("passed" if watch.seen.requests >= FEW else "passed-unseen")
+            return
+        wanted = lead_some(step.warm, step.side, buckets(course.percent))
+        if context.traffic.now().without_key != wanted:
+            context.traffic.lead(wanted, step.warm)
+            context.reporter.note(f"{course.percent:g}% of users are led to release {step.release}")
+        if not watch.began:
+            await watch.begin()
+        trouble = await watch.look()
+        if trouble is not None:
+            await watch.judge(trouble)
+        await context.ports.clock.sleep(GLANCE)
+
+
+@dataclass(slots=True)
+class _Course:
+    """Which share of users is led to the new release now, and until when. Times are monotonic, in seconds."""
+
+    stages: list[Stage]  # that are still to come
+    percent: float = 0.0
+    until: float | None = 0.0  # None: until somebody decides
+
+    def goes_on(self, now: float, asked: float | None) -> bool:
+        """Enter the stage that is due *now*, or the share that was *asked* for; tell whether there is one."""
+        if asked is not None:
+            self.percent, self.until = asked, None
+        elif self.until is not None and now >= self.until:
+            if not self.stages:
+                return False
+            stage = self.stages.pop(0)
+            self.percent = stage.percent
+            self.until = None if stage.seconds is None else now + stage.seconds
+        return True
+
+
 class Trouble(Struct, frozen=True):
     """What speaks against the new release: *why* in words, *detail* for a person, *service* where it is one's fall."""
 
@@ -80,6 +134,7 @@ class _Watch:
 
     context: RunContext
     step: Bake
+    beside: bool = False  # the old release serves others at the same time: it is what the new one is measured by
     began: float = 0.0
     watched: Seconds = Seconds(0.0)  # of all looks that came to something
     looked: float = 0.0
@@ -92,6 +147,7 @@ class _Watch:
     windowed: float = 0.0
     before: Seen = field(default_factory=Seen)
     seen: Seen = field(default_factory=Seen)
+    others: Seen = field(default_factory=Seen)  # what the users of the old release met meanwhile
     evidence: Evidence = field(default_factory=lambda: Evidence(allowed_rate(Seen())))
     prolonged: Seconds = Seconds(0.0)
     quiet_until: float = 0.0  # containers that do not stand are not judged again before
@@ -176,9 +232,13 @@ class _Watch:
         what = _named(self.step.release)
         return RolledBack(f"{what} was taken back after {self.watched:.0f} s: {why}", detail=detail)
 
-    def _held(self, why: str, also: str) -> Held:
+    def _held(self, why: str, also: str) -> Failed | Held:
         self.context.reporter.baked = self._said("held", why)
         what = _named(self.step.release)
+        if self.beside:  # nothing is lost where all users are on the old release, and nothing proved
+            return Failed(
+                f"{what} could not be judged: {why}; but {also}", hint="mend what both need, then deploy again"
+            )
         return Held(
             f"{what} serves and is not proved: {why}; but {also}",
             hint="mend what both need; then the next command goes on watching, `teal promote` keeps it, "
@@ -222,7 +282,7 @@ class _Watch:
         if self.context.ports.clock.monotonic() - self.windowed < WINDOW or await self._window() is None:
             return None
         verdict = self.evidence.verdict
-        if verdict == "suspect" and not self.prolonged:
+        if verdict == "suspect" and not self.prolonged and not self.beside:
             self.prolonged = self.step.seconds
             self._tell(f"{self._share()}: watched for twice the time")
         return Trouble(self._share()) if verdict == "guilty" else None
@@ -244,6 +304,10 @@ class _Watch:
             self._tell("the proxy counts anew (it was reloaded or restarted): a window was not seen")
             return None
         seen = _seen(window.of(self.step.side))
+        if self.beside and self.step.warm is not None:
+            allowed = max(allowed_rate(self.before), allowed_rate(self.others))  # by what was seen before this window
+            self.evidence = structs.replace(self.evidence, allowed=allowed)
+            self.others += _seen(window.of(self.step.warm))
         self.seen, self.evidence = self.seen + seen, self.evidence.after(seen)
         self.context.reporter.watch(Baking(Seconds(max(0.0, self.left)), self.seen.requests, self.seen.failed))
         return seen

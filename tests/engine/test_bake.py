@@ -116,9 +116,8 @@ def test_a_release_that_fails_goes_back_and_the_same_again_is_refused(oven: Lone
     assert "rolled-back" in str(history)
 
 
-@pytest.mark.parametrize("ill", ["some", "posts"])
-def test_a_release_of_which_a_share_fails_goes_back(oven: Lone, ill: str) -> None:
-    goes_back(oven, "requests failed", ILL=ill)
+def test_a_release_of_which_a_share_fails_goes_back(oven: Lone) -> None:
+    goes_back(oven, "requests failed", ILL="some")
 
 
 def test_a_release_that_ends_by_itself_goes_back_without_any_request(oven: Lone) -> None:
@@ -156,7 +155,7 @@ def test_a_store_that_is_down_blames_nobody_and_the_next_command_watches_on(oven
     assert users.answers[500] > 20
     assert release(oven) == new
     assert oven.teal.status()["interrupted"] == ""
-    clocks = docker("ps", "--filter", "name=clock", "--filter", f"name={oven.stack.project}", "--format", "{{.Names}}")
+    clocks = docker("ps", "--filter", f"name={oven.stack.project}.*clock", "--format", "{{.Names}}")
     assert len(clocks.split()) == 1, "the singleton changed hands once the watch was over"
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from teal.core.model.stack import Settings, Stage
+from teal.core.model.units import Seconds
 from tests.simulated import Trouble
 from tests.simulation.simulation import Simulation
+from tests.simulation.stack import SETTINGS, stack_of
 
 
-def adopted() -> Simulation:
+def adopted(settings: Settings = SETTINGS) -> Simulation:
     """Return a world with release 1 on blue, adopted from a plain stack."""
-    world = Simulation(every=0.2)
+    world = Simulation(stack_of(settings=settings), every=0.2)
     world.plain_up()
     world.users.flow()
     assert world.run("deploy").ok
@@ -25,6 +30,11 @@ def deployed() -> Simulation:
     return world
 
 
+def watched() -> Simulation:
+    """Return the world of ``adopted`` where each release is tried out by some users, and watched then."""
+    return adopted(replace(SETTINGS, bake=Seconds(4.0), canary=(Stage(30, Seconds(3.0)),)))
+
+
 def plain() -> Simulation:
     """Return a world with a running plain stack."""
     world = Simulation(every=0.2)
@@ -33,7 +43,7 @@ def plain() -> Simulation:
     return world
 
 
-WORLDS = {"plain": plain, "adopted": adopted, "deployed": deployed}
+WORLDS = {"plain": plain, "adopted": adopted, "deployed": deployed, "watched": watched}
 # What is killed, and in which world.
 VICTIMS = [
     ("deployed", "deploy"),
@@ -42,6 +52,7 @@ VICTIMS = [
     ("deployed", "leave"),
     ("plain", "deploy"),
     ("adopted", "deploy"),
+    ("watched", "deploy"),
 ]
 NEXT = ["deploy", "rollback", "cleanup", "leave", "deploy"]
 

@@ -31,7 +31,7 @@ def _finish(world: World, box: Box, code: int) -> None:
 
 def _run(world: World, box: Box, by: str = "") -> None:
     how = world.behaviour(box)
-    box.life += 1
+    box.life, box.doomed = box.life + 1, how.exits_after is not None
     box.state, box.health, box.ready = "running", "starting" if box.checked else "none", False
     box.started, box.exit_code, box.oom = world.now, 0, False
     box.log += how.says or (f"{world.service(box)} starts",)

@@ -62,6 +62,7 @@ class Box:
     restarts: int = 0
     oom: bool = False
     stopped: bool = False  # by hand or by Teal: the engine does not revive it
+    doomed: bool = False  # its process was started to end by itself, whatever is mended meanwhile
     life: int = 0  # counts starts and ends: what was due in an earlier life is void
     fell: float = -1.0  # when it last ceased to answer, on the loop's clock
     switched: bool = False  # users were sent to it once

@@ -91,8 +91,9 @@ class Promises:
         if request.outcome == "mixed" and not self.stray and not self._left_while_it_died(request):
             self.broken("mixed", f"request {request.number} ({request.kind}) was answered by {request.parts}")
         excused = self.world.loop.time() <= self.excused_until or self.sick or self.stray
-        if request.why.endswith("by itself") and request.box and self.world.behaviour(request.box) != Behaviour():
-            excused = True  # what answered it was a release that fails
+        if request.why.endswith("by itself") and request.box:
+            # What answered it was a release that fails, or was started as one.
+            excused = excused or request.box.doomed or self.world.behaviour(request.box) != Behaviour()
         if request.why.endswith(CHAIN) and request.box:
             boxes = self.world.on(self.world.side(request.box) or Side.PLAIN, CHAIN)
             excused = excused or any(self.world.behaviour(box) != Behaviour() for box in boxes)  # it ends by itself

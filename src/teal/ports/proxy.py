@@ -72,6 +72,7 @@ class ProxyDrift(Struct, frozen=True):
     older: tuple[str, ...] = ()  # files of which it goes on seeing the one that another has replaced
     broken: str = ""  # what it says against the files of now: it could not start with them
     stale: bool = False  # it runs another configuration than the files of now mean
+    deaf: tuple[int, ...] = ()  # ports of this machine that lead to it and take no connection: Docker's forwarder ended
 
 
 class Proxy(Protocol):

@@ -95,6 +95,9 @@ def drift(stack: Stack, grasp: ProxyDrift, reload: str, *, changed: str) -> Iter
             "the proxy does not see Teal's state file: its directory was removed and created again; requests are held"
         )
         yield error(proxy, message, f"{again} mounts it again")
+    for port in grasp.deaf:
+        message = f"port {port} of this machine leads to it and takes no connection: Docker's forwarder of it has ended"
+        yield warning(proxy, message, f"`teal restart {proxy}` makes a new one; who comes from outside may not notice")
     for name in grasp.gone:
         message = f"{name} is gone: the proxy still runs, but could not start again"
         yield warning(proxy, message, "put it back (`teal snippet > teal.caddy` writes Teal's own)")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -27,6 +29,8 @@ from teal.core.rendering.own_proxy import PLAIN_END
 from teal.errors import Unavailable
 from teal.ports import Answer, Endpoint, Engine, Heard, Loaded, ProxyDrift
 
+_GLANCE = 1.0  # seconds for a connection within this machine
+T = TypeVar("T")
 _ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - published everywhere: asked on loopback
 
 
@@ -137,11 +141,12 @@ class CaddyProxy:
 
     async def drift(self, container: Container) -> ProxyDrift:
         """Return how far the running proxy is from what lies on this host now."""
-        return await proxy_drift(self._engine, container, self._folder, lambda: self._config(container), self._adapt)
+        found = await proxy_drift(self._engine, container, self._folder, lambda: self._config(container), self._adapt)
+        return msgspec.structs.replace(found, deaf=await deaf_ports(container)) if container.running else found
 
     async def ask(self, container: Container, endpoint: Endpoint, key: str, path: str = "/") -> Answer:
         """Send a GET with *key* through the proxy at *endpoint* and return what came."""
-        return _plainly(await self._probe.ask(place(container, endpoint), endpoint, key, path))
+        return _plainly(await _heard(container, endpoint, lambda at: self._probe.ask(at, endpoint, key, path)))
 
     async def open(self, container: Container) -> int | None:
         """Return how many requests are in flight through the proxy, to any upstream; None where that is unknown."""
@@ -154,15 +159,15 @@ class CaddyProxy:
 
     async def state(self, container: Container, endpoint: Endpoint, key: str) -> Heard:
         """Ask the snippet at *endpoint* what it reads in the state file."""
-        return await self._probe.state(place(container, endpoint), endpoint, key)
+        return await _heard(container, endpoint, lambda at: self._probe.state(at, endpoint, key))
 
     async def snippet(self, container: Container, endpoint: Endpoint, key: str) -> int:
         """Ask the snippet that runs at *endpoint* for its version, 1 where it does not know the question."""
-        return await self._probe.snippet(place(container, endpoint), endpoint, key)
+        return await _heard(container, endpoint, lambda at: self._probe.snippet(at, endpoint, key))
 
     async def counts(self, container: Container, endpoint: Endpoint, key: str) -> Counts | None:
         """Return what Caddy has counted by color, None where it does not count."""
-        return await self._probe.counts(place(container, endpoint), endpoint, key)
+        return await _heard(container, endpoint, lambda at: self._probe.counts(at, endpoint, key))
 
     async def counting(self, container: Container, every: Seconds) -> AsyncGenerator[Counts | None, None]:
         """Yield what Caddy has counted by color, read by one command inside its container."""
@@ -177,7 +182,7 @@ class CaddyProxy:
 
     async def in_flight(self, container: Container, endpoint: Endpoint, key: str) -> Mapping[str, int]:
         """Return Caddy's count of requests in flight per upstream address; raise where it can't be had."""
-        counts = await self._probe.in_flight(place(container, endpoint), endpoint, key)
+        counts = await _heard(container, endpoint, lambda at: self._probe.in_flight(at, endpoint, key))
         if container.service != OWN:
             return counts
         found: Counter[str] = Counter()
@@ -203,6 +208,45 @@ def _without_end(address: str) -> str:
     host, colon, port = address.rpartition(":")
     dot = "." if host.endswith(".") else ""
     return f"{host.removesuffix(dot).removesuffix(PLAIN_END)}{dot}{colon}{port}"
+
+
+async def _heard(container: Container, endpoint: Endpoint, ask: Callable[[tuple[str, int]], Awaitable[T]]) -> T:
+    """Return what *ask* comes to where the entry is published, or, where nobody listens there, at the container itself.
+
+    Docker's forwarder of a port is a process of its own, and can end while the container goes on (moby #45152).
+    """
+    try:
+        return await ask(place(container, endpoint))
+    except Unavailable as error:
+        direct = next(iter(container.addresses.values()), None)
+        cause = error.__cause__ and error.__cause__.__cause__
+        if direct is None or endpoint.listen not in container.ports or not isinstance(cause, ConnectionRefusedError):
+            raise
+        return await ask((direct, endpoint.listen))
+
+
+async def deaf_ports(container: Container) -> tuple[int, ...]:
+    """Return the TCP ports of this machine that lead to *container* and refuse what it takes itself."""
+    direct = next(iter(container.addresses.values()), "")
+    found = []
+    for inside, (address, port) in container.ports.items():
+        tcp = any(port == each for _, each in container.published)
+        if tcp and direct and await _refuses(_ANY.get(address, address), port) and not await _refuses(direct, inside):
+            found.append(port)
+    return tuple(sorted(found))
+
+
+async def _refuses(address: str, port: int) -> bool:
+    """Tell whether a connection is refused; where this machine may not come there at all, it is not."""
+    try:
+        async with asyncio.timeout(_GLANCE):
+            _, writer = await asyncio.open_connection(address, port)
+        writer.close()
+    except ConnectionRefusedError:
+        return True
+    except (OSError, TimeoutError):
+        return False
+    return False
 
 
 def place(container: Container, endpoint: Endpoint) -> tuple[str, int]:

@@ -11,6 +11,8 @@ import msgspec
 from teal.config import teal_yml
 from teal.core.migrations.draft import Series
 from teal.core.planning.event_lines import NAMES
+from teal.core.report.over import Summary
+from teal.core.report.values import Report
 from teal.run.api import (
     CheckResult,
     CleanupResult,
@@ -36,6 +38,8 @@ _RESULTS: dict[str, tuple[Any, str]] = {
     "up": (UpResult, "the last line of teal up --json"),
     "init": (InitResult, "teal init --json"),
     "history": (History, "teal history --json"),
+    "report": (Report, "teal report --json"),
+    "report-since": (Summary, "teal report --since 30d --json"),
     "run-log": (RunLog, "teal history RUN --json"),
     "check": (CheckResult, "teal check --json"),
     "migrate-status": (MigrateStatus, "teal migrate status --json"),

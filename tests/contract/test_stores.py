@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from teal.adapters.state.journal import SqliteJournal
 from teal.adapters.state.lock import FileLock
 from teal.adapters.state.releases import ReleaseFolders
+from teal.adapters.state.reports import ReportFiles
 from teal.adapters.state.run_logs import RunLogFiles
 from teal.core.model.release import Release, Rendered
 from teal.core.model.side import COLORS, Side
@@ -47,9 +49,20 @@ from teal.core.planning.steps import (
     Step,
     Switch,
 )
+from teal.core.report.make import make_report
 from teal.errors import Locked, Refused
-from teal.ports import Journal, Lock, Releases, RunLogs
-from tests.simulated import MemoryJournal, MemoryLock, MemoryReleases, MemoryRunLogs, Process, World, virtual_loop
+from teal.ports import Journal, Lock, Releases, Reports, RunLogs
+from tests.simulated import (
+    MemoryJournal,
+    MemoryLock,
+    MemoryReleases,
+    MemoryReports,
+    MemoryRunLogs,
+    Process,
+    World,
+    virtual_loop,
+)
+from tests.unit.core.report.runs import FACTS, seen
 
 
 @pytest.fixture
@@ -220,6 +233,27 @@ def test_a_run_that_begins_again_under_a_number_has_a_new_log_and_old_ones_are_f
     logs.begin(202)
     assert logs.read(202) == ()
     assert [line.text for line in logs.read(150)] == ["run 150"]
+
+
+# --- the reports
+
+
+@pytest.fixture(params=["disk", "memory"])
+def reports(request: pytest.FixtureRequest, world: World, tmp_path: Path) -> Reports:
+    return ReportFiles(tmp_path / "reports") if request.param == "disk" else MemoryReports(world, process(world))
+
+
+def test_a_report_comes_back_as_it_was_and_old_ones_are_forgotten(reports: Reports) -> None:
+    assert (reports.runs(), reports.read(1)) == ((), None)
+    made = make_report(FACTS, seen())
+    for run in (1, 2, 150, 202):
+        reports.keep(structs.replace(made, run=run))
+    assert reports.runs() == (150, 202)
+    assert reports.read(150) == structs.replace(made, run=150)
+    reports.keep(structs.replace(made, run=202, outcome="aborted"))
+    again = reports.read(202)
+    assert again is not None
+    assert again.outcome == "aborted"
 
 
 # --- the releases

@@ -12,7 +12,7 @@ from tests.simulated.host import SimulatedClock, SimulatedMachine
 from tests.simulated.loop import Stuck, VirtualLoop, virtual_loop
 from tests.simulated.process import Killed, Process, Trouble
 from tests.simulated.proxy import SimulatedProxy
-from tests.simulated.stores import MemoryJournal, MemoryLock, MemoryReleases, MemoryRunLogs
+from tests.simulated.stores import MemoryJournal, MemoryLock, MemoryReleases, MemoryReports, MemoryRunLogs
 from tests.simulated.users import Request, Users
 from tests.simulated.world import Box, Happening, Picture, World
 
@@ -24,6 +24,7 @@ __all__ = [
     "MemoryJournal",
     "MemoryLock",
     "MemoryReleases",
+    "MemoryReports",
     "MemoryRunLogs",
     "Picture",
     "Process",

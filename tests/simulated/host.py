@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 
 from teal import ports
 from teal.core.model.units import Moment, Seconds
+from teal.core.report.values import Author, Revision
 from teal.ports import LineSink
-from tests.simulated.process import Process, acts, passes, reads, writes
+from tests.simulated.process import Process, acts, asks, passes, reads, writes
 from tests.simulated.world import World
 
 
@@ -77,6 +78,14 @@ class SimulatedMachine(ports.Machine):
     @reads
     def published(self) -> str | None:
         return self.world.disk.published or None
+
+    @reads
+    def author(self) -> Author:
+        return Author("somebody")
+
+    @asks
+    async def revision(self) -> Revision | None:
+        return None
 
     @reads
     def secret(self) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from teal import ports
 from teal.core.model.counts import Counts
 from teal.core.model.observed import Container
 from teal.core.model.side import Side, key_of
 from teal.core.model.traffic import PLAIN, Mode, Traffic, format_traffic
+from teal.core.model.units import Moment, Seconds
+from teal.core.report.seen import Probe
 from teal.errors import Unavailable
-from teal.ports import Answer, Endpoint, Heard, Loaded, ProxyDrift
+from teal.ports import Answer, Endpoint, Heard, Loaded, ProxyDrift, Target
 from tests.simulated.labels import refused
 from tests.simulated.process import Process, acts, asks, reads, writes
 from tests.simulated.users import TRY, Users, traffic_in
@@ -147,12 +150,19 @@ class SimulatedProxy(ports.Proxy):
             yield self._users.counted() if self.world.metrics and self.world.snippet > 1 else None
             await asyncio.sleep(every)
 
+    def prober(self) -> SimulatedProber:
+        return SimulatedProber(self)
+
     @asks
     async def in_flight(self, container: Container, endpoint: Endpoint, key: str) -> Mapping[str, int]:
         self._box(container)
         if self._opened(key) is None:
             raise Unavailable("the proxy does not say what is in flight", hint="`teal check`")
         return self._users.rows()
+
+    def as_user(self, target: Target) -> Answer | None:
+        """Return what a user who asks now gets at once; None where the request is held."""
+        return self._answer(self._box(target.container), target.endpoint, "")
 
     def _box(self, container: Container) -> Box:
         box = self.world.boxes.get(container.id)
@@ -170,3 +180,65 @@ class SimulatedProxy(ports.Proxy):
         """Return the side that *key* opens, as the proxy reads it; None for the wrong key."""
         traffic = self._users.traffic()
         return traffic.preview if traffic is not None and key and traffic.key == key else None
+
+
+class SimulatedProber(ports.Prober):
+    """Asks as users do, each in a task of its own, so that one that is held keeps no other waiting."""
+
+    def __init__(self, proxy: SimulatedProxy) -> None:
+        self._proxy = proxy
+        self._found: list[Probe] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def every(self) -> Seconds:
+        return Seconds(0.2)
+
+    def aim(self, targets: Sequence[Target]) -> None:
+        self.stop()
+        for target in targets:
+            self._begin(self._ask_on(target))
+
+    def hurry(self, seconds: Seconds) -> None:
+        pass
+
+    def probes(self) -> tuple[Probe, ...]:
+        return tuple(self._found)
+
+    def stop(self) -> None:
+        tasks, self._tasks = self._tasks, set()
+        for task in tasks:
+            task.cancel()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ask_on(self, target: Target) -> None:
+        while True:
+            self._begin(self._one(target))
+            await asyncio.sleep(self.every)
+
+    async def _one(self, target: Target) -> None:
+        world = self._proxy.world
+        sent, status, what = world.now, 0, ""
+        led = world.disk.state or "plain"
+        try:
+            async with asyncio.timeout(5.0):
+                await asyncio.sleep(0.003)
+                status = await self._status(target)
+        except TimeoutError:
+            what = "no answer in 5 s"
+        except Unavailable:
+            what = "refused"
+        what = what or (f"status {status}" if status >= 500 else "")
+        where = led.split()[0] if led == (world.disk.state or "plain") else ""
+        self._found.append(Probe(target.route, Moment(sent), Seconds(world.now - sent), what, status, where))
+
+    async def _status(self, target: Target) -> int:
+        while True:
+            answer = self._proxy.as_user(target)
+            if answer is not None:
+                return answer.status
+            await asyncio.sleep(TRY)

@@ -36,6 +36,7 @@ from teal.core.planning.steps import (
     Start,
     Step,
 )
+from teal.core.report.values import Report
 from teal.errors import Locked, Refused, Unavailable
 from teal.ports import Holder, RunRecord
 from tests.simulated.process import Process, reads, writes
@@ -183,6 +184,32 @@ class MemoryRunLogs(ports.RunLogs):
     @reads
     def runs(self) -> tuple[int, ...]:
         return tuple(sorted(self.world.disk.logs))
+
+
+class MemoryReports(ports.Reports):
+    """Reports as JSON on the world's disk; no crash points: a report is kept when all is done."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        self.world = world
+        self.process = process
+
+    @reads
+    def keep(self, report: Report) -> None:
+        if self.world.disk.full:
+            raise Unavailable("the report can't be kept: No space left on device", hint="make room on the disk")
+        kept = self.world.disk.reports
+        kept[report.run] = msgspec.json.encode(report)
+        for old in [each for each in kept if each <= report.run - WHOLE]:
+            del kept[old]
+
+    @reads
+    def read(self, run: int) -> Report | None:
+        kept = self.world.disk.reports.get(run)
+        return None if kept is None else msgspec.json.decode(kept, type=Report)
+
+    @reads
+    def runs(self) -> tuple[int, ...]:
+        return tuple(sorted(self.world.disk.reports))
 
 
 class MemoryJournal(ports.Journal):

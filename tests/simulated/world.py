@@ -108,6 +108,7 @@ class Disk:
     texts: dict[str, str] = field(default_factory=dict)  # path -> content
     runs: list[dict[str, Any]] = field(default_factory=list)  # the journal
     steps: list[dict[str, Any]] = field(default_factory=list)
+    reports: dict[int, bytes] = field(default_factory=dict)
     logs: dict[int, list[bytes]] = field(default_factory=dict)  # what each run has told
     contracts: dict[str, OpenChange] = field(default_factory=dict)
     asked: str = ""  # what another command wants of the one that holds the lock

@@ -35,6 +35,7 @@ SETTINGS = Settings(
     drain_timeout=Seconds(6.0),
     websocket_drain=Seconds(2.0),
     keep_releases=2,
+    measure=False,  # a test of its own has it on
 )
 
 

@@ -14,9 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from teal import ports
-from teal.adapters import process
+from teal.adapters import process, provenance
 from teal.adapters.state.directory import Home
 from teal.core.model.units import Moment, Seconds
+from teal.core.report.values import Author, Revision
 from teal.errors import CheckFailed, ConfigError, Unavailable
 from teal.ports import LineSink
 
@@ -98,6 +99,14 @@ class Host(ports.Machine):
             return (self._directory / PUBLISHED).read_text(encoding="utf-8", errors="replace").strip() or None
         except OSError:
             return None
+
+    def author(self) -> Author:
+        """Return who gives this command, by sudo or continuous integration, too."""
+        return provenance.author(self._environ)
+
+    async def revision(self) -> Revision | None:
+        """Return what the checkout stands at; None where it is no repository, or that can't be asked soon."""
+        return await provenance.revision(self._directory, self._environ)
 
     def secret(self) -> str:
         """Return 32 random letters and digits."""

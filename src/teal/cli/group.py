@@ -37,6 +37,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "status": Entry("teal.cli.commands.status", "Say what the engine and the proxy show now."),
         "history": Entry("teal.cli.commands.status", "List past commands with outcome and durations."),
         "diff": Entry("teal.cli.commands.diff", "Say what differs between releases, or from today's files."),
+        "report": Entry("teal.cli.commands.report", "Say what a deploy did to its users, and those of some weeks."),
         "check": Entry("teal.cli.commands.status", "Judge configuration and machine; change nothing."),
         "logs": Entry("teal.cli.commands.compose", "Show the logs of a color."),
         "dashboard": Entry("teal.cli.commands.dashboard", "Show the stacks of this machine in a browser."),

@@ -206,6 +206,7 @@ def _built(
     from teal.adapters.state.journal import SqliteJournal
     from teal.adapters.state.lock import FileLock
     from teal.adapters.state.releases import ReleaseFolders
+    from teal.adapters.state.reports import ReportFiles
     from teal.adapters.state.run_logs import RunLogFiles
     from teal.cli.redaction import escape_control
     from teal.run.context import Ports
@@ -216,7 +217,11 @@ def _built(
     proxy = CaddyProxy(home.proxy, engine, adapt=adapt, environment=environment, own=home.own_proxy)
     journal = SqliteJournal(home.journal, redact=redact)
     closing.callback(journal.close)
-    logs = RunLogFiles(home.runs, mask=lambda said: escape_control(redact(said)))
+
+    def mask(said: str) -> str:
+        return escape_control(redact(said))
+
+    logs, reports = RunLogFiles(home.runs, mask=mask), ReportFiles(home.reports, mask=mask)
     closing.callback(logs.close)
     releases = ReleaseFolders(home.releases)
     redact.learn(stack, *_kept_models(releases))
@@ -227,12 +232,13 @@ def _built(
         releases=releases,
         journal=journal,
         logs=logs,
+        reports=reports,
         lock=FileLock(home.lock),
         clock=SystemClock(),
         machine=Host(stack.directory, home, os.environ),
         databases=PostgresDatabases(),
     )
-    return OpenStack(ports, stack, lambda: (*journal.notes, *logs.notes, *releases.notes))
+    return OpenStack(ports, stack, lambda: (*journal.notes, *logs.notes, *reports.notes, *releases.notes))
 
 
 def desks(options: Options, overrides: Overrides, *, alone: bool) -> dict[str, Desk]:

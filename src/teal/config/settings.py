@@ -54,6 +54,7 @@ def settings_of(overrides: Overrides, environment: Mapping[str, str], said: Teal
         keep_releases=said.retention.releases,
         retire=said.retire,
         pages=_first(("pages in teal.yml", said.pages), default=_DEFAULTS.pages),
+        measure=said.measure in {True, "on"},
     )
 
 
@@ -74,6 +75,7 @@ def again(settings: Settings, overrides: Overrides, environment: Mapping[str, st
         bake=settings.bake,
         pages=settings.pages,
         canary=[staged(each) for each in settings.canary],
+        measure=settings.measure,
     )
     return settings_of(overrides, environment, said)
 

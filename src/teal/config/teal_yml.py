@@ -189,6 +189,10 @@ class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
         Duration | None,
         Meta(description="how long after the switch what pages of the old release ask for goes where they came from"),
     ] = None
+    measure: Annotated[
+        Literal["on", "off"] | bool,
+        Meta(description="off: users are not counted, and no prober asks, while a release changes"),
+    ] = "on"
     safe_volumes: Annotated[
         list[str], Meta(description="volumes, or host paths, that both colors may write at the same time")
     ] = []

@@ -9,8 +9,8 @@ from teal.ports.compose import Compose, Due, ModelReader, Question, Resolved
 from teal.ports.database import Database, Databases
 from teal.ports.engine import Engine, EngineInfo, HealthRun, ImageInfo, Network, Ran
 from teal.ports.machine import Clock, LineSink, Machine
-from teal.ports.proxy import Answer, Endpoint, Heard, Loaded, Proxy, ProxyDrift
-from teal.ports.stores import Journal, Lock, Releases, RunLogs, RunRecord
+from teal.ports.proxy import Answer, Endpoint, Heard, Loaded, Prober, Proxy, ProxyDrift, Target
+from teal.ports.stores import Journal, Lock, Releases, Reports, RunLogs, RunRecord
 
 __all__ = [
     "Answer",
@@ -33,12 +33,15 @@ __all__ = [
     "Machine",
     "ModelReader",
     "Network",
+    "Prober",
     "Proxy",
     "ProxyDrift",
     "Question",
     "Ran",
     "Releases",
+    "Reports",
     "Resolved",
     "RunLogs",
     "RunRecord",
+    "Target",
 ]

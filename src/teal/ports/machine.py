@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from teal.core.model.units import Moment, Seconds
+from teal.core.report.values import Author, Revision
 
 LineSink = Callable[[str], None]  # a line of a tool's output, as it comes
 
@@ -47,6 +48,14 @@ class Machine(Protocol):
         ...
 
     def published(self) -> str | None: ...
+    def author(self) -> Author:
+        """Return who gives this command, by sudo or continuous integration, too."""
+        ...
+
+    async def revision(self) -> Revision | None:
+        """Return what the checkout stands at; None where it is no repository, or that can't be asked soon."""
+        ...
+
     def secret(self) -> str:
         """Return a new random key for the proxy, letters and digits only."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from teal.core.model.observed import Container
 from teal.core.model.proxy_config import Dial
 from teal.core.model.traffic import Traffic
 from teal.core.model.units import Seconds
+from teal.core.report.seen import Probe
 
 
 class Endpoint(Struct, frozen=True):
@@ -73,6 +74,40 @@ class ProxyDrift(Struct, frozen=True):
     broken: str = ""  # what it says against the files of now: it could not start with them
     stale: bool = False  # it runs another configuration than the files of now mean
     deaf: tuple[int, ...] = ()  # ports of this machine that lead to it and take no connection: Docker's forwarder ended
+
+
+class Target(Struct, frozen=True):
+    """What a prober asks: a route, at a place of the proxy's container, for a path."""
+
+    route: str
+    container: Container
+    endpoint: Endpoint
+    path: str
+
+
+class Prober(Protocol):
+    """Asks routes as a user would, beside all that Teal does, and remembers what came."""
+
+    @property
+    def every(self) -> Seconds:
+        """Return the seconds between two requests to one route in the ordinary pace."""
+        ...
+
+    def aim(self, targets: Sequence[Target]) -> None:
+        """Ask these from now on, in place of those before; the first time begins it."""
+        ...
+
+    def hurry(self, seconds: Seconds) -> None:
+        """Ask more often for that long: something is about to happen."""
+        ...
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return what was asked and answered so far."""
+        ...
+
+    def stop(self) -> None:
+        """Ask nothing more."""
+        ...
 
 
 class Proxy(Protocol):
@@ -160,6 +195,10 @@ class Proxy(Protocol):
 
         It needs no key: one command inside the container asks. Close it when done: ``aclosing``.
         """
+        ...
+
+    def prober(self) -> Prober:
+        """Return a prober that asks nothing yet."""
         ...
 
     async def in_flight(self, container: Container, endpoint: Endpoint, key: str) -> Mapping[str, int]:

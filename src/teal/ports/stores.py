@@ -17,6 +17,7 @@ from teal.core.planning.event_lines import LogLine
 from teal.core.planning.events import Event
 from teal.core.planning.past import Turn
 from teal.core.planning.steps import Step
+from teal.core.report.values import Report
 
 
 class Releases(Protocol):
@@ -148,6 +149,25 @@ class RunLogs(Protocol):
 
     def runs(self) -> tuple[int, ...]:
         """Return the runs whose log is kept, the oldest first."""
+        ...
+
+
+class Reports(Protocol):
+    """What runs have done to users, as far as it was measured."""
+
+    def keep(self, report: Report) -> None:
+        """Write the report of a run, secrets masked, in place of an older one; forget those that are too old.
+
+        Raises ``Unavailable`` where that can't be: the run has ended, whatever becomes of its report.
+        """
+        ...
+
+    def read(self, run: int) -> Report | None:
+        """Return the report of *run*; None where there is none that can be read."""
+        ...
+
+    def runs(self) -> tuple[int, ...]:
+        """Return the runs of which a report is kept, the oldest first."""
         ...
 
 

@@ -111,6 +111,18 @@ class Baked(Struct, frozen=True):
     why: str = ""
 
 
+class Noticed(Struct, frozen=True):
+    """What users noticed of a run, as far as it was measured; `teal report` says more."""
+
+    said: str
+    requests: int | None  # of users, counted by the proxy; None where it does not count
+    failed: int | None  # of those: answered with 5xx
+    asked: int  # by the prober
+    unanswered: int  # of those: no good answer
+    pause: Seconds | None  # the longest for which nobody who asked got a good answer
+    whole: bool  # both witnesses were there all the time
+
+
 class DeployResult(Struct, frozen=True):
     """How deploy, rollback or leave ended."""
 
@@ -131,6 +143,8 @@ class DeployResult(Struct, frozen=True):
     healed: str = ""  # what of an earlier, interrupted command was put right first
     notes: tuple[str, ...] = ()
     open: tuple[OpenRow, ...] = ()  # changes of the schema whose contract has not been run
+    run: int = 0  # as `teal history` and `teal report` number it; 0 for a dry run
+    noticed: Noticed | None = None
     changes: Difference | None = None  # what differs from the release that served before; None where that isn't known
 
 

@@ -20,7 +20,8 @@ from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.events import Event, Message, RunBegan, RunEnded, ServiceChanged
 from teal.core.planning.step_names import Command
 from teal.core.planning.wording import held
-from teal.errors import Refused
+from teal.core.report.make import Reading
+from teal.errors import Refused, TealError
 from teal.ports import (
     Clock,
     Compose,
@@ -33,6 +34,7 @@ from teal.ports import (
     Machine,
     Proxy,
     Releases,
+    Reports,
     RunLogs,
 )
 from teal.run.api import Baked, Drained
@@ -53,6 +55,7 @@ class Ports:
     releases: Releases
     journal: Journal
     logs: RunLogs
+    reports: Reports
     lock: Lock
     clock: Clock
     machine: Machine
@@ -116,6 +119,12 @@ class TrafficControl:
     drained: Drained | None = None
     pages: bool = False  # pages bear the number of their release, and stay on it for a while
     snippet: int = 1  # the version that the running snippet has said, once it was asked
+    moves: list[tuple[float, str]] = field(default_factory=list)  # when this run sent users where
+    waited: float = 0.0  # seconds for which new requests were held
+    turned_away: float = 0.0  # seconds for which users saw the maintenance page
+    readings: list[Reading] = field(default_factory=list)  # of the proxy's counts, while it could be asked
+    uncounted: str = ""  # why it could not
+    measured: bool = False  # what this run does to users is wanted
     entries: dict[str, Endpoint] = field(default_factory=dict)  # route -> where the snippet hears Teal's key
     found: tuple[Container, Loaded] | None = None  # the proxy and what it has loaded, looked up once a run
 
@@ -135,6 +144,22 @@ class TrafficControl:
         if not loaded.metrics or loaded.snippet < WITH_TWO_SIDES:
             return None
         return await self.proxy.counts(proxy, next(iter(self.entries.values())), self.key)
+
+    async def read_counts(self) -> None:
+        """Take a reading of what the proxy has counted, where it can be asked now; that it can't harms nothing."""
+        if not self.measured:
+            return
+        try:
+            counts = await self.counts()
+        except TealError as error:
+            self.uncounted = error.message
+            return
+        if counts is not None:
+            self.readings.append(Reading(self.clock.monotonic(), counts))
+        elif self.found is not None and self.found[1].snippet < WITH_TWO_SIDES:
+            self.uncounted = "the proxy's snippet is an older one that does not count: `teal check` says more"
+        elif self.found is not None and not self.found[1].metrics:
+            self.uncounted = "`metrics` is missing in the proxy's global options: `teal check` says more"
 
     def restore(self) -> None:
         """Write the state file anew where it was lost while this run works: until then requests are held."""
@@ -175,6 +200,7 @@ class TrafficControl:
         passed = self.now().users == to(side).users
         self.proxy.write(replace(to(side).with_key(side, self.key), pages=pages))
         self.users, self.live_at = Mode(side), self.clock.monotonic()
+        self._moved(str(side))
         self._let_in(self.live_at)
         return passed
 
@@ -187,16 +213,24 @@ class TrafficControl:
             raise Refused("the proxy was not asked yet whether its snippet knows that", hint="`teal check`")
         self.proxy.write(traffic.with_key(asked, self.key))
         self.users = traffic.users
+        self._moved(str(traffic.users))
 
     def record_active(self, side: Side | None) -> bool:
         """Write *side*, None for the plain stack, without any key; tell whether the state file said so already."""
         wanted = self._remembered(side or Side.PLAIN)
+        if self.moves:  # a run that has moved nobody only takes its key away
+            self._moved(str(wanted.users))
         self.users = wanted.users
         self._let_in(self.clock.monotonic())
         passed = self.proxy.read() == wanted and not self.proxy.state_file_unreadable()
         if not passed:
             self.proxy.write(wanted)
         return passed
+
+    def _moved(self, users: str) -> None:
+        """Remember that users go somewhere else from now on."""
+        if not self.moves or self.moves[-1][1] != users:
+            self.moves.append((self.clock.monotonic(), users))
 
     def open_standby(self, side: Side) -> None:
         """Let Teal's key lead to *side*; users go where they went."""
@@ -223,6 +257,7 @@ class TrafficControl:
         """Write *mode*, and remember since when users are kept away so."""
         now, time = self.now(), self.clock.monotonic()
         self.users = mode
+        self._moved(str(mode))
         if mode is Mode.HOLD:
             self.held_at = self.held_at or time
         else:
@@ -243,8 +278,10 @@ class TrafficControl:
         self._stop_turning()
         if self.held_at is not None:
             waited = Seconds(now - self.held_at)
+            self.waited += waited
             self.reporter.note(held(waited), warning=waited > HELD)
         if self.paged_at is not None:
+            self.turned_away += now - self.paged_at
             self.reporter.note(f"users saw the maintenance page for {now - self.paged_at:.0f} s")
         self.held_at = self.paged_at = None
 

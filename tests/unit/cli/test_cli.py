@@ -33,6 +33,9 @@ from teal.core.planning.events import (
     StepStarted,
 )
 from teal.core.planning.steps import Drain, Start, Switch
+from teal.core.report.make import make_report
+from teal.core.report.over import summarize
+from teal.core.report.words import six_lines
 from teal.errors import Interrupted, Locked, NeedsPerson, Unavailable, Unhealthy
 from teal.ports import Holder
 from teal.run.api import (
@@ -54,6 +57,7 @@ from teal.run.api import (
     UpResult,
 )
 from tests.unit.cli.library import FakeLibrary, session
+from tests.unit.core.report.runs import FACTS, seen
 
 DONE = DeployResult(
     "deploy",
@@ -414,6 +418,31 @@ def test_history_of_one_run_says_what_it_told(capsys):
     found = json.loads(capsys.readouterr().out)
     jsonschema.validate(found, schemas()["run-log"])
     assert len(found["lines"]) == len(told)
+
+
+def test_a_report_is_shown_in_each_of_its_forms(capsys):
+    made = make_report(FACTS, seen())
+    library = FakeLibrary(report=made)
+    assert run(["report"], session(library)) == 0
+    assert capsys.readouterr().out.splitlines() == six_lines(made)
+    assert run(["report", "57", "--format", "json"], session(library)) == 0
+    jsonschema.validate(json.loads(capsys.readouterr().out), schemas()["report"])
+    for form, begins in (("md", "### shop"), ("html", "<!doctype html>"), ("svg", "<svg ")):
+        assert run(["report", "--format", form], session(library)) == 0
+        assert capsys.readouterr().out.startswith(begins)
+    assert [call[1] for call in library.calls] == [(None,), (57,), (None,), (None,), (None,)]
+
+
+def test_the_reports_of_some_weeks_are_asked_for_in_days(capsys):
+    found = summarize("tale", (), {}, since=0.0, until=30 * 86400.0)
+    library = FakeLibrary(report_since=found)
+    assert run(["report", "--since", "30d"], session(library)) == 0
+    assert "1 Jan 1970 to 31 Jan 1970: no deploy." in capsys.readouterr().out
+    assert run(["report", "--since", "12h", "--json"], session(library)) == 0
+    jsonschema.validate(json.loads(capsys.readouterr().out), schemas()["report-since"])
+    assert [call[1][1] for call in library.calls] == [30 * 86400.0, 12 * 3600.0]
+    assert run(["report", "--since", "soon"], session(library)) == 2
+    assert "say it as 30d, 2w or 12h" in capsys.readouterr().err
 
 
 def test_cleanup_says_what_and_then_does_it(capsys):

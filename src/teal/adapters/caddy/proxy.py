@@ -17,6 +17,7 @@ from teal.adapters.caddy.config import admin, entries, listeners, metrics, route
 from teal.adapters.caddy.dials import dials
 from teal.adapters.caddy.drift import proxy_drift
 from teal.adapters.caddy.loaded import ADAPT, COUNTED, WITHIN, asking, counting_script, loaded
+from teal.adapters.caddy.prober import CaddyProber
 from teal.adapters.caddy.state_file import StateFile
 from teal.adapters.durable import sync_folder
 from teal.core.model.compose import Node
@@ -179,6 +180,10 @@ class CaddyProxy:
                     continue
                 yield parse_counts("\n".join(block))
                 block.clear()
+
+    def prober(self) -> CaddyProber:
+        """Return a prober that asks nothing yet."""
+        return CaddyProber(lambda target: place(target.container, target.endpoint), self._state.read)
 
     async def in_flight(self, container: Container, endpoint: Endpoint, key: str) -> Mapping[str, int]:
         """Return Caddy's count of requests in flight per upstream address; raise where it can't be had."""

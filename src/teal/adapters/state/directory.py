@@ -78,6 +78,11 @@ class Home:
         return self.folder / "runs"
 
     @property
+    def reports(self) -> Path:
+        """Return the directory of the reports of runs."""
+        return self.folder / "reports"
+
+    @property
     def proxy(self) -> Path:
         """Return the directory that the proxy mounts; one that exists is never replaced, the mount would go blind."""
         return self.folder / "proxy"

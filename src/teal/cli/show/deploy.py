@@ -28,6 +28,7 @@ def outcome(result: DeployResult) -> str:
         *([f"  {_phases(result.phases)}"] if result.phases else []),
         *([f"  {baked(result.baked)}"] if result.baked else []),
         *([f"  {_drained(result.drained)}"] if result.drained else []),
+        *([f"  {result.noticed.said.removesuffix('.')}"] if result.noticed else []),
         *_open(result.open),
         *([f"  to go back: {_way_back(result)}"] if _way_back(result) else []),
         *_notes(result.notes),

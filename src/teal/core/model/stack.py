@@ -218,6 +218,7 @@ class Settings:
     canary: tuple[Stage, ...] = ()  # how users come to a new release by and by; nothing: all at once
     bake: Seconds = Seconds(0.0)  # for which a new release is watched before the old one steps back; 0: not at all
     pages: Seconds = Seconds(0.0)  # for which pages stay on the release they came from; 0: they don't
+    measure: bool = True  # what a deploy does to users
 
 
 @dataclass(frozen=True, slots=True)

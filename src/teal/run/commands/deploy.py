@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import structs
 
@@ -33,11 +33,12 @@ from teal.core.rendering.diff_wording import in_short
 from teal.core.services.unhealthy import ailing
 from teal.core.status import same_release
 from teal.errors import Failed, Locked, NeedsPerson, Refused, TealError
-from teal.run.api import DeployOptions, DeployResult, Doubtful
+from teal.run.api import DeployOptions, DeployResult, Doubtful, Noticed
 from teal.run.commands.check import refuse
 from teal.run.commands.diff import present, since_active
 from teal.run.context import EventSink, Ports, RunContext, run_context
-from teal.run.execute import execute, prepare
+from teal.run.execute import execute, prepare, uninterruptible
+from teal.run.measure import Measuring, keep, noticed_by
 from teal.run.migrations import window
 from teal.run.migrations.open_changes import open_rows
 from teal.run.observe import Outdated, differences, observe, outdated, proxy_drift
@@ -63,21 +64,26 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Even
             window.warn_long(run.context)
         for problem in (*warnings, *told):
             run.context.reporter.note(problem.text, warning=problem.level == "warning")
-        absent = await release_steps.absent(ports, stack)
-        forced = options.force_memory or _needs_no_room(transition)
-        first = _first(stack, transition, options, absent, forced=forced)
-        await prepare(first, _bare(transition), run.context, run.id)
-        if not options.force and await _unchanged(observed, stack, run.context):
-            run.context.end(run.id, "unchanged")
-            return await run.outcome("unchanged", observed.release_on(transition.source) if transition.source else None)
-        if not options.force:
-            await _refuse_taken_back(observed, stack, run)
-        await run.compare(observed, options)
-        plan = plan_deploy(observed, stack, transition)
-        run.say_what_ends(observed, plan)
-        await run.through(plan)
-        await _tell_of_shared(run.context, told)
-        return await run.outcome("done", transition.release)
+        return await run.measured(_deployed(run, observed, options, told))
+
+
+async def _deployed(run: _Run, observed: Observed, options: DeployOptions, told: Sequence[Problem]) -> DeployResult:
+    ports, stack, transition = run.context.ports, run.context.stack, run.change
+    absent = await release_steps.absent(ports, stack)
+    forced = options.force_memory or _needs_no_room(transition)
+    first = _first(stack, transition, options, absent, forced=forced)
+    await prepare(first, _bare(transition), run.context, run.id)
+    if not options.force and await _unchanged(observed, stack, run.context):
+        run.context.end(run.id, "unchanged")
+        return await run.outcome("unchanged", observed.release_on(transition.source) if transition.source else None)
+    if not options.force:
+        await _refuse_taken_back(observed, stack, run)
+    await run.compare(observed, options)
+    plan = plan_deploy(observed, stack, transition)
+    run.say_what_ends(observed, plan)
+    await run.through(plan)
+    await _tell_of_shared(run.context, told)
+    return await run.outcome("done", transition.release)
 
 
 def _ask(found: Difference | None, options: DeployOptions, *, built: bool) -> None:
@@ -204,8 +210,7 @@ async def rollback(
         for each in remark:
             run.context.reporter.note(each, warning=True)
         run.say_what_ends(observed, plan)
-        await run.through(plan)
-        return await run.outcome("done", transition.release)
+        return await run.measured(run.to_the_end(plan, transition.release))
 
 
 def _served_at(ports: Ports, at: Moment) -> ReleaseId:
@@ -285,14 +290,13 @@ async def leave(
         for each in differs:
             run.context.reporter.note(f"changed by today's files: {each}", warning=True)
         try:
-            await run.through(plan)
+            return await run.measured(run.to_the_end(plan, None))
         except Failed as error:
             back = (
                 "fix what fails there, then `teal leave` again; `teal leave --dry-run` names what today's files change"
             )
             error.hint = f"{error.hint}; {back}"
             raise
-        return await run.outcome("done", None)
 
 
 async def _leave_plan(ports: Ports, stack: Stack, observed: Observed) -> tuple[Plan, Transition, tuple[str, ...]]:
@@ -340,7 +344,7 @@ class _Run:
         # A deploy's number is taken once its release is kept: one that brings nothing, or can't be built, takes none.
         number = None if transition.command == Command.DEPLOY else transition.release
         self.id = self.context.begin(transition.command, transition.source, transition.target, number)
-        self._change, self._began, self._healed = transition, began, healed
+        self.change, self._began, self._healed = transition, began, healed
         self._done = 0.0  # monotonic seconds
         self._changes: Difference | None = None
 
@@ -362,12 +366,47 @@ class _Run:
 
     def say_what_ends(self, observed: Observed, plan: Plan) -> None:
         """Say which jobs (kept running since the active color's own failed) end when *plan* refills their color."""
-        target = self._change.target
+        target = self.change.target
         jobs = jobs_going_on(observed, self.context.stack, target)
         if jobs and EmptySide(target) in plan.before:
             self.context.reporter.note(
                 f"ending now on {target}, to run again after the switch: {', '.join(jobs)}", warning=True
             )
+
+    async def measured(self, work: Coroutine[Any, Any, DeployResult]) -> DeployResult:
+        """Await *work*, and measure meanwhile what it does to users; what it returns or raises says so, too."""
+        measuring = Measuring(self.context, self.id, self.change.source, self.change.target)
+        measuring.begin()
+        try:
+            result = await work
+        except NeedsPerson as error:
+            noticed = await self._reported(measuring)
+            if isinstance(error.report, DeployResult):
+                error.report = structs.replace(error.report, run=self.id, noticed=noticed)
+            raise
+        except BaseException:
+            await self._reported(measuring)
+            raise
+        noticed = await self._reported(measuring)
+        notes = tuple(self.context.reporter.notes)
+        return structs.replace(result, run=self.id, noticed=noticed, notes=notes)
+
+    async def _reported(self, measuring: Measuring) -> Noticed | None:
+        """End measuring and keep the report; None where nothing has happened that is worth one."""
+        await uninterruptible(measuring.end(), self.context)
+        if measuring.outcome == "unchanged":
+            return None
+        change = self.change
+        release = change.release if change.command != Command.LEAVE else None
+        diff = (in_short(self._changes),) if self._changes is not None else ()
+        report = measuring.report(change.command, release, change.source_release, diff)
+        keep(self.context, report)
+        return noticed_by(report)
+
+    async def to_the_end(self, plan: Plan, release: ReleaseId | None) -> DeployResult:
+        """Execute *plan*; return what was done."""
+        await self.through(plan)
+        return await self.outcome("done", release)
 
     async def through(self, plan: Plan) -> None:
         """Execute *plan*; ``NeedsPerson`` carries the report of what was done."""
@@ -382,7 +421,7 @@ class _Run:
         self, how: Literal["done", "unchanged", "needs-person"], release: ReleaseId | None
     ) -> DeployResult:
         """Return the report; times count from the moment at which the lock was taken."""
-        transition, context = self._change, self.context
+        transition, context = self.change, self.context
         return DeployResult(
             command=transition.command,
             project=context.stack.project,
@@ -404,8 +443,8 @@ class _Run:
 
     async def _way_back(self) -> ReleaseId | None:
         """Return the release to go back to: after a rollback the one that was left, else what a rollback would mean."""
-        context, left = self.context, self._change.source_release
-        if self._change.command == Command.ROLLBACK:
+        context, left = self.context, self.change.source_release
+        if self.change.command == Command.ROLLBACK:
             return None if is_below(left, context.ports.journal.contracts()) else left
         with suppress(TealError):  # users are served: an engine that is away now takes nothing from that
             back = way_back(await observe(context.ports, context.stack))

@@ -105,6 +105,7 @@ async def check(
     """Send a request per route to *side* through the real proxy, then run the owner's checks (those of today)."""
     context.ports.proxy.write(context.traffic.now().with_key(side, context.traffic.key))
     routes = [service for service in context.services(release) if service.role is Role.ROUTE]
+    await context.traffic.read_counts()
     for route in routes:
         await _reach(context, side, route)
     for each in context.stack.checks if checks is None else checks:

@@ -59,6 +59,7 @@ async def prove_entries(context: RunContext) -> bool:
     before = await _before(context)
     try:
         await _prove(context, tuple(route.name for route in context.stack.having(Role.ROUTE)))
+        await context.traffic.read_counts()
         return await _counts(context)
     finally:
         context.ports.proxy.write(before.without_key)

@@ -176,6 +176,7 @@ async def _wait_out(context: RunContext, began: float, why: str) -> None:
 
 async def record_active(context: RunContext, side: Side | None) -> bool:
     """Write *side* into the state file without any key, and publish it; tell whether both said so already."""
+    await context.traffic.read_counts()  # while the key is still there
     passed = context.traffic.record_active(side)
     published = "" if side is None else str(side)
     if context.ports.machine.published() == published:

@@ -105,9 +105,9 @@ class Lone:
         self.stack.remove()
 
 
-def lone(name: str, folder: Path, **variables: str) -> Lone:
+def lone(name: str, folder: Path, *, called: str = "", **variables: str) -> Lone:
     """Copy the stack *name*, which is not started, and give it a Teal of its own."""
     home = folder / "home"
     home.mkdir()
-    stack = copy_stack(name, folder / name, TEAL_HOME=str(home), API_PORT=str(free_port()), **variables)
+    stack = copy_stack(name, folder / name, called=called, TEAL_HOME=str(home), API_PORT=str(free_port()), **variables)
     return Lone(stack, Teal(stack.folder, home), int(stack.url.rpartition(":")[2]))

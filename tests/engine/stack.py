@@ -66,9 +66,9 @@ class Stack:
         self.docker("image", "rm", "--force", self.project)
 
 
-def copy_stack(name: str, folder: Path, **variables: str) -> Stack:
+def copy_stack(name: str, folder: Path, *, called: str = "", **variables: str) -> Stack:
     """Copy the stack *name* to *folder*, and write its ``.env`` so that it can't meet another copy."""
-    project = f"teal-test-{os.getpid()}-{name}"
+    project = f"teal-test-{os.getpid()}-{called or name}"
     port = free_port()
     shutil.copytree(STACKS / name, folder, ignore=shutil.ignore_patterns("__pycache__", ".env"))
     own = {

@@ -1,11 +1,14 @@
 """``python -m tests.reach.images [--at FOLDER] [make | list | remove]``: stand-ins for the images that the stacks name.
 
 ``images.yml`` says what each is: ``postgres:16: postgres``, or ``{like: serve, ports: [3000], …}``. Only names that the
-engine doesn't have are built; an image that is there stays as it is. All are labelled ``teal.stand-in=true`` and
-``teal.stand-in.reach=true``, and ``remove`` takes away just those. scripts/base-images.sh makes what they are built on.
+engine doesn't have are built, and stand-ins of an older recipe; any other image stays as it is. All are labelled
+``teal.stand-in=true`` and ``teal.stand-in.reach=true``, and ``remove`` takes away just those. scripts/base-images.sh
+makes what they are built on.
 """
 
 import argparse
+import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +21,7 @@ from tests.reach.load import HERE
 RECIPES = HERE / "stand-ins"
 PREFIX = "teal-stand-in/reach"
 LABELS = ("teal.stand-in=true", "teal.stand-in.reach=true")
+RECIPE = "teal.stand-in.recipe"  # a label: of which state of the recipes' files the image was built
 BASES = {"nginx": "teal-stand-in/base:trixie", "haproxy": "teal-stand-in/base:trixie"}
 TAGS = {"redis": "redis:8", "caddy": "caddy:2.11"}  # made by scripts/base-images.sh
 
@@ -42,14 +46,14 @@ def images(at: Path = HERE) -> dict[str, Image]:
 
 def make(wanted: dict[str, Image]) -> None:
     """Build what is missing."""
-    missing = [name for name in wanted if not _inspect(name)]
+    missing = [name for name, image in wanted.items() if not _is_there(name, _base(image))]
     for base in sorted({_base(wanted[name]) for name in missing} - set(TAGS)):
-        if not _inspect(f"{PREFIX}-{base}"):
-            _build(
-                f"{PREFIX}-{base}", str(RECIPES / base), [f"--build-arg=BASE={BASES[base]}"] if base in BASES else []
-            )
+        if not _is_there(f"{PREFIX}-{base}", base):
+            more = [f"--build-arg=BASE={BASES[base]}"] if base in BASES else []
+            _build(f"{PREFIX}-{base}", str(RECIPES / base), [*more, f"--label={RECIPE}={_recipe(base)}"])
     for name in missing:
-        _build(name, "-", [], _dockerfile(name, wanted[name]))
+        recipe = f"--label={RECIPE}={_recipe(_base(wanted[name]))}"
+        _build(name, "-", [recipe], _dockerfile(name, wanted[name]))
 
 
 def remove() -> None:
@@ -82,8 +86,17 @@ def _dockerfile(name: str, image: Image) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _inspect(name: str) -> bool:
-    return subprocess.run(["docker", "image", "inspect", name], check=False, capture_output=True).returncode == 0
+def _is_there(name: str, base: str) -> bool:
+    """Whether there is such an image, and no stand-in of another recipe."""
+    argv = ["docker", "image", "inspect", "--format", "{{json .Config.Labels}}", name]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True)
+    labels = json.loads(done.stdout.strip() or "null") or {}
+    return done.returncode == 0 and labels.get(RECIPE, "") in {"", _recipe(base)}
+
+
+def _recipe(base: str) -> str:
+    files = sorted(each for each in (RECIPES / base).glob("*") if each.is_file())
+    return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()[:12]
 
 
 def _build(name: str, context: str, more: list[str], dockerfile: str = "") -> None:

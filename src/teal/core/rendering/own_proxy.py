@@ -17,7 +17,16 @@ from teal.core.model.side import Side
 from teal.core.model.stack import Stack, Tree
 from teal.core.model.traffic import MOUNT
 from teal.core.rendering.networks import name_of
-from teal.core.services.own_proxy import MAIN, Door, Layout, Listener, layout, networks_of_own, plain_names
+from teal.core.services.own_proxy import (
+    MAIN,
+    Door,
+    Layout,
+    Listener,
+    color_links,
+    layout,
+    networks_of_own,
+    plain_names,
+)
 
 PLAIN_END = "-plain"  # after the name of a route, on the plain side, as the proxy dials it
 HOME = "/etc/caddy"
@@ -27,10 +36,14 @@ PROJECT_FILE = "compose.json"
 # Caddy that ends by itself is started again in the same container, which keeps its address: nginx and others look a
 # name up once.
 _KEEP_UP = (
-    'trap \'kill -TERM "$$P"; wait "$$P"; exit\' TERM INT; '
+    'trap \'kill -TERM "$$P"; wait "$$P"; {}exit\' TERM INT; '
     "while :; do caddy run --config /etc/caddy/Caddyfile & P=$$!; wait $$P; sleep 0.1; done"
 )
-_HEADERS = {"for": "X-Forwarded-For", "proto": "X-Forwarded-Proto", "host": "X-Forwarded-Host"}
+# Where others bear its names too, and it is to go: who knows its address is refused for a while, and goes elsewhere.
+# Without it an nginx waits a minute at an address that is gone at once.
+_LINGER = "sleep 1; "
+_TOLD = {"for": "X-Forwarded-For", "proto": "X-Forwarded-Proto", "host": "X-Forwarded-Host"}
+_VIA = {"via": "Via"}  # Caddy adds itself; by default an nginx compresses nothing for who came through a proxy
 _OPTIONS = """{
 	auto_https off
 	persist_config off
@@ -71,20 +84,21 @@ def _project(stack: Stack, found: Layout, folder: str, state: str, image: str) -
     model = stack.models[Side.PLAIN]
     main = _service(found.doors[0], image, folder, stack)
     links = [f"{container}:{name}{PLAIN_END}" for container, name in plain_names(stack)]
-    main["external_links"] = links
+    main["external_links"] = [*links, *color_links(stack)]
     main["volumes"] = [*sequence(main["volumes"]), _bind(state, MOUNT)]
-    main["entrypoint"] = ["/bin/sh", "-c", _KEEP_UP]
     main["networks"] = {key: _place(stack, found.doors[0], key) for key in networks_of_own(stack)}
+    first = {**main, "entrypoint": ["/bin/sh", "-c", _KEEP_UP.format(_LINGER)]}
     ports = [
         {"target": inside, "published": str(each.port), "protocol": "tcp"}
         | ({"host_ip": each.address} if each.address else {})
         for each, inside in found.ports.items()
     ]
+    holder = {**main, "entrypoint": ["/bin/sh", "-c", _KEEP_UP.format("")], "ports": ports}
     doors = {door.name: _service(door, image, folder, stack) for door in found.doors[1:]}
     networks = {key: {"name": name_of(model, key), "external": True} for key in networks_of_own(stack)}
     return {
         "name": own_project(stack.project),
-        "services": {MAIN: {**main, "ports": ports} if ports else main, FIRST: main, **doors},
+        "services": {MAIN: holder if ports else first, FIRST: first, **doors},
         "networks": networks,
     }
 
@@ -130,11 +144,11 @@ def _site(each: Listener) -> Iterator[str]:
     All of it stands in one route: Caddy counts, and takes time for, each of those at the top of a site.
     """
     name, port = each.way
+    kept = _VIA | _TOLD if each.believed else _VIA
     yield f":{each.port} {{\n\troute {{\n"
-    if each.believed:
-        yield from _absent()
+    yield from _absent(kept)
     yield f"\timport teal {name} {port} {{\n"
-    yield from _options(believed=each.believed, clear_http2=each.clear_http2)
+    yield from _options(kept, clear_http2=each.clear_http2)
     yield "\t}\n\t}\n}\n"
 
 
@@ -143,21 +157,21 @@ def _door(door: Door, found: Layout, main: str) -> str:
     clear = {each.way for each in found.listeners if each.clear_http2}
     lines: list[str] = []
     for port, way in sorted(door.listens.items()):
-        lines += [f":{port} {{\n", *_absent(), f"\treverse_proxy {main}:{found.inner(way)} {{\n"]
-        lines += _options(believed=True, clear_http2=way in clear)
+        lines += [f":{port} {{\n", *_absent(_VIA | _TOLD), f"\treverse_proxy {main}:{found.inner(way)} {{\n"]
+        lines += _options(_VIA | _TOLD, clear_http2=way in clear)
         lines += ["\t\tlb_try_duration 30s\n\t\tlb_try_interval 250ms\n\t\tlb_retry_match method NONE\n\t}\n}\n\n"]
     return f"{_OPTIONS}\n{''.join(lines).rstrip()}\n"
 
 
-def _absent() -> Iterator[str]:
-    """Yield the lines that name, for each header, the one to take away where it has not come."""
-    for key, header in _HEADERS.items():
+def _absent(kept: Mapping[str, str]) -> Iterator[str]:
+    """Yield the lines that name, for each header that is *kept*, the one to take away where it has not come."""
+    for key, header in kept.items():
         yield f'\tmap {{header.{header}}} {{teal.no_{key}}} {{\n\t\t"" {header}\n\t\tdefault X-Teal-None\n\t}}\n'
 
 
-def _options(*, believed: bool, clear_http2: bool) -> Iterator[str]:
+def _options(kept: Mapping[str, str], *, clear_http2: bool) -> Iterator[str]:
     """Yield the options of a ``reverse_proxy``."""
-    for key, header in _HEADERS.items() if believed else ():
+    for key, header in kept.items():
         yield f"\t\theader_up {header} {{header.{header}}}\n\t\theader_up -{{teal.no_{key}}}\n"
     # Else Caddy asks for compressed answers where the client does not, and unpacks them.
     yield "\t\ttransport http {\n\t\t\tcompression off\n"

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from teal.core.model.compose import Node, mapping, networks_of, services_in, text
 from teal.core.model.entrance import Labelled, Named, Published
 from teal.core.model.own_proxy import OWN, OwnProxy
-from teal.core.model.side import Side
+from teal.core.model.side import COLORS, Side, key_of, project_of
 from teal.core.model.stack import Assigned, Role, Service, Stack, Tree
 
 _PUBLIC, _INNER = 21000, 22000  # first ports inside: for users of a published one, and for whoever may be believed
@@ -195,3 +195,18 @@ def plain_names(stack: Stack) -> Iterator[tuple[str, str]]:
     services = services_in(stack.models[Side.PLAIN])
     for name in dict.fromkeys(way[0] for way in ways_of(stack)):
         yield text(services.get(name, {}).get("container_name")) or f"{stack.project}-{name}-1", name
+
+
+def color_links(stack: Stack) -> Iterator[str]:
+    """Yield a link to the container of each color of each way's service that others may call by the same name.
+
+    On another project's network a second stack may have a service of that name, whose color is called just so. What is
+    linked is looked up as the one container that it is, wherever it is; several replicas can't be.
+    """
+    model = stack.models[Side.PLAIN]
+    definitions, services = mapping(model.get("networks")), services_in(model)
+    for name in dict.fromkeys(way[0] for way in ways_of(stack)):
+        there = networks_of(services.get(name, {})).keys() & set(networks_of_own(stack))
+        if stack.service(name).replicas == 1 and any(mapping(definitions.get(key)).get("external") for key in there):
+            for key, project in ((key_of(name, side), project_of(stack.project, side)) for side in COLORS):
+                yield f"{project}-{key}-1:{key}"

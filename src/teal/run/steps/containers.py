@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from teal.core.model.observed import Container
 from teal.core.model.side import Side, project_of
@@ -15,6 +15,8 @@ from teal.run.steps import adoption, lifecycle
 from teal.run.steps import release as release_steps
 from teal.run.steps.adoption import is_of
 from teal.run.steps.prepare import refuse_outdated
+
+Then = Callable[[], Awaitable[None]]
 
 APART = 0.2, 1.0  # seconds between two stops of a wave, and at most in all: each keeps a processor busy for a while
 LAST_LINES = 2000  # log lines kept of a service that is removed after a failure
@@ -72,14 +74,21 @@ async def _keep_logs(context: RunContext, containers: Iterable[Container]) -> No
         context.reporter.note(f"the logs of all that is removed are kept in {folder}")
 
 
-async def retire(context: RunContext, side: Side, names: Iterable[str], *, at_once: bool = False) -> bool:
-    """Stop *names* on *side*, dependants first or all *at_once*, each with its own grace; keep them for a rollback."""
+async def retire(
+    context: RunContext, side: Side, names: Iterable[str], *, at_once: bool = False, then: Then | None = None
+) -> bool:
+    """Stop *names* on *side*, dependants first or all *at_once*, each with its own grace; keep them for a rollback.
+
+    *then* is done each time one has stopped.
+    """
     found = await context.containers(side, frozenset(names))
-    await _stop_waves(context, side, found, at_once=at_once)
+    await _stop_waves(context, side, found, at_once=at_once, then=then)
     return not any(container.running for container in found)
 
 
-async def _stop_waves(context: RunContext, side: Side, found: Iterable[Container], *, at_once: bool = False) -> None:
+async def _stop_waves(
+    context: RunContext, side: Side, found: Iterable[Container], *, at_once: bool = False, then: Then | None = None
+) -> None:
     """Stop *found* wave by wave, or *at_once*; what Teal knows nothing about is stopped last."""
     running = [c for c in found if c.alive]
     known = _known(context, running)
@@ -88,7 +97,10 @@ async def _stop_waves(context: RunContext, side: Side, found: Iterable[Container
     for wave in [rest.union(*waves)] if at_once else [*waves, rest]:
         mine = [container for container in running if container.service in wave]
         apart = 0.0 if at_once else min(APART[0], APART[1] / max(1, len(mine)))
-        stops = (_stop(context, side, c, known.get(c.service), after=Seconds(n * apart)) for n, c in enumerate(mine))
+        stops = (
+            _stop(context, side, c, known.get(c.service), after=Seconds(n * apart), then=then)
+            for n, c in enumerate(mine)
+        )
         ended = await asyncio.gather(*stops, return_exceptions=True)  # else the others stop while the undo starts them
         for error in ended:
             if error is not None:
@@ -107,11 +119,19 @@ def _known(context: RunContext, containers: Iterable[Container]) -> dict[str, Se
 
 
 async def _stop(
-    context: RunContext, side: Side, container: Container, service: Service | None, *, after: Seconds
+    context: RunContext,
+    side: Side,
+    container: Container,
+    service: Service | None,
+    *,
+    after: Seconds,
+    then: Then | None,
 ) -> None:
     await context.ports.clock.sleep(after)
     context.reporter.tell(side, container.service, "stopping")
     await lifecycle.end(context, container, service, grace=Seconds(service.grace if service else GRACE))
+    if then:
+        await then()
     context.reporter.tell(side, container.service, "stopped")
 
 

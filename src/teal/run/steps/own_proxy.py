@@ -7,7 +7,9 @@ starts, that was made before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Mapping
+from functools import partial
 
 from teal.core.model.compose import mapping, text
 from teal.core.model.entrance import Published
@@ -87,7 +89,8 @@ async def _start_kept(context: RunContext) -> bool:
     context.reporter.tell(None, OWN, "starting")
     await _up(context, names, start=True)
     await _await_answer(context)
-    await _reload_on(context, [text(mapping(each).get("name")) for each in mapping(project.get("networks")).values()])
+    networks = [text(mapping(each).get("name")) for each in mapping(project.get("networks")).values()]
+    await _reload(context, await _fronts_on(context, networks))
     context.reporter.tell(None, OWN, "healthy")
     return False
 
@@ -175,7 +178,8 @@ async def take_over(context: RunContext, names: tuple[str, ...]) -> bool:
         await reload_fronts(context, sure=True)
         # Not held before, and dependants first: what they still answer calls others by names that may lead through the
         # proxy already. It tries again what it can't dial any more, so that users wait all the same.
-        await containers.retire(context, Side.PLAIN, names)
+        fronts = await _fronts(context)
+        await containers.retire(context, Side.PLAIN, names, then=partial(_reload, context, fronts))
         await traffic.hold(context)
     began = context.ports.clock.monotonic()
     if ports:
@@ -186,8 +190,6 @@ async def take_over(context: RunContext, names: tuple[str, ...]) -> bool:
             context.reporter.note(
                 f"port {listed} was closed for {gap:.1f} s, after the time that the old container needed to stop"
             )
-    if plain:
-        await reload_fronts(context)
     return False
 
 
@@ -243,16 +245,21 @@ async def tidy(context: RunContext, side: Side) -> bool:
         gone = every
     else:
         gone = tuple(each for each in every if _form(each) == FIRST and main is not None and main.running)
-    if side is Side.PLAIN:
-        await reload_fronts(context)
+    if not gone:
+        return True
+    fronts = await _fronts(context)
+    await _reload(context, fronts)
+    await asyncio.gather(*(_stop_known(context, each, fronts) for each in gone if each.running))
+    context.traffic.forget_proxy()
     for each in gone:
-        if each.running:
-            await context.ports.engine.stop(each.id, grace=GENTLE)
         await context.ports.engine.remove(each.id)
-    if gone:
-        context.traffic.forget_proxy()
-        await reload_fronts(context)
-    return not gone
+    return False
+
+
+async def _stop_known(context: RunContext, container: Container, fronts: Mapping[str, Container]) -> None:
+    """Stop a *container* of the proxy, and let *fronts* forget its address at once: who is sent there waits."""
+    await context.ports.engine.stop(container.id, grace=GENTLE)
+    await _reload(context, fronts)
 
 
 async def update(context: RunContext) -> bool:
@@ -290,23 +297,31 @@ async def reload_fronts(context: RunContext, *, sure: bool = False) -> None:
 
     One that refuses goes on as it was, which is told, or, *sure*, raised.
     """
+    await _reload(context, await _fronts(context), sure=sure)
+
+
+async def _fronts(context: RunContext) -> dict[str, Container]:
+    """Return the containers, by their ids, that may call the proxy by a name or an address."""
     if not any(not isinstance(each, Published) for each in context.stack.entrances):
-        return
+        return {}
     model = context.stack.models[Side.PLAIN]
-    await _reload_on(context, [name_of(model, key) for key in networks_of_own(context.stack)], sure=sure)
+    return await _fronts_on(context, [name_of(model, key) for key in networks_of_own(context.stack)])
 
 
-async def _reload_on(context: RunContext, networks: Iterable[str], *, sure: bool = False) -> None:
+async def _fronts_on(context: RunContext, networks: Iterable[str]) -> dict[str, Container]:
     seen: dict[str, Container] = {}
     for name in networks:
         seen |= {each.id: each for each in await context.ports.engine.on_network(name)}
     own = {each.id for each in await context.ports.engine.containers(context.stack.project) if _is_ours(context, each)}
-    for each in seen.values():
-        if each.id not in own:
-            await _reload(context, each, sure=sure)
+    return {id_: each for id_, each in seen.items() if id_ not in own}
 
 
-async def _reload(context: RunContext, front: Container, *, sure: bool) -> None:
+async def _reload(context: RunContext, fronts: Mapping[str, Container], *, sure: bool = False) -> None:
+    for front in fronts.values():
+        await _reload_one(context, front, sure=sure)
+
+
+async def _reload_one(context: RunContext, front: Container, *, sure: bool) -> None:
     programs = context.ports.machine.programs(front.pid)
     for program, command in _RELOADS.items():
         words = programs.get(program)

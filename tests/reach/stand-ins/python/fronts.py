@@ -21,6 +21,7 @@ import yaml
 
 SOCKETS = ("/var/run/docker.sock", "/tmp/docker.sock")
 HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"}
+PUT = HOP | {"content-length"}  # of an answer: each is told anew
 
 
 @dataclass(frozen=True)
@@ -87,17 +88,19 @@ class Front(BaseHTTPRequestHandler):
         headers["X-Forwarded-For"] = self.client_address[0]
         headers["X-Forwarded-Proto"] = "http"
         try:
-            there = http.client.HTTPConnection(way.to, way.port, timeout=10)
+            there = http.client.HTTPConnection(way.to, way.port, timeout=60)
             there.request(self.command, path, body or None, headers)
             answer = there.getresponse()
-            self._say(answer.status, answer.read())
+            self._say(answer.status, answer.read(), [(k, v) for k, v in answer.getheaders() if k.lower() not in PUT])
         except OSError as error:
             self._say(502, f"{way.to}:{way.port}: {error}\n".encode())
 
     do_POST = do_PUT = do_DELETE = do_HEAD = do_GET
 
-    def _say(self, status: int, body: bytes) -> None:
-        self.send_response(status)
+    def _say(self, status: int, body: bytes, headers: list[tuple[str, str]] | None = None) -> None:
+        self.send_response_only(status)
+        for name, value in headers or []:
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -5,7 +5,7 @@ BIN := .venv/bin
 WITH_ENGINE := scripts/with-engine.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove bench-own prove-migrations exam exam-verify words bench-snippet bench conformance reach bake clean
+.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove bench-own prove-own prove-migrations exam exam-verify words bench-snippet bench conformance reach bake clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -42,6 +42,9 @@ demo-migrations: venv ## Play five releases that change the schema, each rolled 
 
 bench-own: venv ## What Teal's own proxy costs a request, side by side with none
 	@$(WITH_ENGINE) $(BIN)/python -m proof.own_proxy
+
+prove-own: venv ## Teal's own proxy before a lone stack, behind nginx, behind Traefik: 20 deploys each (N=…, TRAEFIK=IMAGE)
+	@$(WITH_ENGINE) $(BIN)/python -m proof.own_fronts $(if $(N),--deploys $(N)) $(if $(TRAEFIK),--traefik $(TRAEFIK))
 
 prove-migrations: venv ## The four changes of a column while writers never stop, also with faults
 	@$(WITH_ENGINE) $(BIN)/python -m proof.migrations

@@ -66,6 +66,8 @@ class Host(ports.Machine):
         try:
             found = sorted(each for each in Path(folder).iterdir() if each.name.endswith(suffix))
             return {each.name: each.read_text(encoding="utf-8") for each in found}
+        except FileNotFoundError as error:
+            raise ConfigError(f"there is no directory {folder}", hint="create it") from error
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise ConfigError(f"the files in {folder} can't be read: {reason}", hint="make them readable") from error

@@ -32,8 +32,6 @@ def migrations_of(said: TealYml, stack: Stack, model: Node, folder: Path) -> Mig
     _whole(section, commands)
     _right_services(section, stack)
     files = str((folder / section.files).resolve()) if section.files else ""
-    if files and not Path(files).is_dir():
-        raise ConfigError(f"teal.yml: migrations.files: there is no directory {section.files}", hint="create it")
     database = _database(section, stack, services_in(model))
     if section.asserts and database is None:
         _wrong("which database `assert` asks is not known", "say it: `database: {url: web.DATABASE_URL}`")
@@ -58,13 +56,7 @@ def _queries(section: Section, folder: Path) -> str:
     """Return the file of the statements that are planned, or what stands in place of one."""
     if section.queries in ("", BY_STATISTICS):
         return section.queries
-    path = (folder / section.queries).resolve()
-    if not path.is_file():
-        raise ConfigError(
-            f"teal.yml: migrations.queries: there is no file {section.queries}",
-            hint=f"write the statements of your application into it, or say {BY_STATISTICS}",
-        )
-    return str(path)
+    return str((folder / section.queries).resolve())
 
 
 def _listed(said: str | list[str]) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from teal.errors import ConfigError
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -24,7 +26,10 @@ class Options:
     @property
     def cwd(self) -> Path:
         """Return the directory in which the command was given."""
-        return Path(self.where or os.curdir).absolute()
+        try:
+            return Path(self.where or os.curdir).absolute()
+        except FileNotFoundError as error:
+            raise ConfigError("the folder in which this was typed is gone", hint="go to the stack's folder") from error
 
     def words(self) -> tuple[str, ...]:
         """Return them as Compose's own command line has them."""

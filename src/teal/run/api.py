@@ -335,6 +335,7 @@ class DeployOptions(Struct, frozen=True):
     asks: bool = False  # a person can be asked: a warning that is not among *agreed* raises ``Doubtful``
     agreed: frozenset[str] = frozenset()  # warnings that a person has agreed to
     built: bool = False  # images were made by the try that asked: `pre-build` hooks have been run
+    told: bool = False  # a person has just read what a first deploy takes over, and what that costs
 
     def with_agreed(self, to: Doubtful) -> DeployOptions:
         """Return the options of the next try, once a person has agreed; images that were made are not made again."""

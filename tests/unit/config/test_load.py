@@ -240,3 +240,14 @@ def test_a_name_that_reads_like_an_option_is_refused(tmp_path: Path) -> None:
     odd = Told(plain={"name": "tale", "services": {"-web": {"image": "web:1"}}})
     with pytest.raises(ConfigError, match="a name that reads like an option or a path"):
         asyncio.run(load(Options(where=str(tmp_path)), {}, odd))
+
+
+def test_a_folder_that_is_gone_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ConfigError, match="the folder in which this was typed is gone") as refused:
+        _ = Options().cwd
+    assert refused.value.hint
+    assert Options(where="/srv").cwd == Path("/srv")

@@ -117,7 +117,6 @@ def test_commands_need_no_database(tmp_path: Path) -> None:
         ("{service: wep, expand: x}", "migrations.service: the stack has no service wep", "did you mean web?"),
         ("{service: db, expand: x}", "db is shared", "one that rotates"),
         ("{one_shot: web}", "web is a route, no one-shot", "web: one-shot"),
-        ("{files: nowhere}", "there is no directory nowhere", "create it"),
         ("{service: web, expand: x, contract_delay: soon}", "migrations.contract_delay:", "24h"),
         ("{service: web, expand: x, database: {service: web}}", "the database web is a route", "shared"),
         ("{service: web, expand: x, database: {url: web.DATABASE_URI}}", "no variable DATABASE_URI", "DATABASE_URL?"),
@@ -132,6 +131,12 @@ def test_a_mistake_is_said_with_its_remedy(tmp_path: Path, section: str, message
     assert message in refused.value.message
     assert hint in refused.value.hint
     assert "s3cret" not in refused.value.message + refused.value.hint
+
+
+def test_what_only_a_judge_reads_need_not_be_there_for_others(tmp_path: Path) -> None:
+    found = resolved(tmp_path, "migrations: {files: nowhere, queries: asks.sql}")
+    assert found is not None
+    assert (found.files, found.queries) == (str(tmp_path / "nowhere"), str(tmp_path / "asks.sql"))
 
 
 def test_files_need_a_database_that_can_be_told(tmp_path: Path) -> None:

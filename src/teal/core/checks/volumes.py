@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from teal.core.model.compose import Node, mapping, sequence, services_in, text, unescaped
 from teal.core.model.mounts import Mount, Verdict
@@ -22,8 +22,7 @@ _DOCKER = ("/var/run/docker.sock", "/run/docker.sock")
 def mounts(stack: Stack) -> Iterator[Problem]:
     """Say which data two releases would both write, and what a service can do past Compose."""
     services = services_in(stack.models[Side.BLUE])
-    for each in (*stack.rotating, *stack.having(Role.ONE_SHOT)):
-        yield from _source(each, services[each.name], stack)
+    yield from _sources(stack, services)
     for each in stack.rotating:
         service = services[each.name]
         if service.get("use_api_socket") or any(
@@ -53,7 +52,7 @@ def settled(observed: Observed, stack: Stack) -> Iterator[Problem]:
 
 def _judged(mount: Mount, each: Service, stack: Stack) -> Iterator[Problem]:
     if mount.verdict is Verdict.SOURCE and (mount.service, mount.source) not in stack.sources:
-        yield _of_source(mount.source, mount.target, each, stack)
+        yield _of_source(mount.source, mount.target, [each], stack)
     elif mount.verdict is Verdict.CONFIGURATION:
         yield note(
             each.name,
@@ -67,7 +66,17 @@ def _judged(mount: Mount, each: Service, stack: Stack) -> Iterator[Problem]:
         remedy = f"give it a name, if it matters. Known? `safe_volumes: [{name_of(mount, stack)}]`"
         yield warning(each.name, message, remedy)
     elif _is_open(mount, each, stack):
-        yield _asked(mount, each, stack)
+        all_of_it = _with_same_volume(mount, stack)
+        if all_of_it[0] is mount:
+            yield _asked(mount, each, stack, [other.service for other in all_of_it[1:]])
+
+
+def _with_same_volume(mount: Mount, stack: Stack) -> list[Mount]:
+    """Return the mounts about which the same is asked as about *mount*: an answer names a volume, not who mounts it."""
+    rotating = {each.name: each for each in stack.rotating}
+    same = [each for each in stack.mounts if each.kind == mount.kind == "volume" and each.source == mount.source]
+    found = [each for each in same if each.service in rotating and _is_open(each, rotating[each.service], stack)]
+    return found or [mount]
 
 
 def _is_open(mount: Mount, each: Service, stack: Stack) -> bool:
@@ -94,14 +103,15 @@ def one_writers(stack: Stack) -> Iterator[Problem]:
     )
 
 
-def _asked(mount: Mount, each: Service, stack: Stack) -> Problem:
+def _asked(mount: Mount, each: Service, stack: Stack, others_too: list[str]) -> Problem:
     """Ask a person: may two releases write there? Until then it is an error."""
     proposal = proposal_for(mount, stack)
     both, *others = proposal.choices
     ways = " ".join(f"{choice.label}: `{choice.line}`." for choice in others)
+    also = f" (to the same volume: {', '.join(others_too)})" if others_too else ""
     return error(
         each.name,
-        f"{each.name} writes to {mount.target}, and two releases would at once: {mount.reason}",
+        f"{each.name} writes to {mount.target}{also}, and two releases would at once: {mount.reason}",
         f"say in teal.yml what is right. {both.label}: `{both.line}`. {ways}",
         ask=proposal,
     )
@@ -149,21 +159,31 @@ def _mixed(mount: Mount, each: Service, stack: Stack) -> Iterator[Problem]:
             )
 
 
-def _source(each: Service, service: Node, stack: Stack) -> Iterator[Problem]:
-    """Refuse code that no release holds; that two processes may write it changes nothing."""
-    for volume in map(mapping, sequence(service.get("volumes"))):
-        source = unescaped(volume.get("source")).rstrip("/") or "/"
-        if (each.name, source) in stack.sources:
-            yield _of_source(source, unescaped(volume.get("target")), each, stack)
+def _sources(stack: Stack, services: Mapping[str, Node]) -> Iterator[Problem]:
+    """Refuse code that no release holds, once for all that mount it; that two may write it changes nothing."""
+    found: dict[str, list[tuple[str, Service]]] = {}
+    for each in (*stack.rotating, *stack.having(Role.ONE_SHOT)):
+        for volume in map(mapping, sequence(services[each.name].get("volumes"))):
+            source = unescaped(volume.get("source")).rstrip("/") or "/"
+            if (each.name, source) in stack.sources:
+                found.setdefault(source, []).append((unescaped(volume.get("target")), each))
+    for source, mounted in found.items():
+        yield _of_source(source, mounted[0][0], [each for _, each in mounted], stack)
 
 
-def _of_source(source: str, target: str, each: Service, stack: Stack) -> Problem:
+def _of_source(source: str, target: str, mounting: Sequence[Service], stack: Stack) -> Problem:
+    each, whose = mounting[0], _listed(dict.fromkeys(service.name for service in mounting))
     name = source.removeprefix(f"{stack.directory}/") if source != stack.directory else "the project's folder"
-    message = f"{name}, mounted at {target}, is the source of {each.name}: an edit is live in both colors at once, "
+    message = f"{name}, mounted at {target}, is the source of {whose}: an edit is live in both colors at once, "
     message += "`deploy` sees no change, and a rollback brings no code back"
-    has = "the image has it" if each.builds else f"build an image of {each.name} with it"
+    has = "the image has it" if all(service.builds for service in mounting) else f"build an image of {whose} with it"
     remedy = f"take the mount out: {has}. Where only compose.override.yml mounts it, leave that file out on this "
     return error(each.name, message, f"{remedy}machine: `COMPOSE_FILE=compose.yml` in .env")
+
+
+def _listed(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _served_by(mount: Mount, stack: Stack) -> str:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from teal.core.model.compose import mapping, sequence, text
+from teal.core.model.entrance import Published
 from teal.core.model.own_proxy import OWN, own_project
 from teal.core.model.release import to_json
 from teal.core.model.side import Side
@@ -87,7 +88,8 @@ def _project(stack: Stack, found: Layout, folder: str, state: str, image: str) -
     main["external_links"] = [*links, *color_links(stack)]
     main["volumes"] = [*sequence(main["volumes"]), _bind(state, MOUNT)]
     main["networks"] = {key: _place(stack, found.doors[0], key) for key in networks_of_own(stack)}
-    first = {**main, "entrypoint": ["/bin/sh", "-c", _KEEP_UP.format(_LINGER)]}
+    lingers = _LINGER if any(not isinstance(each, Published) for each in stack.entrances) else ""
+    first = {**main, "entrypoint": ["/bin/sh", "-c", _KEEP_UP.format(lingers)]}
     ports = [
         {"target": inside, "published": str(each.port), "protocol": "tcp"}
         | ({"host_ip": each.address} if each.address else {})

@@ -62,7 +62,7 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Even
         run = _Run(ports, stack, watch, transition, began, healed)
         if options.window and not options.page:
             window.warn_long(run.context)
-        for problem in (*warnings, *told):
+        for problem in (*warnings, *(each for each in told if not (options.told and each.service == OWN))):
             run.context.reporter.note(problem.text, warning=problem.level == "warning")
         return await run.measured(_deployed(run, observed, options, told))
 

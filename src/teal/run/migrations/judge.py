@@ -10,7 +10,7 @@ from teal.core.judge.values import Catalog, Finding, Lint, Query, Script
 from teal.core.migrations.files import pending, refuse_edited
 from teal.core.model.migrations import BY_STATISTICS, Migrations, Phase
 from teal.core.model.units import ReleaseId
-from teal.errors import Failed, Refused, TealError
+from teal.errors import ConfigError, Failed, Refused, TealError
 from teal.run.context import RunContext
 from teal.run.migrations.database import files_of, migrations_of, opened
 from teal.run.migrations.jobs import print_sql
@@ -113,7 +113,11 @@ def _given(context: RunContext, migrations: Migrations) -> tuple[Query, ...]:
     from teal.core.judge.queries import read_queries  # the grammar is slow to load
 
     folder, name = os.path.split(migrations.queries)
-    return read_queries(context.ports.machine.texts(folder, name)[name], name)
+    text = context.ports.machine.texts(folder, name).get(name)
+    if text is None:
+        hint = f"write the statements of your application into it, or say {BY_STATISTICS}"
+        raise ConfigError(f"teal.yml: migrations.queries: there is no file {name}", hint=hint)
+    return read_queries(text, name)
 
 
 async def _planned(

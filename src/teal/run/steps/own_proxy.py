@@ -187,9 +187,9 @@ async def take_over(context: RunContext, names: tuple[str, ...]) -> bool:
         gap = context.ports.clock.monotonic() - began
         if plain:
             listed = ", ".join(str(each.port) for each in ports)
-            context.reporter.note(
-                f"port {listed} was closed for {gap:.1f} s, after the time that the old container needed to stop"
-            )
+            closed = f"port {listed} was" if len(ports) == 1 else f"ports {listed} were"
+            stops = "container needed" if len(plain) == 1 else "containers needed"
+            context.reporter.note(f"{closed} closed for {gap:.1f} s, after the time that the old {stops} to stop")
     return False
 
 

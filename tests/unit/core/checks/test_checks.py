@@ -124,6 +124,17 @@ def test_what_two_colors_cant_both_have_is_an_error(more: Tree, message: str) ->
     assert ("error", message) in said(with_web(**more))
 
 
+def test_what_two_services_mount_is_one_finding() -> None:
+    both = {name: {"image": name, "volumes": [volume("index")]} for name in ("web", "worker")}
+    (found,) = [m for level, m in said(replace(stack_of({**SOUND, **both}), strategy="blue-green")) if level == "error"]
+    assert found.startswith("web writes to /data/index (to the same volume: worker), and two releases would at once")
+    code = {"type": "bind", "source": "/srv/shop/src", "target": "/app"}
+    stack = stack_of({**SOUND, **{name: {"image": name, "volumes": [code]} for name in ("web", "worker")}})
+    stack = replace(stack, sources=frozenset({("web", "/srv/shop/src"), ("worker", "/srv/shop/src")}))
+    (message,) = [message for level, message in said(stack) if level == "error"]
+    assert message.startswith("src, mounted at /app, is the source of web and worker: an edit is live")
+
+
 def test_the_hosts_network_is_refused() -> None:
     assert "web is on the host's network: both colors want its ports" in [
         m for _, m in said(with_web(network_mode="host"))

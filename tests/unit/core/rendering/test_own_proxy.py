@@ -45,9 +45,9 @@ def test_where_it_has_names_alone_it_refuses_for_a_second_before_it_goes_and_hol
         return "sleep 1; exit" in json.loads(files["compose.json"])["services"][service]["entrypoint"][2]
 
     assert ends(rendered(BY_NAME), "proxy")
-    published = rendered(BY_NAME, Published("web", 3000, 80))
-    assert not ends(published, "proxy")
-    assert ends(published, "proxy-unpublished")
+    both, published = rendered(BY_NAME, Published("web", 3000, 80)), rendered(Published("web", 3000, 80))
+    assert [ends(both, "proxy"), ends(both, "proxy-unpublished")] == [False, True]
+    assert [ends(published, "proxy"), ends(published, "proxy-unpublished")] == [False, False]
 
 
 def test_what_users_are_told_of_proxies_before_it_is_kept_and_what_strangers_say_of_users_only_by_a_name() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
-from msgspec import structs
 
 from teal.cli.asking import Unanswered, agree, agree_to
 from teal.cli.group import TealCommand
@@ -135,7 +134,7 @@ def _deploy(session: Session, options: DeployOptions, *, yes: bool = False) -> N
             if not understood.refused and (understood.questions or understood.first):
                 raise Unanswered(understood)
         told = agreed and not (session.json or session.quiet)
-        return await deploy(ports, stack, structs.replace(options, told=told), watch)
+        return await deploy(ports, stack, replace(options, told=told), watch)
 
     while True:
         try:

@@ -3,7 +3,7 @@
 Run as ``python -m proof.own_fronts [--deploys N]``. For each: a plain stack, its first deploy, deploys, a rollback and
 ``teal leave``, while users never stop. Exit status 0 means: no request failed and none was mixed but in the gap of the
 first deploy and of ``leave``, and with nobody in front that gap is at most a second longer than what the application
-itself needed to stop, or to start.
+itself needed to stop, or, at ``leave``, what open requests needed to end and the application to start.
 
 The front that reads labels is the image ``traefik:v3.4``, or ``--traefik IMAGE``; where it can't be pulled, the exam's
 stand-in, which is said.
@@ -76,7 +76,7 @@ class Phase:
 
 
 class Ends:
-    """Follows the engine's events of the plain application: when each container was told to end, ended, started."""
+    """Follows the engine's events of a Compose project: when each container was told to end, ended, started."""
 
     def __init__(self, project: str) -> None:
         form = '{{.TimeNano}} {{.Action}} {{index .Actor.Attributes "com.docker.compose.service"}}'
@@ -85,14 +85,14 @@ class Ends:
         self._since = time.time()
         self._argv = ["docker", "events", *own, *which, "--format", form, "--since"]
 
-    def stopping(self) -> float:
-        """Return the seconds that the services which Teal has stopped needed for it, one after the other."""
-        told, needed = dict[str, float](), 0.0
+    def stops(self) -> list[float]:
+        """Return the seconds that each service needed to stop, the first to end first."""
+        told, needed = dict[str, float](), list[float]()
         for at, action, service in self._seen():
             if action == "kill":
                 told.setdefault(service, at)
             elif action == "die" and service in told:
-                needed += at - told.pop(service)
+                needed.append(at - told.pop(service))
         return needed
 
     def started(self) -> float:
@@ -128,7 +128,8 @@ def main() -> int:
     mixed = sum(phase.report.mixed for phase in every if phase.report)
     minutes = (time.monotonic() - began) / 60
     print(f"\n{sent:,} requests in {minutes:.1f} min; in deploys and rollbacks {lost} failed; {mixed} mixed")
-    print("gap: nobody was answered; own: of it, what the application itself needed, to stop or (leave) to start.")
+    print("gap: nobody was answered; own: of it, what the application needed to stop, or, at leave, what open requests")
+    print("needed to end and the application to start; each: a command.")
     print(f"Limits: 0 failed in deploys and rollback, 0 mixed; with nobody in front a gap of own + {BEYOND:g} s.")
     return 0 if all(phase.held for phase in every) else 1
 
@@ -172,13 +173,14 @@ def _behind(front: str, traefik: str, mix: Mix, rate: float, deploys: int) -> It
     with _stack(front, traefik) as stack:
         first, ends = Phase("first deploy", announced=True), Ends(stack.project)
         _under_load(stack, first, [("deploy", "--yes")], short, rate)
-        first.own = ends.stopping() if alone else None
+        first.own = sum(ends.stops()) if alone else None
         yield first
         yield _under_load(stack, Phase(f"{deploys} deploys"), [("deploy", "--force")] * deploys, mix, rate)
         yield _under_load(stack, Phase("rollback"), [("rollback",)], mix, rate)
-        leave, ends = Phase("leave", announced=True), Ends(stack.project)
+        leave, ends, proxy = Phase("leave", announced=True), Ends(stack.project), Ends(f"{stack.project}-teal")
         _under_load(stack, leave, [("leave", "--yes")], short, rate)
-        leave.own = max(0.0, leave.closed[1] - ends.started()) if alone else None
+        if alone:  # the port's holder, once: the form without ports stops when all is over
+            leave.own = proxy.stops()[0] + max(0.0, leave.closed[1] - ends.started())
         yield leave
 
 

@@ -5,7 +5,7 @@ BIN := .venv/bin
 WITH_ENGINE := scripts/with-engine.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove bench-own prove-own prove-migrations exam exam-verify words bench-snippet bench conformance reach bake clean
+.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove bench-own prove-own prove-migrations exam exam-verify words pages bench-snippet bench conformance reach bake clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -74,6 +74,9 @@ words: venv ## The snippet in a real Caddy and Teal's reader of the state file a
 
 bench-snippet: venv ## What each part of the snippet costs a request in CPU time, side by side with none
 	@$(BIN)/python -m proof.proxy_cost
+
+pages: venv ## What 50 browsers meet in 10 deploys of a single-page application, with `pages` and without (N=…)
+	@$(WITH_ENGINE) $(BIN)/python -m tests.engine.leaf $(or $(N),10)
 
 bench: venv ## How fast a deploy, a switch, a rollback and the commands are
 	@$(WITH_ENGINE) $(BIN)/python -m proof.bench

@@ -10,7 +10,7 @@ from teal.core.model.observed import Container
 from teal.core.model.stack import HttpProbe, TcpProbe
 from teal.core.model.units import Moment
 from teal.core.services.health import Probed
-from teal.errors import Failed, Unavailable
+from teal.errors import Failed, Refused, Unavailable
 from teal.ports import EngineInfo, HealthRun, ImageInfo, Network, Ran
 from tests.simulated import life
 from tests.simulated.labels import NETWORK, PROJECT, refused, side_in
@@ -242,6 +242,12 @@ class SimulatedEngine(ports.Engine):
         self._up()
         found = self.world.image_of(reference)
         return ImageInfo(found.id, tuple(sorted(found.tags)), GIB, (), (), ()) if found else None
+
+    async def archive(self, image: str, path: str) -> AsyncIterator[bytes]:
+        self._up()
+        if path.startswith("/gone"):
+            raise Refused(f"the image has no folder {path}", hint="correct `assets` in teal.yml")
+        yield b"a file"
 
     @acts
     async def tag(self, image: str, repository: str, tag: str) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from teal import ports
+from teal.core.model.assets import Assets, KeptAssets
 from teal.core.model.counts import Counts
 from teal.core.model.observed import Container
 from teal.core.model.side import Side, key_of
 from teal.core.model.traffic import PLAIN, Mode, Traffic, format_traffic
-from teal.core.model.units import Moment, Seconds
+from teal.core.model.units import Moment, ReleaseId, Seconds
 from teal.core.report.seen import Probe
 from teal.errors import Unavailable
 from teal.ports import Answer, Endpoint, Heard, Loaded, ProxyDrift, Target
@@ -152,6 +153,16 @@ class SimulatedProxy(ports.Proxy):
 
     def prober(self) -> SimulatedProber:
         return SimulatedProber(self)
+
+    async def keep_assets(self, release: ReleaseId, assets: Assets, archive: AsyncIterator[bytes]) -> KeptAssets:
+        files = 0
+        async for _ in archive:
+            files += 1
+        self.world.disk.assets.append((release, assets.service))
+        return KeptAssets(files, files)
+
+    def prune_assets(self, now: Moment) -> tuple[ReleaseId, ...]:
+        return ()
 
     @asks
     async def in_flight(self, container: Container, endpoint: Endpoint, key: str) -> Mapping[str, int]:

@@ -112,6 +112,7 @@ class Disk:
     logs: dict[int, list[bytes]] = field(default_factory=dict)  # what each run has told
     contracts: dict[str, OpenChange] = field(default_factory=dict)
     asked: str = ""  # what another command wants of the one that holds the lock
+    assets: list[tuple[int, str]] = field(default_factory=list)  # release and route whose files are kept
     asides: list[str] = field(default_factory=list)  # journals that were set aside
 
 

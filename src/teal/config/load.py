@@ -19,7 +19,7 @@ from teal.config.options import Options, Overrides
 from teal.config.own_sources import own_sources
 from teal.config.questions import resolve, values
 from teal.config.settings import settings_of
-from teal.config.teal_yml import TealYml, caddy_of, checks_of, evidence_of, hooks_of, own_proxy_of, swarm_of
+from teal.config.teal_yml import TealYml, assets_of, caddy_of, checks_of, evidence_of, hooks_of, own_proxy_of, swarm_of
 from teal.core.model.compose import escaped, mapping, sequence, services_in, text, unescaped
 from teal.core.model.own_proxy import OWN, OwnProxy
 from teal.core.model.proxy_config import Adapted
@@ -89,6 +89,7 @@ async def load(
         caddy=proxy,
         settings=settings_of(overrides, environment, said),
         checks=checks_of(said),
+        assets=assets_of(said),
         hooks=hooks_of(said),
         swarm=swarm_of(said),
         safe_volumes=frozenset(said.safe_volumes),
@@ -205,7 +206,7 @@ def _exist(said: TealYml, services: Iterable[str]) -> None:
     needs = [each for route in said.routes.values() for each in route.needs]
     checked = [name for check in said.checks for name in (check.route, check.service) if name]
     proxy = [caddy_of(said)] if caddy_of(said) else []
-    for name in (*proxy, *said.services, *said.routes, *needs, *said.probes, *said.ports, *checked):
+    for name in (*proxy, *said.services, *said.routes, *needs, *said.probes, *said.ports, *said.assets, *checked):
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]}?" if near else f"its services are {', '.join(names)}"

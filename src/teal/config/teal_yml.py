@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from teal.core.model.assets import Assets
 from teal.core.model.own_proxy import OwnProxy
 from teal.core.model.stack import (
     CommandCheck,
@@ -53,6 +54,16 @@ class Route(Struct, forbid_unknown_fields=True, frozen=True):
     port: PortNumber | None = None
     needs: Annotated[list[str], Meta(description="services that it can't answer without")] = []
     probe: ProbeLike | None = None
+
+
+class AssetsOf(Struct, forbid_unknown_fields=True, frozen=True):
+    """Files of an image that stay served: its folder; all of them, or those with a hash in their name."""
+
+    path: str
+    all: bool = False
+
+
+AssetsLike = Annotated[AssetsOf | str, Meta(description="the folder in the image: /app/dist/assets, or {path, all}")]
 
 
 class Timeouts(Struct, forbid_unknown_fields=True, frozen=True):
@@ -193,6 +204,10 @@ class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
         Literal["on", "off"] | bool,
         Meta(description="off: users are not counted, and no prober asks, while a release changes"),
     ] = "on"
+    assets: Annotated[
+        dict[str, dict[str, AssetsLike]],
+        Meta(description="files of older releases that stay served, by route: URL path -> folder in the image"),
+    ] = {}
     safe_volumes: Annotated[
         list[str], Meta(description="volumes, or host paths, that both colors may write at the same time")
     ] = []
@@ -268,6 +283,21 @@ def _probe(name: str, written: Probe | str) -> HttpProbe | TcpProbe:
     if not written.path.startswith("/"):
         raise ConfigError(f"teal.yml: the probe of {name} is {written.path!r}", hint="write a path (/health), or tcp")
     return HttpProbe(written.port or 0, written.path)
+
+
+def assets_of(said: TealYml) -> tuple[Assets, ...]:
+    """Return the files that stay served when newer releases have taken the place of theirs."""
+    return tuple(_assets(name, url, given) for name, each in said.assets.items() for url, given in each.items())
+
+
+def _assets(name: str, url: str, given: AssetsOf | str) -> Assets:
+    given = AssetsOf(given) if isinstance(given, str) else given
+    if not url.startswith("/") or ".." in url.split("/"):
+        raise ConfigError(f"teal.yml: assets of {name}: {url!r} is no path of a URL", hint="for example `/assets/`")
+    if not given.path.startswith("/"):
+        example = f"assets: {{{name}: {{{url}: /app/{given.path.removeprefix('./')}}}}}"
+        raise ConfigError(f"teal.yml: assets of {name}: {given.path!r} is no absolute path", hint=f"`{example}`")
+    return Assets(name, f"/{url.strip('/')}/".replace("//", "/"), given.path, given.all)
 
 
 def checks_of(said: TealYml) -> tuple[HttpCheck | CommandCheck, ...]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from msgspec import Struct
 
+from teal.core.model.assets import Assets, KeptAssets
 from teal.core.model.counts import Counts
 from teal.core.model.observed import Container
 from teal.core.model.proxy_config import Dial
 from teal.core.model.traffic import Traffic
-from teal.core.model.units import Seconds
+from teal.core.model.units import Moment, ReleaseId, Seconds
 from teal.core.report.seen import Probe
 
 
@@ -45,6 +46,7 @@ class Loaded(Struct, frozen=True):
     trusts: bool = False  # some server of it believes the headers of a proxy in front
     listens: frozenset[int] = frozenset()  # ports inside its container
     snippet: int = 1  # the version of Teal's snippet in it
+    assets: frozenset[str] = frozenset()  # routes of which it serves what older releases had
     metrics: bool = False  # Caddy counts requests by handler, so that the snippet's counters count
 
 
@@ -199,6 +201,14 @@ class Proxy(Protocol):
 
     def prober(self) -> Prober:
         """Return a prober that asks nothing yet."""
+        ...
+
+    async def keep_assets(self, release: ReleaseId, assets: Assets, archive: AsyncIterator[bytes]) -> KeptAssets:
+        """Keep what *archive*, a tar, holds of *assets*, where the proxy serves files of older releases."""
+        ...
+
+    def prune_assets(self, now: Moment) -> tuple[ReleaseId, ...]:
+        """Forget releases whose files were kept long enough; return them."""
         ...
 
     async def in_flight(self, container: Container, endpoint: Endpoint, key: str) -> Mapping[str, int]:

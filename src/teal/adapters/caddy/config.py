@@ -58,6 +58,7 @@ def _hosts(server: Node) -> Iterator[str]:
 
 # The snippet's address as Caddy's configuration and its counts spell it.
 ROUTED = re.compile(r"(?P<route>[\w.-]+)\{teal\.suffix\}\{http\.vars\.teal_dot\}:(?P<port>\d{1,5})")
+ASSETS = "/etc/teal/assets/"  # before the name of a route: the root of its files
 _MAIN = frozenset({"host", "path"})  # matchers that a request of Teal's can be made to meet
 _DEEPEST = 40
 
@@ -130,6 +131,12 @@ def _said_versions(value: object) -> Iterator[object]:
     elif isinstance(value, list):
         for child in value:
             yield from _said_versions(child)
+
+
+def asset_routes(config: Node) -> frozenset[str]:
+    """Return the routes of which the snippet serves what older releases had."""
+    places = (text_ for text_ in texts_in(config) if text_.startswith(ASSETS))
+    return frozenset(each.removeprefix(ASSETS) for each in places)
 
 
 def metrics(config: Node) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing
 from importlib import resources
 from pathlib import Path
@@ -12,20 +12,32 @@ from typing import TypeVar
 
 import msgspec
 
+from teal.adapters.caddy.assets import AssetStore
 from teal.adapters.caddy.client import CaddyClient, rows_in
-from teal.adapters.caddy.config import admin, entries, listeners, metrics, routes, snippet_version, trusts, unfit
+from teal.adapters.caddy.config import (
+    admin,
+    asset_routes,
+    entries,
+    listeners,
+    metrics,
+    routes,
+    snippet_version,
+    trusts,
+    unfit,
+)
 from teal.adapters.caddy.dials import dials
 from teal.adapters.caddy.drift import proxy_drift
 from teal.adapters.caddy.loaded import ADAPT, COUNTED, WITHIN, asking, counting_script, loaded
 from teal.adapters.caddy.prober import CaddyProber
 from teal.adapters.caddy.state_file import StateFile
 from teal.adapters.durable import sync_folder
+from teal.core.model.assets import Assets, KeptAssets
 from teal.core.model.compose import Node
 from teal.core.model.counts import Counts, parse_counts
 from teal.core.model.observed import Container
 from teal.core.model.own_proxy import OWN
 from teal.core.model.traffic import Traffic
-from teal.core.model.units import Seconds
+from teal.core.model.units import Moment, ReleaseId, Seconds
 from teal.core.rendering.own_proxy import PLAIN_END
 from teal.errors import Unavailable
 from teal.ports import Answer, Endpoint, Engine, Heard, Loaded, ProxyDrift
@@ -57,6 +69,7 @@ class CaddyProxy:
         self._adapt = adapt
         self._environment = environment or {}
         self._state = StateFile(folder)
+        self._assets = AssetStore(folder)
         self._engine = engine
         self._probe = probe or CaddyClient()
 
@@ -132,6 +145,7 @@ class CaddyProxy:
             trusts=trusts(config),
             listens=frozenset(listener.port for listener in listeners(config)),
             snippet=snippet_version(config),
+            assets=asset_routes(config),
             metrics=metrics(config),
         )
 
@@ -184,6 +198,14 @@ class CaddyProxy:
     def prober(self) -> CaddyProber:
         """Return a prober that asks nothing yet."""
         return CaddyProber(lambda target: place(target.container, target.endpoint), self._state.read)
+
+    async def keep_assets(self, release: ReleaseId, assets: Assets, archive: AsyncIterator[bytes]) -> KeptAssets:
+        """Keep what *archive*, a tar, holds of *assets*, below the directory that the proxy mounts."""
+        return await self._assets.keep(release, assets, archive)
+
+    def prune_assets(self, now: Moment) -> tuple[ReleaseId, ...]:
+        """Forget releases whose files were kept long enough; return them."""
+        return self._assets.prune(now)
 
     async def in_flight(self, container: Container, endpoint: Endpoint, key: str) -> Mapping[str, int]:
         """Return Caddy's count of requests in flight per upstream address; raise where it can't be had."""

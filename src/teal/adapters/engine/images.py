@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 
-from teal.adapters.engine.api import EngineResource
+import msgspec
+
+from teal.adapters.engine.api import EngineResource, EngineSaid, decoded
 from teal.adapters.engine.decode import HealthcheckConfig, ImageConfig, InspectedImage, epoch, port_in
 from teal.core.model.units import Seconds
+from teal.errors import Refused
 from teal.ports import ImageInfo
+
+NOT_FOUND = 404
+
+
+class _Made(msgspec.Struct):
+    """A container that was created."""
+
+    id: str = msgspec.field(name="Id")
 
 
 class Volumes(EngineResource):
@@ -53,6 +64,22 @@ class Images(EngineResource):
             user=config.user,
             revision=(config.labels or {}).get("org.opencontainers.image.revision", ""),
         )
+
+    async def archive(self, image: str, path: str) -> AsyncIterator[bytes]:
+        """Yield a tar of what *image* has below the folder *path*, by a container that is never started."""
+        body = {"Image": image, "Entrypoint": ["/"], "Cmd": [], "NetworkDisabled": True, "Labels": {"teal.assets": ""}}
+        made = decoded(await self._api.post("/containers/create", body), _Made, "/containers/create")
+        try:
+            folder = {"path": f"{path.rstrip('/')}/."}
+            async with self._api.stream("GET", f"/containers/{made.id}/archive", params=folder) as answer:
+                async for piece in answer.pieces():
+                    yield piece
+        except EngineSaid as said:
+            if said.code == NOT_FOUND:
+                raise Refused(f"the image has no folder {path}", hint="correct `assets` in teal.yml") from said
+            raise
+        finally:
+            await self._api.delete(f"/containers/{made.id}", {"force": "1", "v": "1"})
 
     async def tag(self, image: str, repository: str, tag: str) -> None:
         """Give *image* the name *repository*:*tag*, taking it from another image that has it."""

@@ -89,6 +89,18 @@ def uncounted(stack: Stack, reload: str, *, snippet: int, metrics: bool) -> Iter
         yield Problem("note", stack.proxy, message, remedy)
 
 
+def unserved(stack: Stack, reload: str, served: Iterable[str]) -> Iterator[Problem]:
+    """Say of which routes files of older releases are kept, and the running proxy does not serve them."""
+    names = {each.service for each in stack.assets}
+    for name in sorted(names - set(served)):
+        message = (
+            f"files of older releases of {name} are kept (`assets` in teal.yml), but the proxy does not serve them"
+        )
+        line = f"write `import teal_assets {name}` among the options of its import"
+        remedy = f"`teal up {stack.proxy}`" if stack.own else f"{line}, then {_reloaded(stack, reload)}"
+        yield warning(name, message, remedy)
+
+
 def newer_snippet(stack: Stack, reload: str) -> str:
     """Return how the proxy gets the snippet of this version, and what that costs."""
     if stack.own:

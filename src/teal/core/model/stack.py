@@ -12,6 +12,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from teal.core.model.assets import Assets
 from teal.core.model.built import Made
 from teal.core.model.entrance import Entrance, Front
 from teal.core.model.migrations import Migrations
@@ -239,6 +240,7 @@ class Stack:
     checks: tuple[HttpCheck | CommandCheck, ...] = ()
     hooks: tuple[Hook, ...] = ()
     migrations: Migrations | None = None
+    assets: tuple[Assets, ...] = ()  # files of older releases that stay served
     safe_volumes: frozenset[str] = frozenset()
     mounts: tuple[Mount, ...] = ()  # the writable ones of what rotates, with what two releases at once would do
     strategy: Strategy = "blue-green"  # recreate: two releases must not run at once

@@ -63,7 +63,10 @@ _OPTIONS = """{
 def render_own(stack: Stack, *, folder: str, state: str, image: str) -> dict[str, str]:
     """Return the files of the own proxy by name; *folder* will hold them, *state* is that of the state file."""
     found = layout(stack)
-    files = {PROJECT_FILE: to_json(_project(stack, found, folder, state, image)), "Caddyfile": _caddyfile(found)}
+    files = {
+        PROJECT_FILE: to_json(_project(stack, found, folder, state, image)),
+        "Caddyfile": _caddyfile(found, frozenset(each.service for each in stack.assets)),
+    }
     doors = {f"Caddyfile.{door.name}": _door(door, found, own_project(stack.project)) for door in found.doors[1:]}
     return {**files, **doors}
 
@@ -135,12 +138,13 @@ def _bind(source: str, target: str) -> Tree:
     return {"type": "bind", "source": source.replace("$", "$$"), "target": target, "read_only": True}
 
 
-def _caddyfile(found: Layout) -> str:
-    sites = "\n".join("".join(_site(each)) for each in found.listeners)
+def _caddyfile(found: Layout, kept: frozenset[str]) -> str:
+    """Return the Caddyfile; *kept* are the routes of which it serves what older releases had."""
+    sites = "\n".join("".join(_site(each, kept)) for each in found.listeners)
     return f"{_OPTIONS}\nimport teal.caddy\n\n{sites}"
 
 
-def _site(each: Listener) -> Iterator[str]:
+def _site(each: Listener, served: frozenset[str]) -> Iterator[str]:
     """Yield the lines of one listener; what is believed passes on byte for byte, also that it is not there.
 
     All of it stands in one route: Caddy counts, and takes time for, each of those at the top of a site.
@@ -151,6 +155,8 @@ def _site(each: Listener) -> Iterator[str]:
     yield from _absent(kept)
     yield f"\timport teal {name} {port} {{\n"
     yield from _options(kept, clear_http2=each.clear_http2)
+    if name in served:
+        yield f"\t\timport teal_assets {name}\n"
     yield "\t}\n\t}\n}\n"
 
 

@@ -19,6 +19,7 @@ from teal.core.services.images import mounted_images, references, way_to_get
 from teal.errors import Refused, TealError
 from teal.ports import ImageInfo
 from teal.run.context import Ports, RunContext
+from teal.run.steps import assets
 
 
 async def absent(ports: Ports, stack: Stack) -> frozenset[str]:
@@ -112,6 +113,7 @@ async def save(context: RunContext, number: ReleaseId, side: Side) -> bool:
     context.ports.releases.keep(release, both, once)  # before the tags: what a kill leaves of it, a later deploy prunes
     await _tag(context, release)
     await require(context, release)
+    await assets.keep(context, number, ids)
     return False
 
 

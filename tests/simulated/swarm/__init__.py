@@ -22,6 +22,7 @@ from teal.core.swarm.asking import (
     Hear,
     Lingers,
     Lost,
+    Make,
     Note,
     Order,
     Pause,
@@ -277,7 +278,7 @@ class Swarm:
                 return ""
             case Pause():
                 command.until = self.time + ask.seconds
-            case Drain() | Note():
+            case Drain() | Note() | Make():
                 pass
         return None
 

@@ -77,6 +77,13 @@ class Lingers:
 
 
 @dataclass(frozen=True, slots=True)
+class Make:
+    """Build, push, render and keep *release*; nothing that runs is touched."""
+
+    release: ReleaseId
+
+
+@dataclass(frozen=True, slots=True)
 class Fill:
     """Bring *release* into the color *side*, all its services started; ``Locked`` where the truth has moved on.
 
@@ -127,7 +134,7 @@ class Note:
     text: str
 
 
-Ask = Read | Swap | Prepare | Tell | Hear | Lost | Lingers | Fill | Gate | Drain | Retire | Pause | Note
+Ask = Read | Swap | Prepare | Tell | Hear | Lost | Lingers | Make | Fill | Gate | Drain | Retire | Pause | Note
 Answer = Seen | int | str | Mapping[str, str] | Mapping[str, Said] | frozenset[str] | None
 
 T = TypeVar("T")

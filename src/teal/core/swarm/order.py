@@ -17,6 +17,7 @@ from teal.core.swarm.asking import (
     Fill,
     Lingers,
     Lost,
+    Make,
     Note,
     Order,
     Pause,
@@ -65,10 +66,14 @@ class Mine:
     version: int
 
 
-def deploy(wish: Wish, release: ReleaseId | None = None) -> Order[Truth]:
-    """Roll to *release*, the next one where none is given."""
+def deploy(wish: Wish) -> Order[Truth]:
+    """Roll to a new release."""
     mine = yield from healed((yield from hold(wish)), wish)
-    return (yield from _to(mine, wish, release or mine.truth.next_release))
+    yield from _free_to_fill(mine.truth, wish)
+    yield from _ready(mine.truth, wish)
+    mine = yield from _write(mine, mine.truth.with_number)
+    yield Make(mine.truth.numbered)  # before anything is touched: a build that fails costs nothing
+    return (yield from _to(mine, wish, mine.truth.numbered))
 
 
 def rollback(wish: Wish) -> Order[Truth]:
@@ -76,7 +81,9 @@ def rollback(wish: Wish) -> Order[Truth]:
     mine = yield from healed((yield from hold(wish)), wish)
     before = mine.truth.releases.get(mine.truth.standby) if mine.truth.active else None
     if before is None:
-        raise Refused("there is no release to go back to", hint="`teal status` shows what is kept")
+        raise Refused("there is no release to go back to", hint="`teal swarm status` shows what is kept")
+    yield from _free_to_fill(mine.truth, wish)
+    yield from _ready(mine.truth, wish)
     return (yield from _to(mine, wish, before))
 
 
@@ -142,14 +149,14 @@ def switched(mine: Mine, word: str, wish: Wish) -> Order[Mine]:
 
 def _to(mine: Mine, wish: Wish, release: ReleaseId) -> Order[Truth]:
     side, old = mine.truth.standby, mine.truth.active
-    yield from _free_to_fill(mine.truth, wish)
-    yield from _ready(mine.truth, wish)
-    mine = yield from _write(mine, mine.truth.begun(OpenRun(wish.command, side, release)))
+    run = OpenRun(wish.command, side, release, mine.truth.releases.get(side))
+    mine = yield from _write(mine, mine.truth.begun(run))
     try:
         yield Fill(side, release, mine.version)
         wrong = yield from gated(side, release)
         if wrong:
-            raise Unhealthy(wrong, hint="look at its log: `teal logs`")
+            why, _, lines = wrong.partition("\n")
+            raise Unhealthy(why, hint="nothing was switched: users noticed nothing", detail=lines)
         mine = yield from _moved(mine, side, old, wish)
     except (Failed, Interrupted):
         mine = yield from _mine(wish)
@@ -290,7 +297,7 @@ def _write(mine: Mine, truth: Truth) -> Order[Mine]:
     if not isinstance(version, int) or version == 0:
         raise Locked(
             "another command has taken the lock meanwhile: this one was presumed dead",
-            hint="it has changed nothing since; `teal status` shows what is so now",
+            hint="it has changed nothing since; `teal swarm status` shows what is so now",
         )
     return Mine(truth, version)
 
@@ -299,5 +306,5 @@ def _mine(wish: Wish) -> Order[Mine]:
     """Return the truth as it is now, where this command still has the lock."""
     seen: Seen = yield from read()
     if seen.truth.holder != wish.me:
-        raise Locked("another command has taken the lock meanwhile", hint="`teal status` shows what is so now")
+        raise Locked("another command has taken the lock meanwhile", hint="`teal swarm status` shows what is so now")
     return Mine(seen.truth, seen.version)

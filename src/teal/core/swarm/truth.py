@@ -21,6 +21,7 @@ class OpenRun:
     command: str
     side: Side
     release: ReleaseId
+    before: ReleaseId | None = None  # what stood in that color: kept, so a rollback can still bring it back
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +59,27 @@ class Truth:
         """Return the number of the next new release."""
         return ReleaseId(self.numbered + 1)
 
+    @property
+    def with_number(self) -> Truth:
+        """Return the truth in which the next number is given out, never to be given again."""
+        return replace(self, numbered=self.next_release)
+
     def held_by(self, command: str) -> Truth:
         """Return the truth whose lock *command* has; each holder is another, so each taking is a change."""
         return replace(self, holder=command)
 
     def begun(self, run: OpenRun) -> Truth:
         """Return the truth in which *run* is open, and its release is what stands in its color."""
-        numbered = max(self.numbered, run.release)
-        return replace(self, run=run, releases={**self.releases, run.side: run.release}, numbered=numbered)
+        return replace(self, run=run, releases={**self.releases, run.side: run.release})
 
     @property
     def undone(self) -> Truth:
-        """Return the truth in which the open run came to nothing: no release stands in its color."""
-        gone = self.run.side if self.run else None
-        left = {side: release for side, release in self.releases.items() if side is not gone}
-        return replace(self, run=None, releases=left)
+        """Return the truth in which the open run came to nothing: its color has the release of before, stopped."""
+        if self.run is None:
+            return self
+        left = {side: release for side, release in self.releases.items() if side is not self.run.side}
+        before = {} if self.run.before is None else {self.run.side: self.run.before}
+        return replace(self, run=None, releases={**left, **before})
 
     def with_epoch(self) -> tuple[Truth, int]:
         """Return the truth in which a new epoch was given out, and that epoch."""

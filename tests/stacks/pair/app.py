@@ -1,6 +1,7 @@
 """web and back: what the load generator asks for, in the standard library alone; a stop finishes what was begun.
 
-GET or POST /echo, GET /slow?seconds=, GET /events?count=&interval=, GET /who, GET /chain (web asks back).
+GET or POST /echo, GET /slow?seconds=, GET /events?count=&interval=, GET /who, GET /chain (web asks back),
+POST /fail?seconds= (then 500 to all).
 """
 
 import asyncio
@@ -19,6 +20,7 @@ ME = {
 TIMEOUT = 10.0  # seconds for which web tries to reach back
 stopping = asyncio.Event()
 busy: set[asyncio.Task[None]] = set()
+failing: list[float] = []  # until when
 
 
 class Request:
@@ -81,6 +83,12 @@ async def chain(request: Request) -> None:
         await asyncio.sleep(0.2)
 
 
+async def fail(request: Request) -> None:
+    """Answer everything with 500 for some seconds from now on."""
+    failing.append(time.monotonic() + request.number("seconds"))
+    await request.answer(b"")
+
+
 async def back() -> dict[str, str]:
     reader, writer = await asyncio.open_connection("back", PORT)
     try:
@@ -98,7 +106,7 @@ def length(head: bytes) -> int:
     return 0
 
 
-HANDLERS = {"/echo": echo, "/who": who, "/slow": slow, "/events": events, "/chain": chain}
+HANDLERS = {"/echo": echo, "/who": who, "/slow": slow, "/events": events, "/chain": chain, "/fail": fail}
 
 
 async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -121,7 +129,10 @@ async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 async def answer(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     request = Request(head, await reader.readexactly(length(head)), writer)
     handler = HANDLERS.get(request.path)
-    await (handler(request) if handler else request.answer(b"no such page\n", "404 Not Found"))
+    if failing and time.monotonic() < failing[-1]:
+        await request.answer(b"asked to fail\n", "500 Internal Server Error")
+    else:
+        await (handler(request) if handler else request.answer(b"no such page\n", "404 Not Found"))
 
 
 async def main() -> None:

@@ -180,7 +180,7 @@ def test_a_killed_watch_over_a_bad_release_goes_back_by_the_next_command(oven: L
     before = release(oven)
     with crowd(oven):
         with oven.teal.running("deploy", "--force", "--bake", "60s", ILL="some") as deploy:
-            deploy.until_step("bake")
+            deploy.until(lambda line: line.get("event") == "baking", "users are seen")
             deploy.send(signal.SIGKILL)
             deploy.process.wait()
         said = oven.teal.run("cleanup", "--yes").result["healed"]
@@ -219,7 +219,7 @@ def test_a_signal_or_a_rollback_takes_back_what_is_watched(oven: Lone) -> None:
     assert "while the release was watched" in ended.error["message"]
     assert release(oven) == before
     with oven.teal.running("deploy", "--force", "--bake", "90s") as deploy:
-        deploy.until_step("bake")
+        deploy.until(lambda line: line.get("event") == "baking", "users are seen")
         locked = oven.teal.run("rollback", status=3)
         assert "`teal abort`" in locked.error["hint"]
         deploy.send(signal.SIGKILL)

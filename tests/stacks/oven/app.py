@@ -40,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
         if ILL == "slow":
             time.sleep(0.7)
         try:
-            urllib.request.urlopen(STORE, timeout=1).read()
+            urllib.request.urlopen(STORE, timeout=5).read()
         except OSError:
             self.answer(500)
             return

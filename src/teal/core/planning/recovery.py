@@ -170,11 +170,19 @@ def _change_again(observed: Observed, stack: Stack, unfinished: Unfinished, targ
         and (unfinished.window or stack.strategy != "recreate")
         and unfinished.command in {Command.DEPLOY, Command.MIGRATE_WINDOW},
         strategy=stack.strategy,
-        bake=unfinished.baking or Seconds(0.0),
+        bake=_left_to_watch(stack, unfinished),
         taken=taken_over(stack) if Side.PLAIN in {unfinished.source, target} else (),
         guests=unfinished.source is not None and bool(observed.guests_of(unfinished.source, stack.project)),
         kept_plain_jobs=_plain_jobs(observed, stack) if unfinished.source in COLORS and target in COLORS else (),
     )
+
+
+def _left_to_watch(stack: Stack, unfinished: Unfinished) -> Seconds:
+    """Return for how long its release is still to be watched: all of it where it died before the watch began."""
+    if unfinished.baking is not None:
+        return unfinished.baking
+    begun = unfinished.command == Command.DEPLOY and unfinished.source is not None
+    return stack.settings.bake if begun else Seconds(0.0)
 
 
 def adopted_from(observed: Observed, stack: Stack) -> Plan | None:

@@ -206,6 +206,22 @@ def test_the_first_logs_of_runs_are_read_whole() -> None:
     assert logs.notes == ()
 
 
+def test_watches_that_passed_took_back_and_were_killed_are_known(tmp_path: Path) -> None:
+    journal = SqliteJournal(shutil.copytree(GOLDEN / "4-watched" / "oven", tmp_path / "oven") / "journal.db")
+    assert [(run.release, run.outcome) for run in journal.history(9)] == [
+        (4, ""),
+        (3, "rolled-back"),
+        (2, "done"),
+        (1, "done"),
+    ]
+    unfinished = journal.unfinished()
+    assert unfinished is not None
+    assert unfinished.baking == pytest.approx(54.85, abs=0.01)
+    past = past_of(journal.turns())
+    assert past.taken_back == {3: "release 3 was taken back after 8 s: 106 of 106 requests failed (before 0.0%)"}
+    assert past.served_releases == (1, 2)
+
+
 def test_a_newer_journal_is_refused_by_its_number_and_left_as_it_is(shop: Path) -> None:
     path = shop / "journal.db"
     with sqlite3.connect(path) as connection:

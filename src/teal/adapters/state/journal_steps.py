@@ -9,6 +9,7 @@ from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.past import Move
 from teal.core.planning.step_names import StepName
 from teal.core.planning.steps import (
+    Bake,
     Build,
     Confirm,
     EmptySide,
@@ -63,6 +64,8 @@ def payload_of(step: Step) -> str:
             said = {"side": side}
         case RestoreAfterWindow(side, release, services):
             said = {"side": side, "release": release, "services": services}
+        case Bake(side, release, _, seconds, _):
+            said = {"side": side, "release": release, "seconds": seconds}
         case Hold(page, limit):
             said = {"page": page, "limit": limit}
         case RunOnce(service, release):

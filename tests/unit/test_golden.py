@@ -12,6 +12,7 @@ from teal.adapters.caddy.state_file import StateFile
 from teal.adapters.state import journal_db
 from teal.adapters.state.journal import SqliteJournal
 from teal.adapters.state.releases import ReleaseFolders
+from teal.adapters.state.reports import ReportFiles
 from teal.adapters.state.run_logs import RunLogFiles
 from teal.core.model.observed import Observed
 from teal.core.model.side import Side
@@ -25,6 +26,8 @@ from teal.core.planning.rollback_floor import floor_of
 from teal.core.planning.step_names import Command, StepName
 from teal.core.planning.steps import Create, RunOnce, Switch
 from teal.core.planning.transition import plan_transition
+from teal.core.report import drawn
+from teal.core.report.words import noticed
 from teal.errors import NewerFormat
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -220,6 +223,21 @@ def test_watches_that_passed_took_back_and_were_killed_are_known(tmp_path: Path)
     past = past_of(journal.turns())
     assert past.taken_back == {3: "release 3 was taken back after 8 s: 106 of 106 requests failed (before 0.0%)"}
     assert past.served_releases == (1, 2)
+
+
+def test_the_first_reports_are_read_whole_and_shown() -> None:
+    reports = ReportFiles(GOLDEN / "3-report" / "shop" / "reports")
+    first, second = (reports.read(run) for run in reports.runs())
+    assert first is not None
+    assert second is not None
+    assert (first.source, first.users and first.users.requests, first.bake) == (None, 0, None)
+    assert second.users is not None
+    assert (second.users.requests, second.users.errors, second.prober["web"].pause) == (1436, 0, 0.086)
+    assert second.bake is not None
+    assert (second.bake.outcome, second.bake.requests) == ("passed", 718)
+    assert noticed(second) == "Users noticed nothing: 1,436 requests, 0 failed; longest pause 86 ms (before: 60 ms)."
+    assert drawn.page(second).count("<svg ") == 5
+    assert reports.notes == ()
 
 
 def test_a_newer_journal_is_refused_by_its_number_and_left_as_it_is(shop: Path) -> None:

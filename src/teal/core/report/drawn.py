@@ -82,8 +82,8 @@ def _bands(report: Report) -> Iterator[Band]:
         text = f"not measured {when(report, hole.since)}-{when(report, hole.until)} ({hole.witness})"
         yield Band(hole.since, hole.until, text, hole=True)
     for phase in report.phases:
-        if phase.name == "drain":
-            yield Band(phase.since, phase.since + phase.seconds, "drain")
+        if phase.name in {"drain", "bake"}:
+            yield Band(phase.since, phase.since + phase.seconds, phase.name)
 
 
 def _drain(report: Report) -> str:

@@ -138,7 +138,7 @@ def make_report(facts: Facts, seen: Seen) -> Report:
         users=_users(seen, moved),
         prober=prober,
         faults=tuple(_faults(seen))[:_FAULTS],
-        holes=tuple(_holes(seen, moved)) if facts.measured else (),
+        holes=tuple(_holes(seen, moved, served=facts.source is not None)) if facts.measured else (),
         drained=_drained(facts, seen),
         diff=tuple(line[:200] for line in facts.diff[:30]),
         series=_series(seen, 1.0) if facts.measured else None,
@@ -283,13 +283,17 @@ def _faults(seen: Seen) -> Iterator[Fault]:
 # --- when a witness was away
 
 
-def _holes(seen: Seen, moved: Sequence[float]) -> Iterator[Hole]:
-    """Yield when a witness was away though users were about to be moved, or had been."""
+def _holes(seen: Seen, moved: Sequence[float], *, served: bool) -> Iterator[Hole]:
+    """Yield when a witness was away though users were about to be moved (where any were *served*), or had been."""
     if not moved:
         return
     since, until = max(seen.began, moved[0] - AHEAD), seen.ended
-    yield from _unprobed(seen, moved[0], since, until)
-    yield from _uncounted(seen, moved[0], until)
+    if served:
+        yield from _unprobed(seen, moved[0], since, until)
+        yield from _uncounted(seen, moved[0], until)
+    else:  # the witnesses can come only once there is something to see
+        yield from _unprobed(seen, moved[0] + LATE, moved[0], until)
+        yield from _uncounted(seen, moved[0] + LATE, until)
 
 
 def _unprobed(seen: Seen, moved: float, since: float, until: float) -> Iterator[Hole]:

@@ -24,6 +24,8 @@ def noticed(report: Report) -> str:
         return _untouched(report)
     counted, asked = _counted(report), _asked(report)
     kept_waiting = "; ".join(filter(None, (_kept_waiting(report), _cut(report))))
+    if report.source is None:
+        counted = f"nobody was served before; {counted}"
     failed = (report.users.errors if report.users else 0) or sum(failures(report).values()) or report.faults
     if failed or kept_waiting:
         head = "Users noticed"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -103,6 +105,17 @@ def test_a_run_that_moved_nobody_says_that_the_old_release_served() -> None:
     report = make_report(FACTS, run)
     assert noticed(report) == "Users were not moved: release 41 served all the time."
     assert report.holes == ()
+
+
+def test_of_a_first_deploy_nothing_is_asked_before_there_is_somebody_to_ask() -> None:
+    run = seen()
+    run.asking, run.readings = BEGAN + 14.3, run.readings[2:]
+    run.probes = [each for each in run.probes if each.sent > MOMENT + 14.3]
+    report = make_report(replace(FACTS, source=None, previous=None), run)
+    assert report.holes == ()
+    assert noticed(report).startswith("Users noticed nothing: nobody was served before; 590 requests, 0 failed")
+    served = make_report(FACTS, run)
+    assert {hole.witness for hole in served.holes} == {"prober", "proxy"}
 
 
 def test_a_long_run_with_many_routes_is_no_larger_than_it_may_be() -> None:

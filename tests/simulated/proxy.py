@@ -151,6 +151,11 @@ class SimulatedProxy(ports.Proxy):
             yield self._users.counted() if self.world.metrics and self.world.snippet > 1 else None
             await asyncio.sleep(every)
 
+    @asks
+    async def counts_inside(self, container: Container) -> Counts | None:
+        self._inside(container)
+        return self._users.counted() if self.world.metrics and self.world.snippet > 1 else None
+
     def prober(self) -> SimulatedProber:
         return SimulatedProber(self)
 

@@ -120,3 +120,18 @@ def test_what_can_not_be_measured_never_fails_a_deploy(at: int) -> None:
     assert result.error is None
     assert len(reports(world)) == 2
     world.close()
+
+
+def test_a_rollback_is_counted_from_before_its_switch() -> None:
+    world = served()
+    world.run("deploy")
+    world.sleep(30)
+    result = world.run("rollback").value
+    report = reports(world)[-1]
+    assert (report.command, report.release, report.previous, report.holes) == ("rollback", 1, 2, ())
+    assert report.users is not None
+    assert report.users.colors.keys() == {"blue", "green"}
+    assert report.live is not None
+    assert report.users.since < report.live
+    assert result.noticed.whole
+    world.close()

@@ -199,6 +199,10 @@ class Proxy(Protocol):
         """
         ...
 
+    async def counts_inside(self, container: Container) -> Counts | None:
+        """Return what it has counted, by a command inside its container, which needs no key; None where it doesn't."""
+        ...
+
     def prober(self) -> Prober:
         """Return a prober that asks nothing yet."""
         ...

@@ -138,12 +138,14 @@ class TrafficControl:
         It can be asked from the moment at which a place was found where the snippet hears Teal's key, and while the
         state names that key. A proxy that does not answer raises ``Unavailable``.
         """
-        if self.found is None or not self.entries or self.now().key != self.key:
+        if self.found is None or self.now().key != self.key:
             return None
         proxy, loaded = self.found
-        if not loaded.metrics or loaded.snippet < WITH_TWO_SIDES:
+        open_ = next((each for each in loaded.entries if not each.guarded), None)
+        place = next(iter(self.entries.values()), open_)
+        if place is None or not loaded.metrics or loaded.snippet < WITH_TWO_SIDES:
             return None
-        return await self.proxy.counts(proxy, next(iter(self.entries.values())), self.key)
+        return await self.proxy.counts(proxy, place, self.key)
 
     async def read_counts(self) -> None:
         """Take a reading of what the proxy has counted, where it can be asked now; that it can't harms nothing."""

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 
 from msgspec import structs
 
+from teal.core.model.observed import Container
 from teal.core.model.side import Side
 from teal.core.model.stack import HttpProbe, Role, Service
+from teal.core.model.traffic import WITH_TWO_SIDES
 from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.events import Event, InFlight, RunEnded, StepFinished, StepStarted
 from teal.core.planning.steps import (
@@ -25,7 +27,7 @@ from teal.core.planning.steps import (
     TakeOver,
 )
 from teal.core.report import words
-from teal.core.report.make import Facts, Flying, Seen, Took, make_report
+from teal.core.report.make import Facts, Flying, Reading, Seen, Took, make_report
 from teal.core.report.values import BakeVerdict, Report, Revision
 from teal.errors import TealError, Unavailable
 from teal.ports import Endpoint, Loaded, Prober, Target
@@ -45,6 +47,7 @@ class Measuring:
     run: int
     source: Side | None
     target: Side | None
+    looks: bool = True  # the run itself looks the proxy up at its beginning
     seen: Seen = field(init=False)
     _prober: Prober = field(init=False)
     outcome: str = ""
@@ -166,9 +169,9 @@ class Measuring:
         if not self._ways_in():
             self.seen.unasked = "nobody was served through the proxy yet"
             return ()
-        if context.traffic.found is None and self.seen.asking is None and not _looks_itself(self.source, context):
+        if context.traffic.found is None and self.seen.asking is None and not self.looks:
             with suppress(TealError):
-                await context.proxy_endpoints()
+                await self._first_look(*await context.proxy_endpoints())
         if context.traffic.found is None:
             self.seen.unasked = self.seen.unasked or "the proxy was not found"
             return ()
@@ -177,16 +180,19 @@ class Measuring:
         places = ((route, _place(loaded, route.name, context.traffic.entries)) for route in routes)
         return tuple(Target(route.name, proxy, place, path_of(route)) for route, place in places if place is not None)
 
+    async def _first_look(self, proxy: Container, loaded: Loaded) -> None:
+        """Read the counts inside the container before anything is done: no key is in the state file yet."""
+        if not loaded.metrics or loaded.snippet < WITH_TWO_SIDES:
+            return
+        counts = await self.context.ports.proxy.counts_inside(proxy)
+        if counts is not None:
+            self.context.traffic.readings.append(Reading(self.context.ports.clock.monotonic(), counts))
+
     def _ways_in(self) -> bool:
         """Tell whether users come in through the proxy that Teal knows."""
         if self.source is None or (self.source is Side.PLAIN and self.context.stack.own is not None):
             return self._taken or self.context.traffic.live_at is not None
         return True
-
-
-def _looks_itself(source: Side | None, context: RunContext) -> bool:
-    """Tell whether the run is about to look the proxy up: then it isn't asked twice."""
-    return source is None or "preflight" in context.reporter.phases
 
 
 def _place(loaded: Loaded, route: str, proved: dict[str, Endpoint]) -> Endpoint | None:

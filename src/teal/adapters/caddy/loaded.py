@@ -26,15 +26,20 @@ def asking(path: str) -> tuple[tuple[str, ...], ...]:
     return ("wget", "-q", "-O", "-", url), ("curl", "-sf", url)
 
 
+def reading_script() -> str:
+    """Return a script that writes Caddy's counters of both colors once."""
+    ways = " || ".join(shlex.join(each) for each in asking("/metrics"))
+    series = f'^caddy_http_re(quest|sponse)_duration_seconds_(count|bucket).*handler="({"|".join(MARKERS)})"'
+    kept = f"^caddy_http_requests_in_flight|{series}"
+    return f"{{ {ways}; }} 2>/dev/null | grep -E {shlex.quote(kept)}"
+
+
 def counting_script(every: Seconds) -> str:
     """Return a script that writes Caddy's counters of both colors all *every* seconds, and ends by itself.
 
     Who started it may be gone, and nobody would kill it.
     """
-    ways = " || ".join(shlex.join(each) for each in asking("/metrics"))
-    series = f'^caddy_http_re(quest|sponse)_duration_seconds_(count|bucket).*handler="({"|".join(MARKERS)})"'
-    kept = f"^caddy_http_requests_in_flight|{series}"
-    read = f"{{ {ways}; }} 2>/dev/null | grep -E {shlex.quote(kept)}"
+    read = reading_script()
     return f"n=0; while [ $n -lt {READINGS} ]; do {read}; echo '{COUNTED}'; n=$((n + 1)); sleep {every:g}; done"
 
 

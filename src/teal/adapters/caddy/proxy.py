@@ -27,7 +27,7 @@ from teal.adapters.caddy.config import (
 )
 from teal.adapters.caddy.dials import dials
 from teal.adapters.caddy.drift import proxy_drift
-from teal.adapters.caddy.loaded import ADAPT, COUNTED, WITHIN, asking, counting_script, loaded
+from teal.adapters.caddy.loaded import ADAPT, COUNTED, WITHIN, asking, counting_script, loaded, reading_script
 from teal.adapters.caddy.prober import CaddyProber
 from teal.adapters.caddy.state_file import StateFile
 from teal.adapters.durable import sync_folder
@@ -194,6 +194,11 @@ class CaddyProxy:
                     continue
                 yield parse_counts("\n".join(block))
                 block.clear()
+
+    async def counts_inside(self, container: Container) -> Counts | None:
+        """Return what Caddy has counted by color, read by a command inside its container; None where it does not."""
+        ran = await self._engine.execute(container.id, ("sh", "-c", reading_script()), within=WITHIN)
+        return parse_counts(ran.output)
 
     def prober(self) -> CaddyProber:
         """Return a prober that asks nothing yet."""

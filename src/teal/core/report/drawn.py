@@ -39,7 +39,7 @@ table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums
 th,td{padding:.25rem .7rem;text-align:right;border-bottom:1px solid #d1d9e0}
 th:first-child,td:first-child{text-align:left}
 code{font-size:.9em}
-svg{display:block;width:100%;margin:1rem 0}
+svg{display:block;width:100%;min-width:34rem;margin:1rem 0}
 @media (prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}th,td{border-color:#3d444d}}
 @media print{body{max-width:none}}
 """

@@ -335,11 +335,13 @@ def _drained(facts: Facts, seen: Seen) -> Draining | None:
     if facts.drained is None or facts.source is None:
         return None
     seconds, requests, websockets, counted = facts.drained
-    looks = [each for each in seen.flying if each.side is facts.source]
+    drains = [step.side for step in seen.steps if step.name == "drain" and step.side is not None]
+    side = drains[-1] if drains else facts.source  # a release that was taken back has been drained itself
+    looks = [each for each in seen.flying if each.side is side]
     every = max(1, -(-len(looks) // _SEEN))
     kept = (*looks[::every], *(looks[-1:] if looks and (len(looks) - 1) % every else ()))
     shown = tuple((_since(seen, each.at), each.requests, each.websockets) for each in kept)
-    return Draining(facts.source, Seconds(round(seconds, 3)), requests, websockets, counted, shown)
+    return Draining(side, Seconds(round(seconds, 3)), requests, websockets, counted, shown)
 
 
 def _series(seen: Seen, step: float) -> Series | None:

@@ -375,7 +375,9 @@ class _Run:
 
     async def measured(self, work: Coroutine[Any, Any, DeployResult]) -> DeployResult:
         """Await *work*, and measure meanwhile what it does to users; what it returns or raises says so, too."""
-        measuring = Measuring(self.context, self.id, self.change.source, self.change.target)
+        change = self.change
+        looks = change.command not in {Command.ROLLBACK, Command.LEAVE}
+        measuring = Measuring(self.context, self.id, change.source, change.target, looks=looks)
         measuring.begin()
         try:
             result = await work
@@ -385,7 +387,9 @@ class _Run:
                 error.report = structs.replace(error.report, run=self.id, noticed=noticed)
             raise
         except BaseException:
-            await self._reported(measuring)
+            noticed = await self._reported(measuring)
+            if noticed is not None and self.context.traffic.moves:
+                self.context.reporter.note(noticed.said.removesuffix("."), warning=True)
             raise
         noticed = await self._reported(measuring)
         notes = tuple(self.context.reporter.notes)

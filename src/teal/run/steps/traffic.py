@@ -60,6 +60,7 @@ async def confirm(context: RunContext, side: Side, release: ReleaseId | None, so
     now = context.traffic.now()
     if replace(now, pages=None) != to(side).with_key(side, context.traffic.key):  # a run that heals begins here
         context.ports.proxy.write(to(side).with_key(side, context.traffic.key))
+    await context.traffic.read_counts()
     for route in context.services(release):
         asked = route.role is Role.ROUTE
         seen = await answers_from(context, side, route, other=source if source is not side else None) if asked else ""

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from teal.core.model.counts import Counts
+from teal.core.model.side import Side
 from teal.core.model.units import Moment, Seconds
-from teal.core.report.make import LARGEST, Reading, make_report
+from teal.core.report.make import LARGEST, Flying, Reading, Took, make_report
 from teal.core.report.seen import Probe
 from teal.core.report.values import Report
 from teal.core.report.words import noticed, six_lines
@@ -116,6 +117,15 @@ def test_of_a_first_deploy_nothing_is_asked_before_there_is_somebody_to_ask() ->
     assert noticed(report).startswith("Users noticed nothing: nobody was served before; 590 requests, 0 failed")
     served = make_report(FACTS, run)
     assert {hole.witness for hole in served.holes} == {"prober", "proxy"}
+
+
+def test_of_a_release_that_was_taken_back_its_own_drain_is_told() -> None:
+    run = seen()
+    run.steps.append(Took("drain", Side.GREEN, BEGAN + 18, 0.3))
+    run.flying.append(Flying(BEGAN + 18.1, Side.GREEN, 2, 1))
+    report = make_report(replace(FACTS, outcome="rolled-back"), run)
+    assert report.drained is not None
+    assert (report.drained.side, report.drained.seen) == (Side.GREEN, ((18.1, 2, 1),))
 
 
 def test_a_long_run_with_many_routes_is_no_larger_than_it_may_be() -> None:

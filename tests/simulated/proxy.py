@@ -14,6 +14,7 @@ from teal.core.model.observed import Container
 from teal.core.model.side import Side, key_of
 from teal.core.model.traffic import PLAIN, Mode, Traffic, format_traffic
 from teal.core.model.units import Moment, ReleaseId, Seconds
+from teal.core.rendering.own_proxy import SNIPPET_FILE
 from teal.core.report.seen import Probe
 from teal.errors import Unavailable
 from teal.ports import Answer, Endpoint, Heard, Loaded, ProxyDrift, Target
@@ -46,6 +47,10 @@ class SimulatedProxy(ports.Proxy):
     def own_folder(self) -> str:
         return "/var/lib/teal/own-proxy"
 
+    @property
+    def snippet_text(self) -> str:
+        return f"snippet {self.world.snippet}"
+
     def own_files(self) -> Mapping[str, str]:
         texts = self.world.disk.texts.items()
         return {
@@ -55,7 +60,8 @@ class SimulatedProxy(ports.Proxy):
     def keep_own(self, files: Mapping[str, str]) -> None:
         for name in self.own_files():
             del self.world.disk.texts[f"{self.own_folder}/{name}"]
-        for name, text in files.items():
+        every = {**files, SNIPPET_FILE: self.snippet_text} if files else {}
+        for name, text in every.items():
             self.world.disk.texts[f"{self.own_folder}/{name}"] = text
 
     @reads

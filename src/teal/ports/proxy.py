@@ -47,6 +47,7 @@ class Loaded(Struct, frozen=True):
     listens: frozenset[int] = frozenset()  # ports inside its container
     snippet: int = 1  # the version of Teal's snippet in it
     assets: frozenset[str] = frozenset()  # routes of which it serves what older releases had
+    mixed: tuple[str, ...] = ()  # handlers that other routes begin with, too, and that the snippet's counters go by
     metrics: bool = False  # Caddy counts requests by handler, so that the snippet's counters count
 
 
@@ -128,6 +129,11 @@ class Proxy(Protocol):
     @property
     def own_folder(self) -> str:
         """Return the directory on this host that holds the files of Teal's own proxy."""
+        ...
+
+    @property
+    def snippet_text(self) -> str:
+        """Return the snippet of this version of Teal."""
         ...
 
     def own_files(self) -> Mapping[str, str]:

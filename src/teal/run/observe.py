@@ -19,7 +19,7 @@ from teal.core.model.side import Side
 from teal.core.model.stack import Stack
 from teal.core.model.units import ReleaseId
 from teal.core.planning.past import past_of
-from teal.core.rendering.own_proxy import pinned_image, render_own
+from teal.core.rendering.own_proxy import SNIPPET_FILE, pinned_image, render_own
 from teal.core.services.external import External, external, with_dependencies
 from teal.errors import TealError
 from teal.ports import Holder, ImageInfo, ProxyDrift
@@ -159,6 +159,7 @@ def _own_differs(ports: Ports, stack: Stack, observed: Observed) -> bool:
         return False
     image = pinned_image(kept)
     meant = render_own(stack, folder=ports.proxy.own_folder, state=ports.proxy.folder, image=image)
+    meant[SNIPPET_FILE] = ports.proxy.snippet_text
     return any(kept.get(name) != content for name, content in meant.items())
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from teal.core.model.compose import Node, mapping, number, sequence, text
+from teal.core.model.counts import MARKERS
 from teal.ports import Endpoint
 
 
@@ -137,6 +138,13 @@ def asset_routes(config: Node) -> frozenset[str]:
     """Return the routes of which the snippet serves what older releases had."""
     places = (text_ for text_ in texts_in(config) if text_.startswith(ASSETS))
     return frozenset(each.removeprefix(ASSETS) for each in places)
+
+
+def mixed(config: Node) -> tuple[str, ...]:
+    """Return the handlers of Teal's counters with which a route of a site begins, too: Caddy adds those to them."""
+    tops = (mapping(route) for listener in listeners(config) for route in listener.routes)
+    first = (text(mapping(next(iter(sequence(route.get("handle"))), None)).get("handler")) for route in tops)
+    return tuple(dict.fromkeys(name for name in first if name in MARKERS))
 
 
 def metrics(config: Node) -> bool:

@@ -20,6 +20,7 @@ from teal.adapters.caddy.config import (
     entries,
     listeners,
     metrics,
+    mixed,
     routes,
     snippet_version,
     trusts,
@@ -38,7 +39,7 @@ from teal.core.model.observed import Container
 from teal.core.model.own_proxy import OWN
 from teal.core.model.traffic import Traffic
 from teal.core.model.units import Moment, ReleaseId, Seconds
-from teal.core.rendering.own_proxy import PLAIN_END
+from teal.core.rendering.own_proxy import PLAIN_END, SNIPPET_FILE
 from teal.errors import Unavailable
 from teal.ports import Answer, Endpoint, Engine, Heard, Loaded, ProxyDrift
 
@@ -89,6 +90,11 @@ class CaddyProxy:
         """Return the directory on this host that holds the files of Teal's own proxy."""
         return str(self._own)
 
+    @property
+    def snippet_text(self) -> str:
+        """Return the snippet of this version of Teal."""
+        return snippet()
+
     def own_files(self) -> Mapping[str, str]:
         """Return the files of Teal's own proxy as they were kept, by name; none where it has none."""
         try:
@@ -98,7 +104,7 @@ class CaddyProxy:
 
     def keep_own(self, files: Mapping[str, str]) -> None:
         """Write the files of Teal's own proxy, each in one rename, and none beside them."""
-        every = {**files, "teal.caddy": snippet()} if files else {}
+        every = {**files, SNIPPET_FILE: snippet()} if files else {}
         try:
             self._own.mkdir(mode=0o755, exist_ok=True)
             self._own.chmod(0o755)  # the proxy may run as another user
@@ -146,6 +152,7 @@ class CaddyProxy:
             listens=frozenset(listener.port for listener in listeners(config)),
             snippet=snippet_version(config),
             assets=asset_routes(config),
+            mixed=mixed(config),
             metrics=metrics(config),
         )
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from teal.core.model.compose import mapping, networks_of, sequence, services_in, text, unescaped
+from teal.core.model.counts import MARKERS
 from teal.core.model.problem import Problem, error, warning
 from teal.core.model.proxy_config import Dial
 from teal.core.model.side import Side
@@ -87,6 +88,15 @@ def uncounted(stack: Stack, reload: str, *, snippet: int, metrics: bool) -> Iter
         message = "Caddy counts no requests, so nobody sees what users met in a deploy"
         remedy = f"write `metrics` in the global options, at the top of the Caddyfile, then {_reloaded(stack, reload)}"
         yield Problem("note", stack.proxy, message, remedy)
+
+
+def miscounted(stack: Stack, mixed: Iterable[str]) -> Iterator[Problem]:
+    """Say which directives of the Caddyfile are counted among the requests of a color."""
+    for handler in mixed:
+        side = MARKERS[handler]
+        message = f"a site without a host name has `{handler}` at its top: Caddy counts what comes there as {side}'s"
+        remedy = "write it inside a `route { … }`: Teal counts by the name of that directive"
+        yield warning(stack.proxy, message, remedy)
 
 
 def unserved(stack: Stack, reload: str, served: Iterable[str]) -> Iterator[Problem]:

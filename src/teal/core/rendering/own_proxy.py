@@ -33,6 +33,7 @@ PLAIN_END = "-plain"  # after the name of a route, on the plain side, as the pro
 HOME = "/etc/caddy"
 FIRST = f"{MAIN}-unpublished"  # the same proxy without the ports that plain containers still hold
 PROJECT_FILE = "compose.json"
+SNIPPET_FILE = "teal.caddy"  # beside it, as this version of Teal has it
 
 # Caddy that ends by itself is started again in the same container, which keeps its address: nginx and others look a
 # name up once.

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from teal.core.checks.front import BELIEVE, BELIEVE_HERE, front, on_loopback
-from teal.core.checks.proxy import preparation, running, uncounted, unserved
+from teal.core.checks.proxy import miscounted, preparation, running, uncounted, unserved
 from teal.core.model.observed import Observed
 from teal.core.model.problem import Problem, error, warning
 from teal.core.model.stack import Stack
@@ -45,6 +45,7 @@ async def proxy_problems(ports: Ports, stack: Stack, observed: Observed, *, chan
         *_version(version, stack),
         *running(stack, loaded.routes, loaded.dials, applied),
         *_settings(loaded, stack),
+        *miscounted(stack, loaded.mixed if loaded.metrics else ()),
         *unserved(stack, ports.proxy.reload, loaded.assets),
         *uncounted(stack, ports.proxy.reload, snippet=loaded.snippet, metrics=loaded.metrics),
         *drift(stack, grasp, ports.proxy.reload, changed=changed),

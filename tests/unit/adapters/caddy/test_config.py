@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from teal.adapters.caddy.config import admin, entries, routes, unfit
+from teal.adapters.caddy.config import admin, asset_routes, entries, metrics, mixed, routes, snippet_version, unfit
 from teal.adapters.caddy.dials import dials
 from teal.core.model.compose import Node
 from teal.ports import Endpoint
@@ -259,3 +259,18 @@ def test_routes_whose_health_caddy_judges(tmp_path: Path) -> None:
 """,
     )
     assert unfit(config) == ("web", "api")
+
+
+def test_the_version_of_the_snippet_its_counters_and_its_files_are_read_of_the_configuration(tmp_path: Path) -> None:
+    config = adapted(tmp_path, ":80 {\n\timport teal web 3000 {\n\t\timport teal_assets web\n\t}\n}\n")
+    assert (snippet_version(config), metrics(config), asset_routes(config)) == (2, False, frozenset({"web"}))
+    assert mixed(config) == ()
+    assert entries(config) == (at("web", 3000, 80, "", tls=False),)
+    assert snippet_version({}) == 1
+
+
+def test_a_site_without_a_host_whose_directive_the_counters_go_by_is_found(tmp_path: Path) -> None:
+    named = "example.com {\n\trequest_body {\n\t\tmax_size 1MB\n\t}\n\timport teal web 3000\n}\n"
+    assert mixed(adapted(tmp_path, named)) == ()
+    bare = ":80 {\n\trequest_body {\n\t\tmax_size 1MB\n\t}\n\timport teal web 3000\n}\n"
+    assert mixed(adapted(tmp_path, bare)) == ("request_body",)

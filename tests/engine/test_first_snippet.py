@@ -92,7 +92,7 @@ def test_check_says_what_it_lacks_and_what_that_costs(old: Old) -> None:
 def test_what_it_does_not_know_is_refused_and_nobody_is_held(old: Old, written: str, words: list[str]) -> None:
     (old.stack.folder / "teal.yml").write_text(written, encoding="utf-8")
     with old.users() as seen:
-        refused = old.teal.run(*words, status=2, GREETING="three")
+        refused = old.teal.run(*words, status=1, GREETING="three")
         time.sleep(0.5)
     assert "the proxy runs an older snippet of Teal's" in refused.error["message"]
     assert "`teal snippet > teal.caddy`" in refused.error["hint"]

@@ -54,9 +54,9 @@ def test_init_prints_what_a_caddy_lacks_and_writes_it_when_it_is_told_to(teal: T
 
     assert teal.run("init", "--write").result["applied"]
     caddyfile = (teal.folder / "Caddyfile").read_text()
-    assert caddyfile.replace("\nimport teal.caddy\n", "").replace("import teal web 3000", "reverse_proxy web:3000") == (
-        CADDYFILE
-    )
+    assert caddyfile.replace("\nimport teal.caddy\n", "").replace("\tmetrics\n", "").replace(
+        "import teal web", "reverse_proxy web"
+    ) == (CADDYFILE)
     mounts = '"./teal.caddy:/etc/caddy/teal.caddy:ro", "${TEAL_HOME:-/var/lib/teal}/${COMPOSE_PROJECT_NAME:-'
     text = (teal.folder / "compose.yml").read_text()
     assert mounts in text

@@ -141,11 +141,23 @@ def _meant(word: str, names: Names) -> tuple[str, int]:
 
 
 def _at_the_top(written: str) -> str:
-    """Return the text with the import of the snippet: behind the global options, which must come first."""
+    """Return the text with the import of the snippet, behind the global options, which tell Caddy to count."""
     end = "\r\n" if "\r\n" in written else "\n"
-    place = _after_options(written)
-    gap = end if place else ""
-    return f"{written[:place]}{gap}import {_SNIPPET}{end}{'' if place else end}{written[place:]}"
+    fresh = not _after_options(written)
+    counting = f"{{{end}\tmetrics{end}}}{end}{written}" if fresh else _counting(written, end)
+    place = _after_options(counting)
+    return f"{counting[:place]}{end}import {_SNIPPET}{end}{end if fresh else ''}{counting[place:]}"
+
+
+def _counting(written: str, end: str) -> str:
+    """Return the text with ``metrics`` among its global options: without it nobody sees what users met in a deploy."""
+    lines = written[: _after_options(written)].splitlines(keepends=True)
+    codes = [line.partition("#")[0].strip() for line in lines]
+    opened = next(at for at, code in enumerate(codes) if code.startswith("{"))
+    if any(code.split()[:1] == ["metrics"] for code in codes) or codes[opened] != "{":
+        return written
+    place = sum(map(len, lines[: opened + 1]))
+    return f"{written[:place]}\tmetrics{end}{written[place:]}"
 
 
 def _after_options(written: str) -> int:

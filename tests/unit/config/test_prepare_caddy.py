@@ -42,18 +42,23 @@ def after(found: Prepared, name: str) -> str:
     [
         (
             "# mine\nexample.com {\n\treverse_proxy web:3000\n\tencode gzip\n}\n",
-            "import teal.caddy\n\n# mine\nexample.com {\n\timport teal web 3000\n\tencode gzip\n}\n",
+            "{\n\tmetrics\n}\n\nimport teal.caddy\n\n# mine\nexample.com {\n\timport teal web 3000\n\tencode gzip\n}\n",
         ),
         (
             "# mine\n{\n\temail a@b.c # {\n\tservers {\n\t}\n}\n:80 {\n  reverse_proxy http://web:3000 { # so\n"
             "    header_up A b\n  }\n}",
-            "# mine\n{\n\temail a@b.c # {\n\tservers {\n\t}\n}\n\nimport teal.caddy\n:80 {\n"
+            "# mine\n{\n\tmetrics\n\temail a@b.c # {\n\tservers {\n\t}\n}\n\nimport teal.caddy\n:80 {\n"
             "  import teal web 3000 { # so\n"
             "    header_up A b\n  }\n}",
         ),
         (
             ":80 {\r\n\thandle /x* {\r\n\t\treverse_proxy api:80\r\n\t}\r\n}\r\n",
-            "import teal.caddy\r\n\r\n:80 {\r\n\thandle /x* {\r\n\t\timport teal api 80\r\n\t}\r\n}\r\n",
+            "{\r\n\tmetrics\r\n}\r\n\r\nimport teal.caddy\r\n\r\n"
+            ":80 {\r\n\thandle /x* {\r\n\t\timport teal api 80\r\n\t}\r\n}\r\n",
+        ),
+        (
+            "{\n\tmetrics {\n\t\tper_host\n\t}\n}\n:80 {\n\treverse_proxy web:3000\n}\n",
+            "{\n\tmetrics {\n\t\tper_host\n\t}\n}\n\nimport teal.caddy\n:80 {\n\timport teal web 3000\n}\n",
         ),
     ],
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from teal.errors import Failed
-from tests.contract.ground import GONE, Ground
+from teal.errors import Failed, Refused
+from tests.contract.ground import GONE, IMAGE, Ground
 
 
 async def test_an_image_is_found_by_id_and_by_name(ground: Ground) -> None:
@@ -18,6 +18,15 @@ async def test_an_image_is_found_by_id_and_by_name(ground: Ground) -> None:
     assert await ground.engine.image(f"{ground.stack}/app:2") is None
     assert await ground.engine.image(f"{ground.stack}/app") is None
     assert await ground.engine.image("sha256:" + GONE) is None
+
+
+async def test_what_an_image_has_is_read_and_a_folder_that_it_has_not_is_refused(ground: Ground) -> None:
+    before = await ground.engine.containers(ground.stack)
+    pieces = [piece async for piece in ground.engine.archive(IMAGE, "/usr/share/doc/base-files")]
+    assert b"".join(pieces)
+    with pytest.raises(Refused, match="no folder /gone/away"):
+        _ = [piece async for piece in ground.engine.archive(IMAGE, "/gone/away")]
+    assert await ground.engine.containers(ground.stack) == before
 
 
 async def test_a_tag_moves_and_an_image_goes_with_its_last_one(ground: Ground) -> None:

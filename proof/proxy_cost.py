@@ -14,7 +14,7 @@ import socket
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from statistics import median, quantiles
@@ -44,6 +44,7 @@ class Variant:
     state: str = "blue"
     metrics: bool = False
     path: str = "/x"
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def variants() -> Mapping[str, Variant]:
     reading = _without(whole, *_PARTS).replace(_ADDRESS, "platform-blue:")
     assets = whole.replace("import transport", "import transport\n\t\timport teal_assets platform")
     canary, key = "blue+green=40", "green k3y"
+    rarely = {"GOGC": "200"}  # the collector of garbage runs half as often
     return {
         BARE: bare,
         AGAIN: bare,
@@ -88,6 +90,8 @@ def variants() -> Mapping[str, Variant]:
         "bare, with metrics": Variant(bare.body, metrics=True),
         "whole, with metrics": Variant(whole, metrics=True),
         "… a canary and a key (metrics)": Variant(whole, f"{canary} {key}", metrics=True),
+        "whole, GOGC=200": Variant(whole, environment=rarely),
+        "whole, with metrics, GOGC=200": Variant(whole, metrics=True, environment=rarely),
     }
 
 
@@ -125,7 +129,7 @@ async def measure(rounds: int = ROUNDS, requests: int = REQUESTS) -> tuple[Cost,
             port, place = free_port(), folder / str(number)
             config = _write(place, _site(place, each, port, backend, names.address[1]), metrics=each.metrics)
             (place / "state").write_text(each.state, encoding="utf-8")
-            pid = await stack.enter_async_context(caddy(config, port))
+            pid = await stack.enter_async_context(caddy(config, port, **each.environment))
             clients = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(CONNECTIONS)]
             for client in clients:
                 stack.callback(client.close)

@@ -110,7 +110,8 @@ def _project(stack: Stack, found: Layout, folder: str, state: str, image: str) -
 
 
 def _service(door: Door, image: str, folder: str, stack: Stack) -> Tree:
-    environment = {**door.environment, "TEAL_PLAIN": PLAIN_END, "TEAL_LOST": "!lost"}
+    # Go's collector of garbage runs half as often, for some megabytes: a tenth of the time that a request costs.
+    environment = {**door.environment, "GOGC": "200", "TEAL_PLAIN": PLAIN_END, "TEAL_LOST": "!lost"}
     if stack.own and door.name == MAIN:
         environment |= stack.own.environment
     file = "Caddyfile" if door.name == MAIN else f"Caddyfile.{door.name}"

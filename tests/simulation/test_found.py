@@ -9,7 +9,7 @@ import pytest
 from teal.adapters.engine.decode import PROJECT
 from teal.adapters.engine.networks import KEY
 from teal.core.model.side import Side
-from teal.core.model.traffic import to
+from teal.core.model.traffic import Pages, to
 from teal.errors import NeedsPerson, Refused, Unavailable, Unhealthy
 from teal.run.api import DeployResult
 from teal.run.context import TrafficControl
@@ -258,10 +258,10 @@ def test_a_signal_right_after_the_switch_waits_until_the_deploy_has_ended(
 ) -> None:
     real = TrafficControl.switch
 
-    def interrupted(control: TrafficControl, side: Side) -> bool:
+    def interrupted(control: TrafficControl, side: Side, pages: Pages | None = None) -> bool:
         task = asyncio.current_task()
         assert task is not None
-        passed = real(control, side)
+        passed = real(control, side, pages)
         task.cancel()
         return passed
 

@@ -5,7 +5,7 @@ BIN := .venv/bin
 WITH_ENGINE := scripts/with-engine.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check engine test fuzz faults simulate soak demo demo-down demo-migrations prove bench-own prove-own prove-migrations exam exam-verify words pages bench-snippet bench conformance reach bake clean
+.PHONY: help venv check engine test fuzz faults simulate swarm soak demo demo-down demo-migrations prove bench-own prove-own prove-migrations exam exam-verify words pages bench-snippet bench conformance reach bake clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -61,6 +61,9 @@ fuzz: venv ## Feed 10,000 odd examples to each reader of Teal, print the table (
 faults: venv ## Every fault on the real engine under load, print what users noticed (ROW=engine for one row)
 	@$(WITH_ENGINE) scripts/sweep-tests.sh
 	@$(WITH_ENGINE) $(BIN)/python -m tests.faults $(ROW); status=$$?; $(WITH_ENGINE) scripts/sweep-tests.sh; exit $$status
+
+swarm: venv ## A stack on three machines made for it, under load, a node and the manager lost: the table (DEPLOYS=20)
+	@$(WITH_ENGINE) $(BIN)/python -m tests.swarm
 
 reach: venv ## What Teal makes of ordinary stacks with nothing edited: the figures (DEPLOY=1 deploys each that is ready)
 	@$(WITH_ENGINE) $(BIN)/python -m tests.reach $(if $(DEPLOY),--deploy $(NAMES)) $(if $(AT),--at $(AT))

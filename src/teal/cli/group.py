@@ -57,6 +57,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
     },
     "Several machines": {
         "swarm": Entry("teal.cli.commands.swarm", "Run the stack on a Docker Swarm; judge whether it can."),
+        "export": Entry("teal.cli.commands.export", "Write the stack as files for Kubernetes; deploy nothing."),
     },
     "Teal": {
         "schema": Entry("teal.cli.commands.meta", "Print the JSON Schema of an output or of teal.yml."),

@@ -116,7 +116,7 @@ async def lively(watch):
     return DONE
 
 
-GROUPS = {"plugin", "migrate", "swarm"}  # their commands have them
+GROUPS = {"plugin", "migrate", "swarm", "export"}  # their commands have them
 
 
 def test_every_command_exists_has_help_and_an_example(capsys):

@@ -56,8 +56,8 @@ class SimulatedSwarm(Swarm):
         assert isinstance(found, int)
         return found
 
-    async def beat(self) -> None:
-        self.world.beats[self.world.truth.holder] += 1
+    async def beat(self, by: str) -> None:
+        self.world.beats[by] += 1
 
     async def prepare(self, mark: Mark, edges: Sequence[str]) -> Mapping[str, str]:
         return await self._do(Prepare(mark, tuple(edges)))  # type: ignore[return-value]

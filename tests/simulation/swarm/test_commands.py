@@ -14,8 +14,9 @@ from teal.core.model.swarm import SwarmWish
 from teal.core.model.units import Moment, Seconds
 from teal.core.planning.events import Event, Message
 from teal.core.swarm.order import Wish
-from teal.errors import BuildFailed, Interrupted, Refused, Unhealthy
+from teal.errors import BuildFailed, Interrupted, Locked, Refused, Unhealthy
 from teal.ports import Compose
+from teal.run.commands import swarm as library
 from teal.run.commands.swarm import SwarmResult, back, deploy, status, tidy, up
 from tests.simulated.swarm import Swarm as World
 from tests.simulated.swarm import nothing_broken
@@ -196,3 +197,29 @@ def test_what_was_not_prepared_or_not_said_is_refused() -> None:
     work = up(stage.swarm, said_nothing, stage._compose(), files={}, read=lambda _: b"")
     with pytest.raises(Refused, match=r"teal\.yml does not say"):
         run(work)
+
+
+@pytest.mark.parametrize("alive", [False, True])
+def test_a_lock_is_taken_from_the_dead_alone_whatever_the_one_that_waits_does(
+    alive: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage()
+    run(stage.deploy())
+    monkeypatch.setattr(library, "BEAT", 0.001)
+    stage.world.truth = stage.world.truth.held_by("deploy by somebody")
+
+    async def waits() -> SwarmResult:
+        async def sleeps(seconds: Seconds) -> None:
+            stage.clock.time += seconds
+            stage.world.beats["deploy by somebody"] += alive
+            await asyncio.sleep(0.003)  # time for the one that waits to give signs of life, if it did
+
+        monkeypatch.setattr(stage.clock, "sleep", sleeps)
+        return await stage.deploy()
+
+    if alive:
+        with pytest.raises(Locked, match="deploy by somebody"):
+            asyncio.run(waits())
+    else:
+        assert asyncio.run(waits()).release == 2
+        assert stage.clock.time >= 30

@@ -126,7 +126,9 @@ class DockerSwarm(Swarm):
         if kept is None:
             raise Refused(f"{self._project} is not on this Swarm yet", hint="begin with: teal swarm up")
         beat = await self._config(self._beat)
-        return Seen(_truth_of(kept), kept.version.index, beat.version.index if beat else 0)
+        truth = _truth_of(kept)
+        alive = beat is not None and (beat.spec.labels or {}).get("by") == truth.holder
+        return Seen(truth, kept.version.index, beat.version.index if beat and alive else 0)
 
     async def swap(self, truth: Truth, version: int) -> int:
         """Write *truth* where the version is still *version*; an answer that was lost is looked for in the store."""
@@ -150,12 +152,12 @@ class DockerSwarm(Swarm):
             await asyncio.sleep(0.5)
         raise Unavailable("the Swarm's managers can't agree on a change", hint="`docker node ls` shows who is missing")
 
-    async def beat(self) -> None:
-        """Move the version of the sign of life."""
+    async def beat(self, by: str) -> None:
+        """Move the version of the sign of life, and say whose it is."""
         kept = await self._config(self._beat)
         if kept is not None:
             with suppress(EngineSaid, Unavailable):
-                await self._label(kept, {"n": secrets.token_hex(4)})
+                await self._label(kept, {"by": by, "n": secrets.token_hex(4)})
 
     @property
     def _truth(self) -> str:
@@ -269,7 +271,7 @@ class DockerSwarm(Swarm):
         kept = await self._config(f"{self._project}.r{release}.{side}")
         if kept is None:
             raise Refused(f"release {release} is no longer kept", hint="deploy it anew")
-        text = gzip.decompress(base64.b64decode(kept.spec.data))
+        text = _text(kept).encode()
         stack = self._stack(side)
         self._before[side] = frozenset(t.id for found in (await self._tasks_of(stack)).values() for t in found)
         await self._fenced(version)
@@ -361,19 +363,27 @@ class DockerSwarm(Swarm):
 
     async def prune(self, kept: frozenset[ReleaseId]) -> tuple[str, ...]:
         """Remove releases that are not *kept*, and files that no service names."""
-        gone = []
         mine = json.dumps({"label": [f"teal.project={self._project}"]})
-        for kind in ("configs", "secrets"):
-            for each in await self._get(f"/{kind}", list[Kept], {"filters": mine}):
-                name = each.spec.name
-                release = re.fullmatch(rf"{re.escape(self._project)}\.r(\d+)\.\w+", name)
-                file = re.fullmatch(rf"{re.escape(self._project)}\.[cs]\.[0-9a-f]{{12}}", name)
-                if not file and (release is None or ReleaseId(int(release[1])) in kept):
-                    continue
+        there = [
+            (kind, each)
+            for kind in ("configs", "secrets")
+            for each in await self._get(f"/{kind}", list[Kept], {"filters": mine})
+        ]
+        texts = [_text(each) for _, each in there if self._release_of(each.spec.name) in kept]
+        gone = []
+        for kind, each in there:
+            name = each.spec.name
+            file = re.fullmatch(rf"{re.escape(self._project)}\.[cs]\.[0-9a-f]{{12}}", name)
+            release = self._release_of(name)
+            if (file and not any(name in text for text in texts)) or (release and release not in kept):
                 with suppress(EngineSaid):  # a service names it
                     await self._api.delete(f"/{kind}/{each.id}")
                     gone.append(name)
         return tuple(sorted(gone))
+
+    def _release_of(self, name: str) -> ReleaseId | None:
+        found = re.fullmatch(rf"{re.escape(self._project)}\.r(\d+)\.\w+", name)
+        return ReleaseId(int(found[1])) if found else None
 
     async def pin(self, image: str, registry: str, name: str) -> str:
         """Return *image* by a registry's digest."""
@@ -472,6 +482,11 @@ WORKDIR /app
 COPY teal /app/teal
 CMD ["python", "-m", "teal.adapters.swarm.edge", "serve"]
 """
+
+
+def _text(kept: Kept) -> str:
+    """Return the stack file that is kept there."""
+    return gzip.decompress(base64.b64decode(kept.spec.data)).decode()
 
 
 def _truth_of(kept: Kept) -> Truth:

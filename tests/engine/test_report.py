@@ -15,7 +15,7 @@ import pytest
 
 from proof.load import Action, Load, Mix, Sample
 from teal.core.model.units import Moment, Seconds
-from teal.core.report.seen import Probe, longest, pauses
+from teal.core.report.seen import Probe, faults, longest, pauses
 from tests.engine.sandbox import docker, remove
 from tests.engine.stack import Stack, copy_stack
 from tests.engine.teal import Ended, Running, Teal
@@ -75,11 +75,17 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         stack.remove()
 
 
+def met(samples: list[Sample]) -> list[Probe]:
+    """Return what the generator's own fast requests have met, as the prober would tell it."""
+    fast = [sample for sample in samples if sample.action in {Action.GET, Action.POST}]
+    what = {sample: f"status {sample.status}" if sample.status >= 500 else sample.fault.value for sample in fast}
+    return [Probe("", Moment(s.begun), Seconds(s.ended - s.begun), what[s], s.status) for s in fast]
+
+
 def pause(samples: list[Sample]) -> float:
     """Return the longest pause that the generator's own fast requests have met."""
-    fast = [sample for sample in samples if sample.action in {Action.GET, Action.POST}]
-    probes = [Probe("", Moment(s.begun), Seconds(s.ended - s.begun), s.fault.value) for s in fast]
-    found = longest(pauses(probes, end=max(s.ended for s in fast)))
+    probes = met(samples)
+    found = longest(pauses(probes, end=max(each.answered for each in probes)))
     assert found is not None
     return found.seconds
 
@@ -101,13 +107,15 @@ def test_users_of_a_deploy_are_counted_as_the_load_generator_counts_them(pair: P
     assert "holes" not in report
     theirs, ours = pause(load.samples), report["prober"]["web"]["pause"]
     print(f"{sent.sent} requests; longest pause: generator {theirs * 1000:.0f} ms, report {ours * 1000:.0f} ms")
-    assert ended.result["noticed"]["said"].startswith(f"Users noticed nothing: {sent.sent:,} requests, 0 failed")
+    said = ended.result["noticed"]["said"]  # a machine that is busy elsewhere makes users wait, and that is said, too
+    assert f": {sent.sent:,} requests, 0 failed" in said
+    assert ("Users noticed nothing" in said) == ("faults" not in report)
     assert ended.result["noticed"]["whole"]
     page = subprocess.run(
         [*pair_teal(), "report", "--format", "html"],
         cwd=pair.stack.folder, env=pair.teal.environment(), capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    assert f"Users noticed nothing: {sent.sent:,} requests" in page
+    assert f": {sent.sent:,} requests, 0 failed" in page
     assert len(json.dumps(report)) < 20_000
     path = pair.teal.home / pair.stack.project / "reports" / f"{report['run']}.json"
     assert path.stat().st_mode & 0o777 == 0o600
@@ -134,12 +142,18 @@ def test_planted_faults_are_named_with_their_start_and_length(pair: Pair) -> Non
             sent = load.finish()
         ended = running.end()
     report = pair.report(ended)
+    users_met = faults(met(load.samples))  # what was planted; on a machine that is busy elsewhere it lasts longer
     for what, (at, length) in planted.items():
-        (found,) = [fault for fault in report["faults"] if fault["what"] == what]
+        found = min(
+            (fault for fault in report["faults"] if fault["what"] == what),
+            key=lambda fault: abs(report["began"] + fault["since"] - at),
+        )
         begun = report["began"] + found["since"]
         print(f"{what}: planted for {length:.2f} s, met {begun - at:+.2f} s later for {found['seconds']:.2f} s")
+        users = min((each for each in users_met if each.what == what), key=lambda each: abs(each.since - at))
         assert begun == pytest.approx(at, abs=0.3)
-        assert found["seconds"] == pytest.approx(length, abs=0.3)
+        assert found["seconds"] >= length - 0.3
+        assert found["seconds"] == pytest.approx(users.until - users.since, abs=0.3)
     theirs, ours = pause(load.samples), report["prober"]["web"]["pause"]
     print(f"longest pause: generator {theirs * 1000:.0f} ms, report {ours * 1000:.0f} ms")
     assert ours == pytest.approx(theirs, abs=0.25)

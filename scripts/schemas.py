@@ -13,6 +13,7 @@ from teal.core.migrations.draft import Series
 from teal.core.planning.event_lines import NAMES
 from teal.core.report.over import Summary
 from teal.core.report.values import Report
+from teal.core.telling.endings import Notification
 from teal.run.api import (
     CheckResult,
     CleanupResult,
@@ -23,6 +24,7 @@ from teal.run.api import (
     RunLog,
     ServiceResult,
     Status,
+    TriedResult,
     UpResult,
 )
 from teal.run.migrations.results import ContractResult, MigrateCheckResult, MigrateResult, MigrateStatus
@@ -31,6 +33,8 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _RESULTS: dict[str, tuple[Any, str]] = {
     "status": (Status, "teal status --json"),
     "deploy": (DeployResult, "the last line of teal deploy --json; plan, rollback and leave print the same"),
+    "notify": (TriedResult, "teal notify test --json"),
+    "notification": (Notification, "what a receiver in the form json is sent"),
     "diff": (DiffResult, "teal diff --json"),
     "cleanup": (CleanupResult, "the last line of teal cleanup --json"),
     "by-hand": (ServiceResult, "the last line of teal restart, stop or down --json"),

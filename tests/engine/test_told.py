@@ -1,18 +1,25 @@
-"""What a deploy says of the difference to the release that serves, and what it asks a person first."""
+"""What a deploy says of the difference to the release that serves, what it asks first, and whom it tells of its end."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import http.server
+import json
 import os
 import shutil
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from statistics import median
 
 import pytest
 
 from tests.engine.sandbox import docker, remove
-from tests.engine.stack import Stack, copy_stack
+from tests.engine.stack import Stack, copy_stack, wait_until
 from tests.engine.teal import TEAL, Teal
 
 pytestmark = pytest.mark.engine
@@ -113,3 +120,114 @@ def test_the_release_that_served_at_a_moment_comes_back(mini: Mini) -> None:
     assert (ended.result["outcome"], ended.result["release"]) == ("planned", 1)
     refused = mini.teal.run("rollback", "--to", "2020-01-01 10:00", status=1)
     assert refused.error["message"] == "no release served then, as far as the journal knows"
+
+
+@contextmanager
+def receiver(answer: int = 200, pause: float = 0.0) -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
+    """A server on this machine that takes what is posted, and answers with *answer* after *pause* seconds."""
+    got: list[tuple[dict[str, str], bytes]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append((dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
+            time.sleep(pause)
+            self.send_response(answer)
+            self.send_header("Content-Length", "0")
+            with suppress(OSError):
+                self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    class Server(http.server.ThreadingHTTPServer):
+        block_on_close = False
+        daemon_threads = True
+
+    server = Server(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", got
+    finally:
+        server.shutdown()
+
+
+def notified(mini: Mini, *urls: str) -> None:
+    every = "[deployed, failed, rolled-back, needs-person, held, healed]"
+    first, *others = urls
+    lines = [
+        f"  - {{url: $HOOK_HOME, secret: planted-4714, on: {every}}}",
+        *(f"  - {{url: '{u}', on: {every}}}" for u in others),
+    ]
+    (mini.stack.folder / "teal.yml").write_text("notify:\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    env = mini.stack.folder / ".env"
+    kept = [line for line in env.read_text(encoding="utf-8").splitlines() if not line.startswith("HOOK_HOME")]
+    env.write_text("\n".join([*kept, f"HOOK_HOME={first}", ""]), encoding="utf-8")
+
+
+def everything_kept(mini: Mini) -> bytes:
+    """Return all that is in the journal, the logs of runs and the file of who was told."""
+    home = mini.teal.home / mini.stack.project
+    return b"".join(path.read_bytes() for path in [*home.glob("journal.db*"), *home.glob("runs/*"), home / "told.json"])
+
+
+def test_who_can_not_be_told_costs_no_time_and_no_status(mini: Mini) -> None:
+    """One receiver is well, one is dead, one says 500, one is silent for a minute."""
+    told = mini.teal.home / mini.stack.project / "told.json"
+    with receiver() as (well, got), receiver(500) as (sick, tries), receiver(pause=60) as (slow, _):
+        quiet = [_seconds(mini) for _ in range(5)]
+        notified(
+            mini,
+            f"{well}/planted-4713",
+            f"{sick}/planted-4713",
+            f"{slow}/planted-4713",
+            "http://127.0.0.1:9/planted-4713",
+        )
+        began = time.monotonic()
+        ended = mini.teal.run("deploy", "--force", "--no-build")
+        assert time.monotonic() - began < 50, "the command waited for a receiver"
+        wait_until(lambda: bool(got), "the notification arrives")
+        wait_until(lambda: told.exists() and b'"why"' in told.read_bytes(), "who could not be told is known", within=30)
+        loud = [_seconds(mini) for _ in range(5)]
+        assert median(loud) - median(quiet) <= 0.1, (quiet, loud)
+        status = mini.teal.run("status")
+    headers, body = got[0]
+    sent = json.loads(body)
+    assert sent["on"] == "deployed"
+    assert sent["text"].startswith(f"{mini.stack.project}: **release {ended.result['release']} serves**. ")
+    signed = hmac.new(b"planted-4714", body, hashlib.sha256).hexdigest()
+    assert headers["Teal-Signature"] == f"sha256={signed}"
+    assert len(tries) == 2
+    assert "not told of the last run: json at 127.0.0.1 (it answered 500)" in status.said
+    assert "not told of the last run: json at 127.0.0.1 (no answer within 5 s)" in status.said
+    assert "not told of the last run: json at 127.0.0.1 (connection refused)" in status.said
+    assert "planted" not in status.told + ended.told + body.decode()
+    assert b"planted" not in everything_kept(mini)
+
+
+def _seconds(mini: Mini) -> float:
+    began = time.monotonic()
+    mini.teal.run("cleanup", "--yes")
+    return time.monotonic() - began
+
+
+def test_a_failure_is_told_with_what_serves_and_a_killed_run_by_the_next_command(mini: Mini) -> None:
+    serving = mini.teal.run("status").result["release"]
+    with receiver() as (well, got):
+        notified(mini, f"{well}/planted-4713")
+        mini.edit("command: [python, -u, app.py]", "command: [python, -c, 'raise SystemExit(3)']")
+        failed = mini.teal.run("deploy", status=1)
+        wait_until(lambda: len(got) == 1, "the failure is told")
+        sent = json.loads(got[0][1])
+        assert (sent["on"], sent["outcome"]) == ("failed", "aborted")
+        assert sent["text"].startswith(f"{mini.stack.project}: **release {serving} serves**. The deploy of release ")
+        assert failed.error["message"].split(",")[0] in sent["text"]
+        mini.edit("command: [python, -c, 'raise SystemExit(3)']", "command: [python, -u, app.py]")
+        with mini.teal.running("deploy", "--force") as running:
+            running.until_step("start")
+            running.kill()
+        assert mini.teal.run("cleanup", "--yes").status == 0
+        wait_until(lambda: len(got) == 2, "the killed run is told")
+        sent = json.loads(got[1][1])
+        assert (sent["on"], sent["serving"], sent["by"]) == ("failed", f"release {serving}", "")
+        mini.teal.run("notify", "test")
+        assert json.loads(got[-1][1])["on"] == "test"

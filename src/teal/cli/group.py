@@ -63,6 +63,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "schema": Entry("teal.cli.commands.meta", "Print the JSON Schema of an output or of teal.yml."),
         "snippet": Entry("teal.cli.commands.meta", "Print the snippet that the stack's Caddyfile imports."),
         "plugin": Entry("teal.cli.commands.meta", "Make `docker teal` work."),
+        "notify": Entry("teal.cli.commands.notify", "Try those who are told how runs end."),
         "support": Entry("teal.cli.commands.support", "Write what a bug report needs into one file, secrets masked."),
         "help": Entry("teal.cli.commands.meta", "Explain Teal or one of its commands."),
         "version": Entry("teal.cli.commands.meta", "Print the version."),

@@ -55,8 +55,13 @@ class Redactor:
         models = (*stack.models.values(), *kept)
         found = {value for model in models for value in _of_model(model)}
         self._names |= set(_public(stack))
-        self._values = (self._values | found) - self._names
+        self._values = (self._values | found | set(stack.told_secrets)) - self._names
         self._pattern = _pattern(self._values, self._names | set(_paths(stack)))
+
+    def learn_values(self, values: Iterable[str]) -> None:
+        """Mask *values* from now on, too."""
+        self._values |= set(values)
+        self._pattern = _pattern(self._values, self._names)
 
     def __call__(self, said: str) -> str:
         """Return *said* without any known secret; a name or path of the stack that one is a part of stays whole."""

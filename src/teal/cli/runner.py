@@ -7,16 +7,19 @@ nobody any time.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from teal.cli.afterwards import tell_afterwards
 from teal.cli.options import OpenStack, Purpose
 from teal.cli.redaction import message
 from teal.cli.session import Session
 from teal.cli.signals import signals
+from teal.core.model.units import Moment
 
 if TYPE_CHECKING:
     from teal.core.model.stack import Stack
@@ -40,7 +43,11 @@ def perform(session: Session, action: Action[T], purpose: Purpose = Purpose.CHAN
                 watching.extend([watch] if is_living(session) else [])
                 return await action(opened.ports, opened.stack, watch)
 
-    return run(whole(), say=lambda text: _warn(watching, text))
+    began = Moment(time.time())
+    try:
+        return run(whole(), say=lambda text: _warn(watching, text))
+    finally:  # users are safe by now, and the lock is free
+        tell_afterwards(session, began)
 
 
 def _warn(watching: list[EventSink], text: str) -> None:

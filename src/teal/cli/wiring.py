@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from teal.cli.redaction import Redactor
     from teal.config.load import ImageLook
     from teal.config.prepare_caddy import Prepared
+    from teal.config.telling import Telling
     from teal.ports import ImageInfo
     from teal.web.desk import Clean, Desk, Opening
 
@@ -68,6 +69,13 @@ def teal_yml(options: Options) -> Path:
     """Return the stack's teal.yml, which need not be there."""
     folder = find(options, os.environ, _MODELS).files[0].parent
     return next((folder / name for name in TEAL_YML if (folder / name).is_file()), folder / TEAL_YML[0])
+
+
+def telling(options: Options) -> Telling:
+    """Return who is told how runs end, and where metrics go."""
+    from teal.config.telling import telling
+
+    return telling(teal_yml(options).parent, os.environ, _MODELS)
 
 
 def prepared(options: Options, stack: Stack) -> Prepared:
@@ -208,6 +216,7 @@ def _built(
     from teal.adapters.state.releases import ReleaseFolders
     from teal.adapters.state.reports import ReportFiles
     from teal.adapters.state.run_logs import RunLogFiles
+    from teal.adapters.state.told import ToldFile
     from teal.cli.redaction import escape_control
     from teal.run.context import Ports
 
@@ -238,7 +247,10 @@ def _built(
         machine=Host(stack.directory, home, os.environ),
         databases=PostgresDatabases(),
     )
-    return OpenStack(ports, stack, lambda: (*journal.notes, *logs.notes, *reports.notes, *releases.notes))
+    told = ToldFile(home.told)
+    return OpenStack(
+        ports, stack, lambda: (*journal.notes, *logs.notes, *reports.notes, *releases.notes, *told.notes)
+    )
 
 
 def desks(options: Options, overrides: Overrides, *, alone: bool) -> dict[str, Desk]:

@@ -20,6 +20,7 @@ from teal.config.own_sources import own_sources
 from teal.config.questions import resolve, values
 from teal.config.settings import settings_of
 from teal.config.teal_yml import TealYml, assets_of, caddy_of, checks_of, evidence_of, hooks_of, own_proxy_of, swarm_of
+from teal.config.telling import telling_of
 from teal.core.model.compose import escaped, mapping, sequence, services_in, text, unescaped
 from teal.core.model.own_proxy import OWN, OwnProxy
 from teal.core.model.proxy_config import Adapted
@@ -102,6 +103,9 @@ async def load(
         variables=frozenset(variables),
         unset=frozenset().union(*(each.unset for each in resolved.values())),
         notes=tuple(dict.fromkeys(note for each in resolved.values() for note in each.notes)),
+        told_secrets=telling_of(said, files[0].parent, known, reader).secrets
+        if said.notify or said.metrics
+        else frozenset(),
     )
     stack = with_entrances(stack)
     if OWN in services_in(plain):

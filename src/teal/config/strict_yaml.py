@@ -241,7 +241,7 @@ def _below(at: msgspec.inspect.Type, name: str) -> msgspec.inspect.Type:
         return next((field.type for field in at.fields if field.encode_name == name), at)
     if isinstance(at, msgspec.inspect.DictType):
         return at.value_type
-    return at.item_type if isinstance(at, msgspec.inspect.ListType) else at
+    return at.item_type if isinstance(at, msgspec.inspect.ListType | msgspec.inspect.VarTupleType) else at
 
 
 def _bare(at: msgspec.inspect.Type) -> msgspec.inspect.Type:
@@ -249,5 +249,8 @@ def _bare(at: msgspec.inspect.Type) -> msgspec.inspect.Type:
     if isinstance(at, msgspec.inspect.Metadata):
         return _bare(at.type)
     if isinstance(at, msgspec.inspect.UnionType):
-        return next((_bare(t) for t in at.types if isinstance(_bare(t), msgspec.inspect.StructType)), at)
+        some = [_bare(each) for each in at.types if not isinstance(each, msgspec.inspect.NoneType)]
+        return next(
+            (each for each in some if isinstance(each, msgspec.inspect.StructType)), some[0] if len(some) == 1 else at
+        )
     return at

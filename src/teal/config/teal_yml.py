@@ -25,6 +25,8 @@ from teal.core.model.stack import (
     TcpProbe,
 )
 from teal.core.model.swarm import SwarmWish
+from teal.core.telling.endings import UNASKED, Word
+from teal.core.telling.posts import Kind
 from teal.errors import ConfigError
 
 if TYPE_CHECKING:  # looking reads no Caddyfile
@@ -166,6 +168,19 @@ class SwarmSettings(Struct, forbid_unknown_fields=True, frozen=True):
     ] = {}
 
 
+class NotifyReceiver(Struct, forbid_unknown_fields=True, frozen=True):
+    """Who is told how a run ended: an address, in what form, and at which ends."""
+
+    url: Annotated[str, Meta(min_length=1, description="an address, or a variable that holds it: $SLACK_URL")]
+    form: Annotated[Kind | None, Meta(description="told by the address where nothing is said; else json")] = (
+        msgspec.field(name="as", default=None)
+    )
+    on: tuple[Word, ...] = UNASKED
+    secret: Annotated[str, Meta(description="signs JSON by HMAC-SHA256; a text, or a variable: $HOOK_SECRET")] = ""
+    secret_file: Annotated[str, Meta(description="a file that holds the secret")] = ""
+    token: Annotated[str, Meta(description="sent as Authorization: Bearer; a text, or a variable: $TOKEN")] = ""
+
+
 class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
     """What the owner of a stack tells Teal beyond the Compose files."""
 
@@ -227,6 +242,12 @@ class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
         Migrations | None, Meta(description="how the schema of the database changes with a deploy")
     ] = None
     swarm: Annotated[SwarmSettings | None, Meta(description="how the stack runs on a Docker Swarm")] = None
+    notify: Annotated[
+        list[NotifyReceiver | str], Meta(description="who is told how a run ended: addresses, or maps with one")
+    ] = []
+    metrics: Annotated[
+        str, Meta(description="a file ending in .prom for Prometheus, written anew after each command")
+    ] = ""
 
 
 def schema() -> dict[str, object]:

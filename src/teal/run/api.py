@@ -176,6 +176,27 @@ class DecideResult(Struct, frozen=True):
     healed: str = ""  # where the command that watched was killed: what was put right
 
 
+class Tried(Struct, frozen=True):
+    """Somebody who was sent a test."""
+
+    to: str  # kind and host; the address is a secret
+    on: tuple[str, ...]  # at which ends it is told
+    why: str = ""  # it did not arrive; "" where it did
+
+
+class TriedResult(Struct, frozen=True):
+    """Who could be told."""
+
+    project: str
+    text: str
+    receivers: tuple[Tried, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether somebody could not be told."""
+        return any(each.why for each in self.receivers)
+
+
 class CleanupResult(Struct, frozen=True):
     """What ``cleanup`` removed, or would remove."""
 

@@ -73,6 +73,11 @@ class Home:
         return self.folder / "releases"
 
     @property
+    def told(self) -> Path:
+        """Return the file that says how far others were told of runs."""
+        return self.folder / "told.json"
+
+    @property
     def runs(self) -> Path:
         """Return the directory of the logs of runs."""
         return self.folder / "runs"

@@ -258,6 +258,7 @@ class Stack:
     unset: frozenset[str] = frozenset()  # of these, or of files that they include: without default, and nobody set them
     notes: tuple[str, ...] = ()  # what Compose and Teal remarked while reading
     swarm: SwarmWish | None = None  # how it is to run on a Swarm, where teal.yml says so
+    told_secrets: frozenset[str] = frozenset()  # addresses, secrets and tokens of those who are told of runs
 
     def service(self, name: str) -> Service:
         """Return the service called *name* (KeyError where there is none)."""

@@ -32,6 +32,7 @@ from teal.core.rendering.diff import Difference
 from teal.core.rendering.diff_wording import in_short
 from teal.core.services.unhealthy import ailing
 from teal.core.status import same_release
+from teal.core.telling.endings import ASKED
 from teal.errors import Failed, Locked, NeedsPerson, Refused, TealError
 from teal.run.api import DeployOptions, DeployResult, Doubtful, Noticed
 from teal.run.commands.check import refuse
@@ -358,7 +359,7 @@ class _Run:
         try:
             _ask(found, options, built=True)
         except Doubtful:
-            context.ports.journal.end(self.id, "aborted", "a person is asked about what differs")
+            context.end(self.id, "aborted", ASKED)
             raise
         context.reporter.watch(Message("note", f"since {found.before}: {in_short(found)}"))
         for each in found.warnings:

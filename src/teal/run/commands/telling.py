@@ -1,0 +1,140 @@
+"""Which runs have ended that others were not told of yet, and what serves now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from msgspec import structs
+
+from teal.core.model.observed import Observed
+from teal.core.model.stack import Stack
+from teal.core.model.traffic import Mode
+from teal.core.model.units import Moment, Seconds
+from teal.core.telling.endings import Notification, Word, text_of, word_of
+from teal.errors import TealError, Unavailable
+from teal.ports import RunRecord
+from teal.run.context import Ports
+from teal.run.observe import observe
+
+RUNS = 50  # how many past runs are looked at
+RECENT = Seconds(3600.0)  # what ended earlier is nobody's news: nobody was to be told then, or it was long ago
+_KEPT_AWAY = {Mode.HOLD: "the proxy", Mode.MAINTENANCE: "the maintenance page"}
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Who tells, and how far others were told before."""
+
+    host: str
+    by: str
+    began: Moment  # when the command began that this follows
+    told: int | None = None  # the last run that they were told of
+    open: int | None = None  # a run that waits for a person, of which they were told
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What others are to be told, and how far they are told then."""
+
+    told: tuple[Notification, ...]
+    last: int | None
+    open: int | None
+
+
+async def news(ports: Ports, stack: Stack, teller: Teller) -> News:
+    """Return what has ended since others were told last, the oldest first."""
+    records = ports.journal.history(RUNS)
+    busy = ports.lock.holder() is not None
+    waits = next((each for each in records if not each.outcome and not busy), None)
+    due = [each for each in reversed(records) if _is_due(each, teller)]
+    rows = [(each, word) for each in due if (word := word_of(each.command, each.outcome, each.message))]
+    if waits is not None and waits.id != teller.open:
+        rows.append((_waiting(ports, waits), "needs-person"))
+    serving = await _serving(ports, stack) if rows else ""
+    made = tuple(_notification(stack, record, word, serving, teller) for record, word in rows)
+    last = max((each.id for each in records if each.outcome), default=teller.told)
+    return News(made, last, waits.id if waits else None)
+
+
+def _is_due(record: RunRecord, teller: Teller) -> bool:
+    if not record.outcome or record.ended is None or record.ended < teller.began - RECENT:
+        return False
+    if record.id == teller.open and record.outcome == "needs-person":
+        return False
+    if teller.told is None:
+        return record.ended >= teller.began
+    return record.id > teller.told or (record.id == teller.open and record.ended >= teller.began)
+
+
+def _waiting(ports: Ports, record: RunRecord) -> RunRecord:
+    """Return the open *record* as one that waits for a person, with what its log warned of last."""
+    lines = ports.logs.read(record.id)
+    said = [each for each in lines if each.event == "said" and each.kind == "warning"]
+    message = said[-1].text.splitlines()[0] if said else ""
+    return replace(record, message=message, ended=lines[-1].time if lines else None)
+
+
+def _notification(stack: Stack, record: RunRecord, word: Word, serving: str, teller: Teller) -> Notification:
+    took = None if record.ended is None else Seconds(round(record.ended - record.started, 3))
+    own = record.started >= teller.began
+    told = Notification(
+        project=stack.project,
+        on=word,
+        text="",
+        run=record.id,
+        command=record.command,
+        outcome=record.outcome or "open",
+        release=record.release,
+        serving=serving,
+        started=record.started,
+        ended=record.ended,
+        seconds=took if own else None,  # of one that was killed nobody knows for how long it worked
+        message=record.message,
+        phases=record.phases,
+        host=teller.host,
+        by=teller.by if own else "",
+    )
+    return structs.replace(told, text=text_of(told))
+
+
+async def trial(ports: Ports, stack: Stack, teller: Teller) -> Notification:
+    """Return what `teal notify test` tells."""
+    serving = await _serving(ports, stack)
+    now = teller.began
+    told = Notification(
+        stack.project,
+        "test",
+        "",
+        None,
+        "notify test",
+        "done",
+        None,
+        serving,
+        now,
+        now,
+        None,
+        host=teller.host,
+        by=teller.by,
+    )
+    return structs.replace(told, text=text_of(told))
+
+
+async def _serving(ports: Ports, stack: Stack) -> str:
+    """Return what users get now, in words; by the engine too, where it answers."""
+    try:
+        return serving_of(await observe(ports, stack))
+    except Unavailable:
+        traffic = ports.proxy.read()
+        return str(traffic.users) if traffic else "the plain stack"
+    except TealError:
+        return "nobody knows what"
+
+
+def serving_of(observed: Observed) -> str:
+    """Return what users get now, in words."""
+    if observed.traffic is None or observed.traffic.users is Mode.PLAIN:
+        return "the plain stack"
+    if observed.traffic.users in _KEPT_AWAY:
+        return _KEPT_AWAY[observed.traffic.users]
+    release = observed.active_release
+    return f"release {release}" if release is not None else str(observed.traffic.users)

@@ -5,7 +5,7 @@ BIN := .venv/bin
 WITH_ENGINE := scripts/with-engine.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check engine test fuzz faults simulate swarm soak demo demo-down demo-migrations prove bench-own prove-own prove-migrations exam exam-verify words pages bench-snippet bench conformance reach bake clean
+.PHONY: help venv check engine test fuzz faults simulate swarm soak demo demo-down demo-migrations prove bench-own prove-own prove-migrations metrics exam exam-verify words pages bench-snippet bench conformance reach bake clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -48,6 +48,9 @@ prove-own: venv ## Teal's own proxy before a lone stack, behind nginx, behind Tr
 
 prove-migrations: venv ## The four changes of a column while writers never stop, also with faults
 	@$(WITH_ENGINE) $(BIN)/python -m proof.migrations
+
+metrics: venv ## The alert rules of docs/prometheus under Debian's Prometheus: checked, played, one fires
+	@$(BIN)/pytest tests/engine/test_prometheus.py -m long
 
 exam: venv ## The judge of SQL against its corpus and its exam: precision and recall (FOLDER=… for other questions)
 	@$(WITH_ENGINE) $(BIN)/python -m tests.judge.exam $(FOLDER)

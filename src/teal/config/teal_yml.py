@@ -252,7 +252,7 @@ class TealYml(Struct, forbid_unknown_fields=True, frozen=True):
 
 def schema() -> dict[str, object]:
     """Return the JSON Schema of ``teal.yml``, so that editors complete it."""
-    found: dict[str, object] = msgspec.json.schema(TealYml)
+    found: dict[str, object] = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(TealYml)))  # as JSON has it
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "teal.yml", **found}
 
 

@@ -30,6 +30,9 @@ class Told(Struct, frozen=True):
     open: int | None = None  # a run that waits for a person, of which they were told already
     lost: tuple[Lost, ...] = ()  # at the last try
     traced: int | None = None  # the last run whose trace was exported
+    unwritten: str = ""  # why the file for Prometheus could not be written
+    counted: int | None = None  # the last run that is counted in *totals*
+    totals: dict[str, int] = {}  # "COMMAND OUTCOME" -> runs: the journal forgets some, and a counter must not go down
 
 
 class ToldFile:
@@ -64,4 +67,6 @@ class ToldFile:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what a person should know: who could not be told."""
-        return tuple(f"not told of the last run: {each.to} ({each.why})" for each in self.read().lost)
+        told = self.read()
+        unwritten = [f"the metrics could not be written: {told.unwritten}"] if told.unwritten else []
+        return (*(f"not told of the last run: {each.to} ({each.why})" for each in told.lost), *unwritten)

@@ -83,10 +83,26 @@ def _tell_ended(session: Session, began: Moment) -> None:
             teller = _teller(began, before)
             from teal.run.commands.telling import news
 
+            if telling.metrics:
+                file.write(before := await _measured(ports, stack, telling.metrics, before))
             found = await news(ports, stack, teller)
             file.write(_sent(session, telling, found, before))
 
     look(session, Purpose.LOOK, run)
+
+
+async def _measured(ports: Ports, stack: Stack, path: str, before: Told) -> Told:
+    """Write the metrics; return what is counted by now."""
+    from msgspec.structs import replace
+
+    from teal.adapters.telling.prometheus import write
+    from teal.core.telling.metrics import metrics
+    from teal.run.commands.telling import facts
+
+    found, counted = await facts(ports, stack, before.counted, before.totals)
+    why = write(path, metrics(found))
+    totals = {" ".join(which): count for which, count in found.totals.items()}
+    return replace(before, counted=counted, totals=totals, unwritten=why)
 
 
 def _sent(session: Session, telling: Telling, found: News, before: Told) -> Told:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from msgspec import structs
@@ -10,13 +12,17 @@ from teal.core.model.observed import Observed
 from teal.core.model.stack import Stack
 from teal.core.model.traffic import Mode
 from teal.core.model.units import Moment, Seconds
+from teal.core.planning.step_names import StepName
 from teal.core.telling.endings import Notification, Word, text_of, word_of
+from teal.core.telling.metrics import Facts, Run
 from teal.errors import TealError, Unavailable
 from teal.ports import RunRecord
+from teal.run.commands.status import status
 from teal.run.context import Ports
 from teal.run.observe import observe
 
 RUNS = 50  # how many past runs are looked at
+EVERY = 1_000_000  # more runs than a journal keeps
 RECENT = Seconds(3600.0)  # what ended earlier is nobody's news: nobody was to be told then, or it was long ago
 _KEPT_AWAY = {Mode.HOLD: "the proxy", Mode.MAINTENANCE: "the maintenance page"}
 
@@ -47,9 +53,11 @@ async def news(ports: Ports, stack: Stack, teller: Teller) -> News:
     busy = ports.lock.holder() is not None
     waits = next((each for each in records if not each.outcome and not busy), None)
     due = [each for each in reversed(records) if _is_due(each, teller)]
-    rows = [(each, word) for each in due if (word := word_of(each.command, each.outcome, each.message))]
+    rows: list[tuple[RunRecord, Word]] = [
+        (each, word) for each in due if (word := word_of(each.command, each.outcome, each.message))
+    ]
     if waits is not None and waits.id != teller.open:
-        rows.append((_waiting(ports, waits), "needs-person"))
+        rows.append(_waiting(ports, waits))
     serving = await _serving(ports, stack) if rows else ""
     made = tuple(_notification(stack, record, word, serving, teller) for record, word in rows)
     last = max((each.id for each in records if each.outcome), default=teller.told)
@@ -66,12 +74,14 @@ def _is_due(record: RunRecord, teller: Teller) -> bool:
     return record.id > teller.told or (record.id == teller.open and record.ended >= teller.began)
 
 
-def _waiting(ports: Ports, record: RunRecord) -> RunRecord:
-    """Return the open *record* as one that waits for a person, with what its log warned of last."""
+def _waiting(ports: Ports, record: RunRecord) -> tuple[RunRecord, Word]:
+    """Return the open *record* with what its log warned of last, and whether it is a watch or waits for a person."""
     lines = ports.logs.read(record.id)
     said = [each for each in lines if each.event == "said" and each.kind == "warning"]
     message = said[-1].text.splitlines()[0] if said else ""
-    return replace(record, message=message, ended=lines[-1].time if lines else None)
+    steps = [each.step for each in lines if each.event == "step-began"]
+    held = bool(steps) and steps[-1] == StepName.BAKE
+    return replace(record, message=message, ended=lines[-1].time if lines else None), "held" if held else "needs-person"
 
 
 def _notification(stack: Stack, record: RunRecord, word: Word, serving: str, teller: Teller) -> Notification:
@@ -95,6 +105,26 @@ def _notification(stack: Stack, record: RunRecord, word: Word, serving: str, tel
         by=teller.by if own else "",
     )
     return structs.replace(told, text=text_of(told))
+
+
+async def facts(ports: Ports, stack: Stack, counted: int | None, totals: Mapping[str, int]) -> tuple[Facts, int | None]:
+    """Return what metrics tell, and the last run that is counted; *totals* are those up to the run *counted*."""
+    now = await status(ports, stack)
+    records = ports.journal.history(EVERY)
+    found = Counter(dict(totals))
+    ended = [each for each in records if each.outcome and (counted is None or each.id > counted)]
+    found.update(f"{each.command} {each.outcome}" for each in ended)
+    runs = tuple(Run(each.command, each.outcome, each.started, each.ended, each.phases) for each in records[:RUNS])
+    made = Facts(
+        project=stack.project,
+        colors={name: (each.role, each.release) for name, each in now.colors.items()},
+        rollback=now.rollback is not None and now.rollback.how not in {"gone", "failed"},
+        locked=now.lock.since if now.lock else None,
+        runs=runs,
+        totals={(command, outcome): n for key, n in found.items() for command, _, outcome in [key.partition(" ")]},
+        open=bool(now.interrupted),
+    )
+    return made, max((each.id for each in records if each.outcome), default=counted)
 
 
 async def trial(ports: Ports, stack: Stack, teller: Teller) -> Notification:

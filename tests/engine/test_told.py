@@ -15,8 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.engine.sandbox import docker, remove
 from tests.engine.stack import Stack, copy_stack, wait_until
@@ -231,3 +233,39 @@ def test_a_failure_is_told_with_what_serves_and_a_killed_run_by_the_next_command
         assert (sent["on"], sent["serving"], sent["by"]) == ("failed", f"release {serving}", "")
         mini.teal.run("notify", "test")
         assert json.loads(got[-1][1])["on"] == "test"
+
+
+def spans(body: bytes) -> list[Any]:
+    """Return the spans that an exporter has posted."""
+    asked = ExportTraceServiceRequest.FromString(body)
+    return [span for resource in asked.resource_spans for scope in resource.scope_spans for span in scope.spans]
+
+
+def test_a_run_is_one_trace_also_where_it_was_killed_and_metrics_follow_each_command(mini: Mini) -> None:
+    prom = mini.stack.folder / "mini.prom"
+    (mini.stack.folder / "teal.yml").write_text(f"metrics: {prom}\n", encoding="utf-8")
+    parent = f"00-{'ab' * 16}-{'cd' * 8}-01"
+    with receiver() as (collector, got):
+        told = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector, "TRACEPARENT": parent}
+        ended = mini.teal.run("deploy", "--force", "--no-build", **told)
+        wait_until(lambda: len(got) == 1, "the trace arrives")
+        root, *steps = spans(got[0][1])
+        began = [line["step"] for line in ended.lines if line.get("event") == "step-began"]
+        assert [span.name for span in steps] == began
+        assert {span.parent_span_id for span in steps} == {root.span_id}
+        assert {span.trace_id.hex() for span in (root, *steps)} == {"ab" * 16}
+        assert (root.name, root.parent_span_id.hex()) == (f"RUN {mini.stack.project}", "cd" * 8)
+        wait_until(prom.exists, "the metrics are there")
+        assert f'role="active"}} {ended.result["release"]}.0' in prom.read_text(encoding="utf-8")
+        with mini.teal.running("deploy", "--force", **told) as running:
+            running.until_step("start")
+            running.kill()
+        steps_of_it = [line["step"] for line in running.lines if line.get("event") == "step-began"]
+        mini.teal.run("cleanup", "--yes", OTEL_EXPORTER_OTLP_ENDPOINT=collector)
+        wait_until(lambda: len(got) == 2, "the killed run's trace arrives")
+        found = spans(got[1][1])
+        roots = [span for span in found if span.name.startswith("RUN")]
+        killed = roots[0]
+        assert [span.name for span in found if span.parent_span_id == killed.span_id] == steps_of_it
+        assert len({span.trace_id for span in found}) == len(roots)
+        assert "planted" not in str(found)

@@ -30,6 +30,7 @@ class Told(Struct, frozen=True):
     open: int | None = None  # a run that waits for a person, of which they were told already
     lost: tuple[Lost, ...] = ()  # at the last try
     traced: int | None = None  # the last run whose trace was exported
+    untraced: str = ""  # why the last trace could not be exported
     unwritten: str = ""  # why the file for Prometheus could not be written
     counted: int | None = None  # the last run that is counted in *totals*
     totals: dict[str, int] = {}  # "COMMAND OUTCOME" -> runs: the journal forgets some, and a counter must not go down
@@ -69,4 +70,5 @@ class ToldFile:
         """Return what a person should know: who could not be told."""
         told = self.read()
         unwritten = [f"the metrics could not be written: {told.unwritten}"] if told.unwritten else []
-        return (*(f"not told of the last run: {each.to} ({each.why})" for each in told.lost), *unwritten)
+        untraced = [f"the trace of a run was not exported: {told.untraced}"] if told.untraced else []
+        return (*untraced, *(f"not told of the last run: {each.to} ({each.why})" for each in told.lost), *unwritten)

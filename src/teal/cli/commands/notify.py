@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from teal.cli.afterwards import TRACED
 from teal.cli.group import TealCommand
 from teal.cli.options import Purpose
 from teal.cli.results import answer
@@ -86,7 +88,9 @@ def _tell_ended(session: Session, began: Moment) -> None:
             if telling.metrics:
                 file.write(before := await _measured(ports, stack, telling.metrics, before))
             found = await news(ports, stack, teller)
-            file.write(_sent(session, telling, found, before))
+            file.write(before := _sent(session, telling, found, before))
+            if any(os.environ.get(name) for name in TRACED):
+                file.write(_traced(session, ports, stack, teller, before))
 
     look(session, Purpose.LOOK, run)
 
@@ -103,6 +107,22 @@ async def _measured(ports: Ports, stack: Stack, path: str, before: Told) -> Told
     why = write(path, metrics(found))
     totals = {" ".join(which): count for which, count in found.totals.items()}
     return replace(before, counted=counted, totals=totals, unwritten=why)
+
+
+def _traced(session: Session, ports: Ports, stack: Stack, teller: Teller, before: Told) -> Told:
+    """Export what has ended as traces; what a collector did not take is tried again by the next command."""
+    import msgspec
+
+    from teal.adapters.telling.otlp import export
+    from teal.core.telling.spans import Trace
+    from teal.run.commands.telling import traces
+
+    parent = os.environ.get("TRACEPARENT", "")
+    revision = os.environ.get("GITHUB_SHA") or os.environ.get("CI_COMMIT_SHA") or ""
+    found, last = traces(ports, stack, teller, before.traced, parent=parent, revision=revision)
+    masked = session.redact(json.dumps(msgspec.to_builtins(found)))
+    why = export(msgspec.convert(json.loads(masked), tuple[Trace, ...])) if found else ""
+    return msgspec.structs.replace(before, traced=before.traced if why else last, untraced=why)
 
 
 def _sent(session: Session, telling: Telling, found: News, before: Told) -> Told:

@@ -15,6 +15,7 @@ from teal.core.model.units import Moment, Seconds
 from teal.core.planning.step_names import StepName
 from teal.core.telling.endings import Notification, Word, text_of, word_of
 from teal.core.telling.metrics import Facts, Run
+from teal.core.telling.spans import Trace, Traced, trace_of
 from teal.errors import TealError, Unavailable
 from teal.ports import RunRecord
 from teal.run.commands.status import status
@@ -125,6 +126,29 @@ async def facts(ports: Ports, stack: Stack, counted: int | None, totals: Mapping
         open=bool(now.interrupted),
     )
     return made, max((each.id for each in records if each.outcome), default=counted)
+
+
+def traces(
+    ports: Ports, stack: Stack, teller: Teller, traced: int | None, *, parent: str, revision: str
+) -> tuple[tuple[Trace, ...], int | None]:
+    """Return the runs that have ended since the last that was *traced*, each as a trace, and the last of them.
+
+    Those that this command began join *parent*.
+    """
+    records = [each for each in ports.journal.history(RUNS) if each.outcome and each.ended is not None]
+    made: list[Trace] = []
+    for record in reversed(records):
+        assert record.ended is not None
+        if record.ended < teller.began - (RECENT if traced is not None else 0) or record.id <= (traced or 0):
+            continue
+        own = record.started >= teller.began
+        run = Traced(
+            stack.project, record.id, record.command, record.outcome, record.message, record.release,
+            record.started, record.ended,
+        )  # fmt: skip
+        joined = (parent, revision) if own else ("", "")
+        made.append(trace_of(run, ports.logs.read(record.id), parent=joined[0], revision=joined[1]))
+    return tuple(made), max((each.id for each in records), default=traced)
 
 
 async def trial(ports: Ports, stack: Stack, teller: Teller) -> Notification:

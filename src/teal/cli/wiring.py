@@ -248,9 +248,7 @@ def _built(
         databases=PostgresDatabases(),
     )
     told = ToldFile(home.told)
-    return OpenStack(
-        ports, stack, lambda: (*journal.notes, *logs.notes, *reports.notes, *releases.notes, *told.notes)
-    )
+    return OpenStack(ports, stack, lambda: (*journal.notes, *logs.notes, *reports.notes, *releases.notes, *told.notes))
 
 
 def desks(options: Options, overrides: Overrides, *, alone: bool) -> dict[str, Desk]:

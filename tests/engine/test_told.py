@@ -196,6 +196,7 @@ def test_who_can_not_be_told_costs_no_time_and_no_status(mini: Mini) -> None:
     sent = json.loads(body)
     assert sent["on"] == "deployed"
     assert sent["text"].startswith(f"{mini.stack.project}: **release {ended.result['release']} serves**. ")
+    assert sent["report"], sent  # what the run did to users was measured
     signed = hmac.new(b"planted-4714", body, hashlib.sha256).hexdigest()
     assert headers["Teal-Signature"] == f"sha256={signed}"
     assert len(tries) == 2

@@ -12,7 +12,9 @@ from teal.core.model.observed import Observed
 from teal.core.model.stack import Stack
 from teal.core.model.traffic import Mode
 from teal.core.model.units import Moment, Seconds
-from teal.core.planning.step_names import StepName
+from teal.core.planning.step_names import Command, StepName
+from teal.core.report.values import Report
+from teal.core.report.words import longest_pause, noticed
 from teal.core.telling.endings import Notification, Word, text_of, word_of
 from teal.core.telling.metrics import Facts, Run
 from teal.core.telling.spans import Trace, Traced, trace_of
@@ -60,7 +62,9 @@ async def news(ports: Ports, stack: Stack, teller: Teller) -> News:
     if waits is not None and waits.id != teller.open:
         rows.append(_waiting(ports, waits))
     serving = await _serving(ports, stack) if rows else ""
-    made = tuple(_notification(stack, record, word, serving, teller) for record, word in rows)
+    made = tuple(
+        _notification(stack, record, word, serving, teller, ports.reports.read(record.id)) for record, word in rows
+    )
     last = max((each.id for each in records if each.outcome), default=teller.told)
     return News(made, last, waits.id if waits else None)
 
@@ -85,7 +89,9 @@ def _waiting(ports: Ports, record: RunRecord) -> tuple[RunRecord, Word]:
     return replace(record, message=message, ended=lines[-1].time if lines else None), "held" if held else "needs-person"
 
 
-def _notification(stack: Stack, record: RunRecord, word: Word, serving: str, teller: Teller) -> Notification:
+def _notification(
+    stack: Stack, record: RunRecord, word: Word, serving: str, teller: Teller, report: Report | None
+) -> Notification:
     took = None if record.ended is None else Seconds(round(record.ended - record.started, 3))
     own = record.started >= teller.began
     told = Notification(
@@ -104,6 +110,7 @@ def _notification(stack: Stack, record: RunRecord, word: Word, serving: str, tel
         phases=record.phases,
         host=teller.host,
         by=teller.by if own else "",
+        report=noticed(report) if report is not None and report.measured else "",
     )
     return structs.replace(told, text=text_of(told))
 
@@ -116,6 +123,8 @@ async def facts(ports: Ports, stack: Stack, counted: int | None, totals: Mapping
     ended = [each for each in records if each.outcome and (counted is None or each.id > counted)]
     found.update(f"{each.command} {each.outcome}" for each in ended)
     runs = tuple(Run(each.command, each.outcome, each.started, each.ended, each.phases) for each in records[:RUNS])
+    measured = (ports.reports.read(each.id) for each in records[:RUNS] if each.command == Command.DEPLOY)
+    report = next((each for each in measured if each is not None and each.measured), None)
     made = Facts(
         project=stack.project,
         colors={name: (each.role, each.release) for name, each in now.colors.items()},
@@ -124,8 +133,21 @@ async def facts(ports: Ports, stack: Stack, counted: int | None, totals: Mapping
         runs=runs,
         totals={(command, outcome): n for key, n in found.items() for command, _, outcome in [key.partition(" ")]},
         open=bool(now.interrupted),
+        users=_users(report),
+        gap=_gap(report),
     )
     return made, max((each.id for each in records if each.outcome), default=counted)
+
+
+def _users(report: Report | None) -> Mapping[str, int] | None:
+    if report is None or report.users is None:
+        return None
+    return {"ok": report.users.requests - report.users.errors, "failed": report.users.errors}
+
+
+def _gap(report: Report | None) -> Seconds | None:
+    longest = longest_pause(report) if report is not None else None
+    return None if longest is None else Seconds(longest)
 
 
 def traces(

@@ -44,6 +44,7 @@ def notify(session: Session, /, *, what: Literal["test", "ended"], since: float 
     """
     if what == "ended":
         signal.alarm(_LONGEST)
+        os.nice(10)  # users' requests, and whatever comes next, go first
         _tell_ended(session, Moment(time.time() if since is None else since))
         return 0
     from teal.cli.show.notify import tried as show

@@ -26,6 +26,7 @@ from teal.core.planning.rollback_floor import floor_of
 from teal.core.planning.step_names import Command, StepName
 from teal.core.planning.steps import Create, RunOnce, Switch
 from teal.core.planning.transition import plan_transition
+from teal.core.rendering.diff import difference, of_release
 from teal.core.report import drawn
 from teal.core.report.words import noticed
 from teal.errors import NewerFormat
@@ -148,6 +149,19 @@ def test_releases_of_the_first_version_are_read_returned_to_and_dropped(shop: Pa
     assert all(Path(folders.rendering(7, side)).is_file() for side in (Side.BLUE, Side.GREEN))
     folders.drop(7)
     assert [release.number for release in folders.all()] == [8]
+
+
+@pytest.mark.parametrize("stack", ["shop", "probes"])
+def test_two_releases_of_the_first_version_are_compared(stack: str) -> None:
+    folders = ReleaseFolders(GOLDEN / "1-first" / stack / "releases")
+    one, other = (
+        of_release(each, folders.renderings(each.number), folders.folder(each.number), {}) for each in folders.all()
+    )
+    assert difference(one, one).changes == ()
+    found = difference(one, other)
+    assert (found.before, found.after) == (one.name, other.name)
+    assert set(found.unknown) == set(one.services) & set(other.services)
+    assert all(each.what not in {"mount", "option"} for each in found.changes), found.changes
 
 
 def test_each_kind_of_probe_and_check_of_the_first_version_is_read(tmp_path: Path) -> None:

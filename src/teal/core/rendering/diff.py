@@ -203,6 +203,9 @@ def said(image: ImageSeen) -> str:
     return f"{image.name} ({', '.join(filter(None, (image.id.removeprefix('sha256:')[:12], made, revision)))})".strip()
 
 
+_FOLDER = re.compile(r"/[^=]*/releases/\d+/files/")  # of a release, also where the state directory was moved since
+
+
 class _View:
     """One service in one color."""
 
@@ -213,7 +216,7 @@ class _View:
 
     def without_folder(self, value: object) -> str:
         """Return *value* as it would be in any release's folder."""
-        return unescaped(value).replace(f"{self.folder}/files/", "files/")
+        return _FOLDER.sub("files/", unescaped(value).replace(f"{self.folder}/files/", "files/"))
 
 
 def _environment(view: _View) -> Mapping[str, object]:

@@ -58,7 +58,8 @@ async def deploy(ports: Ports, stack: Stack, options: DeployOptions, watch: Even
         if options.window:
             await window.refuse_idle(run_context(ports, stack, watch, key=""))
         told = demand(by_sight(observed, stack))
-        _ask(await since_active(ports, stack, observed, {}), options, built=False)
+        if options.asks:
+            _ask(await since_active(ports, stack, observed, {}), options, built=False)
         transition = _deploy_change(observed, stack, options)
         run = _Run(ports, stack, watch, transition, began, healed)
         if options.window and not options.page:

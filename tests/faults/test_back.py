@@ -110,6 +110,7 @@ def test_after_many_deploys_no_more_is_kept_than_the_policy_says(tale: World) ->
     assert len(tale.containers("blue")) == len(tale.containers("green")) == len(SERVICES)
     assert {path.name for path in Path(tale.teal.home, tale.project).iterdir()} <= {
         "contracts.json", "journal.db", "journal.db-shm", "journal.db-wal", "lock", "proxy", "releases",
+        "runs", "reports",
     }  # fmt: skip
 
 

@@ -63,6 +63,7 @@ class Flow:
         inks: dict[Side, Ink] = {Side.BLUE: "blue", Side.GREEN: "green"}
         lines = [Line(side, list(_per_second(self.readings, side)), inks[side]) for side in COLORS]
         lines.append(Line("errors", list(_errors(self.readings)), "error"))
+        lines = [each for each in lines if any(each.values)] or lines[:-1]
         drawn = over_time(
             "Users' requests a second",
             lines,

@@ -9,6 +9,7 @@ from typing import Literal
 from teal.core.model.side import Side
 from teal.core.model.units import Moment, Seconds
 from teal.core.planning.event_lines import LogLine
+from teal.core.planning.step_names import StepName
 
 _TAIL = 12  # lines of a tool's output that stay in sight
 _ALARM = frozenset({"failed", "unhealthy", "exited", "restarting", "dead"})
@@ -58,6 +59,7 @@ class Progress:
     steps: tuple[StepSeen, ...] = ()
     services: tuple[ServiceSeen, ...] = ()
     flying: tuple[Side | None, int, int] | None = None  # what the proxy still counts on the side that drains
+    baking: tuple[int, int, Moment] | None = None  # users' requests that a watched release met, failed ones, its end
     notes: tuple[tuple[str, str], ...] = ()  # kind and text
     tail: tuple[str, ...] = ()  # what a tool said last
     outcome: str = ""
@@ -67,6 +69,11 @@ class Progress:
     def failed(self) -> tuple[str, ...]:
         """Return the services that fare badly."""
         return tuple(each.name for each in self.services if each.failed)
+
+    @property
+    def watches(self) -> bool:
+        """Tell whether a new release is being watched, so that a person may decide about it."""
+        return self.now is not None and self.now.name == StepName.BAKE
 
     @property
     def now(self) -> StepSeen | None:
@@ -82,7 +89,15 @@ def progress(lines: Iterable[LogLine]) -> Progress:
     return found
 
 
-def _after(found: Progress, line: LogLine) -> Progress:
+def left_off(found: Progress) -> Progress:
+    """Return *found*, of a run on which nobody works any more: what was at hand was not finished.
+
+    A watch over a new release is the exception: it can still be decided, or be taken up.
+    """
+    return found if found.watches else replace(found, steps=_given_up(found.steps), flying=None)
+
+
+def _after(found: Progress, line: LogLine) -> Progress:  # noqa: C901 (one case an event)
     match line.event:
         case "step-began":
             begun = StepSeen(line.step, line.text, line.time)
@@ -94,6 +109,9 @@ def _after(found: Progress, line: LogLine) -> Progress:
             return replace(found, services=_changed(found.services, changed))
         case "in-flight":
             return replace(found, flying=(line.side, line.requests or 0, line.websockets or 0))
+        case "baking":
+            ends = Moment(line.time + (line.left or 0.0))
+            return replace(found, baking=(line.requests or 0, line.failed or 0, ends))
         case "said" if line.kind == "tool":
             return replace(found, tail=(*found.tail, line.text)[-_TAIL:])
         case "said":

@@ -8,11 +8,14 @@ from typing import Literal
 
 from teal.core.model.observed import Container
 from teal.core.model.units import Moment
+from teal.core.planning.step_names import StepName
 from teal.run.api import ColorStatus, HistoryRow, ServiceStatus, Status
 from teal.web.flow import Flow
 from teal.web.progress import Progress
 
-BAD = frozenset({"failed", "aborted", "interrupted", "needs-person"})  # outcomes that a person should see first
+BAD = frozenset(
+    {"failed", "aborted", "rolled-back", "interrupted", "needs-person"}
+)  # outcomes that a person should see first
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ class Seen:
     def switched(self) -> Moment | None:
         """Return when users were switched last, as far as it is known: by the run at hand, else by the journal."""
         steps = self.progress.steps if self.progress and self.run else ()
-        found = next((each.began for each in reversed(steps) if each.name == "switch"), None)
+        found = next((each.began for each in reversed(steps) if each.name == StepName.SWITCH), None)
         return found or (self.status.since if self.status else None)
 
     def container(self, name: str) -> Container | None:

@@ -19,6 +19,7 @@ _MARKS = {
     "unhealthy": "✗",
     "failed": "✗",
     "aborted": "↩",
+    "rolled-back": "↩",
     "interrupted": "✗",
     "needs-person": "!",
     "exited": "○",
@@ -38,6 +39,7 @@ _TONES = {
     "paused": "wait",
     "needs-person": "wait",
     "aborted": "wait",
+    "rolled-back": "bad",
     "interrupted": "bad",
     "failed": "bad",
     "unhealthy": "bad",
@@ -66,11 +68,11 @@ def since(moment: Moment | None, now: Moment) -> Markup:
     )
 
 
-def when(moment: Moment | None) -> Markup:
-    """Return *moment* as date and time of day."""
+def when(moment: Moment | None, *, clock: bool = False) -> Markup:
+    """Return *moment* as date and time of day; as *clock* the time alone, to the second."""
     if not moment:
         return Markup("-")
-    shown = time.strftime("%d %b %H:%M", time.localtime(moment))
+    shown = time.strftime("%H:%M:%S" if clock else "%d %b %H:%M", time.localtime(moment))
     return Markup('<time datetime="{}" title="{}">{}</time>').format(_iso(moment), stamp(moment), escape(shown))
 
 

@@ -160,7 +160,7 @@ class Page:
         self.doors = Doors(Book(self.read_only, self.front), root=self.root)
         names = ("shop", *self.others)
         desks = {name: desk(self.known, name=name, clean=self.clean, program=self.program) for name in names}
-        actions = ("deploy", "rollback", "cleanup")
+        actions = ("deploy", "rollback", "cleanup", "promote", "abort")
         self.app = application(desks, self.doors, actions=actions, read_only=self.read_only, logs=self.logs)
 
     def stranger(self) -> TestClient:

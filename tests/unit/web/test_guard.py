@@ -113,7 +113,7 @@ def test_nothing_but_a_number_becomes_a_word_of_the_command(release: str, traces
 def test_a_command_that_has_no_button_is_not_called(traces: Path) -> None:
     page = Page(program=MARK.format(traces))
     browser = page.browser()
-    for action in ("down", "leave", "migrate", "promote"):
+    for action in ("down", "leave", "migrate", "exec"):
         assert post(browser, action, token=page.form_token(browser)) == 404
     assert not traces.exists()
 

@@ -95,6 +95,21 @@ def test_a_failed_step_is_marked_and_the_log_comes_first() -> None:
     assert re.search(r'class="bad">.{0,80}start api on green.{0,60}not finished', page)
 
 
+def test_a_release_that_is_watched_can_be_kept_or_taken_back() -> None:
+    watched = (
+        *LINES,
+        line("step-ended", 3, step="start", seconds=1.0),
+        line("step-began", 3, step="bake", text="watch green"),
+        line("baking", 4, left=56.0, requests=231, failed=2),
+    )
+    holder = Holder("deploy", "ci", "runner", 4711, 6000.0)
+    page = shown(Known(runs=(AT_WORK, DONE), lines={9: watched}, holder=holder))
+    assert "231 requests, 2 failed" in page
+    assert "/do/promote" in page
+    assert "/do/abort" in page
+    assert "/do/deploy" not in page
+
+
 def test_each_run_has_a_page_with_its_steps() -> None:
     known = Known(runs=(DONE,), lines={7: LINES})
     assert "start api on green" in shown(known, "/stack/shop/run/7")

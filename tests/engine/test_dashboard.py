@@ -96,6 +96,8 @@ def mini(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, Teal
     )
     assert changed.count("/says") == 3
     compose.write_text(changed, encoding="utf-8")
+    caddyfile = stack.folder / "Caddyfile"
+    caddyfile.write_text(caddyfile.read_text().replace("auto_https off", "auto_https off\n\tmetrics"))
     (stack.folder / "says").write_text(HOSTILE, encoding="utf-8")
     teal = Teal(stack.folder, folder / "home")
     try:
@@ -142,10 +144,18 @@ def test_a_deploy_is_watched_from_start_to_done(watched: Watched) -> None:
         expect(page.locator(".steps").get_by_text("start web on green and wait until healthy")).to_be_visible(
             timeout=WITHIN
         )
-        picture(page, "deploy")
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            picture(page, f"deploy-{scheme}")
         assert page.get_by_role("link", name="Deploy").count() == 0
         expect(page.locator("h1")).to_contain_text("green serves release 2", timeout=WITHIN)
         expect(page.locator("#run-2 .state")).to_contain_text("done", timeout=WITHIN)
+        expect(page.locator(".stream.green")).to_contain_text("/s", timeout=10_000)
+        expect(page.locator(".chart.broad")).to_contain_text("switch", timeout=20_000)
+        assert "0 errors" in page.locator(".streams").inner_text()
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            picture(page, f"done-{scheme}")
         expect(page.get_by_role("link", name="Deploy")).to_be_visible()
     assert (users.failed, users.asked > 20) == ([], True)
     assert watched.teal.status()["release"] == 2
@@ -190,6 +200,14 @@ def test_a_killed_page_leaves_the_deploy_that_it_has_started_alone(mini: tuple[S
         assert doomed.process.wait(10) == -signal.SIGKILL
         wait_until(lambda: teal.status()["lock"] is None and teal.status()["release"] == 4, "the deploy ends", 90)
     assert users.failed == []
+
+
+def test_it_moves_by_itself_while_somebody_looks_and_rests_when_nobody_does(watched: Watched) -> None:
+    proxy = f"{watched.stack.project}-proxy-1"
+    with watched.viewer.at(watched.path) as page:
+        expect(page.locator(".stream")).to_be_visible(timeout=15_000)
+        assert "sleep" in docker("top", proxy)
+    wait_until(lambda: "sleep" not in docker("top", proxy), "nobody asks the proxy any more", 10)
 
 
 def test_a_failed_deploy_says_first_what_serves_and_why(watched: Watched) -> None:

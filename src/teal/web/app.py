@@ -24,7 +24,7 @@ from teal.errors import TealError
 from teal.web.calls import Call, Told, ask, start
 from teal.web.desk import Desk
 from teal.web.guard import Doors, Guard, visitor_of
-from teal.web.progress import Progress, progress
+from teal.web.progress import Progress, left_off, progress
 from teal.web.seen import Seen
 from teal.web.show import FOLDER, Look, Pages, same
 from teal.web.visitors import Visitor
@@ -179,6 +179,8 @@ class _Looking:
         seen, opened = await watch.look(), await watch.opened()
         row = next((each for each in seen.rows if each.id == number), None)
         found = progress(opened.ports.logs.read(number)) if row else Progress()
+        if row and row.outcome != "running":
+            found = left_off(found)
         logs = kept_logs(opened, row, found) if row else {}
         before = next((each.release for each in seen.rows if row and each.id < row.id and each.outcome == "done"), None)
         facts = {"seen": seen, "now": seen.at, "number": number, "row": row, "progress": found, "kept_logs": logs}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -56,6 +57,7 @@ async def serve(desks: Mapping[str, Desk], serving: Serving, say: Callable[[str]
         timeout_graceful_shutdown=_PATIENCE,
         lifespan="on",
     )
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # that a browser has gone away is no news
     await _Server(settings, lambda: say(_address(doors, serving, listening.getsockname()[1]))).serve([listening])
 
 

@@ -17,7 +17,7 @@ from teal.run.observe import observe_beside
 from teal.web.calls import Call
 from teal.web.desk import Desk, Opened
 from teal.web.flow import EVERY, Flow
-from teal.web.progress import Progress, progress
+from teal.web.progress import Progress, left_off, progress
 from teal.web.seen import BAD, Seen, Trouble
 
 LINES = 50  # of a log
@@ -204,6 +204,8 @@ def _with_progress(seen: Seen, opened: Opened) -> Seen:
         return replace(seen, progress=None, kept_logs={})
     lines = opened.ports.logs.read(row.id)
     found = progress(lines) if lines else None
+    if found and not seen.run:
+        found = left_off(found)
     return replace(seen, progress=found, kept_logs=kept_logs(opened, row, found) if seen.failed else {})
 
 

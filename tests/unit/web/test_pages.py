@@ -110,6 +110,13 @@ def test_a_release_that_is_watched_can_be_kept_or_taken_back() -> None:
     assert "/do/deploy" not in page
 
 
+def test_a_run_that_was_killed_has_no_step_at_hand() -> None:
+    killed = replace(AT_WORK, outcome="interrupted")
+    page = shown(Known(runs=(killed, DONE), lines={9: LINES}))
+    assert re.search(r'class="bad">.{0,80}start api on green.{0,60}not finished', page)
+    assert "was interrupted" in page
+
+
 def test_each_run_has_a_page_with_its_steps() -> None:
     known = Known(runs=(DONE,), lines={7: LINES})
     assert "start api on green" in shown(known, "/stack/shop/run/7")

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from proof import page
 from proof.load import Load
 from proof.managed import TALE, Managed, ProofFailed, Switches
 
@@ -32,6 +33,8 @@ def main() -> int:
     tale = stack()
     _say("1/4  the first release (nothing serves yet)")
     tale.teal("deploy", "--yes", show=True)
+    address = page.serve(tale)
+    print(f"\nWatch it in a browser: {address}" if address else "\nno page can be served here")
     shared = tale.shared()
     with Load(http=tale.http, https=tale.https, rate=RATE) as load, Switches(tale, load) as switches:
         now = tale.status()
@@ -48,6 +51,7 @@ def main() -> int:
     same = tale.shared() == shared
     print(f"\nshared containers untouched: {'yes' if same else 'NO'}")
     print(f"\nOpen {tale.http} or {tale.https}; `cd examples/tale && ../../.venv/bin/teal status` shows the colors.")
+    print(f"The page goes on at {address.partition('/login')[0]}, for the browser that was let in." if address else "")
     print("`make demo-down` stops it all and removes it.")
     return 0 if report.clean and same else 1
 
@@ -55,6 +59,7 @@ def main() -> int:
 def down() -> int:
     """Remove the demo: containers, networks, volumes, images; the kept state too."""
     tale = stack()
+    page.stop(tale)
     tale.remove()
     print("the demo is gone; the base images and the Docker Engine stay")
     return 0

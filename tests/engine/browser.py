@@ -130,9 +130,11 @@ def demand_fit(page: Page) -> None:
     assert not grave, f"{page.url}: {grave}"
 
 
-_NAMED = """() => {
+_NAMED = r"""() => {
     const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (walk.nextNode()) walk.currentNode.nodeValue = walk.currentNode.nodeValue.replace(/teal-test-\\d+-\\w+/g, 'shop');
+    while (walk.nextNode()) {
+        walk.currentNode.nodeValue = walk.currentNode.nodeValue.replace(/teal-test-\d+-\w+/g, 'shop');
+    }
 }"""
 
 

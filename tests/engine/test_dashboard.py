@@ -205,7 +205,7 @@ def test_a_killed_page_leaves_the_deploy_that_it_has_started_alone(mini: tuple[S
 def test_it_moves_by_itself_while_somebody_looks_and_rests_when_nobody_does(watched: Watched) -> None:
     proxy = f"{watched.stack.project}-proxy-1"
     with watched.viewer.at(watched.path) as page:
-        expect(page.locator(".stream")).to_be_visible(timeout=15_000)
+        expect(page.locator(".stream").first).to_be_visible(timeout=15_000)
         assert "sleep" in docker("top", proxy)
     wait_until(lambda: "sleep" not in docker("top", proxy), "nobody asks the proxy any more", 10)
 

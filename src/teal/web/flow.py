@@ -16,6 +16,7 @@ from teal.core.plots import Ink, Line, Mark, over_time
 EVERY = Seconds(2.0)  # between two readings
 KEPT = 121  # readings: four minutes
 _NOW = 5  # differences that make up what is so now
+_STALE = 60.0  # seconds after which nobody wants to see what was before
 _LATE = 2.5  # times *EVERY*: a longer way between two readings is a hole in what was seen
 
 
@@ -42,7 +43,8 @@ class Flow:
         """Return the flow after one more reading."""
         if counts is None:
             return Flow(counted=False)
-        return Flow((*self.readings, (at, counts))[-KEPT:])
+        kept = self.readings if self.readings and at - self.readings[-1][0] < _STALE else ()
+        return Flow((*kept, (at, counts))[-KEPT:])
 
     @property
     def colors(self) -> tuple[Rates, ...]:
@@ -77,9 +79,9 @@ class Flow:
 
 def _rates(side: Side, readings: tuple[tuple[Moment, Counts], ...]) -> Rates:
     """Return the rates of *side* by the last few readings; errors and times by all of them."""
-    late = readings[-_NOW - 1 :]
+    late = _unbroken(readings[-_NOW - 1 :])
     whole, now = _between(side, readings), _between(side, late)
-    seconds = max(0.001, late[-1][0] - late[0][0])
+    seconds = max(0.001, late[-1][0] - late[0][0]) if len(late) > 1 else 1.0
     return Rates(
         side,
         now.total / seconds,
@@ -88,6 +90,14 @@ def _rates(side: Side, readings: tuple[tuple[Moment, Counts], ...]) -> Rates:
         whole.quantile(0.5),
         whole.quantile(0.95),
     )
+
+
+def _unbroken(readings: tuple[tuple[Moment, Counts], ...]) -> tuple[tuple[Moment, Counts], ...]:
+    """Return what of *readings* comes after the last hole: what lies before it is not now."""
+    for at in reversed(range(1, len(readings))):
+        if readings[at][0] - readings[at - 1][0] > _LATE * EVERY:
+            return readings[at:]
+    return readings
 
 
 def _between(side: Side, readings: tuple[tuple[Moment, Counts], ...]) -> ColorCounts:

@@ -52,6 +52,7 @@ class Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,
         )
         self._base.globals |= {
             "mark": words.mark,

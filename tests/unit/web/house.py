@@ -73,7 +73,7 @@ class Port:
         return 50 * 2**20
 
     async def _engine_logs(self, _: str, *, lines: int) -> str:
-        return "".join(self.known.log.splitlines(keepends=True)[-lines:])
+        return "\n".join(self.known.log.split("\n")[-lines - 1 :])
 
     async def _engine_health_log(self, _: str) -> Any:
         return self.known.checks

@@ -50,5 +50,14 @@ def test_the_chart_names_the_switch_and_shows_a_hole_where_nobody_looked() -> No
     found = flow(*(reading(10 * n, blue=10 * n) for n in range(5)))
     assert "switch" in found.chart(720, Moment(1004))
     assert "switch" not in found.chart(720, Moment(900))
-    late = found.and_then(Moment(1060), reading(90)).and_then(Moment(1062), reading(100))
+    late = found.and_then(Moment(1030), reading(90)).and_then(Moment(1032), reading(100))
     assert late.chart(720).count('class="line green"') == found.chart(720).count('class="line green"') + 1
+
+
+def test_what_lies_before_a_hole_is_not_now() -> None:
+    found = flow(reading(0), reading(10)).and_then(Moment(1030), reading(5000)).and_then(Moment(1032), reading(5002))
+    assert [each.per_second for each in found.colors] == [0.0, 1.0]
+
+
+def test_readings_of_another_visit_are_forgotten() -> None:
+    assert len(flow(reading(0), reading(10)).and_then(Moment(2000), reading(11)).readings) == 1

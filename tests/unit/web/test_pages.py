@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -27,6 +28,7 @@ class Foreign(HTMLParser):
     def __init__(self, page: str) -> None:
         super().__init__()
         self.found: list[str] = []
+        self.log, self._within = "", False  # the text of the log
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -34,6 +36,13 @@ class Foreign(HTMLParser):
         ours = tag != "script" or names == {"src": "/static/teal.js", "defer": None}
         if not ours or tag == "img" or any(each.startswith("on") or each == "style" for each in names):
             self.found.append(self.get_starttag_text() or tag)
+        self._within = self._within or names.get("class") == "log"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._within = self._within and tag != "pre"
+
+    def handle_data(self, data: str) -> None:
+        self.log += data if self._within else ""
 
 
 def shown(known: Known, path: str = "/stack/shop") -> str:
@@ -163,6 +172,38 @@ def test_what_somebody_else_wrote_never_becomes_markup(text: str) -> None:
         assert text not in page
         assert escaped(text) in page
         assert not (found := Foreign(page).found), found
+
+
+def test_ten_thousand_odd_lines_of_a_log_come_through_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("teal.web.app.LINES", 1000)
+    dice = random.Random(15)
+    bits = [
+        *HOSTILE,
+        "<",
+        ">",
+        "&",
+        '"',
+        "'",
+        "&lt;",
+        "</pre>",
+        "<!--",
+        "]]>",
+        "{{",
+        "{%",
+        "\u2028",
+        "ü",
+        "\\",
+        " on=",
+        "`",
+    ]
+    browser_of = Page(known := Known()).browser()
+    for _ in range(10):
+        lines = ["x" + "".join(dice.choices(bits, k=dice.randint(1, 6))) for _ in range(1000)]
+        known.log = "\n".join(lines) + "\n"
+        page = browser_of.get("/stack/shop/container/shop-web-blue").text
+        found = Foreign(page)
+        assert not found.found
+        assert found.log == known.log
 
 
 def test_known_secrets_are_in_no_answer() -> None:

@@ -49,7 +49,15 @@ class ServiceSeen:
     @property
     def tone(self) -> str:
         """Return whether that is good, bad, or one to wait in."""
-        return "bad" if self.failed else "good" if self.word in _CALM else "calm" if self.word == "stopped" else "wait"
+        return (
+            "bad"
+            if self.failed
+            else "good"
+            if self.word in _CALM
+            else "calm"
+            if self.word in {"stopped", "ended"}
+            else "wait"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +79,14 @@ class Progress:
         return tuple(each.name for each in self.services if each.failed)
 
     @property
+    def switched(self) -> Moment | None:
+        """Return when it switched users last."""
+        return next((each.began for each in reversed(self.steps) if each.name == StepName.SWITCH), None)
+
+    @property
     def watches(self) -> bool:
         """Tell whether a new release is being watched, so that a person may decide about it."""
-        return self.now is not None and self.now.name == StepName.BAKE
+        return self.now is not None and self.now.name in {StepName.BAKE, StepName.CANARY}
 
     @property
     def now(self) -> StepSeen | None:
@@ -103,7 +116,8 @@ def _after(found: Progress, line: LogLine) -> Progress:  # noqa: C901 (one case 
             begun = StepSeen(line.step, line.text, line.time)
             return replace(found, steps=(*_given_up(found.steps), begun), flying=None, tail=())
         case "step-ended":
-            return replace(found, steps=_ended(found.steps, line), flying=None)
+            services = found.services if line.step != StepName.RUN_ONCE else _ran(found.services)
+            return replace(found, steps=_ended(found.steps, line), services=services, flying=None)
         case "service":
             changed = ServiceSeen(line.side, line.service, line.state, line.time)
             return replace(found, services=_changed(found.services, changed))
@@ -134,6 +148,11 @@ def _ended(steps: tuple[StepSeen, ...], line: LogLine) -> tuple[StepSeen, ...]:
             done = replace(steps[at], state="passed" if line.passed else "done", seconds=line.seconds)
             return (*steps[:at], done, *steps[at + 1 :])
     return steps
+
+
+def _ran(services: tuple[ServiceSeen, ...]) -> tuple[ServiceSeen, ...]:
+    """Return *services* after one-shots have run to their end: nobody says of each that it has."""
+    return tuple(replace(each, state="ended well") if each.word == "running" else each for each in services)
 
 
 def _changed(services: tuple[ServiceSeen, ...], now: ServiceSeen) -> tuple[ServiceSeen, ...]:

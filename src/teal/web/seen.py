@@ -8,7 +8,6 @@ from typing import Literal
 
 from teal.core.model.observed import Container
 from teal.core.model.units import Moment
-from teal.core.planning.step_names import StepName
 from teal.run.api import ColorStatus, HistoryRow, ServiceStatus, Status
 from teal.web.flow import Flow
 from teal.web.progress import Progress
@@ -53,6 +52,7 @@ class Seen:
     notes: tuple[str, ...] = ()
     begun: Begun | None = None
     progress: Progress | None = None  # of the run that somebody works on, else of the last one that failed
+    switched: Moment | None = None  # when users were switched last, as far as a log of a run says it
     flow: Flow | None = None  # None: nobody has looked at the proxy's counters yet
     kept_logs: Mapping[str, str] = field(default_factory=dict)  # what was kept of the services of that one
 
@@ -96,11 +96,16 @@ class Seen:
         return next((each for each in self.containers if each.service == self.proxy and each.running), None)
 
     @property
-    def switched(self) -> Moment | None:
-        """Return when users were switched last, as far as it is known: by the run at hand, else by the journal."""
-        steps = self.progress.steps if self.progress and self.run else ()
-        found = next((each.began for each in reversed(steps) if each.name == StepName.SWITCH), None)
-        return found or (self.status.since if self.status else None)
+    def starting(self) -> bool:
+        """Tell whether what was started here has not come to its run yet."""
+        begun = self.begun
+        return bool(begun and begun.state == "running" and not any(row.started >= begun.at for row in self.rows))
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Return what a person should look at; what a run is about to put right is none while it goes on."""
+        found = self.status.problems if self.status else ()
+        return tuple(each for each in found if not (self.run and each.startswith(".deployment-color")))
 
     def container(self, name: str) -> Container | None:
         """Return the container of that *name*."""

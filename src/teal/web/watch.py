@@ -201,12 +201,17 @@ def _with_progress(seen: Seen, opened: Opened) -> Seen:
     """Return *seen* with what is told of the run that goes on, or of the one that failed last."""
     row = seen.run or seen.failed
     if row is None:
-        return replace(seen, progress=None, kept_logs={})
+        last = next((each for each in seen.rows if each.outcome == "done" and each.target), None)
+        lines = opened.ports.logs.read(last.id) if last else ()
+        return replace(seen, progress=None, kept_logs={}, switched=progress(lines).switched)
     lines = opened.ports.logs.read(row.id)
     found = progress(lines) if lines else None
     if found and not seen.run:
         found = left_off(found)
-    return replace(seen, progress=found, kept_logs=kept_logs(opened, row, found) if seen.failed else {})
+    switched = found.switched if found else None
+    return replace(
+        seen, progress=found, switched=switched, kept_logs=kept_logs(opened, row, found) if seen.failed else {}
+    )
 
 
 def kept_logs(opened: Opened, row: HistoryRow, found: Progress | None) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from teal.core.planning.step_names import StepName
 _TAIL = 12  # lines of a tool's output that stay in sight
 _ALARM = frozenset({"failed", "unhealthy", "exited", "restarting", "dead"})
 _CALM = frozenset({"built", "pulled", "healthy", "running"})
+_OVER = frozenset({"stopped", "removed", "ended"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +50,11 @@ class ServiceSeen:
     @property
     def tone(self) -> str:
         """Return whether that is good, bad, or one to wait in."""
-        return (
-            "bad"
-            if self.failed
-            else "good"
-            if self.word in _CALM
-            else "calm"
-            if self.word in {"stopped", "ended"}
-            else "wait"
-        )
+        if self.failed:
+            return "bad"
+        if self.word in _OVER:
+            return "calm"
+        return "good" if self.word in _CALM else "wait"
 
 
 @dataclass(frozen=True, slots=True)

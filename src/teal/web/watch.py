@@ -208,10 +208,8 @@ def _with_progress(seen: Seen, opened: Opened) -> Seen:
     found = progress(lines) if lines else None
     if found and not seen.run:
         found = left_off(found)
-    switched = found.switched if found else None
-    return replace(
-        seen, progress=found, switched=switched, kept_logs=kept_logs(opened, row, found) if seen.failed else {}
-    )
+    logs = kept_logs(opened, row, found) if seen.failed else {}
+    return replace(seen, progress=found, switched=found.switched if found else None, kept_logs=logs)
 
 
 def kept_logs(opened: Opened, row: HistoryRow, found: Progress | None) -> Mapping[str, str]:

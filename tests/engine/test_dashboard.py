@@ -188,6 +188,14 @@ def test_the_button_rolls_back(watched: Watched) -> None:
     assert (before["release"], watched.teal.status()["release"]) == (3, 2)
 
 
+def test_it_moves_by_itself_while_somebody_looks_and_rests_when_nobody_does(watched: Watched) -> None:
+    proxy = f"{watched.stack.project}-proxy-1"
+    with watched.viewer.at(watched.path) as page:
+        expect(page.locator(".stream").first).to_be_visible(timeout=15_000)
+        assert "sleep" in docker("top", proxy)
+    wait_until(lambda: "sleep" not in docker("top", proxy), "nobody asks the proxy any more", 15)
+
+
 def test_a_killed_page_leaves_the_deploy_that_it_has_started_alone(mini: tuple[Stack, Teal], browser: Browser) -> None:
     stack, teal = mini
     greet(stack, "four")
@@ -200,14 +208,6 @@ def test_a_killed_page_leaves_the_deploy_that_it_has_started_alone(mini: tuple[S
         assert doomed.process.wait(10) == -signal.SIGKILL
         wait_until(lambda: teal.status()["lock"] is None and teal.status()["release"] == 4, "the deploy ends", 90)
     assert users.failed == []
-
-
-def test_it_moves_by_itself_while_somebody_looks_and_rests_when_nobody_does(watched: Watched) -> None:
-    proxy = f"{watched.stack.project}-proxy-1"
-    with watched.viewer.at(watched.path) as page:
-        expect(page.locator(".stream").first).to_be_visible(timeout=15_000)
-        assert "sleep" in docker("top", proxy)
-    wait_until(lambda: "sleep" not in docker("top", proxy), "nobody asks the proxy any more", 10)
 
 
 def test_a_failed_deploy_says_first_what_serves_and_why(watched: Watched) -> None:

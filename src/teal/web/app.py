@@ -20,8 +20,10 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from teal.core.plots import STYLE
+from teal.core.report.drawn import charts
+from teal.core.report.words import six_lines
 from teal.errors import TealError
-from teal.web.calls import Call, Told, ask, start
+from teal.web.calls import Call, Told, start
 from teal.web.desk import Desk
 from teal.web.guard import Doors, Guard, visitor_of
 from teal.web.progress import Progress, left_off, progress
@@ -164,13 +166,13 @@ class _Looking:
 
     async def check(self, request: Request) -> Response:
         watch = self.house.watch(request)
-        told = await ask(watch.desk, ["check"])
+        told = await watch.ask(["check"])
         return self.house.page(request, "check.html", watch, stack=watch.desk.name, told=told, title="check")
 
     async def diff(self, request: Request) -> Response:
         watch = self.house.watch(request)
         before, after = (str(request.path_params[each]) for each in ("before", "after"))
-        told = await ask(watch.desk, ["diff", before, after])
+        told = await watch.ask(["diff", before, after])
         facts = {"stack": watch.desk.name, "told": told, "before": before, "after": after}
         return self.house.page(request, "diff.html", watch, **facts, title=f"{before} to {after}")
 
@@ -184,6 +186,9 @@ class _Looking:
         logs = kept_logs(opened, row, found) if row else {}
         before = next((each.release for each in seen.rows if row and each.id < row.id and each.outcome == "done"), None)
         facts = {"seen": seen, "now": seen.at, "number": number, "row": row, "progress": found, "kept_logs": logs}
+        report = opened.ports.reports.read(number) if row else None
+        facts["said"] = six_lines(report) if report else ()
+        facts["charts"] = tuple(Markup(drawn) for drawn, _ in charts(report)) if report else ()  # noqa: S704 (escaped there)
         facts["before"] = before if row and row.release and before != row.release else None
         return self.house.page(request, "run.html", watch, **facts, title=f"run {number}")
 
@@ -288,7 +293,7 @@ class _Acting:
         release = _number(request.query_params.get("release", ""))
         told = Told()
         if ACTIONS[action]:
-            told = await ask(watch.desk, [action, *release, *ACTIONS[action]])
+            told = await watch.ask([action, *release, *ACTIONS[action]])
         seen = await watch.look()
         facts = {"seen": seen, "now": seen.at, "action": action, "release": "".join(release), "told": told}
         return self.house.page(request, "ahead.html", watch, **facts, title=action)

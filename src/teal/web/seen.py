@@ -8,6 +8,8 @@ from typing import Literal
 
 from teal.core.model.observed import Container
 from teal.core.model.units import Moment
+from teal.core.report.values import Report
+from teal.core.report.words import failures, longest_pause
 from teal.run.api import ColorStatus, HistoryRow, ServiceStatus, Status
 from teal.web.flow import Flow
 from teal.web.progress import Progress
@@ -38,6 +40,22 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
+class Met:
+    """What users met in a run, by its report; None where nobody measured."""
+
+    requests: int | None
+    failed: int | None
+    pause: float | None  # the longest without a good answer, in seconds
+
+
+def met(report: Report) -> Met:
+    """Return what *report* comes to on a line."""
+    counted = report.users is not None or bool(report.prober)
+    requests = report.users.requests if report.users else None
+    return Met(requests, sum(failures(report).values()) if counted else None, longest_pause(report))
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """One look at one stack: whatever could not be seen is said, the rest is shown all the same."""
 
@@ -46,6 +64,7 @@ class Seen:
     proxy: str = ""  # the service that is the proxy
     status: Status | None = None
     rows: tuple[HistoryRow, ...] = ()
+    met: Mapping[int, Met] = field(default_factory=dict)  # what users met, by the number of the run
     containers: tuple[Container, ...] = ()
     trouble: Trouble | None = None  # why engine and proxy can't be asked
     journal: Trouble | None = None  # what is wrong with what is kept

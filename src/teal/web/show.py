@@ -60,6 +60,7 @@ class Pages:
             "since": words.since,
             "when": words.when,
             "took": words.took,
+            "pause": words.pause,
             "quick": words.quick,
             "size": words.size,
             "image": words.image,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -14,11 +14,11 @@ from teal.errors import TealError
 from teal.run.api import HistoryRow
 from teal.run.commands.status import history, status_of
 from teal.run.observe import observe_beside
-from teal.web.calls import Call
+from teal.web.calls import Call, Told, ask
 from teal.web.desk import Desk, Opened
 from teal.web.flow import EVERY, Flow
 from teal.web.progress import Progress, left_off, progress
-from teal.web.seen import BAD, Seen, Trouble
+from teal.web.seen import BAD, Met, Seen, Trouble, met
 
 LINES = 50  # of a log
 RUNS = 50  # past runs that are shown
@@ -38,12 +38,14 @@ class Watch:
     _opened: Opened | None = None
     _closing: AsyncExitStack = field(default_factory=AsyncExitStack)
     _known: object = None  # the releases with which the stack was read
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     _viewers: int = 0
     _task: asyncio.Task[None] | None = None
     _flow: Flow | None = None
+    _met: dict[int, Met] = field(default_factory=dict)
     _heard: bool = False  # the engine told of something since the last look
 
     async def look(self) -> Seen:
@@ -66,6 +68,11 @@ class Watch:
         self._opened = None
         closing, self._closing = self._closing, AsyncExitStack()
         await closing.aclose()
+
+    async def ask(self, words: Sequence[str]) -> Told:
+        """Return what a command that changes nothing answers; one at a time, whoever asks and however often."""
+        async with self._asking:
+            return await ask(self.desk, words)
 
     def nudge(self) -> None:
         """Look now."""
@@ -161,6 +168,16 @@ class Watch:
             seen = _with_progress(replace(self.seen, at=Moment(time.time())), self._opened)
         await self._show(seen)
 
+    def _with_reports(self, seen: Seen, opened: Opened) -> Seen:
+        """Return *seen* with what users met in each run; a report that was read is not read again."""
+        there = frozenset(opened.ports.reports.runs()) if seen.rows else frozenset()
+        for row in seen.rows:
+            if row.id in there and row.id not in self._met and row.outcome != "running":
+                report = opened.ports.reports.read(row.id)
+                if report is not None:
+                    self._met[row.id] = met(report)
+        return replace(seen, met={row.id: self._met[row.id] for row in seen.rows if row.id in self._met})
+
     async def _look(self) -> Seen:
         async with self._looking:
             seen = replace(await self._looked(), flow=self._flow)
@@ -180,7 +197,7 @@ class Watch:
         except TealError as error:
             return Seen(self.desk.name, at, trouble=Trouble(error.message, error.hint), begun=begun)
         seen = Seen(self.desk.name, at, proxy=opened.stack.proxy, begun=begun)
-        seen = _with_past(seen, opened)
+        seen = self._with_reports(_with_past(seen, opened), opened)
         try:
             observed, holder = await observe_beside(opened.ports, opened.stack)
             status = await status_of(opened.ports, opened.stack, observed, holder)

@@ -93,6 +93,11 @@ def quick(seconds: float) -> str:
     return f"{seconds * 1000:g} ms" if seconds < 1 else f"{seconds:g} s"
 
 
+def pause(seconds: float | None) -> str:
+    """Return how long nobody got a good answer."""
+    return "" if seconds is None else f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
 def size(number: int) -> str:
     """Return bytes as people say them."""
     return f"{number / 2**30:.1f} GiB" if number >= 2**30 else f"{number / 2**20:.0f} MiB"

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from teal.core.model.observed import Holder, Observed
 from teal.core.planning.event_lines import LogLine
+from teal.core.report.values import Report
 from teal.errors import TealError
 from teal.ports import HealthRun, RunRecord
 from teal.web.app import application
@@ -33,6 +34,7 @@ class Known:
     runs: tuple[RunRecord, ...] = ()
     lines: dict[int, tuple[LogLine, ...]] = field(default_factory=dict)
     holder: Holder | None = None
+    measured: dict[int, Report] = field(default_factory=dict)
     kept: dict[int, dict[str, str]] = field(default_factory=dict)  # release -> logs that were kept
     log: str = ""
     checks: tuple[HealthRun, ...] = ()
@@ -41,7 +43,7 @@ class Known:
 
     def __getattr__(self, name: str) -> Any:
         """Stand in for every port."""
-        if name in {"engine", "compose", "proxy", "releases", "journal", "logs", "lock", "clock", "machine"}:
+        if name in {"engine", "compose", "proxy", "releases", "journal", "logs", "reports", "lock", "clock", "machine"}:
             return Port(self, name)
         raise AttributeError(name)
 
@@ -117,6 +119,12 @@ class Port:
 
     def _logs_read(self, run: int) -> Any:
         return self.known.lines.get(run, ())
+
+    def _reports_runs(self) -> Any:
+        return tuple(self.known.measured)
+
+    def _reports_read(self, run: int) -> Any:
+        return self.known.measured.get(run)
 
     def _lock_holder(self) -> Any:
         return self.known.holder

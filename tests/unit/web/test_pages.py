@@ -12,6 +12,7 @@ from markupsafe import escape as escaped
 
 from teal.core.model.side import Side
 from teal.core.planning.event_lines import LogLine
+from teal.core.report.values import Author, Report, Users
 from teal.errors import Unavailable
 from teal.ports import HealthRun, Holder, RunRecord
 from tests.unit.web.house import Known, Page
@@ -117,6 +118,18 @@ def test_a_release_that_is_watched_can_be_kept_or_taken_back() -> None:
     assert "/do/promote" in page
     assert "/do/abort" in page
     assert "/do/deploy" not in page
+
+
+def test_what_users_met_is_in_the_history_and_on_the_page_of_its_run() -> None:
+    users = Users(0.0, 21.0, 12431, 2, {"200": 12429, "502": 2}, {"GET": 12431}, {"blue": 12431})
+    measured = Report(
+        1, "shop", 7, "deploy", "done", 5000.0, 21.0, 7, 6, Side.GREEN, Side.BLUE, Author("ann"), users=users
+    )
+    known = Known(runs=(DONE,), measured={7: measured})
+    assert "12,431" in shown(known)
+    run = shown(known, "/stack/shop/run/7")
+    assert "What its users met" in run
+    assert "by ann" in run
 
 
 def test_a_run_that_was_killed_has_no_step_at_hand() -> None:

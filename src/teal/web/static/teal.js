@@ -51,18 +51,18 @@
     return found ? found.textContent.replace(/\s+/g, " ").trim() : "";
   };
 
-  const lost = (is) => {
+  const lost = (is, forGood = false) => {
     if (!live) return;
     live.hidden = false;
     live.classList.toggle("lost", is);
-    live.textContent = is ? "no connection" : "live";
+    live.textContent = forGood ? "no connection: load this page anew" : is ? "no connection" : "live";
   };
 
   const open = () => {
     if (!stream || source || document.hidden) return;
     source = new EventSource(stream.dataset.events);
     source.onopen = () => lost(false);
-    source.onerror = () => lost(true);
+    source.onerror = () => lost(true, source?.readyState === EventSource.CLOSED);
     source.addEventListener("part", (event) => {
       const { id, html, at } = JSON.parse(event.data);
       ahead = at - Date.now() / 1000;

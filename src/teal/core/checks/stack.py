@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from teal.core.checks.beside import passed_by
+from teal.core.checks.beside import by_default_rule, guessed_ports, passed_by
 from teal.core.checks.lifecycle import healthchecks, one_shots, starting, stopping
 from teal.core.checks.networks import addresses, names_decide, neighbours, published
 from teal.core.checks.proxy import reachable
@@ -95,6 +95,8 @@ def problems(stack: Stack, engine: tuple[int, int] = (28, 0)) -> tuple[Problem, 
         neighbours,
         reachable,
         passed_by,
+        by_default_rule,
+        guessed_ports,
         starting,
         stopping,
         values,

@@ -280,7 +280,17 @@ def ports_of(names: Iterable[str], model: Node, evidence: Evidence) -> dict[str,
     return {name: _port_of(name, files) for name in names}
 
 
+def is_guessed(name: str, model: Node, evidence: Evidence) -> bool:
+    """Tell whether nothing shows where the route *name* listens: it is taken for the port that its front would try."""
+    return not _shown_port(name, Files(model, evidence))
+
+
 def _port_of(name: str, files: Files) -> int:
+    labelled = any(each.how == "http" for each in told(files.services[name]))
+    return _shown_port(name, files) or (80 if labelled else 0)
+
+
+def _shown_port(name: str, files: Files) -> int:
     evidence = files.evidence
     service = files.services[name]
     call = files.fronts.serves.get(name)
@@ -300,7 +310,7 @@ def _port_of(name: str, files: Files) -> int:
         _said_port(service),
         next(iter(_exposed_by_image(name, files)), 0),
     )
-    return next((port for port in ways if port), 80 if label else 0)
+    return next((port for port in ways if port), 0)
 
 
 def _overlaid(_name: str, _service: Node, _files: Files) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from teal.core.checks.beside import passed_by
+from teal.core.checks.beside import by_default_rule, guessed_ports, passed_by
 from teal.core.model.entrance import Entrance, Labelled, Named, Published
 from teal.core.model.own_proxy import OwnProxy
-from teal.core.model.stack import Stack
+from teal.core.model.stack import Evidence, ImageFacts, Role, Stack
 from tests.unit.stacks import stack_of
 
 STACK = stack_of({"front": {"image": "nginx:1.27"}, "web": {"image": "web"}, "proxy": {"image": "caddy:2"}})
@@ -41,3 +41,38 @@ def test_what_the_prepared_caddy_or_no_front_calls_is_told_elsewhere() -> None:
 
 def test_with_teals_own_proxy_it_is_taken_over() -> None:
     assert [*passed_by(seen(BY_NAME, BY_LABELS, own=OwnProxy()))] == []
+
+
+def traefik(*words: str, **more: object) -> Stack:
+    front = {"image": "traefik:v3.4", "command": ["--providers.docker", *words], "networks": {"default": None}}
+    web = {"image": "web", "expose": ["3000"], "networks": {"default": None}, **more}
+    return stack_of({"front": front, "web": web, "proxy": {"image": "caddy:2"}})
+
+
+def test_a_traefik_that_leads_to_what_has_no_label_is_warned_of() -> None:
+    (found,) = by_default_rule(traefik())
+    assert found.level == "warning"
+    assert found.message == "front leads users to web by its default rule, for want of labels: no color has that name"
+    assert "`traefik.http.routers.web.rule: …`" in found.remedy
+
+
+def test_one_that_wants_labels_or_finds_them_is_not() -> None:
+    assert [*by_default_rule(traefik("--providers.docker.exposedByDefault=false"))] == []
+    assert [*by_default_rule(traefik(labels={"traefik.http.routers.x.rule": "Host(`x`)"}))] == []
+    assert [*by_default_rule(traefik(networks={"back": None}))] == []
+    assert [*by_default_rule(STACK)] == []
+
+
+def labelled(images: dict[str, ImageFacts], **labels: str) -> Stack:
+    web = {"image": "web:1", "labels": {"traefik.http.routers.web.rule": "Host(`x`)", **labels}}
+    evidence = Evidence(declared={"web": Role.ROUTE}, images=images)
+    found = stack_of({"web": web}, evidence)
+    return replace(found, services=tuple(replace(each, port=each.port or 80) for each in found.services))
+
+
+def test_a_port_that_nothing_shows_is_said_to_be_a_guess() -> None:
+    (found,) = guessed_ports(labelled({}))
+    assert found.message == "port 80 of web is a guess: its labels name none, nor does an image that is here"
+    assert "`docker pull web:1`" in found.remedy
+    assert [*guessed_ports(labelled({"web": ImageFacts(exposed=(3000,))}))] == []
+    assert [*guessed_ports(labelled({}, **{"traefik.http.services.web.loadbalancer.server.port": "3000"}))] == []

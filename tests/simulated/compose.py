@@ -233,6 +233,7 @@ def _box(world: World, definition: Node, name: str, labels: dict[str, str], pict
         environment=environment_of(definition),
         checked=bool(mapping(definition.get("healthcheck")).get("test")),
         restart=text(definition.get("restart")) or "no",
+        ports=frozenset(number(mapping(port).get("published")) for port in sequence(definition.get("ports"))) - {0},
         aliases={},
     )
 

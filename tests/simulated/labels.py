@@ -21,7 +21,7 @@ _PLAIN_NAME = "teal.service"
 
 def side_in(stack: str, labels: Mapping[str, str]) -> Side | None:
     """Return the side of *stack* that these labels name; None for another project, and for `docker compose run`."""
-    sides = {stack: Side.PLAIN, f"{stack}-blue": Side.BLUE, f"{stack}-green": Side.GREEN}
+    sides = {stack: Side.PLAIN, f"{stack}-blue": Side.BLUE, f"{stack}-green": Side.GREEN, f"{stack}-teal": Side.PLAIN}
     return sides.get(labels.get(PROJECT, "")) if labels.get(ONE_OFF, "False") == "False" else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from tests.simulated.labels import refused
 from tests.simulated.world import Box, World
 
 LOOK = 0.2  # seconds until the engine's healthcheck has seen what is so
@@ -14,6 +15,9 @@ def start(world: World, box: Box, *, by: str = "") -> None:
     """Start the process; what runs is left alone."""
     if box.up:
         return
+    taken = next((port for port in box.ports if world.holder_of(port)), None)
+    if taken is not None:
+        raise refused(f"Bind for 0.0.0.0:{taken} failed: port is already allocated")
     box.restarts, box.stopped = 0, False
     _run(world, box, by)
 

@@ -35,6 +35,7 @@ from teal.core.planning.steps import (
     SaveRelease,
     Start,
     Step,
+    TakeOver,
 )
 from teal.core.report.values import Report
 from teal.errors import Locked, Refused, Unavailable
@@ -259,7 +260,9 @@ class MemoryJournal(ports.Journal):
         if not open_:
             return None
         run = next((run for run in reversed(open_) if run["command"] != "heal"), open_[-1])
-        held = any(row["run"] == run["id"] and isinstance(row["step"], Hold) for row in self.world.disk.steps)
+        held = any(
+            row["run"] == run["id"] and isinstance(row["step"], Hold | TakeOver) for row in self.world.disk.steps
+        )
         healing = {each["id"] for each in self.world.disk.runs if each["command"] == "heal" and each["id"] > run["id"]}
         bakes = [
             row

@@ -155,7 +155,11 @@ class Users:
         found = [box for box in self.world.resolve(proxy, name) if box.ready]
         if not found:
             return False
-        box = found[request.number % len(found)]
+        self._reach(request, found[request.number % len(found)], name)
+        return True
+
+    def _reach(self, request: Request, box: Box, name: str) -> None:
+        """Let *box*, dialled as *name*, answer."""
         dot = "." if request.kind == "websocket" else ""
         request.row = f"{name}{dot}:{self.routes[request.route]}"
         request.box, request.dispatched = box, self.world.loop.time()
@@ -167,7 +171,6 @@ class Users:
             self._call(request, 0)
             self.world.later(LASTS["chain"], partial(self._call, request, 0))
         self.world.later(LASTS[request.kind] + 0.001, partial(self._end, request, "answered", ""))
-        return True
 
     def _meet(self, request: Request, box: Box) -> None:
         """Note that *box* takes part in the answer."""

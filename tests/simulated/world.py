@@ -52,6 +52,7 @@ class Box:
     checked: bool  # it has a healthcheck
     restart: str
     aliases: dict[str, tuple[str, tuple[str, ...], int]]  # network -> (its id when attached, names there, gw priority)
+    ports: frozenset[int] = frozenset()  # of this machine, that it holds while it runs
     hidden: dict[str, frozenset[str]] = field(default_factory=dict)  # network -> names that mean nobody there
     state: State = "created"
     health: Healthy = "none"
@@ -228,6 +229,10 @@ class World:
         """Return the container of that id or name."""
         return self.boxes.get(name) or next((box for box in self.boxes.values() if box.name == name), None)
 
+    def holder_of(self, port: int) -> Box | None:
+        """Return the container that holds that port of the machine."""
+        return next((box for box in self.boxes.values() if box.up and port in box.ports), None)
+
     def attach(self, box: Box, net: Net, aliases: Iterable[str], priority: int = 0) -> None:
         """Put *box* on *net* under *aliases*."""
         box.aliases[net.name] = (net.id, tuple(aliases), priority)
@@ -283,6 +288,7 @@ class World:
             networks={name: place[0] for name, place in box.aliases.items()},
             aliases={name: place[1] for name, place in box.aliases.items()},
             addresses={name: f"{box.id}@{name}" for name in box.aliases} if box.up else {},
+            published=frozenset(("0.0.0.0", port) for port in box.ports) if box.up else frozenset(),
         )
         return box.look
 

@@ -73,14 +73,18 @@ class Result:
 class Simulation:
     """The world and what is done in it."""
 
+    proxy = "proxy"  # the service that leads users in
+    users_of: type[Users] = Users
+    promises_of: type[Promises] = Promises
+
     def __init__(self, stack: Stack | None = None, *, every: float = 0.1) -> None:
         self.loop = virtual_loop()
         self.loop.set_exception_handler(self._unexpected)
         self.loop.set_task_factory(adopt)
         self.world = World(self.loop, "shop")
         self.stack = stack or stack_of()
-        self.users = Users(self.world, "proxy", ROUTES, CHAIN, every)
-        self.promises = Promises(self.world, self.users)
+        self.users = self.users_of(self.world, self.proxy, ROUTES, CHAIN, every)
+        self.promises = self.promises_of(self.world, self.users)
         self.surprises: list[str] = []
         self.pids = 0
         self._processes: dict[asyncio.Task[Result], Process] = {}

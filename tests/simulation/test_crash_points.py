@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from teal.core.model.stack import Settings, Stage
 from teal.core.model.units import Seconds
 from tests.simulated import Trouble
+from tests.simulation.own import own_adopted, own_plain
 from tests.simulation.simulation import Simulation
 from tests.simulation.stack import SETTINGS, stack_of
 
@@ -43,7 +45,14 @@ def plain() -> Simulation:
     return world
 
 
-WORLDS = {"plain": plain, "adopted": adopted, "deployed": deployed, "watched": watched}
+WORLDS: dict[str, Callable[[], Simulation]] = {
+    "plain": plain,
+    "adopted": adopted,
+    "deployed": deployed,
+    "watched": watched,
+    "plain, own proxy": own_plain,
+    "adopted, own proxy": own_adopted,
+}
 # What is killed, and in which world.
 VICTIMS = [
     ("deployed", "deploy"),
@@ -53,6 +62,9 @@ VICTIMS = [
     ("plain", "deploy"),
     ("adopted", "deploy"),
     ("watched", "deploy"),
+    ("plain, own proxy", "deploy"),
+    ("adopted, own proxy", "deploy"),
+    ("adopted, own proxy", "leave"),
 ]
 NEXT = ["deploy", "rollback", "cleanup", "leave", "deploy"]
 

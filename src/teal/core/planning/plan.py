@@ -188,6 +188,14 @@ def plan_forward(observed: Observed, stack: Stack, transition: Transition) -> Pl
     release = transition.release
     prune = prune_step(observed, active=release, keep=stack.settings.keep_releases) if release is not None else None
     last = _left(transition.taken) if transition.target is Side.PLAIN else ()
+    if (
+        stack.own
+        and transition.target is Side.PLAIN
+        and not any(c.service == OWN and c.running for c in observed.containers)
+    ):
+        # Teal's own proxy is gone already: there is nobody to ask, and the color has been drained and stopped.
+        ended = planned(OnFailure.RESUME, RecordActive(Side.PLAIN), *last)
+        return Plan(transition.command, transition.source, transition.target, release, ended)
     # So that the journal knows it, too; the window in which pages stay ends with the run that was killed.
     again = (
         structs.replace(_switch(transition), again=True, older=None),

@@ -33,8 +33,7 @@ ROWS = {
     "locks": "many commands at once; two checkouts; a lock holder that was killed or whose pid lives on",
     "journal": "journal truncated, corrupted, deleted, newer, read-only; .deployment-color missing, wrong, unwritable",
     "clock": "clock jumps by an hour, both ways, in each phase; a tenth of a CPU",
-    "own-proxy": "SIGKILL of Teal while its own proxy takes ports or gives them back; that one killed, its state lost, "
-    "the engine restarted, the power cut, `docker compose up` typed by habit",
+    "own-proxy": "Teal killed while its own proxy takes or gives ports; that, engine or power fails; a plain up by habit",
     "drain": "DRAIN_TIMEOUT reached with streams, uploads and WebSockets open",
 }
 

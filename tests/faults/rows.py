@@ -33,7 +33,7 @@ ROWS = {
     "locks": "many commands at once; two checkouts; a lock holder that was killed or whose pid lives on",
     "journal": "journal truncated, corrupted, deleted, newer, read-only; .deployment-color missing, wrong, unwritable",
     "clock": "clock jumps by an hour, both ways, in each phase; a tenth of a CPU",
-    "own-proxy": "Teal killed while its own proxy takes or gives ports; that, engine or power fails; a plain up by habit",
+    "own-proxy": "Teal killed while its own proxy takes or gives ports; that, engine or power fails; plain up by habit",
     "drain": "DRAIN_TIMEOUT reached with streams, uploads and WebSockets open",
 }
 

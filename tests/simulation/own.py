@@ -94,7 +94,7 @@ class PortPromises(Promises):
         super()._request_ended(request)
 
     def _dispatched(self, request: Request, box: Box, part: Part) -> None:
-        if not (self.changing and part[0] is Side.PLAIN):  # whoever holds the port answers
+        if not box.ports:  # who holds the port itself answers, whatever the state file says
             super()._dispatched(request, box, part)
 
     def _touched(self, happening: Happening, box: Box) -> None:

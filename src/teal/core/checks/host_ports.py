@@ -58,6 +58,10 @@ def changing_hands(observed: Observed, stack: Stack) -> Iterator[Problem]:
             yield warning(name, message, f"if users need that port, let {stack.proxy} publish it, too: {_HOW}")
 
 
+_WAITING = "requests wait while the old containers stop"
+_NOTICED = "what reads labels may go on for two seconds to send some to those that have stopped"
+
+
 def _taken_over(stack: Stack) -> Iterator[Problem]:
     """Say what Teal's own proxy takes over from plain containers, and what that costs, this once."""
     ports = list(dict.fromkeys(str(each.port) for each in stack.entrances if isinstance(each, Published)))
@@ -68,7 +72,8 @@ def _taken_over(stack: Stack) -> Iterator[Problem]:
     what += [f"the labels of {', '.join(labels)}"] if labels else []
     if what:
         closed = "the port is" if len(ports) == 1 else "they are"
-        cost = f"{closed} closed for about a second" if ports else "requests wait while the old containers stop"
+        cost = f"{closed} closed for about a second" if ports else _WAITING
+        cost = f"{cost}; {_NOTICED}" if labels else cost
         message = f"Teal's own proxy takes over {' and '.join(what)}: {cost}, this once"
         yield Problem("note", OWN, message, "later deploys cost nothing; `teal leave` gives all of it back")
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from teal.core.model.units import Moment, Seconds
-from teal.core.report.values import Author, Revision
+
+if TYPE_CHECKING:  # looking measures nothing
+    from teal.core.report.values import Author, Revision
 
 LineSink = Callable[[str], None]  # a line of a tool's output, as it comes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
@@ -14,7 +14,9 @@ from teal.core.model.observed import Container
 from teal.core.model.proxy_config import Dial
 from teal.core.model.traffic import Traffic
 from teal.core.model.units import Moment, ReleaseId, Seconds
-from teal.core.report.seen import Probe
+
+if TYPE_CHECKING:  # looking measures nothing
+    from teal.core.report.seen import Probe
 
 
 class Endpoint(Struct, frozen=True):

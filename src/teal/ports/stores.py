@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from teal.core.model.migrations import OpenChange
 from teal.core.model.observed import Holder, Unfinished
@@ -17,7 +17,9 @@ from teal.core.planning.event_lines import LogLine
 from teal.core.planning.events import Event
 from teal.core.planning.past import Turn
 from teal.core.planning.steps import Step
-from teal.core.report.values import Report
+
+if TYPE_CHECKING:  # looking measures nothing
+    from teal.core.report.values import Report
 
 
 class Releases(Protocol):

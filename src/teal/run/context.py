@@ -20,7 +20,6 @@ from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.events import Event, Message, RunBegan, RunEnded, ServiceChanged
 from teal.core.planning.step_names import Command
 from teal.core.planning.wording import held
-from teal.core.report.make import Reading
 from teal.errors import Refused, TealError
 from teal.ports import (
     Clock,
@@ -41,6 +40,7 @@ from teal.run.api import Baked, Drained
 
 if TYPE_CHECKING:  # looking needs nothing of migrations
     from teal.core.migrations.contracts import PendingState
+    from teal.core.report.make import Reading
 
 EventSink = Callable[[Event], None]  # is told what happens; must not raise or block
 
@@ -157,6 +157,8 @@ class TrafficControl:
             self.uncounted = error.message
             return
         if counts is not None:
+            from teal.core.report.make import Reading  # looking measures nothing
+
             self.readings.append(Reading(self.clock.monotonic(), counts))
         elif self.found is not None and self.found[1].snippet < WITH_TWO_SIDES:
             self.uncounted = "the proxy's snippet is an older one that does not count: `teal check` says more"

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import AbstractContextManager, aclosing
 from importlib import resources
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -29,7 +29,6 @@ from teal.adapters.caddy.config import (
 from teal.adapters.caddy.dials import dials
 from teal.adapters.caddy.drift import proxy_drift
 from teal.adapters.caddy.loaded import ADAPT, COUNTED, WITHIN, asking, counting_script, loaded, reading_script
-from teal.adapters.caddy.prober import CaddyProber
 from teal.adapters.caddy.state_file import StateFile
 from teal.adapters.durable import sync_folder
 from teal.core.model.assets import Assets, KeptAssets
@@ -42,6 +41,9 @@ from teal.core.model.units import Moment, ReleaseId, Seconds
 from teal.core.rendering.own_proxy import PLAIN_END, SNIPPET_FILE
 from teal.errors import Unavailable
 from teal.ports import Answer, Endpoint, Engine, Heard, Loaded, ProxyDrift
+
+if TYPE_CHECKING:
+    from teal.adapters.caddy.prober import CaddyProber
 
 _GLANCE = 1.0  # seconds for a connection within this machine
 T = TypeVar("T")
@@ -209,6 +211,8 @@ class CaddyProxy:
 
     def prober(self) -> CaddyProber:
         """Return a prober that asks nothing yet."""
+        from teal.adapters.caddy.prober import CaddyProber  # looking measures nothing
+
         return CaddyProber(lambda target: place(target.container, target.endpoint), self._state.read)
 
     async def keep_assets(self, release: ReleaseId, assets: Assets, archive: AsyncIterator[bytes]) -> KeptAssets:

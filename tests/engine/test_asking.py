@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from teal.cli.commands.init import _WATCH
 from tests.engine.teal import TEAL, Teal
 
 pytestmark = pytest.mark.engine
@@ -65,7 +66,7 @@ def test_each_question_is_asked_once_and_its_answer_stands_in_teal_yml(teal: Tea
     status, shown = typed(teal, "init", answers=("1", "1"))
     assert status == 0, shown
     assert shown.count("may two releases of web write to") == 2
-    assert (teal.folder / "teal.yml").read_text().endswith("\nsafe_volumes: [stuff, other]\n")
+    assert (teal.folder / "teal.yml").read_text().endswith(f"\nsafe_volumes: [stuff, other]\n{_WATCH}")
     status, shown = typed(teal, "init", answers=())
     assert (status, shown.count("may two releases")) == (0, 0)
     assert teal.run("check").result["ready"]
@@ -75,7 +76,7 @@ def test_an_answer_that_settles_the_others_leaves_them_unasked(teal: Teal) -> No
     status, shown = typed(teal, "init", answers=("",))
     assert status == 0, shown
     assert shown.count("may two releases of web write to") == 1
-    assert (teal.folder / "teal.yml").read_text().endswith("\nstrategy: recreate\n")
+    assert (teal.folder / "teal.yml").read_text().endswith(f"\nstrategy: recreate\n{_WATCH}")
     assert teal.run("check").result["ready"]
 
 

@@ -17,12 +17,17 @@ from teal.errors import Refused
 from teal.run.api import InitResult
 
 if TYPE_CHECKING:
-    from teal.config.edit_yaml import Entries
     from teal.config.prepare_caddy import Prepared
     from teal.core.model.proposal import Choice, Proposal
     from teal.core.model.stack import Stack
     from teal.run.api import Understood
     from teal.run.context import EventSink, Ports
+
+
+_WATCH = """\
+# A new release is watched for so long, and goes back by itself where it is worse; 0: not at all.
+bake: 1m
+"""
 
 
 @click.command(cls=TealCommand, example="teal init\nteal init --write")
@@ -50,11 +55,9 @@ def init(session: Session, /, *, yes: bool, write: bool) -> None:
     while settled := settle(session, understood, yes=yes, command="teal init", asked=set(asked)):
         asked |= settled
         understood, stack = _understood(session)
-    first: Entries = (
-        {("bake",): "1m"} if before is None else {}
-    )  # who begins today is watched over; nobody's file changes its mind
-    why = "# A new release is watched for so long, and goes back by itself where it is worse; 0: not at all.\n"
-    keep(session, first, new=new_file(understood) + why)
+    keep(session, {}, new=new_file(understood))
+    if before is None:  # who begins today is watched over; a file that was there keeps its mind
+        wiring.write(path, f"{wiring.text_of(path)}{_WATCH}")
     after = wiring.text_of(path) or ""
     outcome: Literal["written", "unchanged"] = "unchanged" if after == before else "written"
     rows = tuple(row(question, choice) for question, choice in asked.items())

@@ -321,3 +321,13 @@ def test_a_canary_that_is_killed_is_undone_by_the_next_command(oven: Lone) -> No
     assert oven.teal.run("promote", status=1).error["message"].endswith("and all are back")
     assert set(guests.ask().values()) == {old}
     assert oven.teal.status()["interrupted"] == ""
+
+
+@pytest.mark.long
+def test_a_slow_release_stays_and_is_warned_of(oven: Lone) -> None:
+    before = release(oven)
+    with crowd(oven):
+        time.sleep(30)  # so that it is known how fast the old one was
+        ended = oven.teal.run("deploy", "--force", "--bake", "50s", ILL="slow")
+    assert "answers are slower than before" in str(ended.result["notes"])
+    assert release(oven) > before

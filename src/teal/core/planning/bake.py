@@ -17,6 +17,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from teal.core.model.counts import ColorCounts
 from teal.core.model.units import Seconds
 
 WINDOW = Seconds(2.0)
@@ -28,6 +29,8 @@ FEW = 100  # requests: a bake that saw fewer says little
 _BETS = (0.02, 0.05, 0.1, 0.3, 0.9)
 _ENOUGH_BEFORE = 500  # requests before the switch, below which their rate says too little
 _UNKNOWN, _LEAST, _MOST = 0.01, 0.005, 0.20  # rates allowed: nothing is known, at least, at most
+_SLOW_LEAST, _SLOW_TIMES = 0.15, 3  # of the answers; times as many as before
+_DENIED, _DENIED_LEAST, _DENIED_TIMES = (401, 403, 404), 20, 5
 
 Verdict = Literal["good", "suspect", "guilty"]
 
@@ -64,6 +67,39 @@ def allowed_rate(before: Seen) -> float:
     rate = (before.failed + 1) / (before.requests + 2)
     upper = rate + 1.645 * math.sqrt(rate * (1 - rate) / (before.requests + 2))
     return min(_MOST, max(_LEAST, 2 * upper))
+
+
+class Late(Struct, frozen=True):
+    """What is slow: an answer that begins later than after *bound* seconds, and the *share* of such answers before."""
+
+    bound: float
+    share: float
+
+    @property
+    def allowed(self) -> float:
+        """Return the share of slow answers that a release may have."""
+        return max(_SLOW_LEAST, _SLOW_TIMES * self.share)
+
+
+def late_before(before: ColorCounts) -> Late | None:
+    """Return what was slow in the release before: later than 95 of 100 answers; None where too little is known."""
+    bound = before.quantile(0.95)
+    if bound is None or math.isinf(bound) or before.answers < _ENOUGH_BEFORE:
+        return None
+    late = Late(bound, before.slower(bound) / before.answers)
+    return late if late.allowed < 1 else None
+
+
+def turned_away(now: ColorCounts, before: ColorCounts) -> str:
+    """Return in words that many more requests than before were answered with 401, 403 or 404; "" where they weren't."""
+    counts = [(each, sum(each.with_status(status, status) for status in _DENIED)) for each in (now, before)]
+    (total, denied), (total_before, denied_before) = [(each.total, count) for each, count in counts]
+    if denied < _DENIED_LEAST or total_before < _ENOUGH_BEFORE:
+        return ""
+    rate, rate_before = denied / total, denied_before / total_before
+    if rate < _DENIED_TIMES * rate_before:
+        return ""
+    return f"{denied} of {total} requests were answered with 401, 403 or 404 (before {rate_before:.1%})"
 
 
 class Evidence(Struct, frozen=True):

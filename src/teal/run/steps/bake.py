@@ -5,6 +5,7 @@
 - Before anything goes back, the old release is asked the same by its key. Where it fails as well, as with a database
   that is down, going back would help nobody: the evidence is forgotten, and after the third time a person is called.
 - `teal promote` and `teal abort` decide before the time is over.
+- Slower answers, and many more that are turned away (401, 403, 404), are warned of, and take nothing back.
 - An engine or proxy that does not answer says nothing against a release: that time is not counted as watched.
 """
 
@@ -24,7 +25,17 @@ from teal.core.model.stack import HttpCheck, Role, Service, Stage
 from teal.core.model.traffic import buckets
 from teal.core.model.traffic import canary as lead_some
 from teal.core.model.units import ReleaseId, Seconds
-from teal.core.planning.bake import FEW, HELD_AFTER, WINDOW, Evidence, Seen, allowed_rate
+from teal.core.planning.bake import (
+    FEW,
+    HELD_AFTER,
+    WINDOW,
+    Evidence,
+    Late,
+    Seen,
+    allowed_rate,
+    late_before,
+    turned_away,
+)
 from teal.core.planning.events import Baking
 from teal.core.planning.steps import Bake, RunCanary
 from teal.errors import Failed, Held, RolledBack, TealError, Unavailable
@@ -42,6 +53,7 @@ BETWEEN = Seconds(0.4)  # between two rounds
 PATIENCE = Seconds(2.0)  # for one answer of the old release
 RESPITE = Seconds(10.0)  # after an acquittal, before a container that still does not stand counts again
 WORKER_RESTARTS = 2
+COLD = Seconds(30.0)  # caches are cold: answers may be slow for so long
 
 
 async def bake(context: RunContext, step: Bake) -> None:
@@ -149,6 +161,10 @@ class _Watch:
     seen: Seen = field(default_factory=Seen)
     others: Seen = field(default_factory=Seen)  # what the users of the old release met meanwhile
     evidence: Evidence = field(default_factory=lambda: Evidence(allowed_rate(Seen())))
+    whole: ColorCounts = field(default_factory=ColorCounts)  # what users of the new release met so far
+    whole_before: ColorCounts = field(default_factory=ColorCounts)
+    late: Late | None = None  # what is slow, by the release before
+    lateness: Evidence | None = None  # what speaks for answers being slower than before
     prolonged: Seconds = Seconds(0.0)
     quiet_until: float = 0.0  # containers that do not stand are not judged again before
     told: set[str] = field(default_factory=set)
@@ -167,7 +183,9 @@ class _Watch:
         self.ailing = frozenset(await self._shared_down())
         self.counted = await self._counts()
         if self.counted is not None and self.step.warm is not None:
-            self.before = _seen(self.counted.of(self.step.warm))
+            self.whole_before = self.counted.of(self.step.warm)
+            self.before, self.late = _seen(self.whole_before), late_before(self.whole_before)
+            self.lateness = Evidence(self.late.allowed) if self.late else None
         self.evidence = Evidence(allowed_rate(self.before))
         if self.counted is None:
             self.context.reporter.note(
@@ -287,6 +305,24 @@ class _Watch:
             self._tell(f"{self._share()}: watched for twice the time")
         return Trouble(self._share()) if verdict == "guilty" else None
 
+    def _compare(self, window: ColorCounts) -> None:
+        """Warn where answers are slower than before, or many more are turned away; nothing goes back for that."""
+        self.whole = Counts(self.whole).and_then(Counts(window)).blue
+        denied = turned_away(self.whole, self.whole_before)
+        if denied and "denied" not in self.told:
+            self.told.add("denied")
+            self._tell(denied)
+        if self.late is None or self.lateness is None or self.watched < COLD:
+            return
+        slow = window.slower(self.late.bound)
+        self.lateness = self.lateness.after(Seen(window.answers, slow))
+        if self.lateness.verdict == "guilty" and "slow" not in self.told:
+            self.told.add("slow")
+            self._tell(
+                f"answers are slower than before: {slow} of the last {window.answers} began later than after "
+                f"{self.late.bound:g} s (before {self.late.share:.0%})"
+            )
+
     async def _well_again(self) -> bool:
         """Tell whether the users of the new release met nothing more while the old one was asked: it is over, then."""
         window = await self._window()
@@ -309,6 +345,7 @@ class _Watch:
             self.evidence = structs.replace(self.evidence, allowed=allowed)
             self.others += _seen(window.of(self.step.warm))
         self.seen, self.evidence = self.seen + seen, self.evidence.after(seen)
+        self._compare(window.of(self.step.side))
         self.context.reporter.watch(Baking(Seconds(max(0.0, self.left)), self.seen.requests, self.seen.failed))
         return seen
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
 
 from proof.bake import Case, play
-from teal.core.planning.bake import GUILTY, LEAST_FAILED, Evidence, Seen, allowed_rate
+from teal.core.model.counts import ColorCounts
+from teal.core.planning.bake import (
+    GUILTY,
+    LEAST_FAILED,
+    Evidence,
+    Late,
+    Seen,
+    allowed_rate,
+    late_before,
+    turned_away,
+)
 
 
 @pytest.mark.parametrize(
@@ -81,3 +92,27 @@ def test_counters_that_began_anew_say_nothing() -> None:
 def test_played_bakes_end_as_they_should(case: Case, ends: set[str]) -> None:
     dice = random.Random(11)
     assert {play(case, dice)[0] for _ in range(8)} == ends
+
+
+def counted(statuses: dict[int, int], *, within: int, beyond: int) -> ColorCounts:
+    """Return counts with so many answers within and beyond a tenth of a second."""
+    buckets = ((0.1, within), (1.0, within + beyond), (math.inf, within + beyond))
+    return ColorCounts({(status, "GET"): count for status, count in statuses.items()}, buckets)
+
+
+def test_slow_is_what_is_later_than_most_answers_of_the_old_release() -> None:
+    late = late_before(counted({200: 1000}, within=960, beyond=40))
+    assert late == Late(0.1, 0.04)
+    assert late.allowed == 0.15
+    assert late_before(counted({200: 1000}, within=900, beyond=100)) == Late(1.0, 0.0)
+    assert late_before(counted({200: 400}, within=400, beyond=0)) is None
+
+
+def test_many_more_requests_that_are_turned_away_are_said() -> None:
+    before = counted({200: 990, 404: 10}, within=1000, beyond=0)
+    assert turned_away(counted({200: 80, 404: 20}, within=100, beyond=0), before) == (
+        "20 of 100 requests were answered with 401, 403 or 404 (before 1.0%)"
+    )
+    assert turned_away(counted({200: 96, 404: 4}, within=100, beyond=0), before) == ""
+    assert turned_away(counted({200: 1000, 403: 25}, within=1000, beyond=0), before) == ""
+    assert turned_away(counted({401: 90}, within=90, beyond=0), ColorCounts()) == ""

@@ -136,10 +136,12 @@ def prepare(rolled: Rolled) -> None:
     caddy = rolled.stack.folder / "caddy"
     snippet = _one(told, "does not import Teal's snippet")
     assert "`teal snippet > teal.caddy`" in snippet
-    assert "`import teal.caddy` at its top" in snippet
+    assert "`import teal.caddy` at its top, below the global options" in snippet
     (caddy / "teal.caddy").write_text(rolled.teal("snippet"), encoding="utf-8")
     caddyfile = caddy / "Caddyfile"
-    text = "import teal.caddy\n" + caddyfile.read_text(encoding="utf-8")
+    options, end, rest = caddyfile.read_text(encoding="utf-8").partition("\n}\n")
+    assert options.startswith("{")
+    text = f"{options}{end}import teal.caddy\n{rest}"
     for message, remedy in told.items():
         if passed := re.search(r"passes requests to (\S+) past Teal's snippet", message):
             line = _quoted(remedy)

@@ -198,7 +198,8 @@ def test_a_caddyfile_with_an_import_of_nobody_is_refused_and_not_to_be_loaded(do
     remedies = [
         each["remedy"] for each in findings if any(word in each["remedy"] for word in ("`teal exec", "`teal re"))
     ]
-    assert [each.startswith("correct the Caddyfile, then ") for each in remedies] == [True], remedies
+    assert remedies
+    assert all(each.startswith("correct the Caddyfile, then ") for each in remedies), remedies
     assert "no service apii" in doors.deploy(status=1).error["message"]
     doors.write(site(API, WEB))
     assert doors.check(0)

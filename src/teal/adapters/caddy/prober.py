@@ -25,6 +25,7 @@ EVERY = 0.2  # seconds between two requests to a route
 HURRY = 0.05  # seconds between two while something is about to happen, or goes wrong
 BUSIEST = 20.0  # requests a second to all routes together, in the ordinary pace
 FRESH = 5  # each such request is on a connection of its own
+LAST = 0.3  # seconds for what is open when measuring ends
 WITHIN = Seconds(5.0)
 _ALARM = 10.0  # seconds for which a route that fails is asked more often
 _LARGEST = 1 << 16  # bytes of an answer that are read
@@ -160,7 +161,12 @@ class _Asking:
             task.add_done_callback(lambda done: self._open.pop(done, None))
 
     async def end(self) -> None:
-        """Let go of all; what has waited for long by now is told."""
+        """Let go of all; what has waited for long by now is told.
+
+        What was just asked may still be answered: a proxy warns of who leaves in the middle of an answer.
+        """
+        if self._open:
+            await asyncio.wait(self._open, timeout=LAST)
         for task, (sent, began) in list(self._open.items()):
             task.cancel()
             waited = time.monotonic() - began

@@ -86,7 +86,8 @@ def uncounted(stack: Stack, reload: str, *, snippet: int, metrics: bool) -> Iter
         yield Problem("note", stack.proxy, message, newer_snippet(stack, reload))
     elif not metrics:
         message = "Caddy counts no requests, so nobody sees what users met in a deploy"
-        remedy = f"write `metrics` in the global options, at the top of the Caddyfile, then {_reloaded(stack, reload)}"
+        line = "write `metrics` in the global options, at the top of the Caddyfile"
+        remedy = f"{_first(stack)}{line}, then {_reloaded(stack, reload)}"
         yield Problem("note", stack.proxy, message, remedy)
 
 
@@ -107,7 +108,7 @@ def unserved(stack: Stack, reload: str, served: Iterable[str]) -> Iterator[Probl
             f"files of older releases of {name} are kept (`assets` in teal.yml), but the proxy does not serve them"
         )
         line = f"write `import teal_assets {name}` among the options of its import"
-        remedy = f"`teal up {stack.proxy}`" if stack.own else f"{line}, then {_reloaded(stack, reload)}"
+        remedy = f"`teal up {stack.proxy}`" if stack.own else f"{_first(stack)}{line}, then {_reloaded(stack, reload)}"
         yield warning(name, message, remedy)
 
 
@@ -115,8 +116,16 @@ def newer_snippet(stack: Stack, reload: str) -> str:
     """Return how the proxy gets the snippet of this version, and what that costs."""
     if stack.own:
         return f"`teal up {stack.proxy}` brings today's"
-    first = "`teal snippet > teal.caddy` and, for the counts, `metrics` in the global options of the Caddyfile"
-    return f"{first}, then {_reloaded(stack, reload)}"
+    first = (
+        "`teal snippet > teal.caddy`, with `import teal.caddy` below the global options of the Caddyfile, and, for the "
+        "counts, `metrics` in these"
+    )
+    return f"{_first(stack)}{first}, then {_reloaded(stack, reload)}"
+
+
+def _first(stack: Stack) -> str:
+    """Return what comes before any reload: a Caddyfile that is refused must not be loaded."""
+    return "correct the Caddyfile, then " if is_refused(stack) else ""
 
 
 def _reloaded(stack: Stack, reload: str) -> str:
@@ -215,8 +224,8 @@ def preparation(stack: Stack, folder: str) -> Iterator[Problem]:
         yield error(
             stack.proxy,
             "the Caddyfile does not import Teal's snippet",
-            "`teal snippet > teal.caddy` beside it, `import teal.caddy` at its top, and in place of each "
-            "`reverse_proxy NAME:PORT {…}` write `import teal NAME PORT {…}`",
+            "`teal snippet > teal.caddy` beside it, `import teal.caddy` at its top, below the global options, and in "
+            "place of each `reverse_proxy NAME:PORT {…}` write `import teal NAME PORT {…}`",
         )
     mounted = _mounted(stack)
     if not mounted:

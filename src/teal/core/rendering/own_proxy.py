@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from textwrap import indent
 
 from teal.core.model.compose import mapping, sequence, text
 from teal.core.model.entrance import Published
@@ -151,15 +152,21 @@ def _site(each: Listener, served: frozenset[str]) -> Iterator[str]:
 
     All of it stands in one route: Caddy counts, and takes time for, each of those at the top of a site.
     """
+    yield f":{each.port} {{\n\troute {{\n"
+    yield indent("".join(_inside(each, served)), "\t")
+    yield "\t}\n}\n"
+
+
+def _inside(each: Listener, served: frozenset[str]) -> Iterator[str]:
+    """Yield the lines of that route, a tab before each."""
     name, port = each.way
     kept = _VIA | _TOLD if each.believed else _VIA
-    yield f":{each.port} {{\n\troute {{\n"
     yield from _absent(kept)
     yield f"\timport teal {name} {port} {{\n"
     yield from _options(kept, clear_http2=each.clear_http2)
     if name in served:
         yield f"\t\timport teal_assets {name}\n"
-    yield "\t}\n\t}\n}\n"
+    yield "\t}\n"
 
 
 def _door(door: Door, found: Layout, main: str) -> str:

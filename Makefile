@@ -5,7 +5,7 @@ BIN := .venv/bin
 WITH_ENGINE := scripts/with-engine.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check engine test fuzz faults simulate swarm soak demo demo-down demo-migrations prove bench-own prove-own prove-migrations metrics exam exam-verify words pages bench-snippet bench conformance reach bake clean
+.PHONY: help venv check engine test fuzz faults simulate swarm soak demo demo-down demo-migrations prove bench-own prove-own prove-migrations metrics exam exam-verify words pages bench-snippet bench conformance reach bake long clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -89,6 +89,10 @@ bench: venv ## How fast a deploy, a switch, a rollback and the commands are
 
 bake: venv ## How often a good release is taken back, and how soon a bad one: bakes that are played (N=… for another number)
 	@$(BIN)/python -m proof.bake $(N)
+
+# What `make test` leaves out, since it takes long: every way in which a release goes back, HAProxy in front.
+long: venv ## The long tests of the watch and of fronts on the real engine
+	$(WITH_ENGINE) $(BIN)/pytest tests/engine/test_bake.py tests/engine/test_own_proxy_fronts.py -m "long or not long"
 
 soak: venv ## 500 deploys and rollbacks under light load: nothing grows, slows down or is lost (N=… for another number)
 	@$(WITH_ENGINE) $(BIN)/python -m proof.soak $(N)

@@ -33,6 +33,7 @@ class Holdings:
     releases: int
     state_files: int
     state_bytes: int
+    told: int  # logs and reports of runs, which go with the journal's
     journal_runs: int
     journal_bytes: int
     proxy_fds: int | None  # without users' own connections
@@ -59,7 +60,9 @@ class Looking:
         images = asked(f"/images/json?filters={quote(json.dumps({'label': [f'teal.soak={self._stack.project}']}))}")
         proxy, engine = held_by(self._proxy_of(containers)), held_by(self._engine)
         home = Path(self._stack.home) / self._stack.project
-        files = [each for each in home.rglob("*") if each.is_file() and not each.name.startswith("journal")]
+        every = [each for each in home.rglob("*") if each.is_file() and not each.name.startswith("journal")]
+        told = [each for each in every if each.parent.name in {"runs", "reports"}]
+        files = [each for each in every if each not in told]
         return Holdings(
             round=number,
             containers=len(containers),
@@ -70,6 +73,7 @@ class Looking:
             releases=sum(each.name.isdecimal() for each in (home / "releases").iterdir()),
             state_files=len(files),
             state_bytes=sum(each.stat().st_size for each in files),
+            told=len(told),
             journal_runs=_runs(home / "journal.db"),
             journal_bytes=sum(each.stat().st_size for each in home.glob("journal*")),
             proxy_fds=proxy.fds - _visitors(self._proxy) if proxy else None,

@@ -24,13 +24,14 @@ ALLOWED: tuple[tuple[str, Callable[[Holdings], int], int, str], ...] = (
     ("image tags", lambda h: h.tags, 2 * KEPT + 1, "two a kept release, and Compose's own"),
     ("kept releases", lambda h: h.releases, KEPT, "active + 2"),
     ("runs in the journal", lambda h: h.journal_runs, RUNS, "latest 200 + 100 by which releases served"),
+    ("logs and reports of runs", lambda h: h.told, 2 * 200, "two of each of the latest 200 runs"),
     ("journal, kB", lambda h: h.journal_bytes // 1024, 4096, "with SQLite's log beside it"),
 )
 
 # What may not have grown from after the warm-up to the end, by more than so much.
 STEADY: tuple[tuple[str, Callable[[Holdings], int | None], int, int, str], ...] = (
     ("files of the state", lambda h: h.state_files, 0, 1, ""),
-    ("size of the state, journal apart", lambda h: h.state_bytes, 2048, 1024, " kB"),
+    ("size of the state, runs apart", lambda h: h.state_bytes, 2048, 1024, " kB"),
     ("proxy: file descriptors", lambda h: h.proxy_fds, 10, 1, ""),
     ("proxy: memory", lambda h: h.proxy_memory, 16 * MB, MB, " MB"),
     ("library's process: file descriptors", lambda h: h.library_fds, 0, 1, ""),

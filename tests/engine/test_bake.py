@@ -116,10 +116,12 @@ def test_a_release_that_fails_goes_back_and_the_same_again_is_refused(oven: Lone
     assert "rolled-back" in str(history)
 
 
+@pytest.mark.long
 def test_a_release_of_which_a_share_fails_goes_back(oven: Lone) -> None:
     goes_back(oven, "requests failed", ILL="some")
 
 
+@pytest.mark.long
 def test_a_release_that_ends_by_itself_goes_back_without_any_request(oven: Lone) -> None:
     before = release(oven)
     ended = oven.teal.run("deploy", "--force", "--bake", "60s", status=6, ILL="dies")
@@ -127,6 +129,7 @@ def test_a_release_that_ends_by_itself_goes_back_without_any_request(oven: Lone)
     assert release(oven) == before
 
 
+@pytest.mark.long
 def test_a_release_whose_memory_runs_out_goes_back(oven: Lone) -> None:
     goes_back(oven, "web", ILL="leaks")
 
@@ -209,6 +212,7 @@ def test_somebody_keeps_a_release_or_takes_it_back(oven: Lone) -> None:
     assert "no release is being watched" in nothing.error["message"]
 
 
+@pytest.mark.long
 def test_a_signal_or_a_rollback_takes_back_what_is_watched(oven: Lone) -> None:
     before = release(oven)
     with oven.teal.running("deploy", "--force", "--bake", "90s") as deploy:
@@ -288,6 +292,7 @@ def test_a_canary_leads_each_user_once_and_back_at_once(oven: Lone) -> None:
     assert set(users.answers) == {200}, "who has no bucket stays on the old release"
 
 
+@pytest.mark.long
 def test_a_canary_in_stages_ends_in_the_switch_and_a_bad_one_goes_back(oven: Lone) -> None:
     old = oven.active
     with crowd(oven) as users:
@@ -311,6 +316,7 @@ def test_a_canary_in_stages_ends_in_the_switch_and_a_bad_one_goes_back(oven: Lon
     assert oven.active == now
 
 
+@pytest.mark.long
 def test_a_canary_that_is_killed_is_undone_by_the_next_command(oven: Lone) -> None:
     old, guests = oven.active, Guests(oven.port)
     with oven.teal.running("deploy", "--force", "--canary", "30%") as deploy:

@@ -100,7 +100,7 @@ def fronted(front: str, folder_of: pytest.TempPathFactory, **more: str) -> Lone:
     return made
 
 
-@pytest.fixture(params=["nginx", "haproxy", "traefik"])
+@pytest.fixture(params=["nginx", pytest.param("haproxy", marks=pytest.mark.long), "traefik"])
 def lane(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lone]:
     """The stack as plain ``docker compose up`` runs it, with that front."""
     front = str(request.param)

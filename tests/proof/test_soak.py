@@ -19,6 +19,7 @@ STEADY = Holdings(
     releases=3,
     state_files=17,
     state_bytes=33_000,
+    told=120,
     journal_runs=100,
     journal_bytes=600_000,
     proxy_fds=14,

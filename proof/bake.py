@@ -11,11 +11,20 @@ import sys
 from dataclasses import dataclass
 from statistics import median
 
-from teal.core.planning.bake import HELD_AFTER, WINDOW, Evidence, Seen, allowed_rate
+from teal.core.planning.bake import (
+    ABREAST,
+    ACQUITS,
+    BETWEEN,
+    HELD_AFTER,
+    ROUNDS,
+    WINDOW,
+    Evidence,
+    Seen,
+    allowed_rate,
+)
 
 BAKE, BEFORE = 300.0, 3600.0  # seconds
 USUAL = 0.002  # share of requests that fail though all is well
-ROUNDS, ABREAST, FAILED, BETWEEN = 5, 4, 2, 0.4  # as run.steps.bake asks
 ILL = 10.0  # seconds for which a shared database is ill
 ILL_SHARE = 0.5  # of requests, of users' and of Teal's own, that fail then
 
@@ -56,14 +65,14 @@ def play(case: Case, dice: random.Random) -> tuple[str, float]:
         asked = (at + BETWEEN * (number // ABREAST) for number in range(ROUNDS * ABREAST))
         failures = sum(ill_from <= moment < ill_from + ILL and dice.random() < ILL_SHARE for moment in asked)
         at += WINDOW
-        if failures >= FAILED:
+        if failures >= ACQUITS:
             evidence = evidence.forgiven()
             if evidence.acquitted >= HELD_AFTER:
                 return "held", at
             continue
         share = max(case.share, ILL_SHARE) if ill_from <= at < ill_from + ILL else case.share
         meanwhile = _window(case.rate, share, case.bursts, dice)
-        if not meanwhile.requests or meanwhile.rate > 2 * evidence.allowed:
+        if not evidence.over(meanwhile):
             return "rolled-back", at
         evidence = evidence.after(meanwhile)
     return "passed", BAKE

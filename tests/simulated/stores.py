@@ -280,7 +280,11 @@ class MemoryJournal(ports.Journal):
             held,
             run["started"],
             baking=baking,
-            canary=any(isinstance(row["step"], RunCanary) for row in self.world.disk.steps if row["run"] == run["id"]),
+            canary=any(
+                isinstance(row["step"], RunCanary) and row["ended"] is None
+                for row in self.world.disk.steps
+                if row["run"] == run["id"]
+            ),
         )
 
     @reads

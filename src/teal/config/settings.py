@@ -15,7 +15,7 @@ from teal.core.planning.wording import staged
 from teal.errors import ConfigError
 
 _DEFAULTS = Settings()
-_CANARY = "`canary: [5% for 2m, 25% for 5m]`"
+_CANARY = "canary: [5% for 2m, 25% for 5m]"
 
 
 def settings_of(overrides: Overrides, environment: Mapping[str, str], said: TealYml) -> Settings:
@@ -90,10 +90,12 @@ def _stages(option: str, said: Sequence[str]) -> tuple[Stage, ...]:
     if any(each.seconds is None for each in stages[:-1]):
         raise ConfigError(
             f"{name}: only the last stage may go on until somebody decides",
-            hint=f"for example {_CANARY}",
+            hint=f"for example `{_CANARY}`",
         )
     if any(later.percent <= earlier.percent for earlier, later in pairwise(stages)):
-        raise ConfigError(f"{name}: each stage must lead more users than the one before", hint=f"for example {_CANARY}")
+        raise ConfigError(
+            f"{name}: each stage must lead more users than the one before", hint=f"for example `{_CANARY}`"
+        )
     return stages
 
 

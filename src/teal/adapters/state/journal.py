@@ -73,6 +73,7 @@ SELECT run, name, payload FROM step WHERE ended IS NOT NULL AND name IN (?, ?, ?
 _RAN_ONCE = """
 SELECT 1 FROM step WHERE name = ? AND ended IS NOT NULL AND CASE WHEN json_valid(payload) THEN
     json_extract(payload, '$.service') = ? AND json_extract(payload, '$.release') = ? END LIMIT 1"""
+_LEADS_SOME = "SELECT 1 FROM step WHERE run = ? AND name = ? AND ended IS NULL LIMIT 1"
 _RUN = "id, command, source, target, release, started, ended, outcome, message"
 _PERFORMED = "AND ended IS NOT NULL AND NOT passed"
 _SECONDS = "SELECT name, sum(ended - started) FROM step"
@@ -178,7 +179,7 @@ class SqliteJournal:
                 held=bool(held),
                 started=run.started,
                 window=bool(window),
-                canary=bool(self._read(asked, (run.id, StepName.CANARY, StepName.CANARY))),
+                canary=bool(self._read(_LEADS_SOME, (run.id, StepName.CANARY))),
                 baking=self._baking(run.id),
             )
         return None

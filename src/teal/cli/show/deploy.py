@@ -122,7 +122,7 @@ def decided(result: DecideResult) -> str:
     """Return what became of a release that was watched."""
     where = f"release {result.serves} serves" if result.serves is not None else "see `teal status` for what serves"
     if result.decided == "canary":
-        return f"{result.project}: more users are led to release {result.release}; {where} the others"
+        return f"{result.project}: another share of users is led to release {result.release}; {where} the others"
     what = "is kept" if result.decided == "promote" else "was taken back"
     return _lines(*_healed(result.healed), f"{result.project}: {where}; release {result.release} {what}")
 

@@ -78,8 +78,13 @@ class Unfinished:
     held: bool  # it began to keep users away from its source: what stands there may be stopped
     started: Moment
     window: bool = False  # it began to change the database while nothing of the application ran
-    canary: bool = False  # it has begun to lead some users to its release
+    canary: bool = False  # it leads some users to its release, and not yet all of them
     baking: Seconds | None = None  # for how long its release was still to be watched; None where it wasn't
+
+    @property
+    def watched(self) -> bool:
+        """Tell whether its release is tried out or watched, so that somebody may keep it or take it back."""
+        return self.canary or bool(self.baking)
 
 
 @dataclass(frozen=True, slots=True)

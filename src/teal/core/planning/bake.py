@@ -26,6 +26,9 @@ SUSPECT = 20.0  # evidence at which it is watched for longer
 LEAST_FAILED, LEAST_WINDOWS = 5, 3  # a few failures within one moment prove nothing
 HELD_AFTER = 3  # times that the old release failed as well: a person must look
 FEW = 100  # requests: a bake that saw fewer says little
+ROUNDS, ABREAST = 5, 4  # in which the old release is asked, and how often each thing at once
+BETWEEN = Seconds(0.4)  # between two rounds
+ACQUITS = 2  # failures of the old release that acquit the new one
 _BETS = (0.02, 0.05, 0.1, 0.3, 0.9)
 _ENOUGH_BEFORE = 500  # requests before the switch, below which their rate says too little
 _UNKNOWN, _LEAST, _MOST = 0.01, 0.005, 0.20  # rates allowed: nothing is known, at least, at most
@@ -40,12 +43,6 @@ class Seen(Struct, frozen=True):
 
     requests: int = 0
     failed: int = 0
-
-    def since(self, earlier: Seen) -> Seen | None:
-        """Return what was seen after *earlier*; None where the count has begun anew meanwhile."""
-        if self.requests < earlier.requests or self.failed < earlier.failed:
-            return None
-        return Seen(self.requests - earlier.requests, self.failed - earlier.failed)
 
     def __add__(self, other: Seen) -> Seen:
         """Return both together."""
@@ -109,6 +106,7 @@ class Evidence(Struct, frozen=True):
     logs: tuple[float, ...] = (0.0,) * len(_BETS)  # the logarithm of each bet's stake
     failed: int = 0
     bad_windows: int = 0
+    bad_requests: int = 0  # all those of bad windows
     acquitted: int = 0  # times that the old release failed as well
 
     def after(self, window: Seen) -> Evidence:
@@ -122,12 +120,21 @@ class Evidence(Struct, frozen=True):
             logs=tuple(log + math.log(max(1e-12, 1 + bet * gain)) for log, bet in zip(self.logs, bets, strict=True)),
             failed=self.failed + window.failed,
             bad_windows=self.bad_windows + (window.failed > 0),
+            bad_requests=self.bad_requests + window.requests * (window.failed > 0),
             acquitted=self.acquitted,
         )
 
     def forgiven(self) -> Evidence:
         """Return the evidence after the old release was seen to fail as well: from nothing, one acquittal more."""
         return Evidence(self.allowed, acquitted=self.acquitted + 1)
+
+    def over(self, window: Seen) -> bool:
+        """Tell whether *window*, the latest, shows that what spoke against the release has ended by itself.
+
+        A release that is bad goes on to fail about as it did; a database that was ill for a moment leaves it well.
+        """
+        usual = self.failed / self.bad_requests if self.bad_requests else 0.0
+        return window.requests > 0 and window.rate <= max(2 * self.allowed, usual / 4)
 
     @property
     def verdict(self) -> Verdict:

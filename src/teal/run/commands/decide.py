@@ -1,4 +1,4 @@
-"""``promote`` and ``abort``: what a person decides about a release that is being watched."""
+"""``promote``, ``abort``, ``canary``: what a person decides about a release that is being watched."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from teal.run.recovery import heal
 
 POLL = Seconds(0.3)
 TAKEN_UP_WITHIN = Seconds(60.0)  # by the command that watches: it may be asking the old release just now
-
-
 Word = Literal["promote", "abort", "canary"]
 
 
@@ -28,33 +26,25 @@ async def decide(ports: Ports, stack: Stack, word: Word, watch: EventSink, *, pe
     """
     try:
         with ports.lock.hold(word):
-            watched = _watched(ports)
-            healed, observed = await heal(ports, stack, watch, decided="promote" if word == "promote" else "abort")
-            if word != "abort" and observed.active_release != watched.release:
-                raise Refused(
-                    f"the command that led some users to release {watched.release} was killed, and all are back",
-                    hint="`teal deploy` begins anew",
-                )
-            return await _decided(ports, stack, word, watched, healed)
+            watched = _watched(ports, word)
+            healed, _ = await heal(ports, stack, watch, decided="promote" if word == "promote" else "abort")
     except Locked:
-        watched = _watched(ports)
-        if word == "canary" and (not watched.canary or watched.baking is not None):
-            raise Refused(
-                "no canary goes on: all users are on one release", hint="`teal promote`, or `teal abort`"
-            ) from None
+        watched, healed = _watched(ports, word), ""
         ports.lock.ask(f"{word} {percent:g}" if word == "canary" else word)
         await _taken_up(ports, watched, word)
-        return await _decided(ports, stack, word, watched)
+    return await _decided(ports, stack, word, watched, healed)
 
 
-def _watched(ports: Ports) -> Unfinished:
-    """Return the run whose release is being watched; raise ``Refused`` where there is none."""
+def _watched(ports: Ports, word: Word) -> Unfinished:
+    """Return the run whose release is being watched; raise ``Refused`` where *word* is to be said of none."""
     unfinished = ports.journal.unfinished()
-    if unfinished is None or not (unfinished.baking or (unfinished.canary and unfinished.baking is None)):
+    if unfinished is None or not unfinished.watched:
         raise Refused(
             "no release is being watched now: nothing was changed",
             hint="`teal rollback` brings the previous release back; `teal status` shows what serves",
         )
+    if word == "canary" and not unfinished.canary:
+        raise Refused("no canary goes on: all users are on one release", hint="`teal promote`, or `teal abort`")
     return unfinished
 
 
@@ -72,17 +62,33 @@ async def _taken_up(ports: Ports, watched: Unfinished, word: Word) -> None:
 
 
 def _followed(ports: Ports, watched: Unfinished, word: Word) -> bool:
-    now, traffic = ports.journal.unfinished(), ports.proxy.read()
+    """Tell whether the command that watches has done what was asked, or has ended in whatever way."""
+    now = ports.journal.unfinished()
     if now is None or now.run != watched.run:
         return True
     if ports.lock.waits() or word == "abort":
         return False
     if word == "canary":
         return True
-    switched = traffic is not None and traffic.side is watched.target and traffic.canary is None
-    return not now.baking if watched.baking else switched
+    if not watched.canary:
+        return not now.baking
+    traffic = ports.proxy.read()
+    return traffic is not None and traffic.side is watched.target
 
 
-async def _decided(ports: Ports, stack: Stack, word: str, watched: Unfinished, healed: str = "") -> DecideResult:
+async def _decided(ports: Ports, stack: Stack, word: Word, watched: Unfinished, healed: str) -> DecideResult:
+    """Return what became of the release; raise ``Refused`` where it came otherwise, before anybody could follow."""
     observed = await observe(ports, stack)
-    return DecideResult(stack.project, word, watched.release, observed.active_release, observed.active, healed)
+    tried, serves = watched.release, observed.active_release
+    if word == "abort" and serves == tried:
+        raise Refused(
+            f"the watch over release {tried} had ended: it serves", hint="`teal rollback` brings the previous one back"
+        )
+    if healed and watched.canary and word != "abort":  # whoever led them is gone, so that this command has undone it
+        raise Refused(
+            f"the command that led some users to release {tried} was killed, and all are back",
+            hint="`teal deploy` begins anew",
+        )
+    if word == "promote" and serves != tried:
+        raise Refused(f"release {tried} was taken back all the same", hint="`teal history` says why")
+    return DecideResult(stack.project, word, tried, serves, observed.active, healed)

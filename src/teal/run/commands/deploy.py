@@ -203,7 +203,7 @@ async def rollback(
     with _held_for_rollback(ports):
         began = ports.clock.monotonic()
         left = ports.journal.unfinished()
-        watched = left if left and left.baking else None  # to go back means: to take back what is watched
+        watched = left if left and left.watched else None  # to go back means: to take back what is watched
         healed, observed = await heal(ports, stack, watch, go_on=True, decided="abort" if watched else "")
         if watched and observed.active is watched.source and to in {None, observed.active_release}:
             return _went_back(stack, watched, observed, Seconds(ports.clock.monotonic() - began), healed)
@@ -234,7 +234,7 @@ def _held_for_rollback(ports: Ports) -> Iterator[None]:
             yield
     except Locked as error:
         unfinished = ports.journal.unfinished()
-        if unfinished is not None and unfinished.baking:
+        if unfinished is not None and unfinished.watched:
             error.hint = f"release {unfinished.release} is being watched: `teal abort` takes it back at once"
         raise
 

@@ -26,8 +26,12 @@ from teal.core.model.traffic import buckets
 from teal.core.model.traffic import canary as lead_some
 from teal.core.model.units import ReleaseId, Seconds
 from teal.core.planning.bake import (
+    ABREAST,
+    ACQUITS,
+    BETWEEN,
     FEW,
     HELD_AFTER,
+    ROUNDS,
     WINDOW,
     Evidence,
     Late,
@@ -47,9 +51,6 @@ from teal.run.steps.proxy import entry_of, require_snippet
 from teal.run.steps.start import failed_since_gate
 
 GLANCE = Seconds(0.5)  # between two looks at the containers
-ROUNDS, ABREAST = 5, 4  # in which the old release is asked, and how often each thing at once
-FAILED = 2  # failures that acquit the new one
-BETWEEN = Seconds(0.4)  # between two rounds
 PATIENCE = Seconds(2.0)  # for one answer of the old release
 RESPITE = Seconds(10.0)  # after an acquittal, before a container that still does not stand counts again
 WORKER_RESTARTS = 2
@@ -74,7 +75,7 @@ async def bake(context: RunContext, step: Bake) -> None:
         trouble = await watch.look()
         if trouble is not None:
             await watch.judge(trouble)
-        elif watch.left <= 0:
+        elif watch.left <= 0 and not watch.quiet:
             watch.end("passed" if watch.seen.requests >= FEW else "passed-unseen")
             return
         await context.ports.clock.sleep(GLANCE)
@@ -89,6 +90,7 @@ async def canary(context: RunContext, step: RunCanary) -> None:
     await require_snippet(context, "a canary")
     watch = _Watch(context, Bake(step.side, step.release, step.warm, Seconds(0.0)), beside=True)
     course = _Course(list(step.stages))
+    begun = False
     while True:
         word, _, said = context.ports.lock.asked().partition(" ")
         if word == "abort":
@@ -103,8 +105,9 @@ async def canary(context: RunContext, step: RunCanary) -> None:
         if context.traffic.now().without_key != wanted:
             context.traffic.lead(wanted, step.warm)
             context.reporter.note(f"{course.percent:g}% of users are led to release {step.release}")
-        if not watch.began:
+        if not begun:  # the proxy can be asked what it counts from here on
             await watch.begin()
+            begun = True
         trouble = await watch.look()
         if trouble is not None:
             await watch.judge(trouble)
@@ -147,7 +150,6 @@ class _Watch:
     context: RunContext
     step: Bake
     beside: bool = False  # the old release serves others at the same time: it is what the new one is measured by
-    began: float = 0.0
     watched: Seconds = Seconds(0.0)  # of all looks that came to something
     looked: float = 0.0
     lives: frozenset[tuple[str, float]] = frozenset()  # of the routes, as they were at the beginning
@@ -157,34 +159,47 @@ class _Watch:
     ailing: frozenset[str] = frozenset()  # shared services that did not stand at the beginning
     counted: Counts | None = None  # the last reading
     windowed: float = 0.0
-    before: Seen = field(default_factory=Seen)
-    seen: Seen = field(default_factory=Seen)
+    old: ColorCounts = field(default_factory=ColorCounts)  # what the users of the old release met before
+    new: ColorCounts = field(default_factory=ColorCounts)  # what those of the new one met so far
     others: Seen = field(default_factory=Seen)  # what the users of the old release met meanwhile
     evidence: Evidence = field(default_factory=lambda: Evidence(allowed_rate(Seen())))
-    whole: ColorCounts = field(default_factory=ColorCounts)  # what users of the new release met so far
-    whole_before: ColorCounts = field(default_factory=ColorCounts)
     late: Late | None = None  # what is slow, by the release before
     lateness: Evidence | None = None  # what speaks for answers being slower than before
     prolonged: Seconds = Seconds(0.0)
     quiet_until: float = 0.0  # containers that do not stand are not judged again before
-    told: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)  # what was said, or what it was about
+
+    @property
+    def seen(self) -> Seen:
+        """Return how many requests the new release has answered so far."""
+        return _seen(self.new)
+
+    @property
+    def before(self) -> Seen:
+        """Return how many the old one had answered."""
+        return _seen(self.old)
 
     @property
     def left(self) -> Seconds:
         """Return for how long the release is still to be watched."""
         return Seconds(self.step.seconds + self.prolonged - self.watched)
 
+    @property
+    def quiet(self) -> bool:
+        """Tell whether a container that does not stand is given time: until then nothing has passed."""
+        return self.context.ports.clock.monotonic() < self.quiet_until
+
     async def begin(self) -> None:
         """Look at what stands, and at what the users of the old release met before the switch."""
         now = self.context.ports.clock.monotonic()
-        self.began = self.looked = self.windowed = now
+        self.looked = self.windowed = now
         self.lives = _lives(await self._routes())
         self.workers = {each.id: each.started for each in await self._workers()}
         self.ailing = frozenset(await self._shared_down())
         self.counted = await self._counts()
         if self.counted is not None and self.step.warm is not None:
-            self.whole_before = self.counted.of(self.step.warm)
-            self.before, self.late = _seen(self.whole_before), late_before(self.whole_before)
+            self.old = self.counted.of(self.step.warm)
+            self.late = late_before(self.old)
             self.lateness = Evidence(self.late.allowed) if self.late else None
         self.evidence = Evidence(allowed_rate(self.before))
         if self.counted is None:
@@ -201,7 +216,7 @@ class _Watch:
         clock = self.context.ports.clock
         try:
             trouble = await self._fallen()
-            if trouble is None or clock.monotonic() < self.quiet_until:
+            if trouble is None or self.quiet:
                 trouble = await self._failing()
         except Unavailable as error:
             self._tell(f"{error.message}: not watched meanwhile")
@@ -209,7 +224,6 @@ class _Watch:
             return None
         now = clock.monotonic()
         self.watched, self.looked = Seconds(self.watched + now - self.looked), now
-        self.context.ports.journal.progress(self.context.reporter.run, self._rest())
         return trouble
 
     def _rest(self) -> Bake:
@@ -290,14 +304,16 @@ class _Watch:
         looping = next((name for name, count in self.restarts.items() if count >= WORKER_RESTARTS), "")
         if looping:
             why = f"{step.side}/{looping} was started again {self.restarts[looping]} times"
-            return Trouble(
-                why, looping, await last_words(context, [c for c in await self._workers() if c.service == looping])
-            )
+            mine = [each for each in await self._workers() if each.service == looping]
+            return Trouble(why, looping, await last_words(context, mine))
         return None
 
     async def _failing(self) -> Trouble | None:
         """Return what the users' failed requests come to, where a window is over."""
-        if self.context.ports.clock.monotonic() - self.windowed < WINDOW or await self._window() is None:
+        if self.context.ports.clock.monotonic() - self.windowed < WINDOW:
+            return None
+        self.context.ports.journal.progress(self.context.reporter.run, self._rest())
+        if await self._window() is None:
             return None
         verdict = self.evidence.verdict
         if verdict == "suspect" and not self.prolonged and not self.beside:
@@ -307,26 +323,24 @@ class _Watch:
 
     def _compare(self, window: ColorCounts) -> None:
         """Warn where answers are slower than before, or many more are turned away; nothing goes back for that."""
-        self.whole = Counts(self.whole).and_then(Counts(window)).blue
-        denied = turned_away(self.whole, self.whole_before)
-        if denied and "denied" not in self.told:
-            self.told.add("denied")
-            self._tell(denied)
+        denied = turned_away(self.new, self.old)
+        if denied:
+            self._tell(denied, about="denied")
         if self.late is None or self.lateness is None or self.watched < COLD:
             return
         slow = window.slower(self.late.bound)
         self.lateness = self.lateness.after(Seen(window.answers, slow))
-        if self.lateness.verdict == "guilty" and "slow" not in self.told:
-            self.told.add("slow")
+        if self.lateness.verdict == "guilty":
             self._tell(
                 f"answers are slower than before: {slow} of the last {window.answers} began later than after "
-                f"{self.late.bound:g} s (before {self.late.share:.0%})"
+                f"{self.late.bound:g} s (before {self.late.share:.0%})",
+                about="slow",
             )
 
     async def _well_again(self) -> bool:
         """Tell whether the users of the new release met nothing more while the old one was asked: it is over, then."""
         window = await self._window()
-        return window is not None and window.requests > 0 and window.rate <= 2 * self.evidence.allowed
+        return window is not None and self.evidence.over(window)
 
     async def _window(self) -> Seen | None:
         """Read the proxy's counters; return what was answered since they were read last, None where nobody knows."""
@@ -339,15 +353,16 @@ class _Watch:
         if window.anew:  # what was answered in this window is not known
             self._tell("the proxy counts anew (it was reloaded or restarted): a window was not seen")
             return None
-        seen = _seen(window.of(self.step.side))
+        met = window.of(self.step.side)
         if self.beside and self.step.warm is not None:
             allowed = max(allowed_rate(self.before), allowed_rate(self.others))  # by what was seen before this window
             self.evidence = structs.replace(self.evidence, allowed=allowed)
             self.others += _seen(window.of(self.step.warm))
-        self.seen, self.evidence = self.seen + seen, self.evidence.after(seen)
-        self._compare(window.of(self.step.side))
+        self.new = Counts(self.new).and_then(Counts(met)).blue
+        self.evidence = self.evidence.after(_seen(met))
+        self._compare(met)
         self.context.reporter.watch(Baking(Seconds(max(0.0, self.left)), self.seen.requests, self.seen.failed))
-        return seen
+        return _seen(met)
 
     def _share(self) -> str:
         """Return in words how many of the users' requests have failed, and how many did before."""
@@ -373,7 +388,7 @@ class _Watch:
             last = next(iter(said), last)
             failures += len(said)
             await self.context.ports.clock.sleep(BETWEEN)
-        return f"the old release fails as well: {last}" if failures >= FAILED else ""
+        return f"the old release fails as well: {last}" if failures >= ACQUITS else ""
 
     async def _route_fails(self, side: Side, route: Service) -> str:
         return await self._ask(side, route.name, probe_path(route), None)
@@ -420,10 +435,10 @@ class _Watch:
         except Unavailable:
             return None
 
-    def _tell(self, text: str) -> None:
-        """Say something once."""
-        if text not in self.told:
-            self.told.add(text)
+    def _tell(self, text: str, *, about: str = "") -> None:
+        """Say something once, or once what it is *about*."""
+        if (about or text) not in self.told:
+            self.told.add(about or text)
             self.context.reporter.note(text, warning=True)
 
 

@@ -71,10 +71,7 @@ def test_evidence_of_a_long_bad_bake_does_not_overflow() -> None:
     assert evidence.verdict == "guilty"
 
 
-def test_counters_that_began_anew_say_nothing() -> None:
-    assert Seen(10, 2).since(Seen(4, 1)) == Seen(6, 1)
-    assert Seen(3, 0).since(Seen(4, 0)) is None
-    assert Seen(5, 0).since(Seen(4, 1)) is None
+def test_what_was_seen_adds_up() -> None:
     assert Seen(5, 1) + Seen(1, 1) == Seen(6, 2)
     assert (Seen(8, 2).rate, Seen().rate) == (0.25, 0.0)
 

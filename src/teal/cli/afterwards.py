@@ -27,7 +27,7 @@ def tell_afterwards(session: Session, began: Moment) -> None:
             return
         words = [*session.options.words(), "notify", "ended", "--since", repr(float(began))]
         subprocess.Popen(
-            [sys.executable, "-m", "teal", *words],
+            [sys.executable, "-P", "-m", "teal", *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
